@@ -1,0 +1,24 @@
+"""Errors that are the user's to mend; each carries one sentence: what is wrong, where, what to do.
+
+Everything else that is raised is a bug and keeps its traceback.
+"""
+
+
+class ReportgenError(Exception):
+    """Bad input. The command prints the sentence and exits with 2."""
+
+
+class ModelError(ReportgenError):
+    """The model file cannot be loaded, split or run."""
+
+
+class DataError(ReportgenError):
+    """The images cannot be read, or do not fit the model."""
+
+
+class SettingsError(ReportgenError):
+    """A flag or a line of `reportgen.toml` has a value outside its range."""
+
+
+class OutputError(ReportgenError):
+    """The report cannot be written where it was asked for."""
