@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -84,15 +84,16 @@ class Units:
 
     Attributes
     ----------
-    members : one array of coordinate indices for each unit; together they cover the code once.
+    members : one array of coordinate indices for each unit; no coordinate is in two of them.
     names : one name for each unit, as printed.
     kind : "coordinate" or "channel".
+    code_size : number of coordinates in a code; those in no unit never move.
     """
 
     members: tuple[np.ndarray, ...]
     names: tuple[str, ...]
-    kind: str = "coordinate"
-    code_size: int = field(default=0)
+    kind: str
+    code_size: int
 
     @classmethod
     def of(cls, code_shape: tuple[int, ...]) -> Units:
@@ -113,8 +114,8 @@ class Units:
 
     @cached_property
     def unit_of_coordinate(self) -> np.ndarray:
-        """(code_size,) the unit that each coordinate belongs to."""
-        owner = np.empty(self.code_size, dtype=np.intp)
+        """(code_size,) the unit that each coordinate belongs to; −1 for none."""
+        owner = np.full(self.code_size, -1, dtype=np.intp)
         for unit, coordinates in enumerate(self.members):
             owner[coordinates] = unit
         return owner
@@ -122,4 +123,22 @@ class Units:
     def values(self, codes: np.ndarray) -> np.ndarray:
         """(n, code_size) → (n, K): each unit's value, the mean of its coordinates."""
         codes = np.asarray(codes, dtype=np.float64)
-        return np.stack([codes[:, coordinates].mean(axis=1) for coordinates in self.members], axis=1)
+        values = np.empty((len(codes), len(self)))
+        for unit, coordinates in enumerate(self.members):
+            values[:, unit] = codes[:, coordinates].mean(axis=1)
+        return values
+
+    def subset(self, chosen: Sequence[int]) -> Units:
+        """Only the units in `chosen`; the coordinates of the others no longer move."""
+        members = tuple(self.members[unit] for unit in chosen)
+        names = tuple(self.names[unit] for unit in chosen)
+        return Units(members, names, self.kind, self.code_size)
+
+    def grouped(self, kept: Sequence[int]) -> Units:
+        """The units in `kept`, in that order, and all others together as one unit, "rest"."""
+        others = [unit for unit in range(len(self)) if unit not in set(kept)]
+        alone = self.subset(kept)
+        if not others:
+            return alone
+        rest = np.concatenate([self.members[unit] for unit in others])
+        return Units((*alone.members, rest), (*alone.names, "rest"), self.kind, self.code_size)

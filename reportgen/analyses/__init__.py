@@ -1,0 +1,18 @@
+"""One module for each question, each with `run(study, settings)` and a frozen result.
+
+Analyses hold numbers and arrays; they know nothing of pictures or pages and do not import each
+other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+ImageArray = Annotated[np.ndarray, "images"]
+"""Images (…, P) on the data's pixel scale: stored in results.npz, not in results.json."""
+
+
+class NotAnswered(Exception):
+    """A question that cannot be asked of this model and data; the sentence says why."""

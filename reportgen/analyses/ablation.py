@@ -1,0 +1,91 @@
+"""What is lost when one unit is held at its mean (last-in), and what does it do alone (solo)?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.settings import Settings
+from reportgen.single_moves import single_moves
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.study import Study
+
+NO_EFFECT = 1e-10
+
+
+@dataclass(frozen=True)
+class UnitEffect:
+    """Effects of one unit, mean baseline.
+
+    Attributes
+    ----------
+    unit : its index.
+    effect : last-in, Σ‖x̂ − g(z with z_k ← m_k)‖² / Σ‖x̂ − mean x̂‖².
+    solo : first-in, Σ‖g(z0 with z0_k ← z_k) − g(z0)‖² over the same denominator.
+    damage : ‖x − g(z with z_k ← m_k)‖² − ‖x − x̂‖², summed over pixels, mean over rows; signed.
+    """
+
+    unit: int
+    effect: Estimate
+    solo: Estimate
+    damage: Estimate
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Every player's effects over the statistics rows, and pictures of some rows.
+
+    Attributes
+    ----------
+    effects : one for each player, in the order of the code. They need not sum to 1.
+    rows : number of images behind each number.
+    off_data_last, off_data_solo : share of the decoded codes that is flagged.
+    picture_names, reconstructions (r, P), ablated (r, K, P) : pictures of the walk rows.
+    """
+
+    effects: tuple[UnitEffect, ...]
+    rows: int
+    off_data_last: float
+    off_data_solo: float
+    picture_names: tuple[str, ...]
+    reconstructions: ImageArray
+    ablated: ImageArray
+
+
+def run(study: Study, settings: Settings) -> Ablation:
+    """Ablate every unit on the statistics rows.
+
+    Raises NotAnswered where no unit varies.
+    """
+    if len(study.players) == 0:
+        raise NotAnswered("no unit of the code varies over the images.")
+    moves = study.shared(single_moves)
+    bootstrap = study.bootstrap(len(moves.rows))
+    spread = no_effect_floor(moves.spread, study)
+    effects = bootstrap.ratios(moves.last, spread)
+    solos = bootstrap.ratios(moves.solo, spread)
+    damages = bootstrap.ratios(moves.damage, np.ones(len(moves.rows)))
+    rows = study.rows.walks
+    without_one = study.coalitions.without_one()
+    return Ablation(
+        effects=tuple(
+            UnitEffect(int(unit), effects[player], solos[player], damages[player])
+            for player, unit in enumerate(study.player_units)
+        ),
+        rows=len(moves.rows),
+        off_data_last=study.off_data_share(moves.last_codes),
+        off_data_solo=study.off_data_share(moves.solo_codes),
+        picture_names=tuple(study.test.names[row] for row in rows),
+        reconstructions=study.test.reconstructions[rows],
+        ablated=np.stack(
+            [study.coalitions.values(study.test.codes[row], without_one) for row in rows]
+        ),
+    )
+
+
+def no_effect_floor(spread: np.ndarray, study: Study) -> np.ndarray:
+    """The denominator; zeros, so that ratios are undefined, where the model's output is constant."""
+    scale = np.square(study.test.reconstructions, dtype=np.float64).sum()
+    return spread if spread.sum() > NO_EFFECT * scale else np.zeros_like(spread)

@@ -1,0 +1,191 @@
+"""Do units moved together give the sum of what each gives alone? (claim 2)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.path_contributions import units_by_share
+from reportgen.settings import Settings
+from reportgen.single_moves import single_moves, summed_and_combined
+from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
+from reportgen.study import Study, squared_norms
+
+SWEEP_FACTORS = (0.25, 0.5, 1.0)
+SMALL_CHANGE = 1e-3
+PICTURE_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Sum against combined for one set of units.
+
+    Attributes
+    ----------
+    gap : Σ‖Δ_S − Σ_k Δ_k‖ / Σ‖Δ_S‖ over rows; 0 when effects add up; not bounded by 1.
+    r2_sum : 1 − Σ‖Δ_S − Σ_k Δ_k‖² / Σ‖Δ_S‖²; may be negative.
+    size : mean over rows of ‖Δ_S‖, in pixel units.
+    """
+
+    gap: Estimate
+    r2_sum: Estimate
+    size: float
+
+
+@dataclass(frozen=True)
+class SetPictures:
+    """Sum | combined | difference for one set of units, moved up from the baseline.
+
+    Attributes
+    ----------
+    units : indices; names as printed.
+    gap : over the statistics rows.
+    summed, combined : (r, P) Σ_k Δ_k and Δ_S of the first picture rows.
+    row_gaps : (r,) ‖Δ_S − Σ_k Δ_k‖ / ‖Δ_S‖ of each pictured row.
+    """
+
+    units: tuple[int, ...]
+    names: tuple[str, ...]
+    gap: Gap
+    summed: ImageArray
+    combined: ImageArray
+    row_gaps: np.ndarray
+
+
+@dataclass(frozen=True)
+class Additivity:
+    """Claim 2, "units moved together do not give the sum", measured.
+
+    Attributes
+    ----------
+    up : all units up from the baseline (solo moves).
+    down : all units down to it (last-in moves).
+    bounded : ‖Δ_S − ΣΔ_k‖ / (‖Δ_S‖ + Σ‖Δ_k‖), up, all units, mean over rows; in [0, 1]; it
+        shrinks as units are added, so it is no headline.
+    baseline : what z0 is.
+    rows : images behind each number.
+    off_data_up, off_data_down : share of the moved codes that is flagged.
+    sets : all units, the strongest pair and the strongest triple, as pictures.
+    sweep_factors, sweep_gaps : the gap of all units moved ¼, ½ and all of their way.
+    sweep_rows : images behind the sweep.
+    row_sizes, row_gaps : (n,) ‖Δ‖ and gap of each row; near the baseline, rows are left out.
+    rows_left_out : how many, because ‖Δ‖ < 1e-3 of its root mean square.
+    picture_names : names of the pictured rows.
+    """
+
+    up: Gap
+    down: Gap
+    bounded: Estimate
+    baseline: str
+    rows: int
+    off_data_up: float
+    off_data_down: float
+    sets: tuple[SetPictures, ...]
+    sweep_factors: tuple[float, ...]
+    sweep_gaps: tuple[Estimate, ...]
+    sweep_rows: int
+    row_sizes: np.ndarray
+    row_gaps: np.ndarray
+    rows_left_out: int
+    picture_names: tuple[str, ...]
+
+
+def run(study: Study, settings: Settings) -> Additivity:
+    """Compare sums with combined changes over the statistics rows.
+
+    Raises NotAnswered with fewer than two units that vary: one unit has nothing to add to.
+    """
+    if len(study.players) < 2:
+        raise NotAnswered("only one unit varies, so there is nothing to add it to.")
+    moves = study.shared(single_moves)
+    bootstrap = study.bootstrap(len(moves.rows))
+    sizes = np.sqrt(moves.combined)
+    shown = sizes >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
+    row_gaps = safe_ratio(np.sqrt(moves.gap_up), sizes)
+    sweep_rows = moves.rows[: max(2, len(moves.rows) // 4)]
+    return Additivity(
+        up=_gap(bootstrap, moves.gap_up, moves.combined),
+        down=_gap(bootstrap, moves.gap_down, moves.combined),
+        bounded=_bounded(bootstrap, moves.gap_up, moves.combined, moves.solo),
+        baseline="mean code of the fit rows",
+        rows=len(moves.rows),
+        off_data_up=study.off_data_share(moves.solo_codes),
+        off_data_down=study.off_data_share(moves.last_codes),
+        sets=_sets(study),
+        sweep_factors=SWEEP_FACTORS,
+        sweep_gaps=tuple(_swept(study, sweep_rows, factor) for factor in SWEEP_FACTORS),
+        sweep_rows=len(sweep_rows),
+        row_sizes=sizes[shown],
+        row_gaps=row_gaps[shown],
+        rows_left_out=int((~shown).sum()),
+        picture_names=tuple(study.test.names[row] for row in study.rows.pictures[:PICTURE_ROWS]),
+    )
+
+
+def _gap(bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray) -> Gap:
+    """From the squared norms (n,) of Δ_S − ΣΔ_k and of Δ_S."""
+    return Gap(
+        gap=bootstrap.ratio(np.sqrt(missed), np.sqrt(combined)),
+        r2_sum=bootstrap.estimate(lambda m, c: 1 - safe_ratio(m, c), missed, combined),
+        size=float(np.sqrt(combined).mean()),
+    )
+
+
+def _bounded(
+    bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray, solo: np.ndarray
+) -> Estimate:
+    ratios = safe_ratio(np.sqrt(missed), np.sqrt(combined) + np.sqrt(solo).sum(axis=1))
+    defined = np.isfinite(ratios)
+    if not defined.any():
+        return UNDEFINED
+    return bootstrap.ratio(np.where(defined, ratios, 0), defined.astype(float))
+
+
+def _swept(study: Study, rows: np.ndarray, factor: float) -> Estimate:
+    everyone = np.arange(len(study.players))
+    missed, size = _norms(study, rows, everyone, factor)
+    return study.bootstrap(len(rows)).ratio(np.sqrt(missed), np.sqrt(size))
+
+
+def _norms(
+    study: Study, rows: np.ndarray, members: np.ndarray, factor: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """‖Δ_S − ΣΔ_k‖² and ‖Δ_S‖² of each row (n,)."""
+    missed, size = np.empty(len(rows)), np.empty(len(rows))
+    for place, row in enumerate(rows):
+        summed, combined = summed_and_combined(
+            study.coalitions, study.test.codes[row], members, factor
+        )
+        missed[place], size[place] = squared_norms(combined - summed), squared_norms(combined)
+    return missed, size
+
+
+def _sets(study: Study) -> tuple[SetPictures, ...]:
+    order = units_by_share(study)
+    chosen = [np.arange(len(study.players)), order[:2]]
+    if len(order) >= 3:
+        chosen.append(order[:3])
+    rows = study.rows.statistics
+    pictured = study.rows.pictures[:PICTURE_ROWS]
+    sets = []
+    for members in chosen:
+        pairs = [
+            summed_and_combined(study.coalitions, study.test.codes[row], members)
+            for row in pictured
+        ]
+        summed, combined = (np.stack(images) for images in zip(*pairs, strict=True))
+        sets.append(
+            SetPictures(
+                units=tuple(int(study.player_units[player]) for player in members),
+                names=tuple(study.players.names[player] for player in members),
+                gap=_gap(study.bootstrap(len(rows)), *_norms(study, rows, members)),
+                summed=summed.astype(np.float32),
+                combined=combined.astype(np.float32),
+                row_gaps=np.sqrt(
+                    safe_ratio(squared_norms(combined - summed), squared_norms(combined))
+                ),
+            )
+        )
+    return tuple(sets)

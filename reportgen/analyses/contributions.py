@@ -1,0 +1,142 @@
+"""What does each unit contribute to an image, in pictures that add up to the reconstruction?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.coalitions import Coalitions
+from reportgen.path_contributions import contributions, path_order, path_shares
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.study import Study
+
+
+@dataclass(frozen=True)
+class UnitShare:
+    """One player's share of the change from the baseline to the row.
+
+    Attributes
+    ----------
+    unit : index of the unit; −1 for the weakest units together, "rest".
+    name : as printed.
+    share : Σ⟨φ_k, Δ⟩ / Σ‖Δ‖² over rows; signed; the shares of all players sum to 1.
+    rank : 1 for the largest share; rank_low and rank_high its 95 % interval.
+    """
+
+    unit: int
+    name: str
+    share: Estimate
+    rank: int
+    rank_low: int
+    rank_high: int
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Path contributions (Aumann–Shapley) of every player.
+
+    Attributes
+    ----------
+    method : what was computed, as printed.
+    steps, pooled_steps : steps of the path for pictures and for shares.
+    rows : images behind the shares.
+    shares : by share, largest first; "rest" last.
+    completeness_error : largest |Σφ − Δ| over the largest |Δ|, pictures and pooled rows.
+    off_data_share : share of the path's codes that is flagged.
+    picture_names : names of the r picture rows.
+    originals, reconstructions : (r, P).
+    baseline_image : (P,) g(z0), the decoded mean code, not the mean image.
+    pictures : (r, players, P) φ in the order of `shares`.
+    pca_mean : (P,) mean image; pca_pictures (r, K_pca, P) score times component.
+    pca_shares : (K_pca,) λ_k / Σλ over these components.
+    """
+
+    method: str
+    steps: int
+    pooled_steps: int
+    rows: int
+    shares: tuple[UnitShare, ...]
+    completeness_error: float
+    off_data_share: float
+    picture_names: tuple[str, ...]
+    originals: ImageArray
+    reconstructions: ImageArray
+    baseline_image: ImageArray
+    pictures: ImageArray
+    pca_mean: ImageArray
+    pca_pictures: ImageArray
+    pca_shares: np.ndarray
+
+
+def run(study: Study, settings: Settings) -> Contributions:
+    """Shares over the pooled rows and pictures for the picture rows.
+
+    Raises NotAnswered where no unit varies, or moving all of them changes nothing.
+    """
+    if len(study.players) == 0:
+        raise NotAnswered("no unit of the code varies over the images.")
+    shares = study.shared(path_shares)
+    if shares.changes.sum() <= 0:
+        raise NotAnswered("the decoder gives the same image whatever the code.")
+    pictures, error = _pictures(study, settings)
+    rows = study.rows.pictures
+    count = min(study.pca_components, settings.path_players + 1)
+    pca = study.pca
+    return Contributions(
+        method="Aumann–Shapley path contributions by finite differences",
+        steps=settings.path_steps,
+        pooled_steps=settings.pooled_path_steps,
+        rows=len(shares.rows),
+        shares=_shares(study),
+        completeness_error=max(error, shares.incompleteness),
+        off_data_share=study.off_data_share(shares.codes),
+        picture_names=tuple(study.test.names[row] for row in rows),
+        originals=study.test.images[rows],
+        reconstructions=study.test.reconstructions[rows],
+        baseline_image=study.decoder.decode(study.baseline[None])[0],
+        pictures=pictures[:, shares.order],
+        pca_mean=pca.mean.astype(np.float32),
+        pca_pictures=np.stack(
+            [pca.contributions(study.test.images[row], count).astype(np.float32) for row in rows]
+        ),
+        pca_shares=pca.variances[:count] / pca.variances[: study.pca_components].sum(),
+    )
+
+
+def _shares(study: Study) -> tuple[UnitShare, ...]:
+    shares = study.shared(path_shares)
+    bootstrap = study.bootstrap(len(shares.rows))
+    estimates = bootstrap.ratios(shares.projections, shares.changes)
+    resampled = safe_ratio(
+        bootstrap.sums(shares.projections), bootstrap.sums(shares.changes)[:, None]
+    )
+    ranks = 1 + np.argsort(np.argsort(-resampled, axis=1, kind="stable"), axis=1)
+    low, high = np.percentile(ranks, [2.5, 97.5], axis=0).round().astype(int)
+    return tuple(
+        UnitShare(
+            unit=int(shares.player_units[player]),
+            name=shares.players.names[player],
+            share=estimates[player],
+            rank=place + 1,
+            rank_low=int(low[player]),
+            rank_high=int(high[player]),
+        )
+        for place, player in enumerate(shares.order)
+    )
+
+
+def _pictures(study: Study, settings: Settings) -> tuple[np.ndarray, float]:
+    """φ (r, players, P) of the picture rows, and the relative completeness error."""
+    players = study.shared(path_shares).players
+    coalitions = Coalitions(study.decoder, players, study.baseline)
+    pictures, worst, largest = [], 0.0, 0.0
+    for row in study.rows.pictures:
+        order = path_order(study, row, len(players))
+        phi, whole, _ = contributions(coalitions, study.test.codes[row], settings.path_steps, order)
+        worst = max(worst, float(np.abs(phi.sum(axis=0) - whole).max()))
+        largest = max(largest, float(np.abs(whole).max()))
+        pictures.append(phi.astype(np.float32))
+    return np.stack(pictures), worst / largest if largest > 0 else 0.0

@@ -1,0 +1,205 @@
+"""Which units are alive? Values, health and company of every unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray
+from reportgen.settings import Settings
+from reportgen.single_moves import single_moves
+from reportgen.statistics.bootstrap import safe_ratio
+from reportgen.study import Study
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+BINS = 24
+EXTREME_ROWS = 8
+FEWEST_FOR_DUPLICATES = 30
+
+
+@dataclass(frozen=True)
+class UnitHealth:
+    """One unit's values and what is wrong with them, if anything.
+
+    Attributes
+    ----------
+    unit, name : index and printed name.
+    states : of "constant", "ignored", "collapsed", "atom", "duplicate"; empty for a healthy unit.
+    mean, deviation : m and s over the fit rows (ddof 0).
+    quantiles : at .01, .05, .25, .5, .75, .95, .99 over the fit rows.
+    histogram, edges : counts (24,) over the test rows and bin edges (25,).
+    atom_value : the value that more than half of the test rows share, or None.
+    duplicate_of : the unit with |r| > .95, or None.
+    correlated_with : units with |r| above the setting, with r, strongest first.
+    r2_on_others : R² of its value on the other live units' values; NaN when constant.
+    divergence : KL(q(z|x) ‖ N(0, 1)) in nat, mean over test rows; None without a posterior sd.
+    posterior_mean_variance : variance of the posterior mean over test rows.
+    lowest, highest : (8, P) test images with the lowest and highest values.
+    """
+
+    unit: int
+    name: str
+    states: tuple[str, ...]
+    mean: float
+    deviation: float
+    quantiles: tuple[float, ...]
+    histogram: np.ndarray
+    edges: np.ndarray
+    atom_value: float | None
+    duplicate_of: int | None
+    correlated_with: tuple[tuple[int, float], ...]
+    r2_on_others: float
+    divergence: float | None
+    posterior_mean_variance: float
+    lowest: ImageArray
+    highest: ImageArray
+
+
+@dataclass(frozen=True)
+class Health:
+    """All units, in the order of the code, and how many are dead.
+
+    Attributes
+    ----------
+    units : one for each unit, constant ones too.
+    live : units that are neither constant nor ignored.
+    kind : "coordinate" or "channel"; a channel's value is the mean over its sites.
+    variational : whether the posterior's standard deviation was found, so that KL is known.
+    rows : test images behind histograms and extremes.
+    """
+
+    units: tuple[UnitHealth, ...]
+    live: int
+    kind: str
+    variational: bool
+    rows: int
+
+
+def run(study: Study, settings: Settings) -> Health:
+    """Describe every unit; nothing is decoded that ablation has not decoded."""
+    fit, test = study.units.values(study.fit.codes), study.units.values(study.test.codes)
+    players = {int(unit) for unit in study.player_units}
+    ignored = _ignored(study, settings)
+    correlations = _correlations(test, players)
+    divergences = _divergences(study)
+    r2_on_others = _r2_on_others(fit, test, players)
+    units = []
+    for unit in range(len(study.units)):
+        alive = unit in players
+        duplicate = _duplicate(correlations[unit], len(test), settings)
+        atom = _atom(test[:, unit], settings) if alive else None
+        variance = float(test[:, unit].var())
+        divergence = None if divergences is None else float(divergences[unit])
+        collapsed = (
+            divergence is not None
+            and divergence < settings.collapsed_divergence
+            and variance < settings.collapsed_divergence
+        )
+        flags = {
+            "constant": not alive,
+            "ignored": unit in ignored,
+            "collapsed": collapsed,
+            "atom": atom is not None,
+            "duplicate": duplicate is not None,
+        }
+        counts, edges = np.histogram(test[:, unit], bins=BINS)
+        order = np.argsort(test[:, unit], kind="stable")
+        units.append(
+            UnitHealth(
+                unit=unit,
+                name=study.units.names[unit],
+                states=tuple(state for state, present in flags.items() if present),
+                mean=float(fit[:, unit].mean()),
+                deviation=float(fit[:, unit].std()),
+                quantiles=tuple(np.quantile(fit[:, unit], QUANTILES).tolist()),
+                histogram=counts,
+                edges=edges,
+                atom_value=atom,
+                duplicate_of=duplicate,
+                correlated_with=_company(correlations[unit], settings.correlated_units),
+                r2_on_others=r2_on_others[unit],
+                divergence=divergence,
+                posterior_mean_variance=variance,
+                lowest=study.test.images[order[:EXTREME_ROWS]],
+                highest=study.test.images[order[::-1][:EXTREME_ROWS]],
+            )
+        )
+    return Health(
+        units=tuple(units),
+        live=len(players - ignored),
+        kind=study.units.kind,
+        variational=study.autoencoder.is_variational,
+        rows=len(test),
+    )
+
+
+def _ignored(study: Study, settings: Settings) -> set[int]:
+    """Players whose solo and last-in effects are both below .01 / K."""
+    if len(study.players) == 0:
+        return set()
+    moves = study.shared(single_moves)
+    total = moves.spread.sum()
+    limit = settings.ignored_effect / len(study.units)
+    if total <= 0:
+        return {int(unit) for unit in study.player_units}
+    weak = (moves.solo.sum(axis=0) < limit * total) & (moves.last.sum(axis=0) < limit * total)
+    return {int(unit) for unit in study.player_units[weak]}
+
+
+def _correlations(values: np.ndarray, players: set[int]) -> np.ndarray:
+    """(K, K) Pearson r; 0 with constant units and on the diagonal."""
+    centred = values - values.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    norms[[k for k in range(len(norms)) if k not in players]] = 0
+    scaled = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)
+    correlations = scaled.T @ scaled
+    np.fill_diagonal(correlations, 0)
+    return correlations
+
+
+def _duplicate(correlations: np.ndarray, rows: int, settings: Settings) -> int | None:
+    nearest = int(np.argmax(np.abs(correlations)))
+    close = abs(correlations[nearest]) > settings.duplicate_correlation
+    return nearest if close and rows >= FEWEST_FOR_DUPLICATES else None
+
+
+def _company(correlations: np.ndarray, threshold: float) -> tuple[tuple[int, float], ...]:
+    order = np.argsort(-np.abs(correlations), kind="stable")
+    return tuple(
+        (int(k), float(correlations[k])) for k in order if abs(correlations[k]) > threshold
+    )
+
+
+def _atom(values: np.ndarray, settings: Settings) -> float | None:
+    distinct, counts = np.unique(values, return_counts=True)
+    most = int(np.argmax(counts))
+    return float(distinct[most]) if counts[most] > settings.atom_share * len(values) else None
+
+
+def _divergences(study: Study) -> np.ndarray | None:
+    """(K,) KL to the standard normal, mean over test rows, summed over a channel's sites."""
+    if study.autoencoder.posterior_sd is None:
+        return None
+    mean = study.test.codes.astype(np.float64)
+    deviation = study.decoder.posterior_sd(study.test.images).astype(np.float64)
+    variance = np.maximum(deviation**2, np.finfo(np.float64).tiny)
+    per_coordinate = (0.5 * (mean**2 + variance - 1 - np.log(variance))).mean(axis=0)
+    return np.array([per_coordinate[m].sum() for m in study.units.members])
+
+
+def _r2_on_others(fit: np.ndarray, test: np.ndarray, players: set[int]) -> list[float]:
+    """R² on the test rows of each unit's value on the other players', fitted on the fit rows."""
+    result = []
+    for unit in range(fit.shape[1]):
+        others = sorted(players - {unit})
+        if unit not in players or not others or len(fit) <= len(others) + 1:
+            result.append(float("nan"))
+            continue
+        design = np.column_stack([np.ones(len(fit)), fit[:, others]])
+        coefficients, *_ = np.linalg.lstsq(design, fit[:, unit], rcond=None)
+        predicted = np.column_stack([np.ones(len(test)), test[:, others]]) @ coefficients
+        missed = np.square(test[:, unit] - predicted).sum()
+        total = np.square(test[:, unit] - test[:, unit].mean()).sum()
+        result.append(float(1 - safe_ratio(missed, total)))
+    return result

@@ -1,0 +1,154 @@
+"""On real codes: how much of the reconstruction is linear in the code, how much curved, how much
+not additive?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import NotAnswered
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.study import Study, squared_norms
+
+ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
+RIDGES = (1e-6, 1e-4, 1e-2)
+KNOTS = 8
+NO_VARIANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Linearity:
+    """Shares of Var x̂ over the test rows, variance-weighted over pixels.
+
+    Attributes
+    ----------
+    linear : R² of the least-squares map z → x̂ fitted on the fit rows.
+    curved : R² added by cubic splines of each unit; None where the fit rows are fewer than 20 K.
+    not_additive : what neither explains; an upper bound, since the splines are a finite basis.
+    ridge : the penalty chosen on a split of the fit rows; None where no splines were fitted.
+    fit_rows, test_rows : numbers of images.
+    regressors : code values that x̂ is regressed on.
+    """
+
+    linear: Estimate
+    curved: Estimate | None
+    not_additive: Estimate | None
+    ridge: float | None
+    fit_rows: int
+    test_rows: int
+    regressors: int
+
+
+def run(study: Study, settings: Settings) -> Linearity:
+    """Fit on the fit rows, score on the test rows; no decode.
+
+    Raises NotAnswered with fewer than 5 fit rows for each unit, or when x̂ does not vary.
+    """
+    players, rows = len(study.players), len(study.fit)
+    if players == 0:
+        raise NotAnswered("no unit of the code varies over the images.")
+    fit_codes, test_codes = _regressors(study)
+    count = fit_codes.shape[1]
+    if rows < ROWS_PER_UNIT_LINEAR * count:
+        raise NotAnswered(
+            f"{rows} fit rows are fewer than {ROWS_PER_UNIT_LINEAR} for each of {count} regressors."
+        )
+    target = study.test.reconstructions.astype(np.float64)
+    total = squared_norms(target - target.mean(axis=0))
+    if total.sum() <= NO_VARIANCE * np.square(target).sum():
+        raise NotAnswered("the reconstruction is the same for every test row.")
+    linear = _Affine(fit_codes, study.fit.reconstructions)
+    linear_misses = target - linear.predict(test_codes)
+    bootstrap = study.bootstrap(len(target))
+    missed_linear = squared_norms(linear_misses)
+    share_linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
+    if rows < ROWS_PER_UNIT_CURVED * count:
+        return Linearity(share_linear, None, None, None, rows, len(target), count)
+    splines = _Splines(fit_codes, study.fit.reconstructions, linear, settings.seed)
+    missed_additive = squared_norms(linear_misses - splines.predict(test_codes))
+    return Linearity(
+        linear=share_linear,
+        curved=bootstrap.ratio(missed_linear - missed_additive, total),
+        not_additive=bootstrap.ratio(missed_additive, total),
+        ridge=splines.ridge,
+        fit_rows=rows,
+        test_rows=len(target),
+        regressors=count,
+    )
+
+
+def _regressors(study: Study) -> tuple[np.ndarray, np.ndarray]:
+    """Every moving coordinate; the units' means where a spatial code has more than rows / 20."""
+    coordinates = np.concatenate(study.players.members)
+    if len(coordinates) > len(study.players) and len(coordinates) * 20 > len(study.fit):
+        return study.players.values(study.fit.codes), study.players.values(study.test.codes)
+    return (
+        study.fit.codes[:, coordinates].astype(np.float64),
+        study.test.codes[:, coordinates].astype(np.float64),
+    )
+
+
+class _Affine:
+    """Least squares of targets (n, P) on regressors (n, m), with an intercept, standardised."""
+
+    def __init__(self, regressors: np.ndarray, targets: np.ndarray) -> None:
+        self._centre = regressors.mean(axis=0)
+        scale = regressors.std(axis=0)
+        self._scale = np.where(scale > 0, scale, 1)
+        self.mean = targets.mean(axis=0, dtype=np.float64)
+        self.coefficients, *_ = np.linalg.lstsq(
+            self._standardised(regressors), targets - self.mean, rcond=None
+        )
+
+    def _standardised(self, regressors: np.ndarray) -> np.ndarray:
+        return (regressors - self._centre) / self._scale
+
+    def predict(self, regressors: np.ndarray) -> np.ndarray:
+        return self.mean + self._standardised(regressors) @ self.coefficients
+
+
+class _Splines:
+    """Ridge regression of the linear fit's residual on cubic splines of each regressor.
+
+    The splines (8 quantile knots, linear beyond them) are residualised against the regressors, so
+    that they can only explain what a linear map cannot.
+    """
+
+    def __init__(
+        self, regressors: np.ndarray, targets: np.ndarray, linear: _Affine, seed: int
+    ) -> None:
+        from sklearn.preprocessing import SplineTransformer
+
+        self._basis = SplineTransformer(
+            n_knots=KNOTS, knots="quantile", extrapolation="linear", include_bias=False
+        ).fit(regressors)
+        features = self._basis.transform(regressors)
+        self._linear_part = _Affine(regressors, features)
+        features = features - self._linear_part.predict(regressors)
+        residual = targets - linear.predict(regressors)
+        self.ridge = _chosen_ridge(features, residual, seed)
+        self._coefficients = _ridge_fit(features, residual, self.ridge)
+
+    def predict(self, regressors: np.ndarray) -> np.ndarray:
+        features = self._basis.transform(regressors) - self._linear_part.predict(regressors)
+        return features @ self._coefficients
+
+
+def _ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float) -> np.ndarray:
+    penalty = ridge * len(features) * np.eye(features.shape[1])
+    return np.linalg.solve(features.T @ features + penalty, features.T @ targets)
+
+
+def _chosen_ridge(features: np.ndarray, targets: np.ndarray, seed: int) -> float:
+    """The penalty with the smallest error on a seeded quarter of the rows."""
+    shuffled = np.random.default_rng([seed, 5]).permutation(len(features))
+    held_out, kept = shuffled[: len(features) // 4], shuffled[len(features) // 4 :]
+
+    def error(ridge: float) -> float:
+        fitted = features[held_out] @ _ridge_fit(features[kept], targets[kept], ridge)
+        return float(np.square(targets[held_out] - fitted).sum())
+
+    return min(RIDGES, key=error)

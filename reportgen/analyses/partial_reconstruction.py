@@ -1,0 +1,89 @@
+"""How much of the image do the first k units rebuild?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.coalitions import Coalitions
+from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.study import Study, squared_norms
+
+
+@dataclass(frozen=True)
+class PartialReconstruction:
+    """Images from the first k units in order of share, the others at their mean.
+
+    Attributes
+    ----------
+    names : players in order; with more than 32 units the weakest join last, as "rest".
+    model_r2 : (players + 1) R² with the first 0, 1, … players, over the statistics rows.
+    pca_r2 : (K_pca + 1, at most players + 1) the same for PCA's first k components.
+    rows : images behind each number.
+    picture_names : names of the r picture rows.
+    originals : (r, P).
+    model_pictures : (r, players + 1, P); pca_pictures (r, ≤ players + 1, P).
+    """
+
+    names: tuple[str, ...]
+    model_r2: tuple[Estimate, ...]
+    pca_r2: tuple[Estimate, ...]
+    rows: int
+    picture_names: tuple[str, ...]
+    originals: ImageArray
+    model_pictures: ImageArray
+    pca_pictures: ImageArray
+
+
+def run(study: Study, settings: Settings) -> PartialReconstruction:
+    """Add units one at a time on the statistics rows and the picture rows.
+
+    Raises NotAnswered where no unit varies or the test images do not.
+    """
+    if len(study.players) == 0:
+        raise NotAnswered("no unit of the code varies over the images.")
+    shares = study.shared(path_shares)
+    coalitions = Coalitions(study.decoder, shares.players, study.baseline)
+    growing = coalitions.growing(shares.order)
+    rows, pictured = study.rows.statistics, study.rows.pictures
+    originals = study.test.images[rows].astype(np.float64)
+    total = squared_norms(originals - study.pca.mean)
+    if total.sum() <= 0:
+        raise NotAnswered("every image equals the mean of the fit images: R² is undefined.")
+    misses = np.stack(
+        [
+            squared_norms(original - coalitions.values(study.test.codes[row], growing))
+            for row, original in zip(rows, originals, strict=True)
+        ]
+    )
+    count = min(study.pca_components, len(growing) - 1)
+    pca_misses = study.pca.squared_errors(originals)[:, : count + 1]
+    pictures = [coalitions.values(study.test.codes[row], growing) for row in pictured]
+    return PartialReconstruction(
+        names=tuple(shares.players.names[player] for player in shares.order),
+        model_r2=_r2(study, misses, total),
+        pca_r2=_r2(study, pca_misses, total),
+        rows=len(rows),
+        picture_names=tuple(study.test.names[row] for row in pictured),
+        originals=study.test.images[pictured],
+        model_pictures=np.stack(pictures),
+        pca_pictures=np.stack([_pca_sums(study, row, count) for row in pictured]),
+    )
+
+
+def _r2(study: Study, misses: np.ndarray, total: np.ndarray) -> tuple[Estimate, ...]:
+    bootstrap = study.bootstrap(len(total))
+    return tuple(
+        bootstrap.estimate(lambda missed, all_: 1 - safe_ratio(missed, all_), column, total)
+        for column in misses.T
+    )
+
+
+def _pca_sums(study: Study, row: int, count: int) -> np.ndarray:
+    """(count + 1, P) the mean image plus the first 0, 1, … contributions."""
+    parts = study.pca.contributions(study.test.images[row], count)
+    return (study.pca.mean + np.cumsum(np.pad(parts, ((1, 0), (0, 0))), axis=0)).astype(np.float32)

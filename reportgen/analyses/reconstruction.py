@@ -1,0 +1,144 @@
+"""Does the model reconstruct, and how many PCA components would do as well?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
+from reportgen.study import Study, squared_norms
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Held-out reconstruction beside PCA fitted on the fit rows.
+
+    Attributes
+    ----------
+    r2 : 1 − Σ‖x − x̂‖² / Σ‖x − x̄_train‖² over the test rows.
+    mse : squared error, mean over pixels and test rows.
+    code_size : number of floats in the code.
+    pca_components : K_pca = min(code size, N_train − 1, P).
+    pca_clipped : whether K_pca is below the code size.
+    pca_r2, pca_mse : the same for K_pca components; None where PCA in sample means nothing.
+    equivalent_components : k′, where PCA's R² curve, joined by straight lines, reaches the model's.
+    equivalent_beyond : whether PCA does not reach it with all `largest_components`.
+    curve : (largest_components + 1,) PCA's R² with 0, 1, … components.
+    variances : (K_pca,) λ of the fit rows, ddof 0; `variance_shares` over the total.
+    order_undetermined : (K_pca,) whether λ_k and λ_{k+1} are too close to order.
+    participation_ratio : (Σλ)² / Σλ² over all fitted components.
+    model_errors, pca_errors : (n,) squared error of each test row, mean over pixels.
+    share_of_rows_better : share of test rows that the model reconstructs better than PCA.
+    test_rows, fit_rows : numbers of images.
+    picture_names : names of the picture rows; the four image arrays are (rows, P).
+    """
+
+    r2: Estimate
+    mse: Estimate
+    code_size: int
+    pca_components: int
+    pca_clipped: bool
+    pca_r2: Estimate | None
+    pca_mse: Estimate | None
+    equivalent_components: Estimate | None
+    equivalent_beyond: bool
+    largest_components: int
+    curve: np.ndarray
+    variances: np.ndarray
+    variance_shares: np.ndarray
+    order_undetermined: np.ndarray
+    participation_ratio: float
+    model_errors: np.ndarray
+    pca_errors: np.ndarray
+    share_of_rows_better: float
+    test_rows: int
+    fit_rows: int
+    picture_names: tuple[str, ...]
+    originals: ImageArray
+    reconstructions: ImageArray
+    pca_reconstructions: ImageArray
+
+
+def run(study: Study, settings: Settings) -> Reconstruction:
+    """Measure the model and PCA on the test rows.
+
+    Raises NotAnswered where the test images do not vary, so that R² has no denominator.
+    """
+    test, pca = study.test, study.pca
+    model_errors = test.squared_errors
+    centred = squared_norms(test.images - pca.mean)
+    if centred.sum() <= 0:
+        raise NotAnswered("every test image equals the mean of the fit images: R² is undefined.")
+    bootstrap = study.bootstrap(len(test))
+    count = study.pca_components
+    pca_shown = not (study.in_sample and study.autoencoder.code_size >= len(test))
+    pca_errors = pca.squared_errors(test.images)
+    curve = 1 - pca_errors.sum(axis=0) / centred.sum()
+    rows = study.rows.pictures
+    pixels = study.decoder.image_size
+    equivalent = _equivalent(bootstrap, model_errors, pca_errors, centred) if pca_shown else None
+    return Reconstruction(
+        r2=_r2(bootstrap, model_errors, centred),
+        mse=bootstrap.ratio(model_errors / pixels, np.ones(len(test))),
+        code_size=study.autoencoder.code_size,
+        pca_components=count,
+        pca_clipped=count < study.autoencoder.code_size,
+        pca_r2=_r2(bootstrap, pca_errors[:, count], centred) if pca_shown else None,
+        pca_mse=(
+            bootstrap.ratio(pca_errors[:, count] / pixels, np.ones(len(test)))
+            if pca_shown
+            else None
+        ),
+        equivalent_components=equivalent,
+        equivalent_beyond=bool(model_errors.sum() < pca_errors[:, -1].sum()),
+        largest_components=len(pca.components),
+        curve=curve,
+        variances=pca.variances[:count],
+        variance_shares=pca.variances[:count] / pca.total_variance,
+        order_undetermined=pca.undetermined(count),
+        participation_ratio=float(pca.variances.sum() ** 2 / (pca.variances**2).sum()),
+        model_errors=model_errors / pixels,
+        pca_errors=pca_errors[:, count] / pixels,
+        share_of_rows_better=float(np.mean(model_errors < pca_errors[:, count])),
+        test_rows=len(test),
+        fit_rows=len(study.fit),
+        picture_names=tuple(test.names[row] for row in rows),
+        originals=test.images[rows],
+        reconstructions=test.reconstructions[rows],
+        pca_reconstructions=_pca_images(study, rows, count),
+    )
+
+
+def _r2(bootstrap: Bootstrap, errors: np.ndarray, centred: np.ndarray) -> Estimate:
+    return bootstrap.estimate(lambda error, total: 1 - safe_ratio(error, total), errors, centred)
+
+
+def _equivalent(
+    bootstrap: Bootstrap, model: np.ndarray, pca: np.ndarray, centred: np.ndarray
+) -> Estimate:
+    curves = 1 - bootstrap.sums(pca) / bootstrap.sums(centred)[:, None]
+    levels = 1 - bootstrap.sums(model) / bootstrap.sums(centred)
+    resampled = np.array(
+        [_crossing(curve, level) for curve, level in zip(curves, levels, strict=True)]
+    )
+    whole = _crossing(1 - pca.sum(axis=0) / centred.sum(), 1 - model.sum() / centred.sum())
+    return interval(whole, resampled)
+
+
+def _crossing(curve: np.ndarray, level: float) -> float:
+    """Where a rising curve over k = 0, 1, … reaches `level`, by linear interpolation."""
+    reached = np.flatnonzero(curve >= level)
+    if len(reached) == 0:
+        return float(len(curve) - 1)
+    k = int(reached[0])
+    if k == 0:
+        return 0.0
+    return k - 1 + float((level - curve[k - 1]) / (curve[k] - curve[k - 1]))
+
+
+def _pca_images(study: Study, rows: np.ndarray, count: int) -> np.ndarray:
+    scores = study.pca.scores(study.test.images[rows])[:, :count]
+    return (study.pca.mean + scores @ study.pca.components[:count]).astype(np.float32)

@@ -1,0 +1,188 @@
+"""What does a unit follow? Rank correlation with plain image factors, labels and known factors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import NotAnswered
+from reportgen.image_factors import image_factors
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval
+from reportgen.study import Study
+
+FEWEST_OF_A_CLASS = 5
+KEPT_FACTORS = 3
+
+
+@dataclass(frozen=True)
+class Factor:
+    """How one unit goes with one factor.
+
+    Attributes
+    ----------
+    name : the factor: "brightness", a column of labels.csv, or a class.
+    kind : "image" (computed from pixels), "given" (labels.csv) or "class".
+    measure : Spearman's r, or for a class the AUC of the unit's value, one class against the rest.
+    named : whether the weaker end of the interval passes the threshold.
+    """
+
+    name: str
+    kind: str
+    measure: Estimate
+    named: bool
+
+
+@dataclass(frozen=True)
+class UnitTracking:
+    """The factors that a unit goes with best, strongest first; at most 3 of each kind."""
+
+    unit: int
+    factors: tuple[Factor, ...]
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Every unit that varies, with its strongest factors.
+
+    Attributes
+    ----------
+    units : in the order of the code.
+    image_factors, given_factors, classes : names of what was looked at.
+    undefined_factors : factors that do not vary over the test images.
+    rows : test images behind each number.
+    """
+
+    units: tuple[UnitTracking, ...]
+    image_factors: tuple[str, ...]
+    given_factors: tuple[str, ...]
+    classes: tuple[str, ...]
+    undefined_factors: tuple[str, ...]
+    rows: int
+
+
+def run(study: Study, settings: Settings) -> Tracking:
+    """Correlate every unit's value with every factor over the test rows.
+
+    Intervals resample rows with their whole-sample ranks kept. Raises NotAnswered where no unit
+    varies.
+    """
+    if len(study.players) == 0:
+        raise NotAnswered("no unit of the code varies over the images.")
+    values = study.players.values(study.test.codes)
+    bootstrap = study.bootstrap(len(values))
+    pixels = image_factors(study.test.images, study.image_shape)
+    given = _numeric(study.test.factors)
+    varying = {n: c for n, c in {**pixels, **given}.items() if np.ptp(c[np.isfinite(c)]) > 0}
+    classes = _classes(study.test.labels)
+    found: list[list[Factor]] = [[] for _ in range(values.shape[1])]
+    for name, column in varying.items():
+        kind = "given" if name in given else "image"
+        for unit, measure in enumerate(_spearman(bootstrap, values, column)):
+            named = _weaker(measure) > settings.tracked_correlation
+            found[unit].append(Factor(name, kind, measure, named))
+    for name, members in classes.items():
+        for unit, measure in enumerate(_auc(bootstrap, values, members)):
+            weaker = 0.5 + _weaker(_shifted(measure, -0.5))
+            named = weaker > settings.tracked_auc
+            found[unit].append(Factor(name, "class", measure, named))
+    return Tracking(
+        units=tuple(
+            UnitTracking(int(unit), _strongest(found[place]))
+            for place, unit in enumerate(study.player_units)
+        ),
+        image_factors=tuple(pixels),
+        given_factors=tuple(given),
+        classes=tuple(classes),
+        undefined_factors=tuple(n for n in {**pixels, **given} if n not in varying),
+        rows=len(values),
+    )
+
+
+def _numeric(factors: dict[str, tuple]) -> dict[str, np.ndarray]:
+    """The columns of labels.csv that are numbers."""
+    numeric = {}
+    for name, column in factors.items():
+        try:
+            numeric[name] = np.array([float(entry) for entry in column])
+        except (TypeError, ValueError):
+            continue
+    return numeric
+
+
+def _classes(labels: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+    """Membership (n,) of each class with enough images inside and outside it."""
+    if labels is None:
+        return {}
+    names = np.array(labels)
+    members = {str(name): names == name for name in sorted(set(labels))}
+    return {
+        name: inside
+        for name, inside in members.items()
+        if min(inside.sum(), (~inside).sum()) >= FEWEST_OF_A_CLASS
+    }
+
+
+def _spearman(bootstrap: Bootstrap, values: np.ndarray, column: np.ndarray) -> list[Estimate]:
+    """Spearman's r of each unit (n, K) with a factor (n,), rows without the factor left out."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(column)
+    ranks = np.zeros_like(values)
+    ranks[known] = rankdata(values[known], axis=0)
+    target = np.zeros(len(column))
+    target[known] = rankdata(column[known])
+
+    def correlation(n, y, yy, x, xx, xy):  # type: ignore[no-untyped-def]
+        covariance = xy / n - x / n * (y / n)
+        variances = (xx / n - (x / n) ** 2) * (yy / n - (y / n) ** 2)
+        return covariance / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+
+    common = (known.astype(float), target, target**2)
+    return [bootstrap.estimate(correlation, *common, x, x**2, x * target) for x in ranks.T]
+
+
+def _auc(bootstrap: Bootstrap, values: np.ndarray, members: np.ndarray) -> list[Estimate]:
+    """Area under the ROC curve of each unit's value for one class, resampled within rows."""
+    inside, outside = values[members], values[~members]
+    weights_in = bootstrap.weights[:, members]
+    weights_out = bootstrap.weights[:, ~members]
+    pairs = np.maximum(weights_in.sum(axis=1) * weights_out.sum(axis=1), 1)
+    estimates = []
+    for unit in range(values.shape[1]):
+        wins = _wins(inside[:, unit], outside[:, unit])
+        resampled = np.einsum("bi,ij,bj->b", weights_in, wins, weights_out, optimize=True) / pairs
+        estimates.append(interval(float(wins.mean()), resampled))
+    return estimates
+
+
+def _wins(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """(inside, outside) 1 where the member's value is larger, ½ for ties."""
+    above = inside[:, None] > outside[None]
+    return above + 0.5 * (inside[:, None] == outside[None])
+
+
+def _weaker(measure: Estimate) -> float:
+    """The end of an interval that is nearer to 0; 0 where it spans 0 or is undefined."""
+    if not np.isfinite(measure.low) or measure.low <= 0 <= measure.high:
+        return 0.0
+    return min(abs(measure.low), abs(measure.high))
+
+
+def _shifted(measure: Estimate, by: float) -> Estimate:
+    return Estimate(measure.value + by, measure.low + by, measure.high + by)
+
+
+def _strongest(factors: list[Factor]) -> tuple[Factor, ...]:
+    kept: list[Factor] = []
+    strength: dict[str, Callable[[Factor], float]] = {
+        "given": lambda factor: abs(factor.measure.value),
+        "image": lambda factor: abs(factor.measure.value),
+        "class": lambda factor: abs(factor.measure.value - 0.5),
+    }
+    for kind, key in strength.items():
+        ranked = sorted((f for f in factors if f.kind == kind), key=key, reverse=True)
+        kept.extend(ranked[:KEPT_FACTORS])
+    return tuple(kept)

@@ -1,0 +1,137 @@
+"""Walks: one unit moved through its range, the others held at a real image's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.path_contributions import units_by_share
+from reportgen.settings import Settings
+from reportgen.study import Study
+
+REACH = 2.0
+LOWER_QUANTILE, UPPER_QUANTILE = 0.01, 0.99
+
+
+@dataclass(frozen=True)
+class Walks:
+    """Frames of every (row, unit) over one kind of range.
+
+    Attributes
+    ----------
+    values : (rows, units, frames) the moved unit's value.
+    frames : (rows, units, frames, P) decoded images.
+    flagged : (rows, units, frames) whether the code is off data.
+    flagged_share : share of all frames that is flagged.
+    end_cosine : (rows, units) cosine of last − x̂ and x̂ − first: 1 for a linear decoder; NaN where
+        the row's own value is an end, or an end changes nothing.
+    """
+
+    values: np.ndarray
+    frames: ImageArray
+    flagged: np.ndarray
+    flagged_share: float
+    end_cosine: np.ndarray
+
+
+@dataclass(frozen=True)
+class Traversal:
+    """Latent walks from the walk rows, for at most 16 units by share.
+
+    Attributes
+    ----------
+    units : indices, by share; names as printed.
+    rows : names of the rows: the medoid code, then the .1, .5, .9 quantiles of error.
+    originals, reconstructions : (rows, P).
+    own_values : (rows, units) each row's own value.
+    supported : walks over z_k ± 2 r_k, clipped to the quantiles .01 and .99.
+    full : walks over the quantiles .01 to .99.
+    conditional_deviations : (units,) r_k, the sd of z_k given the other units.
+    deviation_ratios : (units,) r_k / s_k; small where the other units fix this one.
+    """
+
+    units: tuple[int, ...]
+    names: tuple[str, ...]
+    rows: tuple[str, ...]
+    originals: ImageArray
+    reconstructions: ImageArray
+    own_values: np.ndarray
+    supported: Walks
+    full: Walks
+    conditional_deviations: np.ndarray
+    deviation_ratios: np.ndarray
+
+
+def run(study: Study, settings: Settings) -> Traversal:
+    """Decode both walks of every shown (row, unit).
+
+    Raises NotAnswered where no unit varies.
+    """
+    if len(study.players) == 0:
+        raise NotAnswered("no unit of the code varies over the images.")
+    walked = units_by_share(study)[: settings.walk_units]
+    rows = study.rows.walks
+    own = study.players.values(study.test.codes[rows])[:, walked]
+    fitted = study.players.values(study.fit.codes)[:, walked]
+    low, high = np.quantile(fitted, (LOWER_QUANTILE, UPPER_QUANTILE), axis=0)
+    # A ReLU unit has an atom at its minimum: nothing real lies below it.
+    low = np.maximum(low, fitted.min(axis=0))
+    reach = REACH * _conditional_deviations(study)[walked]
+    supported_low = np.minimum(np.maximum(own - reach, low), own)
+    supported_high = np.maximum(np.minimum(own + reach, high), own)
+    full_low, full_high = np.minimum(own, low), np.maximum(own, high)
+    return Traversal(
+        units=tuple(int(study.player_units[player]) for player in walked),
+        names=tuple(study.players.names[player] for player in walked),
+        rows=tuple(study.test.names[row] for row in rows),
+        originals=study.test.images[rows],
+        reconstructions=study.test.reconstructions[rows],
+        own_values=own,
+        supported=_walk(study, walked, supported_low, supported_high, settings.walk_frames),
+        full=_walk(study, walked, full_low, full_high, settings.walk_frames),
+        conditional_deviations=reach / REACH,
+        deviation_ratios=reach / REACH / fitted.std(axis=0),
+    )
+
+
+def _conditional_deviations(study: Study) -> np.ndarray:
+    """(players,) r_k = 1/√(Σ⁻¹)_kk: the sd of a unit's value given the others, if Gaussian."""
+    return 1 / np.sqrt(np.diag(study.off_data.precision))
+
+
+def _walk(
+    study: Study, walked: np.ndarray, low: np.ndarray, high: np.ndarray, frames: int
+) -> Walks:
+    rows = study.rows.walks
+    values = np.linspace(low, high, frames, axis=-1)
+    codes = np.empty((*values.shape, study.units.code_size), dtype=np.float32)
+    own = study.players.values(study.test.codes[rows])[:, walked]
+    for row in range(len(rows)):
+        for place, player in enumerate(walked):
+            members = study.players.members[player]
+            codes[row, place] = study.test.codes[rows[row]]
+            codes[row, place][:, members] += (values[row, place] - own[row, place])[:, None].astype(
+                np.float32
+            )
+    flat = codes.reshape(-1, study.units.code_size)
+    images = study.decoder.decode(flat).reshape(*values.shape, -1)
+    flagged = study.off_data.flags(flat, study.decoder).reshape(values.shape)
+    here = study.test.reconstructions[rows][:, None]
+    return Walks(
+        values=values,
+        frames=images,
+        flagged=flagged,
+        flagged_share=float(flagged.mean()),
+        end_cosine=_end_cosine(images, here, (own <= low) | (own >= high)),
+    )
+
+
+def _end_cosine(images: np.ndarray, here: np.ndarray, at_end: np.ndarray) -> np.ndarray:
+    after = (images[:, :, -1] - here).astype(np.float64)
+    before = (here - images[:, :, 0]).astype(np.float64)
+    norms = np.linalg.norm(after, axis=-1) * np.linalg.norm(before, axis=-1)
+    products = np.einsum("rup,rup->ru", after, before)
+    cosines = np.divide(products, norms, out=np.full_like(products, np.nan), where=norms > 0)
+    return np.where(at_end, np.nan, cosines)

@@ -1,0 +1,90 @@
+"""Can the rest be believed? Is the bottleneck complete, and how far do interventions leave the data?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
+from reportgen.single_moves import single_moves
+from reportgen.study import Study
+
+CHECKED_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Checks of the instrument on this model.
+
+    Attributes
+    ----------
+    bottleneck : "complete" when g(E(x)) equals the model's own output, "incomplete" when it does
+        not, "stochastic" when the model's output differs from itself, "not checked" without a
+        forward of the model's own.
+    largest_difference : max |g(E(x)) − model(x)| over the range of x̂; for a stochastic model the
+        difference of two calls; None when not checked.
+    tolerance : what counts as complete.
+    real_codes_flagged : share of held-out real codes that the off-data flag marks (about 1 to 2 %).
+    largest_distance, largest_cycle_error : the two thresholds of the flag.
+    covariance_shrunk : whether few rows called for Ledoit–Wolf.
+    share_and_ablation_agree : Kendall's τ between shares and last-in effects; None below 3 units.
+    in_sample : whether statistics and numbers come from the same images.
+    """
+
+    bottleneck: str
+    largest_difference: float | None
+    tolerance: float
+    real_codes_flagged: float
+    largest_distance: float
+    largest_cycle_error: float
+    covariance_shrunk: bool
+    share_and_ablation_agree: float | None
+    in_sample: bool
+
+
+def run(study: Study, settings: Settings) -> Trust:
+    """Compare the split model with the whole one, and calibrate the off-data flag."""
+    verdict, difference = _bottleneck(study, settings)
+    flag = study.off_data
+    return Trust(
+        bottleneck=verdict,
+        largest_difference=difference,
+        tolerance=settings.bottleneck_tolerance,
+        real_codes_flagged=study.off_data_share(study.test.codes),
+        largest_distance=flag.largest_distance,
+        largest_cycle_error=flag.largest_cycle_error,
+        covariance_shrunk=flag.shrunk,
+        share_and_ablation_agree=_agreement(study),
+        in_sample=study.in_sample,
+    )
+
+
+def _bottleneck(study: Study, settings: Settings) -> tuple[str, float | None]:
+    if study.autoencoder.forward is None:
+        return "not checked", None
+    images = study.test.images[:CHECKED_ROWS]
+    split = study.test.reconstructions[:CHECKED_ROWS]
+    whole = study.decoder.model_output(images)
+    scale = max(float(np.ptp(split)), np.finfo(np.float32).tiny)
+    again = float(np.abs(study.decoder.model_output(images) - whole).max()) / scale
+    if again > settings.bottleneck_tolerance:
+        return "stochastic", again
+    difference = float(np.abs(split - whole).max()) / scale
+    complete = difference <= settings.bottleneck_tolerance
+    return ("complete" if complete else "incomplete"), difference
+
+
+def _agreement(study: Study) -> float | None:
+    if len(study.players) < 3:
+        return None
+    from scipy.stats import kendalltau
+
+    shares = study.shared(path_shares)
+    named = shares.player_units >= 0
+    place = {int(unit): player for player, unit in enumerate(study.player_units)}
+    players = [place[int(unit)] for unit in shares.player_units[named]]
+    last = study.shared(single_moves).last.sum(axis=0)[players]
+    agreement = float(kendalltau(last, shares.projections.sum(axis=0)[named]).statistic)
+    return agreement if np.isfinite(agreement) else None

@@ -1,0 +1,86 @@
+"""Mixed codes: which units come from the row and which from the baseline, and paths between them.
+
+v(S) is the image decoded from a code whose units in S are the row's and whose other units are the
+baseline's. Nothing else in the program builds such codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reportgen.autoencoder import Units
+from reportgen.decoder import Decoder
+
+
+class Coalitions:
+    """The value function v over coalitions of units, for one decoder and one baseline.
+
+    Parameters
+    ----------
+    decoder : the engine.
+    players : the units, or groups of them, that move as one.
+    baseline : (code_size,) the code z0 of units that are not in the coalition.
+    """
+
+    def __init__(self, decoder: Decoder, players: Units, baseline: np.ndarray) -> None:
+        self.decoder = decoder
+        self.players = players
+        self.baseline = np.asarray(baseline, dtype=np.float32)
+        self.empty = np.zeros(len(players), dtype=bool)
+        self.everyone = np.ones(len(players), dtype=bool)
+
+    def codes(
+        self, code: np.ndarray, memberships: np.ndarray, baseline: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Mixed codes: (code_size,), (n, players) bool → (n, code_size) float32.
+
+        `baseline` replaces z0, for the segments of a path and for other baselines.
+        """
+        outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
+        # Coordinates that belong to no player have owner −1: the padded, always true, last column.
+        padded = np.pad(np.atleast_2d(memberships), ((0, 0), (0, 1)), constant_values=True)
+        inside = padded[:, self.players.unit_of_coordinate]
+        return np.where(inside, np.asarray(code, dtype=np.float32), outside)
+
+    def values(self, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
+        """v(S) for each row of `memberships`: (n, P) float32."""
+        return self.decoder.decode(self.codes(code, memberships))
+
+    def alone(self) -> np.ndarray:
+        """(players, players) memberships of {k}."""
+        return np.eye(len(self.players), dtype=bool)
+
+    def without_one(self) -> np.ndarray:
+        """(players, players) memberships of everyone but k."""
+        return ~np.eye(len(self.players), dtype=bool)
+
+    def every_coalition(self) -> np.ndarray:
+        """(2^players, players) memberships; bit k of the row number says whether k is in."""
+        numbers = np.arange(2 ** len(self.players))[:, None]
+        return (numbers >> np.arange(len(self.players))) & 1 == 1
+
+    def growing(self, order: Sequence[int]) -> np.ndarray:
+        """(players + 1, players) memberships: nobody, the first of `order`, the first two, …"""
+        rank = np.empty(len(self.players), dtype=np.intp)
+        rank[np.asarray(order)] = np.arange(len(self.players))
+        return rank[None, :] < np.arange(len(self.players) + 1)[:, None]
+
+    def scaled(self, code: np.ndarray, factor: float) -> np.ndarray:
+        """The code at `factor` of the way from the baseline; the stored code itself at 1."""
+        if factor == 1:
+            return np.asarray(code, dtype=np.float32)
+        if factor == 0:
+            return self.baseline
+        return (self.baseline + np.float32(factor) * (code - self.baseline)).astype(np.float32)
+
+    def path(self, code: np.ndarray, step: int, steps: int, order: Sequence[int]) -> np.ndarray:
+        """Codes of one step of a path from the baseline to `code`, units moving one at a time.
+
+        Returns (players + 1, code_size): the step's start, then after each unit of `order` moved
+        from step/steps to (step + 1)/steps of the way.
+        """
+        start = self.scaled(code, step / steps)
+        end = self.scaled(code, (step + 1) / steps)
+        return self.codes(end, self.growing(order), baseline=start)

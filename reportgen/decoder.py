@@ -1,0 +1,155 @@
+"""The engine: every decoder forward in the program passes here.
+
+Codes come in as float32 rows; equal codes are decoded once, in batches bounded by memory, and a
+bounded store of recent images serves the analyses that ask for the same code again. Both images
+of a difference therefore come from one forward wherever the store still holds it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from reportgen.autoencoder import Autoencoder
+
+BATCH_BYTES = 256 * 2**20
+STORE_BYTES = 256 * 2**20
+LARGEST_BATCH = 128
+
+
+class Decoder:
+    """Decodes codes (n, code_size) to flattened images (n, P), and counts what it did.
+
+    Attributes
+    ----------
+    forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
+    seconds : Counter from an analysis' name to the seconds spent in the model for it.
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        *,
+        batch_bytes: int = BATCH_BYTES,
+        store_bytes: int = STORE_BYTES,
+        on_progress: Callable[[int], None] = lambda decoded: None,
+    ) -> None:
+        self._autoencoder = autoencoder
+        self._on_progress = on_progress
+        self.image_size = int(np.prod(autoencoder.input_shape))
+        image_bytes = 4 * self.image_size
+        self.batch_size = int(np.clip(batch_bytes // image_bytes, 1, LARGEST_BATCH))
+        self._store = _ImageStore(store_bytes)
+        self._charged_to = "study"
+        self.forwards: Counter[str] = Counter()
+        self.encodes: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+
+    @contextmanager
+    def charged_to(self, analysis: str) -> Iterator[None]:
+        """Within this block, forwards and seconds count for `analysis`."""
+        outer, self._charged_to = self._charged_to, analysis
+        try:
+            yield
+        finally:
+            self._charged_to = outer
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """(n, code_size) → (n, P) float32; equal rows are decoded once."""
+        # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
+        codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
+        keys = codes.view(np.dtype((np.void, codes.itemsize * codes.shape[1]))).ravel()
+        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        images = np.empty((len(distinct), self.image_size), dtype=np.float32)
+        missing = []
+        for position, key in enumerate(distinct.tolist()):
+            stored = self._store.get(key)
+            if stored is None:
+                missing.append(position)
+            else:
+                images[position] = stored
+        for start in range(0, len(missing), self.batch_size):
+            batch = missing[start : start + self.batch_size]
+            decoded = self._decode_batch(codes[first[batch]])
+            images[batch] = decoded
+            self._store.add(distinct[batch].tolist(), decoded)
+        return images[inverse]
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """(n, P) or (n, C, H, W) → (n, code_size) float32, in bounded batches."""
+        return self._over_images(self._autoencoder.encode, images)
+
+    def posterior_sd(self, images: np.ndarray) -> np.ndarray:
+        """(n, P) → (n, code_size) standard deviations of a VAE's posterior."""
+        assert self._autoencoder.posterior_sd is not None, "ask is_variational first"
+        return self._over_images(self._autoencoder.posterior_sd, images)
+
+    def model_output(self, images: np.ndarray) -> np.ndarray:
+        """(n, P) → (n, P) the model's own whole forward."""
+        assert self._autoencoder.forward is not None, "this model has no forward of its own"
+        return self._over_images(self._autoencoder.forward, images)
+
+    def _over_images(self, function: Callable, images: np.ndarray) -> np.ndarray:
+        import torch
+
+        shape = self._autoencoder.input_shape
+        parts = []
+        started = time.perf_counter()
+        with torch.inference_mode():
+            for start in range(0, len(images), self.batch_size):
+                batch = np.ascontiguousarray(images[start : start + self.batch_size], np.float32)
+                tensor = torch.from_numpy(batch.reshape(-1, *shape)).to(self._autoencoder.device)
+                output = function(tensor).reshape(len(batch), -1)
+                parts.append(output.float().cpu().numpy())
+        self.encodes[self._charged_to] += len(images)
+        self.seconds[self._charged_to] += time.perf_counter() - started
+        return np.concatenate(parts)
+
+    def _decode_batch(self, codes: np.ndarray) -> np.ndarray:
+        import torch
+
+        started = time.perf_counter()
+        with torch.inference_mode():
+            tensor = torch.from_numpy(codes.reshape(-1, *self._autoencoder.code_shape))
+            images = self._autoencoder.decode(tensor.to(self._autoencoder.device))
+            flat = images.reshape(len(codes), -1).float().cpu().numpy()
+        self.forwards[self._charged_to] += len(codes)
+        self.seconds[self._charged_to] += time.perf_counter() - started
+        self._on_progress(len(codes))
+        return flat
+
+
+class _ImageStore:
+    """The most recent decoded batches, up to a number of bytes; the oldest leave first."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._held = 0
+        self._batches: OrderedDict[int, tuple[list[bytes], np.ndarray]] = OrderedDict()
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._next = 0
+
+    def get(self, key: bytes) -> np.ndarray | None:
+        place = self._places.get(key)
+        if place is None:
+            return None
+        batch, position = place
+        return self._batches[batch][1][position]
+
+    def add(self, keys: list[bytes], images: np.ndarray) -> None:
+        if images.nbytes > self._capacity:
+            return
+        while self._held + images.nbytes > self._capacity:
+            _, (old_keys, old_images) = self._batches.popitem(last=False)
+            self._held -= old_images.nbytes
+            for key in old_keys:
+                del self._places[key]
+        self._batches[self._next] = (keys, images)
+        self._held += images.nbytes
+        for position, key in enumerate(keys):
+            self._places[key] = (self._next, position)
+        self._next += 1

@@ -1,0 +1,152 @@
+"""Every knob once: name, default, help and range, from flags or from `reportgen.toml`.
+
+`Settings` holds what a user may turn and what METHODS fixes; the report prints all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from reportgen.errors import SettingsError
+
+EFFORT_FACTORS = {"quick": 0.25, "standard": 1.0, "thorough": 4.0}
+
+
+def _knob(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    flag: bool = False,
+) -> Any:
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "flag": flag}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a build does, apart from where its files are.
+
+    Fields marked as flags are the command's options; all of them may stand in `reportgen.toml`.
+    Raises SettingsError, naming the field, where a value is outside its range.
+    """
+
+    seed: int = _knob(0, "Seed of every random choice.", low=0, high=2**31 - 1, flag=True)
+    rows: int | None = _knob(
+        None,
+        "Test images behind each statistic [default: 20000/(2K+1), between 32 and 256].",
+        low=2,
+        flag=True,
+    )
+    effort: str = _knob(
+        "standard",
+        "Multiplies the number of images behind each statistic by 1/4, 1 or 4.",
+        choices=tuple(EFFORT_FACTORS),
+        flag=True,
+    )
+    max_seconds: float | None = _knob(
+        None,
+        "Use fewer images where decoding would take longer than this; the report says so.",
+        low=1,
+        flag=True,
+    )
+    limit: int | None = _knob(
+        20_000, "Read at most this many images of DATA, chosen at random.", low=2, flag=True
+    )
+    device: str = _knob("cpu", "Where the model runs: cpu, cuda, cuda:1, mps, auto.", flag=True)
+    title: str | None = _knob(
+        None, "Heading of the report [default: the model's file name].", flag=True
+    )
+
+    picture_rows: int = _knob(8, "Test images shown as pictures.", low=1, high=64)
+    table_rows: int = _knob(32, "Test images behind the coalition table.", low=2)
+    walk_rows: int = _knob(4, "Test images each unit is walked from.", low=1, high=8)
+    walk_units: int = _knob(16, "Units walked, in order of share.", low=1)
+    walk_frames: int = _knob(11, "Frames of one walk.", low=3, high=41)
+    path_steps: int = _knob(16, "Steps of a contribution path for the picture rows.", low=1)
+    pooled_path_steps: int = _knob(2, "Steps of a contribution path for shares.", low=1)
+    path_players: int = _knob(32, "Units on a path before the weakest are grouped.", low=2)
+    table_players: int = _knob(10, "Players of the coalition table; 2 to this power codes.", low=2)
+    bootstrap_resamples: int = _knob(1000, "Bootstrap resamples of each interval.", low=100)
+    off_data_sample: int = _knob(256, "Codes of a panel that are checked for being off data.")
+    max_page_megabytes: float = _knob(25.0, "The page is never larger than this.", low=1)
+
+    well_reconstructed: float = _knob(0.8, "R² from which a model reconstructs 'well'.")
+    partly_reconstructed: float = _knob(0.5, "R² from which a model reconstructs 'partly'.")
+    linear_share: float = _knob(0.95, "Linear share from which a model is called 'linear'.")
+    mostly_linear_share: float = _knob(0.8, "Linear share of a 'mostly linear' model.")
+    small_gap: float = _knob(0.05, "Gap or miss up to which effects are called additive or valid.")
+    medium_gap: float = _knob(0.25, "Gap or miss up to which they are called roughly so.")
+    ignored_effect: float = _knob(0.01, "A unit is ignored when both effects are below this / K.")
+    constant_deviation: float = _knob(1e-6, "sd / max|z| up to which a unit is constant.")
+    collapsed_divergence: float = _knob(0.01, "KL in nat below which a VAE's unit is collapsed.")
+    atom_share: float = _knob(0.5, "Share of rows on one value above which a unit has an atom.")
+    duplicate_correlation: float = _knob(0.95, "|r| above which two units are duplicates.")
+    correlated_units: float = _knob(0.7, "|r| above which an ablation carries a warning.")
+    tracked_correlation: float = _knob(0.5, "Weaker end of |r| above which a factor is named.")
+    tracked_auc: float = _knob(0.85, "Weaker end of the AUC above which a class is named.")
+    bottleneck_tolerance: float = _knob(
+        1e-4, "Largest |g(E(x)) − model(x)| / range for 'complete'."
+    )
+
+    def __post_init__(self) -> None:
+        for knob in fields(self):
+            _check(knob.name, getattr(self, knob.name), dict(knob.metadata))
+
+    @property
+    def effort_factor(self) -> float:
+        """What `effort` multiplies row counts by."""
+        return EFFORT_FACTORS[self.effort]
+
+
+def _check(name: str, value: Any, rule: dict[str, Any]) -> None:
+    if value is None:
+        return
+    if rule["choices"] is not None and value not in rule["choices"]:
+        raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(rule['choices'])}.")
+    if rule["low"] is not None and value < rule["low"]:
+        raise SettingsError(f"{name} is {value}; it must be at least {rule['low']:g}.")
+    if rule["high"] is not None and value > rule["high"]:
+        raise SettingsError(f"{name} is {value}; it must be at most {rule['high']:g}.")
+
+
+def read_settings(flags: dict[str, Any], file: Path | None = None) -> Settings:
+    """Settings from `reportgen.toml`, overruled by the flags that were given (not None).
+
+    Raises SettingsError for an unreadable file, an unknown name, or a value of the wrong type.
+    """
+    values = _read_file(file) if file is not None else {}
+    values.update({name: value for name, value in flags.items() if value is not None})
+    return Settings(**values)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+    known = {knob.name: knob for knob in fields(Settings)}
+    for name, value in values.items():
+        if name not in known:
+            raise SettingsError(f"{file} sets {name!r}, which is no setting of reportgen.")
+        _check_type(file, name, value, known[name])
+    return values
+
+
+def _check_type(file: Path, name: str, value: Any, knob: Any) -> None:
+    declared = str(knob.type)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        "int": number and float(value).is_integer(),
+        "float": number,
+        "str": isinstance(value, str),
+    }[declared.removesuffix(" | None")]
+    if not fits:
+        raise SettingsError(f"{file} sets {name} to {value!r}; it must be a {declared}.")
+    assert knob.default is not MISSING

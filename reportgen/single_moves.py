@@ -1,0 +1,129 @@
+"""One unit at a time, in both directions, over the statistics rows: 2K decodes for each row.
+
+Solo: only unit k moves from the baseline, v({k}) − v(∅). Last-in: only unit k goes back to it,
+v(N) − v(N∖k). Ablation effects, "one picture per unit" and "sum against combined" all read from
+the same moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.coalitions import Coalitions
+from reportgen.statistics.sketch import compressor
+from reportgen.study import Study, squared_norms
+
+
+@dataclass(frozen=True)
+class SingleMoves:
+    """Sums of squares and stacks of the single moves of K players on r rows.
+
+    Attributes
+    ----------
+    rows : (r,) indices into the test sample.
+    solo, last : (r, K) ‖v({k}) − v(∅)‖² and ‖v(N) − v(N∖k)‖².
+    damage : (r, K) ‖x − v(N∖k)‖² − ‖x − x̂‖², summed over pixels.
+    combined : (r,) ‖v(N) − v(∅)‖².
+    gap_up, gap_down : (r,) ‖Δ − Σ_k Δ_k‖² for the solo and the last-in moves.
+    spread : (r,) ‖x̂ − mean x̂‖², the mean over these rows.
+    solo_stack, last_stack : (K, r, q) the moves themselves, or a linear sketch of them.
+    sketched : whether they are a sketch.
+    solo_codes, last_codes : (r·K, code_size) the codes that were decoded.
+    """
+
+    rows: np.ndarray
+    solo: np.ndarray
+    last: np.ndarray
+    damage: np.ndarray
+    combined: np.ndarray
+    gap_up: np.ndarray
+    gap_down: np.ndarray
+    spread: np.ndarray
+    solo_stack: np.ndarray
+    last_stack: np.ndarray
+    sketched: bool
+    solo_codes: np.ndarray
+    last_codes: np.ndarray
+
+
+def single_moves(study: Study) -> SingleMoves:
+    """Decode every single move of the statistics rows, row by row."""
+    rows = study.rows.statistics
+    coalitions = study.coalitions
+    players, pixels = len(study.players), study.decoder.image_size
+    compress, length, sketched = compressor(pixels, 2 * players * len(rows), study.settings.seed)
+    solo_stack = np.empty((players, len(rows), length), dtype=np.float32)
+    last_stack = np.empty_like(solo_stack)
+    solo, last, damage = (np.empty((len(rows), players)) for _ in range(3))
+    combined, gap_up, gap_down = (np.empty(len(rows)) for _ in range(3))
+    codes: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    memberships = np.concatenate(
+        [
+            coalitions.empty[None],
+            coalitions.everyone[None],
+            coalitions.alone(),
+            coalitions.without_one(),
+        ]
+    )
+    for place, row in enumerate(rows):
+        mixed = coalitions.codes(study.test.codes[row], memberships)
+        decoded = study.decoder.decode(mixed).astype(np.float64)
+        nobody, everyone = decoded[0], decoded[1]
+        solo_moves = decoded[2 : 2 + players] - nobody
+        last_moves = everyone - decoded[2 + players :]
+        whole = everyone - nobody
+        original = study.test.images[row].astype(np.float64)
+        solo[place], last[place] = squared_norms(solo_moves), squared_norms(last_moves)
+        damage[place] = squared_norms(original - decoded[2 + players :])
+        damage[place] -= squared_norms(original - everyone)
+        combined[place] = squared_norms(whole)
+        gap_up[place] = squared_norms(whole - solo_moves.sum(axis=0))
+        gap_down[place] = squared_norms(whole - last_moves.sum(axis=0))
+        solo_stack[:, place] = compress(solo_moves.astype(np.float32))
+        last_stack[:, place] = compress(last_moves.astype(np.float32))
+        codes[0].append(mixed[2 : 2 + players])
+        codes[1].append(mixed[2 + players :])
+    return SingleMoves(
+        rows=rows,
+        solo=solo,
+        last=last,
+        damage=damage,
+        combined=combined,
+        gap_up=gap_up,
+        gap_down=gap_down,
+        spread=_spread(study.test.reconstructions[rows]),
+        solo_stack=solo_stack,
+        last_stack=last_stack,
+        sketched=sketched,
+        solo_codes=np.concatenate(codes[0]),
+        last_codes=np.concatenate(codes[1]),
+    )
+
+
+def strongest_players(study: Study) -> np.ndarray:
+    """Players by solo plus last-in effect, strongest first: who is grouped before shares exist."""
+    moves = study.shared(single_moves)
+    return np.argsort(-(moves.solo + moves.last).sum(axis=0), kind="stable")
+
+
+def summed_and_combined(
+    coalitions: Coalitions, code: np.ndarray, members: np.ndarray, factor: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Σ_k Δ_k and Δ_S for the players in `members`, moved up from the baseline.
+
+    Returns two images (P,) float64. With a factor below 1 every player moves that part of its way.
+    """
+    moved = coalitions.scaled(code, factor)
+    alone = coalitions.alone()[members]
+    together = alone.any(axis=0)
+    decoded = coalitions.decoder.decode(
+        coalitions.codes(moved, np.concatenate([coalitions.empty[None], together[None], alone]))
+    ).astype(np.float64)
+    return (decoded[2:] - decoded[0]).sum(axis=0), decoded[1] - decoded[0]
+
+
+def _spread(reconstructions: np.ndarray) -> np.ndarray:
+    reconstructions = reconstructions.astype(np.float64)
+    return squared_norms(reconstructions - reconstructions.mean(axis=0))

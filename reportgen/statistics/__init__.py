@@ -1,0 +1,1 @@
+"""Statistics that more than one analysis needs: intervals, PCA, the off-data flag, sketches."""

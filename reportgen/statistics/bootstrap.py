@@ -1,0 +1,76 @@
+"""Percentile bootstrap over rows (images), for numbers that are ratios of sums over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+LOWER, UPPER = 2.5, 97.5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval (percentile bootstrap over rows).
+
+    NaN stands for "undefined" in all three, for instance for a ratio whose denominator is zero.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+class Bootstrap:
+    """Resamples of n rows as integer weights, drawn once, so that all numbers share them.
+
+    Efron, 1979; percentile intervals, B resamples.
+    """
+
+    def __init__(self, rows: int, resamples: int, seed: int) -> None:
+        generator = np.random.default_rng([seed, rows, resamples])
+        even = np.full(rows, 1 / rows)
+        self.weights = generator.multinomial(rows, even, size=resamples).astype(np.float64)
+
+    def sums(self, per_row: np.ndarray) -> np.ndarray:
+        """(n, …) per-row terms → (B, …) their sums in each resample."""
+        flat = np.asarray(per_row, dtype=np.float64).reshape(len(per_row), -1)
+        return (self.weights @ flat).reshape(len(self.weights), *np.shape(per_row)[1:])
+
+    def estimate(self, statistic: Callable[..., np.ndarray], *per_row: np.ndarray) -> Estimate:
+        """`statistic` of the sums over rows of each argument, which broadcasts over resamples."""
+        whole = statistic(*(np.asarray(terms, dtype=np.float64).sum(axis=0) for terms in per_row))
+        resampled = statistic(*(self.sums(terms) for terms in per_row))
+        return interval(float(whole), resampled)
+
+    def ratio(self, numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
+        """Σ numerators / Σ denominators over rows; undefined where the denominator is no effect."""
+        return self.estimate(safe_ratio, numerators, denominators)
+
+    def ratios(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[Estimate, ...]:
+        """One ratio for each column of `numerators` (n, m) over the same denominators (n,)."""
+        whole = safe_ratio(numerators.sum(axis=0), denominators.sum(axis=0))
+        resampled = safe_ratio(self.sums(numerators), self.sums(denominators)[:, None])
+        return tuple(interval(float(w), resampled[:, k]) for k, w in enumerate(whole))
+
+
+def safe_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """numerator / denominator, NaN where the denominator is not positive."""
+    numerator, denominator = np.broadcast_arrays(
+        np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    )
+    ratio = np.full(numerator.shape, np.nan)
+    return np.divide(numerator, denominator, out=ratio, where=denominator > 0)
+
+
+def interval(value: float, resampled: np.ndarray) -> Estimate:
+    """The percentile interval of `resampled` (B,) around `value`; undefined ones are left out."""
+    resampled = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or len(resampled) == 0:
+        return Estimate(float(value), float("nan"), float("nan"))
+    low, high = np.percentile(resampled, [LOWER, UPPER])
+    return Estimate(float(value), float(low), float(high))

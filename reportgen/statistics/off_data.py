@@ -1,0 +1,110 @@
+"""Is a code one that real images could have? Two flags, neither enough alone.
+
+The Mahalanobis flag sees codes far from the cloud of real codes but not a hole inside it; the cycle
+flag, the distance between a code and the code of its own image, sees holes but fires on rounding
+error without a floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.autoencoder import Units
+from reportgen.decoder import Decoder
+
+QUANTILE = 0.99
+CYCLE_FLOOR = 1e-3
+LARGEST_CALIBRATION = 2_000
+
+
+@dataclass(frozen=True)
+class OffData:
+    """Thresholds of both flags, from the real codes of the fit rows.
+
+    Attributes
+    ----------
+    live : (m,) the units that are not constant; only these are looked at.
+    mean, deviation : (m,) of the live units' values.
+    precision : (m, m) inverse covariance (Ledoit–Wolf where the rows are fewer than 10 m).
+    shrunk : whether Ledoit–Wolf was used.
+    largest_distance : 99 % quantile of the squared Mahalanobis distance on real codes.
+    largest_cycle_error : max(99 % quantile of the cycle error on real codes, 1e-3).
+    """
+
+    units: Units
+    live: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    precision: np.ndarray
+    shrunk: bool
+    largest_distance: float
+    largest_cycle_error: float
+
+    def distances(self, codes: np.ndarray) -> np.ndarray:
+        """(n, code_size) → (n,) squared Mahalanobis distance over live units."""
+        centred = self.units.values(codes)[:, self.live] - self.mean
+        return np.einsum("nj,jk,nk->n", centred, self.precision, centred)
+
+    def cycle_errors(self, codes: np.ndarray, decoder: Decoder) -> np.ndarray:
+        """(n, code_size) → (n,) ‖(E(g(z)) − z) / s‖ / √m over live units."""
+        again = decoder.encode(decoder.decode(codes))
+        change = (self.units.values(again) - self.units.values(codes))[:, self.live]
+        return np.sqrt(np.mean((change / self.deviation) ** 2, axis=1))
+
+    def flags(self, codes: np.ndarray, decoder: Decoder) -> np.ndarray:
+        """(n, code_size) → (n,) True where either flag is up."""
+        if len(self.live) == 0:
+            return np.zeros(len(codes), dtype=bool)
+        far = self.distances(codes) > self.largest_distance
+        return far | (self.cycle_errors(codes, decoder) > self.largest_cycle_error)
+
+    def far_share(self, codes: np.ndarray) -> float:
+        """Share of codes that the Mahalanobis flag alone marks."""
+        if len(self.live) == 0:
+            return 0.0
+        return float(np.mean(self.distances(codes) > self.largest_distance))
+
+
+def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decoder) -> OffData:
+    """Fit both flags on real codes (n, code_size), at most 2,000 of them for the cycle error."""
+    values = units.values(codes)[:, live]
+    if len(live) == 0:
+        nothing = np.zeros(0)
+        return OffData(units, live, nothing, nothing, np.zeros((0, 0)), False, np.inf, np.inf)
+    covariance, shrunk = _covariance(values)
+    flag = OffData(
+        units=units,
+        live=live,
+        mean=values.mean(axis=0),
+        deviation=values.std(axis=0),
+        precision=np.linalg.pinv(covariance, hermitian=True),
+        shrunk=shrunk,
+        largest_distance=np.inf,
+        largest_cycle_error=np.inf,
+    )
+    cycle_errors = flag.cycle_errors(codes[:LARGEST_CALIBRATION], decoder)
+    return OffData(
+        units=units,
+        live=live,
+        mean=flag.mean,
+        deviation=flag.deviation,
+        precision=flag.precision,
+        shrunk=shrunk,
+        largest_distance=float(np.quantile(flag.distances(codes), QUANTILE)),
+        largest_cycle_error=max(float(np.quantile(cycle_errors, QUANTILE)), CYCLE_FLOOR),
+    )
+
+
+def _covariance(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Covariance (m, m) with ddof 0, shrunk where the rows are few (Ledoit & Wolf, 2004)."""
+    rows, count = values.shape
+    if rows >= 10 * count:
+        return np.atleast_2d(np.cov(values, rowvar=False, ddof=0)), False
+    from sklearn.covariance import ledoit_wolf
+
+    # Shrinkage targets a multiple of the identity, which only fits units of equal scale.
+    scale = values.std(axis=0)
+    shrunk, _ = ledoit_wolf(values / scale)
+    return shrunk * np.outer(scale, scale), True

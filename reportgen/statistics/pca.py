@@ -1,0 +1,105 @@
+"""Principal components of the fit images: the linear model everything is held beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.autoencoder import Autoencoder, Note
+
+LARGEST_EXACT = 4_000
+
+
+@dataclass(frozen=True)
+class Pca:
+    """A fitted PCA.
+
+    Attributes
+    ----------
+    mean : (P,) mean image of the fit rows.
+    components : (k, P) orthonormal; the largest |loading| of each is positive (scikit-learn ≥ 1.5).
+    variances : (k,) λ, the variance along each component with ddof 0.
+    total_variance : Σλ over all components, ddof 0.
+    fit_rows : number of images it was fitted on.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    variances: np.ndarray
+    total_variance: float
+    fit_rows: int
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """(n, P) → (n, k) float64 scores (x − x̄)·v."""
+        return (np.asarray(images, dtype=np.float64) - self.mean) @ self.components.T
+
+    def contributions(self, image: np.ndarray, count: int) -> np.ndarray:
+        """(P,) → (count, P): score times component, c_k = ((x − x̄)·v_k) v_k."""
+        return self.scores(image[None])[0, :count, None] * self.components[:count]
+
+    def squared_errors(self, images: np.ndarray) -> np.ndarray:
+        """(n, P) → (n, k + 1): ‖x − x̂‖² with the first 0, 1, …, k components."""
+        centred = np.asarray(images, dtype=np.float64) - self.mean
+        scores = centred @ self.components.T
+        total = np.einsum("np,np->n", centred, centred)
+        explained = np.cumsum(scores**2, axis=1)
+        return np.maximum(total[:, None] - np.pad(explained, ((0, 0), (1, 0))), 0)
+
+    def undetermined(self, count: int) -> np.ndarray:
+        """(count,) whether λ_k and λ_{k+1} are too close to order (North et al., 1982)."""
+        pairs = self.variances[: count + 1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            close = (pairs[:-1] - pairs[1:]) / pairs[:-1] < 2 * np.sqrt(2 / self.fit_rows)
+        return np.pad(close, (0, count - len(close)), constant_values=False)
+
+    def as_autoencoder(self, count: int, input_shape: tuple[int, int, int]) -> Autoencoder:
+        """The first `count` components as an autoencoder with a linear decoder, for the control."""
+        import torch
+
+        mean = torch.from_numpy(self.mean.astype(np.float32))
+        components = torch.from_numpy(self.components[:count].astype(np.float32))
+
+        def encode(images: torch.Tensor) -> torch.Tensor:
+            return (images.reshape(len(images), -1).cpu() - mean) @ components.T
+
+        def decode(codes: torch.Tensor) -> torch.Tensor:
+            return (mean + codes @ components).reshape(len(codes), *input_shape)
+
+        return Autoencoder(
+            encode=encode,
+            decode=decode,
+            input_shape=input_shape,
+            code_shape=(count,),
+            forward=lambda images: decode(encode(images)),
+            notes=(Note("format", "PCA of the fit rows, wrapped as an autoencoder."),),
+            name="PCA",
+        )
+
+
+def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
+    """PCA of (n, P) images with at most `count` components, never more than n − 1 or P.
+
+    Exact where the smaller side is at most 4,000; beyond that scikit-learn's randomized solver,
+    seeded.
+    """
+    from sklearn.decomposition import PCA
+
+    rows, pixels = images.shape
+    count = max(1, min(count, rows - 1, pixels))
+    exact = min(rows, pixels) <= LARGEST_EXACT
+    fitted = PCA(
+        count,
+        svd_solver="full" if exact else "randomized",
+        iterated_power=7,
+        random_state=seed,
+    ).fit(np.asarray(images, dtype=np.float64))
+    # scikit-learn divides by n − 1; the report's λ is the variance over the rows themselves.
+    to_ddof_0 = (rows - 1) / rows
+    return Pca(
+        mean=fitted.mean_,
+        components=fitted.components_,
+        variances=fitted.explained_variance_ * to_ddof_0,
+        total_variance=float(images.var(axis=0, dtype=np.float64).sum()),
+        fit_rows=rows,
+    )

@@ -1,0 +1,248 @@
+"""What all analyses share, computed once: codes, reconstructions, rows, statistics, the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from reportgen.autoencoder import Autoencoder, Units
+from reportgen.coalitions import Coalitions
+from reportgen.decoder import Decoder
+from reportgen.rows import Rows, choose_rows, split_rows
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Bootstrap
+from reportgen.statistics.off_data import OffData, calibrate
+from reportgen.statistics.pca import Pca, fit_pca
+
+if TYPE_CHECKING:
+    from reportgen.images import ImageSet
+
+Shared = TypeVar("Shared")
+LARGEST_PCA = 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images with what the model makes of them.
+
+    Attributes
+    ----------
+    images, reconstructions : (n, P) float32 on the data's pixel scale.
+    codes : (n, code_size) float32.
+    names : (n,) file names.
+    labels : (n,) class names, or None.
+    factors : columns of labels.csv, each (n,), or empty.
+    """
+
+    images: np.ndarray
+    codes: np.ndarray
+    reconstructions: np.ndarray
+    names: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    factors: dict[str, tuple[Any, ...]]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def squared_errors(self) -> np.ndarray:
+        """(n,) ‖x − x̂‖², summed over pixels, accumulated in float64."""
+        return squared_norms(self.images - self.reconstructions)
+
+    def take(self, rows: np.ndarray) -> Sample:
+        """The sample of these rows only."""
+        return Sample(
+            images=self.images[rows],
+            codes=self.codes[rows],
+            reconstructions=self.reconstructions[rows],
+            names=tuple(self.names[row] for row in rows),
+            labels=None if self.labels is None else tuple(self.labels[row] for row in rows),
+            factors={name: tuple(c[row] for row in rows) for name, c in self.factors.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """One model on one data set, ready to be analysed.
+
+    Attributes
+    ----------
+    fit, test : means, sds, PCA and regressions come from `fit`; every printed number from `test`.
+        Where there are too few images they are the same object ("in sample").
+    rows : which test rows each kind of number uses.
+    baseline : (code_size,) z0, the mean code of the fit rows.
+    players : the units that are not constant; only these take part in interventions.
+    player_units : (players,) their indices among all units.
+    """
+
+    autoencoder: Autoencoder
+    decoder: Decoder
+    settings: Settings
+    units: Units
+    fit: Sample
+    test: Sample
+    rows: Rows
+    pixel_range: tuple[float, float]
+    pca: Pca
+    _shared: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def in_sample(self) -> bool:
+        """Whether the numbers are computed on the rows that the statistics were fitted on."""
+        return self.fit is self.test
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.autoencoder.input_shape
+
+    @cached_property
+    def baseline(self) -> np.ndarray:
+        """(code_size,) float32 mean code m of the fit rows."""
+        return self.fit.codes.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    @cached_property
+    def deviations(self) -> np.ndarray:
+        """(K,) s, the sd (ddof 0) of each unit's value over the fit rows."""
+        return self.units.values(self.fit.codes).std(axis=0)
+
+    @cached_property
+    def player_units(self) -> np.ndarray:
+        """Indices of the units that are not constant: sd > 1e-6 · max |z| at some coordinate."""
+        codes = self.fit.codes.astype(np.float64)
+        moving = codes.std(axis=0) > self.settings.constant_deviation * np.abs(codes).max(axis=0)
+        return np.array([k for k, m in enumerate(self.units.members) if moving[m].any()], np.intp)
+
+    @cached_property
+    def players(self) -> Units:
+        """The units that take part in interventions."""
+        return self.units.subset(self.player_units)
+
+    @cached_property
+    def coalitions(self) -> Coalitions:
+        """v over the players, from the mean baseline."""
+        return Coalitions(self.decoder, self.players, self.baseline)
+
+    @cached_property
+    def off_data(self) -> OffData:
+        """Both off-data flags, calibrated on the fit rows' codes."""
+        with self.decoder.charged_to("off data"):
+            return calibrate(self.units, self.fit.codes, self.player_units, self.decoder)
+
+    @cached_property
+    def pca_components(self) -> int:
+        """K_pca: PCA's components at equal code size, fewer where rows or pixels run out."""
+        return min(self.autoencoder.code_size, len(self.pca.components))
+
+    def bootstrap(self, rows: int) -> Bootstrap:
+        """Resamples of that many rows, the same whoever asks."""
+        return self.shared_by(("bootstrap", rows), lambda: self._new_bootstrap(rows))
+
+    def _new_bootstrap(self, rows: int) -> Bootstrap:
+        return Bootstrap(rows, self.settings.bootstrap_resamples, self.settings.seed)
+
+    def shared(self, compute: Callable[[Study], Shared]) -> Shared:
+        """`compute(self)`, computed once for all analyses that ask, charged to its own name."""
+
+        def charged() -> Shared:
+            with self.decoder.charged_to(compute.__name__.replace("_", " ")):
+                return compute(self)
+
+        return self.shared_by(compute, charged)
+
+    def shared_by(self, key: Any, compute: Callable[[], Shared]) -> Shared:
+        """`compute()`, computed once for each key."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        return self._shared[key]
+
+    def off_data_share(self, codes: Sequence[np.ndarray] | np.ndarray) -> float:
+        """Share of a panel's codes that either flag marks, on a seeded sample of at most 256."""
+        panel = np.concatenate([np.atleast_2d(part) for part in codes])
+        limit = self.settings.off_data_sample
+        if len(panel) > limit:
+            generator = np.random.default_rng([self.settings.seed, len(panel)])
+            panel = panel[np.sort(generator.choice(len(panel), limit, replace=False))]
+        flag = self.off_data
+        with self.decoder.charged_to("off data"):
+            return float(flag.flags(panel, self.decoder).mean())
+
+    def linear_control(self) -> Study:
+        """The same images and rows with PCA of equal code size in the model's place."""
+        pca = self.pca.as_autoencoder(self.pca_components, self.image_shape)
+        decoder = Decoder(pca)
+        fit = _with_codes(self.fit, decoder)
+        test = fit if self.in_sample else _with_codes(self.test, decoder)
+        return replace(
+            self,
+            autoencoder=pca,
+            decoder=decoder,
+            units=Units.of(pca.code_shape),
+            fit=fit,
+            test=test,
+            _shared={},
+        )
+
+
+def squared_norms(vectors: np.ndarray) -> np.ndarray:
+    """(…, P) → (…) squared Euclidean norms, accumulated in float64."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    return np.einsum("...p,...p->...", vectors, vectors)
+
+
+def make_study(
+    autoencoder: Autoencoder,
+    images: ImageSet,
+    settings: Settings,
+    *,
+    fit_images: ImageSet | None = None,
+    on_progress: Callable[[int], None] = lambda decoded: None,
+) -> Study:
+    """Encode and decode every image, choose the rows, and fit PCA.
+
+    With `fit_images`, statistics are fitted on those and every image of `images` is a test row.
+    """
+    decoder = Decoder(autoencoder, on_progress=on_progress)
+    everything = _encode(images, decoder)
+    if fit_images is not None:
+        fit, test = _encode(fit_images, decoder), everything
+    else:
+        fit_rows, test_rows = split_rows(len(everything), settings.seed)
+        fit = everything.take(fit_rows)
+        test = fit if np.array_equal(fit_rows, test_rows) else everything.take(test_rows)
+    units = Units.of(autoencoder.code_shape)
+    size = autoencoder.code_size
+    wanted = max(64, 2 * size) if 2 * size <= LARGEST_PCA else max(LARGEST_PCA, size)
+    return Study(
+        autoencoder=autoencoder,
+        decoder=decoder,
+        settings=settings,
+        units=units,
+        fit=fit,
+        test=test,
+        rows=choose_rows(test.codes, test.squared_errors, len(units), settings),
+        pixel_range=images.pixel_range,
+        pca=fit_pca(fit.images, wanted, settings.seed),
+    )
+
+
+def _encode(images: ImageSet, decoder: Decoder) -> Sample:
+    pixels = np.concatenate([batch.reshape(len(batch), -1) for _, batch in images.batches(256)])
+    unfinished = Sample(
+        images=pixels,
+        codes=np.zeros((0, 0), np.float32),
+        reconstructions=np.zeros((0, 0), np.float32),
+        names=tuple(images.names),
+        labels=images.labels,
+        factors=dict(images.factors or {}),
+    )
+    return _with_codes(unfinished, decoder)
+
+
+def _with_codes(sample: Sample, decoder: Decoder) -> Sample:
+    codes = decoder.encode(sample.images)
+    return replace(sample, codes=codes, reconstructions=decoder.decode(codes))
