@@ -8,9 +8,9 @@ import numpy as np
 def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     """(n, P) images → name → (n,) factor; NaN where an image has none (a blank image's centre).
 
-    Brightness and contrast are the mean and sd over pixels of the mean over channels. Centre, extent
-    and orientation come from the first and second moments of |pixel − background|, the background
-    being the median of the image's border. Hue (degrees) and saturation, of colour images only,
+    Brightness and contrast are the mean and sd over pixels of the mean over channels. Centre,
+    extent and orientation come from the first and second moments of |pixel − background|, the
+    background being the median of the image's border. Hue (degrees) and saturation, of colour images only,
     are HSV's, of the foreground's mean colour.
     """
     channels, height, width = shape
@@ -34,7 +34,7 @@ def _border(pixels: np.ndarray) -> np.ndarray:
 
 
 def _moments(weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Centre (pixels), extent (root mean square radius, pixels), orientation (degrees in [0, 180))."""
+    """Centre and extent (root mean square radius) in pixels, orientation in degrees, [0, 180)."""
     total = weights.sum(axis=(1, 2))
     weights = np.divide(
         weights,

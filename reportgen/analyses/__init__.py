@@ -14,5 +14,5 @@ ImageArray = Annotated[np.ndarray, "images"]
 """Images (…, P) on the data's pixel scale: stored in results.npz, not in results.json."""
 
 
-class NotAnswered(Exception):
+class UnanswerableError(Exception):
     """A question that cannot be asked of this model and data; the sentence says why."""

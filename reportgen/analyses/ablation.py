@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -57,10 +57,10 @@ class Ablation:
 def run(study: Study, settings: Settings) -> Ablation:
     """Ablate every unit on the statistics rows.
 
-    Raises NotAnswered where no unit varies.
+    Raises UnanswerableError where no unit varies.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
     spread = no_effect_floor(moves.spread, study)
@@ -86,6 +86,6 @@ def run(study: Study, settings: Settings) -> Ablation:
 
 
 def no_effect_floor(spread: np.ndarray, study: Study) -> np.ndarray:
-    """The denominator; zeros, so that ratios are undefined, where the model's output is constant."""
+    """The denominator; zeros, which leave ratios undefined, where the output is constant."""
     scale = np.square(study.test.reconstructions, dtype=np.float64).sum()
     return spread if spread.sum() > NO_EFFECT * scale else np.zeros_like(spread)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.path_contributions import units_by_share
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves, summed_and_combined
@@ -95,10 +95,10 @@ class Additivity:
 def run(study: Study, settings: Settings) -> Additivity:
     """Compare sums with combined changes over the statistics rows.
 
-    Raises NotAnswered with fewer than two units that vary: one unit has nothing to add to.
+    Raises UnanswerableError with fewer than two units that vary: one unit has nothing to add to.
     """
     if len(study.players) < 2:
-        raise NotAnswered("only one unit varies, so there is nothing to add it to.")
+        raise UnanswerableError("only one unit varies, so there is nothing to add it to.")
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
     sizes = np.sqrt(moves.combined)

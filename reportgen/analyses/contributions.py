@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import contributions, path_order, path_shares
 from reportgen.settings import Settings
@@ -74,13 +74,13 @@ class Contributions:
 def run(study: Study, settings: Settings) -> Contributions:
     """Shares over the pooled rows and pictures for the picture rows.
 
-    Raises NotAnswered where no unit varies, or moving all of them changes nothing.
+    Raises UnanswerableError where no unit varies, or moving all of them changes nothing.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
     if shares.changes.sum() <= 0:
-        raise NotAnswered("the decoder gives the same image whatever the code.")
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
     pictures, error = _pictures(study, settings)
     rows = study.rows.pictures
     count = min(study.pca_components, settings.path_players + 1)

@@ -1,4 +1,4 @@
-"""Which units change the picture only together? All coalitions and their Walsh–Hadamard energies."""
+"""Which units change the picture only together? All coalitions, as Walsh–Hadamard energies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import units_by_share
@@ -73,16 +73,16 @@ class Interactions:
 def run(study: Study, settings: Settings) -> Interactions:
     """Decode every coalition of the table rows, at most 10 players.
 
-    Raises NotAnswered with fewer than two units that vary, or when nothing changes the picture.
+    Raises UnanswerableError with fewer than two units that vary, or when nothing changes the picture.
     """
     if len(study.players) < 2:
-        raise NotAnswered("only one unit varies, so there is no pair.")
+        raise UnanswerableError("only one unit varies, so there is no pair.")
     players, units = _table_players(study, settings.table_players)
     coalitions = Coalitions(study.decoder, players, study.baseline)
     rows = study.rows.table
     energies, codes, sketched = _energies(study, coalitions, rows)
     if energies.sum() <= 0:
-        raise NotAnswered("the decoder gives the same image whatever the coalition.")
+        raise UnanswerableError("the decoder gives the same image whatever the coalition.")
     bootstrap = study.bootstrap(len(rows))
     orders = coalitions.every_coalition().sum(axis=1)
     order_shares = bootstrap.ratios(_by_order(energies, orders), energies.sum(axis=1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import NotAnswered
+from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study, squared_norms
@@ -45,21 +45,21 @@ class Linearity:
 def run(study: Study, settings: Settings) -> Linearity:
     """Fit on the fit rows, score on the test rows; no decode.
 
-    Raises NotAnswered with fewer than 5 fit rows for each unit, or when x̂ does not vary.
+    Raises UnanswerableError with fewer than 5 fit rows for each unit, or when x̂ does not vary.
     """
     players, rows = len(study.players), len(study.fit)
     if players == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     fit_codes, test_codes = _regressors(study)
     count = fit_codes.shape[1]
     if rows < ROWS_PER_UNIT_LINEAR * count:
-        raise NotAnswered(
+        raise UnanswerableError(
             f"{rows} fit rows are fewer than {ROWS_PER_UNIT_LINEAR} for each of {count} regressors."
         )
     target = study.test.reconstructions.astype(np.float64)
     total = squared_norms(target - target.mean(axis=0))
     if total.sum() <= NO_VARIANCE * np.square(target).sum():
-        raise NotAnswered("the reconstruction is the same for every test row.")
+        raise UnanswerableError("the reconstruction is the same for every test row.")
     linear = _Affine(fit_codes, study.fit.reconstructions)
     linear_misses = target - linear.predict(test_codes)
     bootstrap = study.bootstrap(len(target))

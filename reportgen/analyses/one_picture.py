@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.path_contributions import units_by_share
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
@@ -66,10 +66,10 @@ def run(study: Study, settings: Settings) -> OnePicture:
     """Singular values of every player's moves over the statistics rows; no decode of its own
     but the shown frames.
 
-    Raises NotAnswered where no unit varies.
+    Raises UnanswerableError where no unit varies.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
     floor = NO_EFFECT * moves.spread.sum()

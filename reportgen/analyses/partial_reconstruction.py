@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
@@ -42,10 +42,10 @@ class PartialReconstruction:
 def run(study: Study, settings: Settings) -> PartialReconstruction:
     """Add units one at a time on the statistics rows and the picture rows.
 
-    Raises NotAnswered where no unit varies or the test images do not.
+    Raises UnanswerableError where no unit varies or the test images do not.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
     coalitions = Coalitions(study.decoder, shares.players, study.baseline)
     growing = coalitions.growing(shares.order)
@@ -53,7 +53,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     originals = study.test.images[rows].astype(np.float64)
     total = squared_norms(originals - study.pca.mean)
     if total.sum() <= 0:
-        raise NotAnswered("every image equals the mean of the fit images: R² is undefined.")
+        raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
     misses = np.stack(
         [
             squared_norms(original - coalitions.values(study.test.codes[row], growing))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.study import Study, squared_norms
@@ -65,13 +65,15 @@ class Reconstruction:
 def run(study: Study, settings: Settings) -> Reconstruction:
     """Measure the model and PCA on the test rows.
 
-    Raises NotAnswered where the test images do not vary, so that R² has no denominator.
+    Raises UnanswerableError where the test images do not vary, so that R² has no denominator.
     """
     test, pca = study.test, study.pca
     model_errors = test.squared_errors
     centred = squared_norms(test.images - pca.mean)
     if centred.sum() <= 0:
-        raise NotAnswered("every test image equals the mean of the fit images: R² is undefined.")
+        raise UnanswerableError(
+            "every test image equals the mean of the fit images: R² is undefined."
+        )
     bootstrap = study.bootstrap(len(test))
     count = study.pca_components
     pca_shown = not (study.in_sample and study.autoencoder.code_size >= len(test))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import contributions, path_order, path_shares
 from reportgen.settings import Settings
@@ -44,11 +44,11 @@ class Subtraction:
 def run(study: Study, settings: Settings) -> Subtraction:
     """Ablate every player on the picture and table rows, with zero and with its mean.
 
-    Contributions have 16 steps on picture rows and 2 on the others. Raises NotAnswered where no
+    Contributions have 16 steps on picture rows and 2 on the others. Raises UnanswerableError where no
     unit varies or no contribution differs from zero.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
     coalitions = Coalitions(study.decoder, shares.players, study.baseline)
     without_one = coalitions.without_one()
@@ -80,7 +80,7 @@ def run(study: Study, settings: Settings) -> Subtraction:
             pictures.append((by_zero[strongest], by_mean[strongest], phi[strongest]))
     missed_zero, missed_mean, total = np.array(sums).T
     if total.sum() <= 0:
-        raise NotAnswered("no unit contributes anything.")
+        raise UnanswerableError("no unit contributes anything.")
     bootstrap = study.bootstrap(len(rows))
     drawn_zero, drawn_mean, drawn_phi = (
         np.stack(images).astype(np.float32) for images in zip(*pictures, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import NotAnswered
+from reportgen.analyses import UnanswerableError
 from reportgen.image_factors import image_factors
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval
@@ -66,11 +66,11 @@ class Tracking:
 def run(study: Study, settings: Settings) -> Tracking:
     """Correlate every unit's value with every factor over the test rows.
 
-    Intervals resample rows with their whole-sample ranks kept. Raises NotAnswered where no unit
+    Intervals resample rows with their whole-sample ranks kept. Raises UnanswerableError where no unit
     varies.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     values = study.players.values(study.test.codes)
     bootstrap = study.bootstrap(len(values))
     pixels = image_factors(study.test.images, study.image_shape)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, NotAnswered
+from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.path_contributions import units_by_share
 from reportgen.settings import Settings
 from reportgen.study import Study
@@ -67,10 +67,10 @@ class Traversal:
 def run(study: Study, settings: Settings) -> Traversal:
     """Decode both walks of every shown (row, unit).
 
-    Raises NotAnswered where no unit varies.
+    Raises UnanswerableError where no unit varies.
     """
     if len(study.players) == 0:
-        raise NotAnswered("no unit of the code varies over the images.")
+        raise UnanswerableError("no unit of the code varies over the images.")
     walked = units_by_share(study)[: settings.walk_units]
     rows = study.rows.walks
     own = study.players.values(study.test.codes[rows])[:, walked]

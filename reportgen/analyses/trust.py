@@ -1,4 +1,4 @@
-"""Can the rest be believed? Is the bottleneck complete, and how far do interventions leave the data?"""
+"""Can the rest be believed? Is the bottleneck complete, are the codes ones that data has?"""
 
 from __future__ import annotations
 

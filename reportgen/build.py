@@ -1,0 +1,258 @@
+"""The whole job on one page: load, study, run each analysis, draw, render, write."""
+
+from __future__ import annotations
+
+import os
+import platform
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from reportgen import __version__, control
+from reportgen.analyses import (
+    UnanswerableError,
+    ablation,
+    additivity,
+    contributions,
+    health,
+    interactions,
+    linearity,
+    one_picture,
+    partial_reconstruction,
+    reconstruction,
+    subtraction,
+    tracking,
+    traversal,
+    trust,
+)
+from reportgen.autoencoder import Autoencoder, Note
+from reportgen.errors import ReportgenError
+from reportgen.images import ImageSet, open_images
+from reportgen.loading import load_autoencoder
+from reportgen.output import Output
+from reportgen.plan import fit_into, plan_build
+from reportgen.progress import QuietProgress
+from reportgen.report.page import render_page
+from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
+from reportgen.report.store import image_arrays, results_json
+from reportgen.report.unit_sentences import merge_units
+from reportgen.report.verdict import answer_questions
+from reportgen.settings import Settings
+from reportgen.study import Study, make_study
+
+ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
+    "reconstruction": reconstruction.run,
+    "linearity": linearity.run,
+    "ablation": ablation.run,
+    "contributions": contributions.run,
+    "partial_reconstruction": partial_reconstruction.run,
+    "one_picture": one_picture.run,
+    "additivity": additivity.run,
+    "subtraction": subtraction.run,
+    "traversal": traversal.run,
+    "interactions": interactions.run,
+    "health": health.run,
+    "tracking": tracking.run,
+    "trust": trust.run,
+    "control": control.run,
+}
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to report on, where to write it, and how to read the model.
+
+    Attributes
+    ----------
+    model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
+    output : the page's path; `results_folder` where results.json and results.npz go, or None.
+    loading : keywords of `load_autoencoder`: model_class, model_args, trust, …
+    command : the command line, as printed in the report.
+    """
+
+    model: Path
+    data: Path
+    output: Path
+    fit_data: Path | None = None
+    results_folder: Path | None = None
+    loading: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """A report that was written.
+
+    Attributes
+    ----------
+    results : everything in it.
+    page_bytes : its size; section_bytes the size of each section.
+    decodes : decoder forwards; model_seconds the seconds the model took for them.
+    """
+
+    results: Results
+    page_bytes: int
+    section_bytes: dict[str, int]
+    decodes: int
+    model_seconds: float
+
+
+def build(request: BuildRequest, settings: Settings, progress: QuietProgress) -> BuildOutcome:
+    """Make the report.
+
+    Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
+    a line in `results.failures`, and everything else still comes out.
+    """
+    output = Output(request.output, request.results_folder)
+    with progress.step("images"):
+        images = open_images(request.data, limit=settings.limit, seed=settings.seed)
+        fit_images = _open_fit_images(request, settings)
+    with progress.step("model"):
+        autoencoder = load_autoencoder(
+            request.model, images=images, device=settings.device, **request.loading
+        )
+    with progress.step("codes"):
+        study = make_study(
+            autoencoder, images, settings, fit_images=fit_images, on_progress=progress.decoded
+        )
+        study, notes = _planned(study, settings)
+    parts, unanswered, failures = _analyse(study, settings, progress)
+    units = merge_units(parts)
+    results = Results(
+        schema_version=SCHEMA_VERSION,
+        title=settings.title or autoencoder.name,
+        model_name=autoencoder.name,
+        data_name=images.source.name,
+        pixel_range=images.pixel_range,
+        verdict=answer_questions(parts, units, settings),
+        units=units,
+        off_data=_off_data(parts),
+        unanswered=unanswered,
+        failures=failures,
+        settings=settings,
+        provenance=_provenance(request, autoencoder, images, fit_images, study, notes),
+        **{name: parts.get(name) for name in ANALYSES},
+    )
+    with progress.step("page"):
+        page = render_page(results)
+    with progress.step("writing"):
+        output.write(page.html, results_json(results), image_arrays(results))
+    return BuildOutcome(
+        results=results,
+        page_bytes=len(page.html.encode("utf-8")),
+        section_bytes=page.section_bytes,
+        decodes=sum(study.decoder.forwards.values()),
+        model_seconds=sum(study.decoder.seconds.values()),
+    )
+
+
+def _open_fit_images(request: BuildRequest, settings: Settings) -> ImageSet | None:
+    if request.fit_data is None:
+        return None
+    return open_images(request.fit_data, limit=settings.limit, seed=settings.seed)
+
+
+def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]:
+    if settings.max_seconds is None:
+        return study, ()
+    return fit_into(study, plan_build(study, settings), settings.max_seconds, settings)
+
+
+def _analyse(
+    study: Study, settings: Settings, progress: QuietProgress
+) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """Results by name; why questions could not be asked; what failed."""
+    parts: dict[str, Any] = {}
+    unanswered: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    for name, run in ANALYSES.items():
+        with progress.step(name.replace("_", " ")), study.decoder.charged_to(name):
+            try:
+                parts[name] = run(study, settings)
+            except UnanswerableError as reason:
+                unanswered[name] = str(reason)
+            except ReportgenError:
+                raise
+            except Exception as error:
+                traceback.print_exc()
+                failures[name] = f"{type(error).__name__}: {error}"
+    return parts, unanswered, failures
+
+
+def _off_data(parts: dict[str, Any]) -> OffDataSummary | None:
+    trusted = parts.get("trust")
+    if trusted is None:
+        return None
+    fields = {
+        "ablation": (("last-in ablation", "off_data_last"), ("solo moves", "off_data_solo")),
+        "contributions": (("contribution paths", "off_data_share"),),
+        "interactions": (("coalitions", "off_data_share"),),
+        "subtraction": (("zeroed codes", "off_data_zero"), ("averaged codes", "off_data_mean")),
+    }
+    panels = {
+        panel: getattr(parts[name], attribute)
+        for name, entries in fields.items()
+        if name in parts
+        for panel, attribute in entries
+    }
+    if "traversal" in parts:
+        panels["walks, data-supported range"] = parts["traversal"].supported.flagged_share
+        panels["walks, full range"] = parts["traversal"].full.flagged_share
+    return OffDataSummary(
+        real_codes=trusted.real_codes_flagged,
+        largest_distance=trusted.largest_distance,
+        largest_cycle_error=trusted.largest_cycle_error,
+        covariance_shrunk=trusted.covariance_shrunk,
+        panels=panels,
+    )
+
+
+def _provenance(
+    request: BuildRequest,
+    autoencoder: Autoencoder,
+    images: ImageSet,
+    fit_images: ImageSet | None,
+    study: Study,
+    notes: tuple[Note, ...],
+) -> Provenance:
+    rows = study.rows
+    kinds = {
+        "pictures": rows.pictures,
+        "statistics": rows.statistics,
+        "pooled shares": rows.pooled,
+        "coalition table": rows.table,
+    }
+    return Provenance(
+        model=autoencoder.source,
+        data=images.source,
+        fit_data=fit_images.source if fit_images else None,
+        model_notes=autoencoder.notes,
+        data_notes=(*images.notes, *notes),
+        skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
+        command=request.command,
+        versions={"reportgen": __version__, "python": platform.python_version()}
+        | {library: metadata.version(library) for library in LIBRARIES},
+        date=_today(),
+        input_shape=autoencoder.input_shape,
+        code_shape=autoencoder.code_shape,
+        images=len(images),
+        fit_rows=len(study.fit),
+        test_rows=len(study.test),
+        decodes=dict(study.decoder.forwards),
+        encodes=dict(study.decoder.encodes),
+        row_names={
+            kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
+        },
+    )
+
+
+def _today() -> str:
+    """The day in UTC; SOURCE_DATE_EPOCH, where set, makes builds on different days identical."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return moment.date().isoformat()

@@ -1,0 +1,209 @@
+"""The `reportgen` command: parse, call, print, exit code."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reportgen import __version__
+from reportgen.errors import ReportgenError
+from reportgen.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from reportgen.build import BuildOutcome
+    from reportgen.progress import QuietProgress
+
+SECTION_FAILED, BAD_INPUT = 3, 2
+
+EPILOG = """
+\b
+Examples:
+  reportgen build model.pt2 images/
+  reportgen build weights.pt images/ --model-class net.py:Net --model-args '{"width": 32}'
+  reportgen build model.pt images.npz -o review.html --effort quick
+
+\b
+Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed.
+"""
+
+
+def _setting_options(command: Any) -> Any:
+    """One option for each setting that is a flag."""
+    for knob in reversed(fields(Settings)):
+        rule = knob.metadata
+        if not rule["flag"]:
+            continue
+        kind = {"int": int, "float": float, "str": str}[str(knob.type).removesuffix(" | None")]
+        option = click.option(
+            "--" + knob.name.replace("_", "-"),
+            knob.name,
+            type=click.Choice(rule["choices"]) if rule["choices"] else kind,
+            default=None,
+            help=rule["help"] + ("" if knob.default is None else f" [default: {knob.default}]"),
+        )
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reportgen")
+def main() -> None:
+    """What does each unit of an image autoencoder contribute? One HTML file answers."""
+
+
+@main.command(epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True,
+    help="Where the page goes.",
+)
+@click.option(
+    "--results", "results_folder", type=click.Path(path_type=Path), metavar="DIR",
+    help="Also write results.json and results.npz there.",
+)
+@click.option(
+    "--fit-data", type=click.Path(path_type=Path), metavar="DIR",
+    help="Fit means, PCA and regressions on these images instead of half of DATA; "
+    "then every image of DATA is held out.",
+)
+@click.option(
+    "--model-class", metavar="WHERE:CLASS",
+    help="The class of a file that holds weights only: package.module:Class or file.py:Class. "
+    "This runs that code.",
+)
+@click.option(
+    "--model-args", metavar="JSON", help="Keyword arguments of the class, as a JSON object."
+)
+@click.option(
+    "--trust", is_flag=True,
+    help="Allow MODEL to run code of its own while it is loaded. Only for files you made.",
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Settings file [default: reportgen.toml here, if there is one].",
+)
+@_setting_options
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def build(
+    model: Path,
+    data: Path,
+    output: Path,
+    results_folder: Path | None,
+    fit_data: Path | None,
+    model_class: str | None,
+    model_args: str | None,
+    trust: bool,
+    config: Path | None,
+    quiet: bool,
+    **flags: Any,
+) -> None:
+    """Report on MODEL with the images in DATA.
+
+    MODEL is a trained autoencoder: a torch.export archive (.pt2), a TorchScript file, a pickled
+    module, or weights with --model-class. DATA is a folder of images (subfolders are classes) or
+    an .npy or .npz array. Nothing in MODEL is run without --trust beyond its tensor operations.
+    """
+    progress = _progress(quiet)
+    try:
+        settings = read_settings(flags, config or _default_config())
+        from reportgen.build import BuildRequest
+        from reportgen.build import build as make_report
+
+        request = BuildRequest(
+            model=model,
+            data=data,
+            output=output,
+            fit_data=fit_data,
+            results_folder=results_folder,
+            loading={
+                "model_class": model_class,
+                "model_args": _parse_model_args(model_args),
+                "trust": trust,
+            },
+            command=_command(model, data, fit_data, model_class, model_args, trust, flags),
+        )
+        outcome = make_report(request, settings, progress)
+    except ReportgenError as error:
+        click.echo(f"reportgen: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    if not quiet:
+        _print_outcome(outcome, output, progress)
+    if outcome.results.failures:
+        sys.exit(SECTION_FAILED)
+
+
+def _progress(quiet: bool) -> QuietProgress:
+    from reportgen.progress import QuietProgress, TerminalProgress
+
+    return TerminalProgress() if sys.stderr.isatty() and not quiet else QuietProgress()
+
+
+def _default_config() -> Path | None:
+    path = Path("reportgen.toml")
+    return path if path.is_file() else None
+
+
+def _parse_model_args(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    from reportgen.errors import SettingsError
+
+    try:
+        arguments = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"--model-args is not JSON: {error}.") from error
+    if not isinstance(arguments, dict):
+        raise SettingsError('--model-args must be a JSON object, as {"width": 32}.')
+    return arguments
+
+
+def _command(
+    model: Path,
+    data: Path,
+    fit_data: Path | None,
+    model_class: str | None,
+    model_args: str | None,
+    trust: bool,
+    flags: dict[str, Any],
+) -> str:
+    """The command line that gives the same numbers again; where it writes to is left out."""
+    words = ["reportgen", "build", str(model), str(data)]
+    named = {"fit_data": fit_data, "model_class": model_class, "model_args": model_args, **flags}
+    for name, value in named.items():
+        if value is not None:
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join([*words, *(["--trust"] if trust else [])])
+
+
+def _print_outcome(outcome: BuildOutcome, output: Path, progress: QuietProgress) -> None:
+    results = outcome.results
+    for answer in results.verdict:
+        number = answer.number
+        if number is None:
+            click.echo(f"{answer.question:<32}{answer.word}")
+            continue
+        scale, sign = (100, " %") if answer.scale == "percent" else (1, "")
+        value, low, high = (f"{scale * x:.3g}" for x in (number.value, number.low, number.high))
+        click.echo(
+            f"{answer.question:<32}{answer.word}: {value}{sign} [{low}, {high}] {answer.measure}"
+        )
+    control = results.control
+    if control is not None:
+        state = "passed" if control.passed else "FAILED: do not trust the numbers"
+        click.echo(f"{'Linear control (PCA)':<32}{state}")
+    for name, reason in {**results.unanswered, **results.failures}.items():
+        click.echo(f"{name.replace('_', ' ')}: not answered, {reason}")
+    slowest = sorted(progress.seconds.items(), key=lambda step: -step[1])[:5]
+    seconds = sum(progress.seconds.values())
+    click.echo(
+        f"\n{output}  {outcome.page_bytes / 1e6:.2f} MB  {outcome.decodes:,} decodes  "
+        f"{seconds:.1f} s, of which {outcome.model_seconds:.1f} s in the model"
+    )
+    click.echo("Most time: " + ", ".join(f"{name} {s:.1f} s" for name, s in slowest))

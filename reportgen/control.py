@@ -1,0 +1,197 @@
+"""PCA through the same code: does the instrument read zero on a linear model?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import (
+    UnanswerableError,
+    additivity,
+    contributions,
+    linearity,
+    one_picture,
+)
+from reportgen.analyses.additivity import Gap
+from reportgen.coalitions import Coalitions
+from reportgen.path_contributions import contributions as path_contributions
+from reportgen.path_contributions import path_order, path_shares
+from reportgen.settings import Settings
+from reportgen.single_moves import single_moves
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.study import Study, squared_norms
+
+FLOAT_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One closed form: what was compared, how far off it is, what is allowed."""
+
+    name: str
+    error: float
+    tolerance: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class ControlAdditivity:
+    """The gaps of the control, as in `Additivity`."""
+
+    up: Gap
+    down: Gap
+    bounded: Estimate
+
+
+@dataclass(frozen=True)
+class Control:
+    """PCA of equal code size as if it were the model.
+
+    Attributes
+    ----------
+    components : K_pca.
+    additivity : sum against combined; None with one component.
+    linear, curved, not_additive : shares of Var x̂; None where there are too few rows.
+    rho_solo, rho_context : one picture for each component, pooled.
+    completeness_error : of the control's contributions.
+    checks : the closed forms that hold for every linear decoder.
+    passed : whether all of them held. If not, the instrument is at fault, not the model.
+    decodes : forwards of PCA's decoder, apart from the model's.
+    """
+
+    components: int
+    additivity: ControlAdditivity | None
+    linear: Estimate | None
+    curved: Estimate | None
+    not_additive: Estimate | None
+    rho_solo: Estimate
+    rho_context: Estimate
+    completeness_error: float
+    checks: tuple[Check, ...]
+    passed: bool
+    decodes: int
+
+
+def run(study: Study, settings: Settings) -> Control:
+    """Put PCA of equal code size in the model's place and run the analyses on it.
+
+    Raises UnanswerableError where PCA has no component that varies.
+    """
+    pca = study.linear_control()
+    if len(pca.players) == 0:
+        raise UnanswerableError("the images do not vary, so PCA has no component.")
+    summed = additivity.run(pca, settings) if len(pca.players) > 1 else None
+    on_data = _linearity(pca, settings)
+    picture = one_picture.run(pca, settings)
+    parts = contributions.run(pca, settings)
+    checks = (
+        *(_gaps(pca, summed) if summed else ()),
+        _one_picture(picture),
+        _damage(pca),
+        _shares(pca, parts),
+        _contributions(pca, settings),
+        *((_linear_share(on_data),) if on_data else ()),
+    )
+    return Control(
+        components=len(pca.units),
+        additivity=(ControlAdditivity(summed.up, summed.down, summed.bounded) if summed else None),
+        linear=on_data.linear if on_data else None,
+        curved=on_data.curved if on_data else None,
+        not_additive=on_data.not_additive if on_data else None,
+        rho_solo=picture.pooled_solo,
+        rho_context=picture.pooled_context,
+        completeness_error=parts.completeness_error,
+        checks=checks,
+        passed=all(check.passed for check in checks),
+        decodes=sum(pca.decoder.forwards.values()),
+    )
+
+
+def _linearity(pca: Study, settings: Settings) -> linearity.Linearity | None:
+    """None where the rows are too few, which the model's own section says."""
+    try:
+        return linearity.run(pca, settings)
+    except UnanswerableError:
+        return None
+
+
+def _check(name: str, error: float, tolerance: float) -> Check:
+    return Check(name, float(error), float(tolerance), bool(error <= tolerance))
+
+
+def _gaps(pca: Study, summed: additivity.Additivity) -> tuple[Check, ...]:
+    """Sum against combined is 0 up to rounding, which grows with ‖g(z0)‖ / ‖Δ‖."""
+    nobody = pca.decoder.decode(pca.baseline[None])
+    offset = float(np.sqrt(squared_norms(nobody)[0])) / summed.up.size
+    tolerance = FLOAT_TOLERANCE * max(1.0, offset)
+    return (
+        _check("sum against combined, up: the gap is 0", summed.up.gap.value, tolerance),
+        _check("sum against combined, down: the gap is 0", summed.down.gap.value, tolerance),
+    )
+
+
+def _one_picture(picture: one_picture.OnePicture) -> Check:
+    """Every component's moves are one picture at different intensities."""
+    ratios = [u.rho_solo.value for u in picture.units] + [
+        u.rho_context.value for u in picture.units
+    ]
+    error = np.nanmax(np.abs(1 - np.array(ratios)))
+    return _check("one picture for each component: ρ is 1", error, 1e-9)
+
+
+def _damage(pca: Study) -> Check:
+    """Squared error added by an ablation is (z_k − m_k)² for orthonormal components."""
+    moves = pca.shared(single_moves)
+    displacements = (pca.test.codes[moves.rows] - pca.baseline)[:, pca.player_units]
+    expected = np.square(displacements, dtype=np.float64).mean(axis=0)
+    found = moves.last.mean(axis=0)
+    return _check(
+        "ablation changes the image by the score's variance",
+        np.abs(found - expected).max() / expected.max(),
+        1e-6,
+    )
+
+
+def _shares(pca: Study, parts: contributions.Contributions) -> Check:
+    """Shares are Σ(z_k − m_k)² over the total, on the same rows."""
+    shares = pca.shared(path_shares)
+    displacements = pca.test.codes[shares.rows] - pca.baseline
+    squares = np.square(displacements, dtype=np.float64)
+    members = [shares.players.members[player] for player in shares.order]
+    expected = np.array([squares[:, m].sum() for m in members]) / squares.sum()
+    found = np.array([share.share.value for share in parts.shares])
+    error = np.abs(found - expected).max()
+    return _check("shares are the scores' shares of variance", error, FLOAT_TOLERANCE)
+
+
+def _contributions(pca: Study, settings: Settings) -> Check:
+    """Last-in, first-in and path contributions are the same picture, (z_k − m_k) v_k."""
+    players = pca.shared(path_shares).players
+    coalitions = Coalitions(pca.decoder, players, pca.baseline)
+    memberships = np.concatenate(
+        [
+            np.stack([coalitions.empty, coalitions.everyone]),
+            coalitions.alone(),
+            coalitions.without_one(),
+        ]
+    )
+    worst, largest = 0.0, 0.0
+    for row in pca.rows.pictures:
+        code = pca.test.codes[row]
+        order = path_order(pca, row, len(players))
+        phi, _, _ = path_contributions(coalitions, code, settings.path_steps, order)
+        decoded = coalitions.values(code, memberships).astype(np.float64)
+        nobody, everyone = decoded[:2]
+        solo, without_one = np.split(decoded[2:], 2)
+        worst = max(
+            worst,
+            float(np.abs(phi - (solo - nobody)).max()),
+            float(np.abs(phi - (everyone - without_one)).max()),
+        )
+        largest = max(largest, float(np.abs(decoded).max()))
+    error = worst / largest if largest > 0 else 0.0
+    return _check("last-in, first-in and contribution are one picture", error, FLOAT_TOLERANCE)
+
+
+def _linear_share(on_data: linearity.Linearity) -> Check:
+    """The least-squares map from codes to reconstructions leaves nothing."""
+    return _check("x̂ is linear in the code: the share is 1", 1 - on_data.linear.value, 1e-6)

@@ -1,0 +1,57 @@
+"""What a build tells the terminal while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class QuietProgress:
+    """Says nothing, but keeps the seconds of each step, by its name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Within this block, `name` is what is being done."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def decoded(self, count: int) -> None:
+        """`count` more codes were decoded."""
+
+
+class TerminalProgress(QuietProgress):
+    """A line for each step on standard error, with its decodes and seconds."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        super().__init__()
+        self._console = Console(stderr=True, highlight=False)
+        self._status: Any = None
+        self._name = ""
+        self._decodes = 0
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Within this block, a spinner names the step; after it, its line stays."""
+        self._name, self._decodes = name, 0
+        before = self.seconds.get(name, 0.0)
+        with self._console.status(name) as self._status, super().step(name):
+            yield
+        seconds = self.seconds[name] - before
+        decodes = f"{self._decodes:>8,} decodes" if self._decodes else " " * 16
+        self._console.print(f"  {name:<26}{decodes}{seconds:>8.1f} s")
+
+    def decoded(self, count: int) -> None:
+        """Show the running count beside the step's name."""
+        self._decodes += count
+        if self._status is not None:
+            self._status.update(f"{self._name}  {self._decodes:,} decodes")

@@ -1,0 +1,1 @@
+"""From results to files: the page, results.json and results.npz."""

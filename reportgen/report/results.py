@@ -1,0 +1,174 @@
+"""Everything a report holds, as typed results: what the page shows and results.json stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reportgen.analyses.ablation import Ablation
+from reportgen.analyses.additivity import Additivity
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.health import Health
+from reportgen.analyses.interactions import Interactions
+from reportgen.analyses.linearity import Linearity
+from reportgen.analyses.one_picture import OnePicture
+from reportgen.analyses.partial_reconstruction import PartialReconstruction
+from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.subtraction import Subtraction
+from reportgen.analyses.tracking import Factor, Tracking
+from reportgen.analyses.traversal import Traversal
+from reportgen.analyses.trust import Trust
+from reportgen.autoencoder import Note, SourceFile
+from reportgen.control import Control
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict on one question.
+
+    Attributes
+    ----------
+    question : as printed.
+    word : the answer; "Unknown" where the analysis behind it could not be made.
+    number : None where unknown; `measure` says what it is, `scale` how it is printed: "ratio" as
+        it is, "percent" times 100.
+    section : anchor of the section behind it.
+    detail : one more sentence, from the same numbers.
+    """
+
+    question: str
+    word: str
+    number: Estimate | None
+    measure: str
+    scale: str
+    section: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Everything measured about one unit; None where it was not measured.
+
+    Attributes
+    ----------
+    index, name : its place in the code, from 0, and its printed name.
+    share : of the change from the baseline to the row (contributions).
+    rank, rank_low, rank_high : by share, with its 95 % interval.
+    effect, solo : last-in and first-in ablation effects, mean baseline.
+    damage : squared error added by the ablation, summed over pixels.
+    rho_solo, rho_context : how far one picture explains it.
+    intensity_r2 : how far that picture's intensity is proportional to the unit.
+    health : of "constant", "ignored", "collapsed", "atom", "duplicate"; empty when healthy.
+    tracks : factors whose interval passes the threshold, strongest first.
+    largest_interaction : index of the unit it shares most toggle energy with.
+    correlated_with : units whose values go with its own, with r.
+    sentence : the above in words.
+    """
+
+    index: int
+    name: str
+    share: Estimate | None
+    rank: int | None
+    rank_low: int | None
+    rank_high: int | None
+    effect: Estimate | None
+    solo: Estimate | None
+    damage: Estimate | None
+    rho_solo: Estimate | None
+    rho_context: Estimate | None
+    intensity_r2: float | None
+    health: tuple[str, ...]
+    tracks: tuple[Factor, ...]
+    largest_interaction: int | None
+    correlated_with: tuple[tuple[int, float], ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class OffDataSummary:
+    """The off-data flag and what it marks.
+
+    Attributes
+    ----------
+    real_codes : share of held-out real codes that is flagged.
+    largest_distance, largest_cycle_error : thresholds of the two flags.
+    covariance_shrunk : whether Ledoit–Wolf was used.
+    panels : share of flagged codes of every intervention, by its name.
+    """
+
+    real_codes: float
+    largest_distance: float
+    largest_cycle_error: float
+    covariance_shrunk: bool
+    panels: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the report comes from.
+
+    Attributes
+    ----------
+    model, data, fit_data : the files read, with SHA-256.
+    model_notes, data_notes : every choice made while reading them.
+    skipped_images : names and reasons.
+    command : the command line; versions of reportgen and of the libraries; date (UTC day).
+    input_shape (C, H, W), code_shape; images, fit_rows, test_rows : counts.
+    decodes, encodes : by analysis; the control's are apart.
+    row_ids : test rows (indices into the data's sorted names) behind each kind of number.
+    """
+
+    model: SourceFile | None
+    data: SourceFile | None
+    fit_data: SourceFile | None
+    model_notes: tuple[Note, ...]
+    data_notes: tuple[Note, ...]
+    skipped_images: tuple[tuple[str, str], ...]
+    command: str
+    versions: dict[str, str]
+    date: str
+    input_shape: tuple[int, int, int]
+    code_shape: tuple[int, ...]
+    images: int
+    fit_rows: int
+    test_rows: int
+    decodes: dict[str, int]
+    encodes: dict[str, int]
+    row_names: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """One report. An analysis that gave no result is None and has a line in `unanswered` (it
+    cannot be asked of this model and data) or in `failures` (a bug; the exit code is 3).
+    """
+
+    schema_version: str
+    title: str
+    model_name: str
+    data_name: str
+    pixel_range: tuple[float, float]
+    verdict: tuple[Answer, ...]
+    units: tuple[Unit, ...]
+    reconstruction: Reconstruction | None
+    contributions: Contributions | None
+    partial_reconstruction: PartialReconstruction | None
+    subtraction: Subtraction | None
+    ablation: Ablation | None
+    traversal: Traversal | None
+    one_picture: OnePicture | None
+    additivity: Additivity | None
+    interactions: Interactions | None
+    linearity: Linearity | None
+    health: Health | None
+    tracking: Tracking | None
+    trust: Trust | None
+    control: Control | None
+    off_data: OffDataSummary | None
+    unanswered: dict[str, str]
+    failures: dict[str, str]
+    settings: Settings
+    provenance: Provenance

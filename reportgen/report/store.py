@@ -1,0 +1,110 @@
+"""Results to results.json and results.npz, and back: the page is made from these alone.
+
+Arrays of images go to the .npz under the path of their field; every other number stands in the
+JSON, NaN as null. Nothing is guessed when reading: field types say what each value is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reportgen.report.results import Results
+
+IMAGES_KEY = "images"
+
+
+def results_json(results: Results) -> str:
+    """The results without image arrays: one JSON object, keys as in `Results`, NaN as null."""
+    return json.dumps(_plain(results, "", {}), ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def image_arrays(results: Results) -> dict[str, np.ndarray]:
+    """Every image array of the results, by the path of its field."""
+    arrays: dict[str, np.ndarray] = {}
+    _plain(results, "", arrays)
+    return arrays
+
+
+def read_results(folder: Path) -> Results:
+    """Results from a folder's results.json and results.npz, as written by a build."""
+    text = (folder / "results.json").read_text(encoding="utf-8")
+    with np.load(folder / "results.npz", allow_pickle=False) as arrays:
+        return _typed(json.loads(text), Results, dict(arrays))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of results.json that the package ships."""
+    return json.loads(
+        (Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8")
+    )
+
+
+def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        hints = typing.get_type_hints(type(value), include_extras=True)
+        plain = {}
+        for field in dataclasses.fields(value):
+            entry, where = getattr(value, field.name), f"{path}/{field.name}".lstrip("/")
+            if _is_image_array(hints[field.name]):
+                arrays[where] = entry
+                plain[field.name] = {IMAGES_KEY: where, "shape": list(entry.shape)}
+            else:
+                plain[field.name] = _plain(entry, where, arrays)
+        return plain
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist(), path, arrays)
+    if isinstance(value, dict):
+        return {str(key): _plain(entry, f"{path}/{key}", arrays) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(entry, f"{path}/{place}", arrays) for place, entry in enumerate(value)]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    if isinstance(value, np.integer):
+        return int(value)
+    return value
+
+
+def _is_image_array(hint: Any) -> bool:
+    return typing.get_origin(hint) is typing.Annotated and IMAGES_KEY in hint.__metadata__
+
+
+def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if _is_image_array(hint):
+        return arrays[plain[IMAGES_KEY]]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if plain is None:
+            return None
+        return _typed(plain, next(a for a in arguments if a is not type(None)), arrays)
+    if dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint, include_extras=True)
+        named = {f.name: _typed(plain[f.name], hints[f.name], arrays) for f in _fields(hint)}
+        return hint(**named)
+    if hint is np.ndarray:
+        return _array(plain)
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_typed(entry, arguments[0], arrays) for entry in plain)
+        return tuple(_typed(e, a, arrays) for e, a in zip(plain, arguments, strict=True))
+    if origin is dict:
+        return {key: _typed(entry, arguments[1], arrays) for key, entry in plain.items()}
+    if hint is float:
+        return float("nan") if plain is None else float(plain)
+    return plain
+
+
+def _fields(hint: Any) -> tuple[dataclasses.Field, ...]:
+    return tuple(field for field in dataclasses.fields(hint) if field.init)
+
+
+def _array(plain: list) -> np.ndarray:
+    """A numeric or boolean array; null reads as NaN."""
+    array = np.array(plain)
+    return np.array(plain, dtype=np.float64) if array.dtype == object else array

@@ -1,0 +1,136 @@
+"""Everything measured about one unit in one place, and in one sentence that says no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reportgen.analyses.health import UnitHealth
+from reportgen.analyses.interactions import Interactions
+from reportgen.analyses.one_picture import UnitPicture
+from reportgen.analyses.tracking import Factor
+from reportgen.report.results import Unit
+from reportgen.statistics.bootstrap import Estimate
+
+ONE_PICTURE, SEVERAL_PICTURES = 0.9, 0.6
+NOTHING_TO_SAY = {"constant", "ignored"}
+
+
+def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
+    """One `Unit` for each unit of the code, by share, units without one last.
+
+    `parts` holds the analyses' results by name; those that are missing leave their fields None.
+    """
+    health = parts.get("health")
+    if health is None:
+        return ()
+    shares = _by_unit(parts, "contributions", "shares")
+    effects = _by_unit(parts, "ablation", "effects")
+    pictures = _by_unit(parts, "one_picture", "units")
+    tracked = _by_unit(parts, "tracking", "units")
+    units = []
+    for state in health.units:
+        k = state.unit
+        share, effect, picture = shares.get(k), effects.get(k), pictures.get(k)
+        tracks = _named(tracked.get(k), state)
+        partner = _partner(parts.get("interactions"), k)
+        units.append(
+            Unit(
+                index=k,
+                name=state.name,
+                share=share.share if share else None,
+                rank=share.rank if share else None,
+                rank_low=share.rank_low if share else None,
+                rank_high=share.rank_high if share else None,
+                effect=effect.effect if effect else None,
+                solo=effect.solo if effect else None,
+                damage=effect.damage if effect else None,
+                rho_solo=picture.rho_solo if picture else None,
+                rho_context=picture.rho_context if picture else None,
+                intensity_r2=picture.intensity_r2 if picture else None,
+                health=state.states,
+                tracks=tracks,
+                largest_interaction=partner,
+                correlated_with=state.correlated_with,
+                sentence=_sentence(state, share and share.share, tracks, picture, partner),
+            )
+        )
+    return tuple(sorted(units, key=lambda unit: (_quiet(unit), unit.rank or np.inf, unit.index)))
+
+
+def _quiet(unit: Unit) -> bool:
+    return bool(NOTHING_TO_SAY & set(unit.health))
+
+
+def _by_unit(parts: dict[str, Any], analysis: str, field: str) -> dict[int, Any]:
+    result = parts.get(analysis)
+    return {} if result is None else {entry.unit: entry for entry in getattr(result, field)}
+
+
+def _named(tracking: Any, state: UnitHealth) -> tuple[Factor, ...]:
+    if tracking is None or NOTHING_TO_SAY & set(state.states):
+        return ()
+    return tuple(factor for factor in tracking.factors if factor.named)
+
+
+def _partner(interactions: Interactions | None, unit: int) -> int | None:
+    """The named unit with the largest pair share, or None."""
+    if interactions is None or unit not in interactions.units:
+        return None
+    row = interactions.matrix[interactions.units.index(unit)]
+    others = [
+        (float(row[place]), other)
+        for place, other in enumerate(interactions.units)
+        if other not in (unit, -1)
+    ]
+    return max(others)[1] if others and max(others)[0] > 0 else None
+
+
+def _sentence(
+    state: UnitHealth,
+    share: Estimate | None,
+    tracks: tuple[Factor, ...],
+    picture: UnitPicture | None,
+    partner: int | None,
+) -> str:
+    name = f"Unit {state.name}"
+    if "constant" in state.states:
+        return f"{name} has the same value for every image."
+    if "ignored" in state.states:
+        why = " (collapsed: its posterior is the prior)" if "collapsed" in state.states else ""
+        return f"{name} has next to no effect on the image{why}."
+    clauses = []
+    if share is not None:
+        clauses.append(f"carries {100 * share.value:.3g} % of the change")
+    if tracks:
+        clauses.append("tracks " + " and ".join(_tracked(factor) for factor in tracks[:2]))
+    if picture is not None and np.isfinite(picture.rho_context.value):
+        clauses.append(_pictured(picture))
+    if partner is not None:
+        clauses.append(f"largest interaction with unit {partner}")
+    return f"{name} " + "; ".join(clauses) + "." if clauses else f"{name} varies."
+
+
+def _tracked(factor: Factor) -> str:
+    symbol = "AUC" if factor.kind == "class" else "r"
+    measure = factor.measure
+    return (
+        f"{factor.name} ({symbol} {_signed(measure.value)} "
+        f"[{_signed(measure.low)}, {_signed(measure.high)}])"
+    )
+
+
+def _pictured(picture: UnitPicture) -> str:
+    rho = picture.rho_context.value
+    if rho >= ONE_PICTURE:
+        words = "the same picture in every image"
+    elif rho >= SEVERAL_PICTURES:
+        words = "much the same picture in every image"
+    else:
+        words = "a different picture in different images"
+    return f"{words} (ρ {rho:.2f})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

@@ -1,0 +1,141 @@
+"""Five questions, each one word, one number with its interval, and where to read on.
+
+Words come from the thresholds in `settings.py`, which the report prints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reportgen.report.results import Answer, Unit
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate
+
+UNKNOWN = "Unknown"
+
+
+def answer_questions(
+    parts: dict[str, Any], units: tuple[Unit, ...], settings: Settings
+) -> tuple[Answer, ...]:
+    """The verdict, from the analyses' results by name."""
+    return (
+        _reconstructs(parts.get("reconstruction"), settings),
+        _is_linear(parts.get("linearity"), settings),
+        _can_be_summed(parts.get("additivity"), settings),
+        _which_matter(parts.get("health"), units),
+        _subtraction_valid(parts.get("subtraction"), settings),
+    )
+
+
+def _unknown(question: str, section: str) -> Answer:
+    return Answer(question, UNKNOWN, None, "", "ratio", section, "See the section for the reason.")
+
+
+def _reconstructs(result: Any, settings: Settings) -> Answer:
+    question = "Does it reconstruct?"
+    if result is None:
+        return _unknown(question, "reconstruction")
+    r2, equivalent = result.r2, result.equivalent_components
+    worse = equivalent is not None and equivalent.high < result.pca_components
+    if r2.value < 0:
+        word = "No"
+    elif r2.value < settings.partly_reconstructed:
+        word = "Poorly"
+    elif worse:
+        word = "Less well than PCA"
+    else:
+        word = "Well" if r2.value >= settings.well_reconstructed else "Partly"
+    return Answer(
+        question, word, r2, "R² on held-out images", "ratio", "reconstruction", _beside_pca(result)
+    )
+
+
+def _beside_pca(result: Any) -> str:
+    if result.pca_r2 is None:
+        return "PCA in sample with as many components as images means nothing, so it is not shown."
+    if result.equivalent_beyond:
+        equal = f"more than {result.largest_components} PCA components"
+    else:
+        k = result.equivalent_components
+        equal = f"{k.value:.3g} PCA components [{k.low:.3g}, {k.high:.3g}]"
+    return (
+        f"Equal to {equal}; PCA with {result.pca_components} reaches R² {result.pca_r2.value:.3g}."
+    )
+
+
+def _is_linear(result: Any, settings: Settings) -> Answer:
+    question = "Is it linear on the data?"
+    if result is None:
+        return _unknown(question, "linearity")
+    linear = result.linear.value
+    if linear >= settings.linear_share:
+        word = "Linear"
+    elif linear >= settings.mostly_linear_share:
+        word = "Mostly"
+    else:
+        word = "No"
+    if result.curved is None:
+        detail = "Too few images to tell curved from not additive."
+    else:
+        detail = (
+            f"{_percent(result.curved)} more is curved; {_percent(result.not_additive)} "
+            "is not additive."
+        )
+    measure = "of the reconstruction's variance is linear in the code"
+    return Answer(question, word, result.linear, measure, "percent", "linearity", detail)
+
+
+def _can_be_summed(result: Any, settings: Settings) -> Answer:
+    question = "Can effects be summed?"
+    if result is None:
+        return _unknown(question, "additivity")
+    gap = result.up.gap
+    detail = (
+        f"Taken away one by one instead, the sum misses {_percent(result.down.gap)}; moved up, "
+        f"it explains {_percent(result.up.r2_sum)} of the squared change."
+    )
+    measure = "of the combined change is missed by the sum"
+    word = _small_enough(gap, settings, ("Yes", "Roughly", "No"))
+    return Answer(question, word, gap, measure, "percent", "additivity", detail)
+
+
+def _which_matter(health: Any, units: tuple[Unit, ...]) -> Answer:
+    question = "Which units matter?"
+    shared = [unit for unit in units if unit.share is not None]
+    if health is None or not shared:
+        return _unknown(question, "units")
+    first = max(shared, key=lambda unit: unit.share.value if unit.share else -np.inf)
+    dead = len(health.units) - health.live
+    detail = f"{dead} of {len(health.units)} units have next to no effect." if dead else (
+        "No unit is without effect."
+    )
+    measure = f"of the change is carried by unit {first.name}, the strongest"
+    word = f"{health.live} of {len(health.units)}"
+    return Answer(question, word, first.share, measure, "percent", "units", detail)
+
+
+def _subtraction_valid(result: Any, settings: Settings) -> Answer:
+    question = "Is zero-and-subtract valid?"
+    if result is None:
+        return _unknown(question, "subtraction")
+    detail = (
+        f"With the mean in place of zero it misses {_percent(result.miss_mean)}; "
+        f"{100 * result.off_data_zero:.3g} % of the zeroed codes are off data."
+    )
+    measure = "is how far the difference pictures are from contributions that add up"
+    word = _small_enough(result.miss_zero, settings, ("Valid", "Roughly", "No"))
+    return Answer(question, word, result.miss_zero, measure, "percent", "subtraction", detail)
+
+
+def _small_enough(gap: Estimate, settings: Settings, words: tuple[str, str, str]) -> str:
+    if not np.isfinite(gap.value):
+        return UNKNOWN
+    if gap.value < settings.small_gap:
+        return words[0]
+    return words[1] if gap.value < settings.medium_gap else words[2]
+
+
+def _percent(number: Estimate) -> str:
+    return f"{100 * number.value:.3g} %".replace("-", "−")
