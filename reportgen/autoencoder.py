@@ -1,4 +1,4 @@
-"""What the analyses know of a model: `Autoencoder`, and `Units`, the coordinates that move together."""
+"""What the analyses know of a model: `Autoencoder`; and `Units`, coordinates that move together."""
 
 from __future__ import annotations
 
@@ -128,13 +128,13 @@ class Units:
             values[:, unit] = codes[:, coordinates].mean(axis=1)
         return values
 
-    def subset(self, chosen: Sequence[int]) -> Units:
+    def subset(self, chosen: Sequence[int] | np.ndarray) -> Units:
         """Only the units in `chosen`; the coordinates of the others no longer move."""
         members = tuple(self.members[unit] for unit in chosen)
         names = tuple(self.names[unit] for unit in chosen)
         return Units(members, names, self.kind, self.code_size)
 
-    def grouped(self, kept: Sequence[int]) -> Units:
+    def grouped(self, kept: Sequence[int] | np.ndarray) -> Units:
         """The units in `kept`, in that order, and all others together as one unit, "rest"."""
         others = [unit for unit in range(len(self)) if unit not in set(kept)]
         alone = self.subset(kept)

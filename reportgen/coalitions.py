@@ -61,7 +61,7 @@ class Coalitions:
         numbers = np.arange(2 ** len(self.players))[:, None]
         return (numbers >> np.arange(len(self.players))) & 1 == 1
 
-    def growing(self, order: Sequence[int]) -> np.ndarray:
+    def growing(self, order: Sequence[int] | np.ndarray) -> np.ndarray:
         """(players + 1, players) memberships: nobody, the first of `order`, the first two, …"""
         rank = np.empty(len(self.players), dtype=np.intp)
         rank[np.asarray(order)] = np.arange(len(self.players))
@@ -75,7 +75,9 @@ class Coalitions:
             return self.baseline
         return (self.baseline + np.float32(factor) * (code - self.baseline)).astype(np.float32)
 
-    def path(self, code: np.ndarray, step: int, steps: int, order: Sequence[int]) -> np.ndarray:
+    def path(
+        self, code: np.ndarray, step: int, steps: int, order: Sequence[int] | np.ndarray
+    ) -> np.ndarray:
         """Codes of one step of a path from the baseline to `code`, units moving one at a time.
 
         Returns (players + 1, code_size): the step's start, then after each unit of `order` moved

@@ -143,9 +143,9 @@ def _damage(pca: Study) -> Check:
     moves = pca.shared(single_moves)
     displacements = (pca.test.codes[moves.rows] - pca.baseline)[:, pca.player_units]
     expected = np.square(displacements, dtype=np.float64).mean(axis=0)
-    found = moves.last.mean(axis=0)
+    found = moves.damage.mean(axis=0)
     return _check(
-        "ablation changes the image by the score's variance",
+        "ablation adds the score's variance to the squared error",
         np.abs(found - expected).max() / expected.max(),
         1e-6,
     )

@@ -8,7 +8,7 @@ of a difference therefore come from one forward wherever the store still holds i
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,7 +27,7 @@ class Decoder:
     Attributes
     ----------
     forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
-    seconds : Counter from an analysis' name to the seconds spent in the model for it.
+    seconds : from an analysis' name to the seconds spent in the model for it.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Decoder:
         self._charged_to = "study"
         self.forwards: Counter[str] = Counter()
         self.encodes: Counter[str] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def charged_to(self, analysis: str) -> Iterator[None]:

@@ -10,8 +10,8 @@ def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, 
 
     Brightness and contrast are the mean and sd over pixels of the mean over channels. Centre,
     extent and orientation come from the first and second moments of |pixel − background|, the
-    background being the median of the image's border. Hue (degrees) and saturation, of colour images only,
-    are HSV's, of the foreground's mean colour.
+    background being the median of the image's border. Hue (degrees) and saturation, of colour
+    images only, are HSV's, of the foreground's mean colour.
     """
     channels, height, width = shape
     pixels = images.reshape(-1, channels, height, width).astype(np.float64)

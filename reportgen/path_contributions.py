@@ -30,7 +30,8 @@ class PathShares:
     projections : (r, players) ⟨φ_k, Δ⟩.
     changes : (r,) ‖Δ‖², Δ = x̂ − g(z0).
     order : players by share, largest first; "rest" last.
-    incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|.
+    incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|, where Δ comes
+        from the reconstructions decoded with the whole data set.
     codes : codes of the first row's paths and more, for the off-data share.
     """
 
@@ -75,6 +76,7 @@ def path_shares(study: Study) -> PathShares:
     projections = np.empty((len(rows), len(players)))
     changes, worst, largest = np.empty(len(rows)), 0.0, 0.0
     codes = []
+    nobody = study.decoder.decode(study.baseline[None])[0]
     for place, row in enumerate(rows):
         phi, whole, decoded = contributions(
             coalitions,
@@ -84,7 +86,8 @@ def path_shares(study: Study) -> PathShares:
         )
         projections[place] = phi @ whole
         changes[place] = squared_norms(whole)
-        worst = max(worst, float(np.abs(phi.sum(axis=0) - whole).max()))
+        apart = study.test.reconstructions[row].astype(np.float64) - nobody
+        worst = max(worst, float(np.abs(phi.sum(axis=0) - apart).max()))
         largest = max(largest, float(np.abs(whole).max()))
         codes.append(decoded)
     ranking = -projections.sum(axis=0)

@@ -77,11 +77,10 @@ def _walk_rows(codes: np.ndarray, squared_errors: np.ndarray, count: int, seed: 
     quantiles = np.linspace(0.1, 0.9, count - 1) if count != 4 else np.array(WALK_QUANTILES)
     chosen = [_medoid(codes, seed)]
     for quantile in quantiles:
-        place = round(quantile * (len(codes) - 1))
-        nearest_free = sorted(range(len(by_error)), key=lambda rank, at=place: abs(rank - at))
-        free = next((int(by_error[r]) for r in nearest_free if by_error[r] not in chosen), None)
-        if free is not None:
-            chosen.append(free)
+        distance = np.abs(np.arange(len(codes)) - round(quantile * (len(codes) - 1)))
+        nearest = by_error[np.argsort(distance, kind="stable")]
+        free = nearest[~np.isin(nearest, chosen)]
+        chosen.extend(free[:1].tolist())
     return np.array(chosen, dtype=np.intp)
 
 

@@ -81,8 +81,10 @@ def run(study: Study, settings: Settings) -> Contributions:
     shares = study.shared(path_shares)
     if shares.changes.sum() <= 0:
         raise UnanswerableError("the decoder gives the same image whatever the code.")
-    pictures, error = _pictures(study, settings)
+    pictures = _pictures(study, settings)
     rows = study.rows.pictures
+    baseline_image = study.decoder.decode(study.baseline[None])[0]
+    changes = study.test.reconstructions[rows] - baseline_image.astype(np.float64)
     count = min(study.pca_components, settings.path_players + 1)
     pca = study.pca
     return Contributions(
@@ -91,12 +93,12 @@ def run(study: Study, settings: Settings) -> Contributions:
         pooled_steps=settings.pooled_path_steps,
         rows=len(shares.rows),
         shares=_shares(study),
-        completeness_error=max(error, shares.incompleteness),
+        completeness_error=max(_incompleteness(pictures, changes), shares.incompleteness),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
         originals=study.test.images[rows],
         reconstructions=study.test.reconstructions[rows],
-        baseline_image=study.decoder.decode(study.baseline[None])[0],
+        baseline_image=baseline_image,
         pictures=pictures[:, shares.order],
         pca_mean=pca.mean.astype(np.float32),
         pca_pictures=np.stack(
@@ -128,15 +130,19 @@ def _shares(study: Study) -> tuple[UnitShare, ...]:
     )
 
 
-def _pictures(study: Study, settings: Settings) -> tuple[np.ndarray, float]:
-    """φ (r, players, P) of the picture rows, and the relative completeness error."""
+def _incompleteness(pictures: np.ndarray, changes: np.ndarray) -> float:
+    """Largest |Σφ − Δ| over the largest |Δ|: pictures as stored, Δ (r, P) decoded apart."""
+    missed = np.abs(pictures.sum(axis=1, dtype=np.float64) - changes).max()
+    return float(missed / np.abs(changes).max())
+
+
+def _pictures(study: Study, settings: Settings) -> np.ndarray:
+    """φ (r, players, P) float32 of the picture rows."""
     players = study.shared(path_shares).players
     coalitions = Coalitions(study.decoder, players, study.baseline)
-    pictures, worst, largest = [], 0.0, 0.0
+    pictures = []
     for row in study.rows.pictures:
         order = path_order(study, row, len(players))
-        phi, whole, _ = contributions(coalitions, study.test.codes[row], settings.path_steps, order)
-        worst = max(worst, float(np.abs(phi.sum(axis=0) - whole).max()))
-        largest = max(largest, float(np.abs(whole).max()))
+        phi, _, _ = contributions(coalitions, study.test.codes[row], settings.path_steps, order)
         pictures.append(phi.astype(np.float32))
-    return np.stack(pictures), worst / largest if largest > 0 else 0.0
+    return np.stack(pictures)

@@ -73,7 +73,8 @@ class Interactions:
 def run(study: Study, settings: Settings) -> Interactions:
     """Decode every coalition of the table rows, at most 10 players.
 
-    Raises UnanswerableError with fewer than two units that vary, or when nothing changes the picture.
+    Raises UnanswerableError with fewer than two units that vary, or when nothing changes the
+    picture.
     """
     if len(study.players) < 2:
         raise UnanswerableError("only one unit varies, so there is no pair.")

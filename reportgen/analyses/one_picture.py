@@ -133,8 +133,8 @@ class _Stack:
 
 
 def _pooled(stacks: list[_Stack]) -> Estimate:
-    firsts = sum(stack.firsts for stack in stacks)
-    totals = sum(stack.totals for stack in stacks)
+    firsts = np.sum([stack.firsts for stack in stacks], axis=0)
+    totals = np.sum([stack.totals for stack in stacks], axis=0)
     total = sum(stack.total for stack in stacks)
     if total == 0:
         return UNDEFINED

@@ -44,8 +44,8 @@ class Subtraction:
 def run(study: Study, settings: Settings) -> Subtraction:
     """Ablate every player on the picture and table rows, with zero and with its mean.
 
-    Contributions have 16 steps on picture rows and 2 on the others. Raises UnanswerableError where no
-    unit varies or no contribution differs from zero.
+    Contributions have 16 steps on picture rows and 2 on the others. Raises UnanswerableError
+    where no unit varies or no contribution differs from zero.
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")

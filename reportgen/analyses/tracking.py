@@ -66,8 +66,8 @@ class Tracking:
 def run(study: Study, settings: Settings) -> Tracking:
     """Correlate every unit's value with every factor over the test rows.
 
-    Intervals resample rows with their whole-sample ranks kept. Raises UnanswerableError where no unit
-    varies.
+    Intervals resample rows with their whole-sample ranks kept. Raises UnanswerableError where no
+    unit varies.
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")

@@ -67,7 +67,7 @@ def _bottleneck(study: Study, settings: Settings) -> tuple[str, float | None]:
     images = study.test.images[:CHECKED_ROWS]
     split = study.test.reconstructions[:CHECKED_ROWS]
     whole = study.decoder.model_output(images)
-    scale = max(float(np.ptp(split)), np.finfo(np.float32).tiny)
+    scale = max(float(np.ptp(split)), float(np.finfo(np.float32).tiny))
     again = float(np.abs(study.decoder.model_output(images) - whole).max()) / scale
     if again > settings.bottleneck_tolerance:
         return "stochastic", again

@@ -41,9 +41,7 @@ def read_results(folder: Path) -> Results:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of results.json that the package ships."""
-    return json.loads(
-        (Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8")
-    )
+    return json.loads((Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8"))
 
 
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -52,7 +50,7 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         plain = {}
         for field in dataclasses.fields(value):
             entry, where = getattr(value, field.name), f"{path}/{field.name}".lstrip("/")
-            if _is_image_array(hints[field.name]):
+            if is_image_array(hints[field.name]):
                 arrays[where] = entry
                 plain[field.name] = {IMAGES_KEY: where, "shape": list(entry.shape)}
             else:
@@ -71,12 +69,13 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     return value
 
 
-def _is_image_array(hint: Any) -> bool:
+def is_image_array(hint: Any) -> bool:
+    """Whether a field's type says that its array goes to results.npz."""
     return typing.get_origin(hint) is typing.Annotated and IMAGES_KEY in hint.__metadata__
 
 
 def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if _is_image_array(hint):
+    if is_image_array(hint):
         return arrays[plain[IMAGES_KEY]]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):

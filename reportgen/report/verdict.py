@@ -108,8 +108,10 @@ def _which_matter(health: Any, units: tuple[Unit, ...]) -> Answer:
         return _unknown(question, "units")
     first = max(shared, key=lambda unit: unit.share.value if unit.share else -np.inf)
     dead = len(health.units) - health.live
-    detail = f"{dead} of {len(health.units)} units have next to no effect." if dead else (
-        "No unit is without effect."
+    detail = (
+        f"{dead} of {len(health.units)} units have next to no effect."
+        if dead
+        else ("No unit is without effect.")
     )
     measure = f"of the change is carried by unit {first.name}, the strongest"
     word = f"{health.live} of {len(health.units)}"
