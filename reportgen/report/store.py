@@ -39,11 +39,6 @@ def read_results(folder: Path) -> Results:
         return _typed(json.loads(text), Results, dict(arrays))
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of results.json that the package ships."""
-    return json.loads((Path(__file__).parent / "results.schema.json").read_text(encoding="utf-8"))
-
-
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         hints = typing.get_type_hints(type(value), include_extras=True)
@@ -85,7 +80,7 @@ def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint, include_extras=True)
         named = {f.name: _typed(plain[f.name], hints[f.name], arrays) for f in _fields(hint)}
-        return hint(**named)
+        return typing.cast(Any, hint)(**named)
     if hint is np.ndarray:
         return _array(plain)
     if origin is tuple:
