@@ -1,0 +1,6 @@
+"""A folder of images, or an array file, becomes an `ImageSet`. From outside: `open_images`."""
+
+from reportgen.images.image_set import ImageSet, SkippedImage
+from reportgen.images.opening import open_images
+
+__all__ = ["ImageSet", "SkippedImage", "open_images"]

@@ -1,0 +1,45 @@
+"""What was read, as one size and one SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from reportgen.autoencoder import SourceFile
+from reportgen.images.names import shown
+
+
+class FilesChecksum:
+    """SHA-256 over the lines that `sha256sum` prints for the files, in byte order of their names.
+
+    So that anyone can check it, for names without line breaks and backslashes:
+    `cd FOLDER && printf '%s\\0' FILES | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+    """
+
+    def __init__(self) -> None:
+        self._digests: dict[bytes, str] = {}
+        self._size = 0
+
+    def add(self, name: str, content: bytes) -> None:
+        """One file that was read, by its path relative to the folder."""
+        self._digests[os.fsencode(name)] = hashlib.sha256(content).hexdigest()
+        self._size += len(content)
+
+    def matches(self, name: str, content: bytes) -> bool:
+        """Whether the file that was added under this name had the same content."""
+        return self._digests[os.fsencode(name)] == hashlib.sha256(content).hexdigest()
+
+    def source(self, folder: Path) -> SourceFile:
+        """The folder's name, total bytes and checksum."""
+        total = hashlib.sha256()
+        for name in sorted(self._digests):
+            total.update(self._digests[name].encode() + b"  " + name + b"\n")
+        return SourceFile(shown(folder.resolve().name), self._size, total.hexdigest())
+
+
+def file_source(path: Path) -> SourceFile:
+    """A file's name, size and plain SHA-256, as `sha256sum` prints it."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return SourceFile(shown(path.name), path.stat().st_size, digest)

@@ -1,0 +1,102 @@
+"""File names: natural order, safe display, class folders, and a seeded choice among many."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def natural_order(name: str) -> tuple:
+    """Sort key: folder by folder, numbers by value, letter case last ("2.png" < "10.png")."""
+    return tuple(_natural(part) for part in name.split("/")), name
+
+
+def _natural(part: str) -> tuple:
+    # Digits are compared as (length, digits) without leading zeros: int() refuses very long runs.
+    pieces = _DIGITS.split(part.casefold())
+    texts, numbers = pieces[::2], [run.lstrip("0") for run in pieces[1::2]]
+    keys: list = [texts[0]]
+    for number, text in zip(numbers, texts[1:], strict=True):
+        keys += [(len(number), number), text]
+    return tuple(keys)
+
+
+def shown(name: str) -> str:
+    """The name with bytes that are not UTF-8, control and invisible characters escaped."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(_escaped(c) if unicodedata.category(c) in _UNSHOWN else c for c in text)
+
+
+_UNSHOWN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def class_folders(names: Iterable[str], shared: str) -> tuple[str, ...] | None:
+    """Each file's first folder below `shared`; None where all files lie directly in it."""
+    below = [name[len(shared) :].split("/") for name in names]
+    if all(len(parts) == 1 for parts in below):
+        return None
+    return tuple(shown(parts[0]) if len(parts) > 1 else "(no folder)" for parts in below)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some of many names.
+
+    Attributes
+    ----------
+    names : the chosen ones, in no particular order.
+    count : how many there were.
+    shared_folder : the deepest folder that holds all of them, chosen or not: "a/b/", "" for none.
+    """
+
+    names: tuple[str, ...]
+    count: int
+    shared_folder: str
+
+
+def choose(names: Iterable[str], limit: int | None, seed: int) -> Chosen:
+    """A random `limit` of the names (None: all); memory O(limit), names may be a stream.
+
+    The choice is by hash of seed and name: the order of the names does not matter, and one more
+    file changes at most one place.
+    """
+    kept: list[tuple[int, str]] = []
+    count = 0
+    shared: list[str] | None = None
+    for name in names:
+        count += 1
+        shared = _common_start(shared, name.split("/")[:-1])
+        if limit is None:
+            kept.append((0, name))
+        elif len(kept) < limit:
+            heapq.heappush(kept, (-_rank(name, seed), name))
+        else:
+            heapq.heappushpop(kept, (-_rank(name, seed), name))
+    folder = "".join(f"{part}/" for part in shared or ())
+    return Chosen(tuple(name for _, name in kept), count, folder)
+
+
+def _common_start(shared: list[str] | None, folders: list[str]) -> list[str]:
+    if shared is None:
+        return folders
+    while shared != folders[: len(shared)]:
+        shared.pop()
+    return shared
+
+
+def _rank(name: str, seed: int) -> int:
+    digest = blake2b(
+        os.fsencode(name), digest_size=8, salt=seed.to_bytes(16, "little", signed=True)
+    )
+    return int.from_bytes(digest.digest(), "little")

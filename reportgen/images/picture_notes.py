@@ -1,0 +1,56 @@
+"""Sentences for the report's provenance: which images were taken, and how they were converted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from reportgen.autoencoder import Note
+from reportgen.images.picture import Header
+
+
+def choice_note(found: int, chosen: int, seed: int) -> Note:
+    """How many of the images found are read."""
+    if chosen == found:
+        return Note("images", f"All {found} images were read.")
+    return Note("images", f"{chosen} of {found} images were chosen at random (seed {seed}).")
+
+
+def class_note(classes: Sequence[str], origin: str) -> Note:
+    """How many classes there are, and where they come from."""
+    count = len(set(classes))
+    return Note("labels", f"{count} {'class' if count == 1 else 'classes'} from {origin}.")
+
+
+def conversion_notes(headers: Sequence[Header]) -> list[Note]:
+    """What was changed in the pictures on the way to pixels."""
+    total = len(headers)
+    notes = []
+    colour = sum(header.channels == 3 for header in headers)
+    if 0 < colour < total:
+        grey = total - colour
+        text = (
+            f"{grey} greyscale images were repeated in three channels, as {colour} are in colour."
+        )
+        notes.append(Note("channels", text))
+    alpha = sum(header.alpha for header in headers)
+    if alpha:
+        text = f"Transparency was dropped in {alpha} images, as Pillow's convert('RGB') does."
+        notes.append(Note("channels", text))
+    animated = sum(header.animated for header in headers)
+    if animated:
+        notes.append(Note("images", f"{animated} animated images: the first frame was read."))
+    notes.append(Note("scaling", _scaling(Counter(header.dtype for header in headers))))
+    return notes
+
+
+def _scaling(depths: Counter[np.dtype]) -> str:
+    sentences: dict[np.dtype, str] = {
+        np.dtype(np.uint8): "8-bit pixels were divided by 255",
+        np.dtype(np.uint16): "16-bit pixels were divided by 65535",
+        np.dtype(np.float32): "floating-point pixels in [0, 1] were kept",
+    }
+    said = [sentence for dtype, sentence in sentences.items() if depths[dtype]]
+    return f"{'; '.join(said)}."
