@@ -61,20 +61,30 @@ def main() -> None:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True,
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="report.html",
+    show_default=True,
     help="Where the page goes.",
 )
 @click.option(
-    "--results", "results_folder", type=click.Path(path_type=Path), metavar="DIR",
+    "--results",
+    "results_folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
     help="Also write results.json and results.npz there.",
 )
 @click.option(
-    "--fit-data", type=click.Path(path_type=Path), metavar="DIR",
+    "--fit-data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
     help="Fit means, PCA and regressions on these images instead of half of DATA; "
     "then every image of DATA is held out.",
 )
 @click.option(
-    "--model-class", metavar="WHERE:CLASS",
+    "--model-class",
+    metavar="WHERE:CLASS",
     help="The class of a file that holds weights only: package.module:Class or file.py:Class. "
     "This runs that code.",
 )
@@ -82,11 +92,14 @@ def main() -> None:
     "--model-args", metavar="JSON", help="Keyword arguments of the class, as a JSON object."
 )
 @click.option(
-    "--trust", is_flag=True,
+    "--trust",
+    is_flag=True,
     help="Allow MODEL to run code of its own while it is loaded. Only for files you made.",
 )
 @click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="Settings file [default: reportgen.toml here, if there is one].",
 )
 @_setting_options

@@ -13,8 +13,7 @@ from reportgen.analyses import (
 )
 from reportgen.analyses.additivity import Gap
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import contributions as path_contributions
-from reportgen.path_contributions import path_order, path_shares
+from reportgen.path_contributions import path_shares, paths_of
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -174,19 +173,15 @@ def _contributions(pca: Study, settings: Settings) -> Check:
             coalitions.without_one(),
         ]
     )
+    rows = pca.rows.pictures
     worst, largest = 0.0, 0.0
-    for row in pca.rows.pictures:
-        code = pca.test.codes[row]
-        order = path_order(pca, row, len(players))
-        phi, _, _ = path_contributions(coalitions, code, settings.path_steps, order)
-        decoded = coalitions.values(code, memberships).astype(np.float64)
+    for row, path in zip(rows, paths_of(pca, players, rows, settings.path_steps), strict=True):
+        decoded = coalitions.values(pca.test.codes[row], memberships).astype(np.float64)
         nobody, everyone = decoded[:2]
         solo, without_one = np.split(decoded[2:], 2)
-        worst = max(
-            worst,
-            float(np.abs(phi - (solo - nobody)).max()),
-            float(np.abs(phi - (everyone - without_one)).max()),
-        )
+        by_solo = np.abs(path.contributions - (solo - nobody)).max()
+        by_last = np.abs(path.contributions - (everyone - without_one)).max()
+        worst = max(worst, float(by_solo), float(by_last))
         largest = max(largest, float(np.abs(decoded).max()))
     error = worst / largest if largest > 0 else 0.0
     return _check("last-in, first-in and contribution are one picture", error, FLOAT_TOLERANCE)

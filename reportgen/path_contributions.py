@@ -8,6 +8,7 @@ orders are averaged (Aumann & Shapley, 1974; Sundararajan et al., 2017, as finit
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,51 +46,73 @@ class PathShares:
     codes: np.ndarray
 
 
-def contributions(
-    coalitions: Coalitions, code: np.ndarray, steps: int, order: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """φ (players, P) float64 of one row, Δ (P,), and the codes that were decoded.
+@dataclass(frozen=True)
+class RowPath:
+    """One row's path.
 
-    Walk A takes `order` on even steps and its reverse on odd ones; walk B the opposite.
+    Attributes
+    ----------
+    contributions : (players, P) float64 φ.
+    change : (P,) float64 Δ = x̂ − g(z0).
+    codes : what was decoded.
     """
-    count = len(order)
-    segments, movers = [], []
-    for step in range(steps):
-        for direction in (order, order[::-1]):
-            segments.append(coalitions.path(code, step, steps, direction))
-            movers.append(direction)
-    codes = np.concatenate(segments)
-    images = coalitions.decoder.decode(codes).reshape(len(segments), count + 1, -1)
-    phi = np.zeros((count, images.shape[2]))
-    for segment, direction in zip(images, movers, strict=True):
-        phi[direction] += np.diff(segment.astype(np.float64), axis=0)
-    whole = images[-1, -1].astype(np.float64) - images[0, 0].astype(np.float64)
-    # Two walks cover every step, so their sum counts the whole path twice.
-    return phi / 2, whole, codes
+
+    contributions: np.ndarray
+    change: np.ndarray
+    codes: np.ndarray
+
+
+def row_paths(
+    coalitions: Coalitions, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]
+) -> Iterator[RowPath]:
+    """The path of each code (n, code_size), in M = `steps` steps.
+
+    Walk A takes the row's order on even steps and its reverse on odd ones; walk B the opposite.
+    """
+    requests = [
+        np.concatenate(
+            [
+                coalitions.path(code, step, steps, direction)
+                for step in range(steps)
+                for direction in (order, order[::-1])
+            ]
+        )
+        for code, order in zip(codes, orders, strict=True)
+    ]
+    decoded = coalitions.decoder.decode_each(requests)
+    for images, request, order in zip(decoded, requests, orders, strict=True):
+        segments = images.reshape(2 * steps, len(order) + 1, -1).astype(np.float64)
+        moves = np.diff(segments, axis=1).reshape(steps, 2, len(order), -1).sum(axis=0)
+        phi = np.empty_like(moves[0])
+        phi[order] = moves[0]
+        phi[order[::-1]] += moves[1]
+        # Two walks cover every step, so their sum counts the whole path twice.
+        yield RowPath(phi / 2, segments[-1, -1] - segments[0, 0], request)
+
+
+def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
+    """The paths of test rows, each in its own seeded order, from the study's baseline."""
+    coalitions = Coalitions(study.decoder, players, study.baseline)
+    orders = [path_order(study, row, len(players)) for row in rows]
+    return row_paths(coalitions, study.test.codes[rows], steps, orders)
 
 
 def path_shares(study: Study) -> PathShares:
     """Pooled shares over the pooled rows, M = 2 steps each."""
     players, player_units = path_players(study)
-    coalitions = Coalitions(study.decoder, players, study.baseline)
     rows = study.rows.pooled
     projections = np.empty((len(rows), len(players)))
     changes, worst, largest = np.empty(len(rows)), 0.0, 0.0
     codes = []
     nobody = study.decoder.decode(study.baseline[None])[0]
-    for place, row in enumerate(rows):
-        phi, whole, decoded = contributions(
-            coalitions,
-            study.test.codes[row],
-            study.settings.pooled_path_steps,
-            path_order(study, row, len(players)),
-        )
-        projections[place] = phi @ whole
-        changes[place] = squared_norms(whole)
-        apart = study.test.reconstructions[row].astype(np.float64) - nobody
-        worst = max(worst, float(np.abs(phi.sum(axis=0) - apart).max()))
-        largest = max(largest, float(np.abs(whole).max()))
-        codes.append(decoded)
+    paths = paths_of(study, players, rows, study.settings.pooled_path_steps)
+    for place, path in enumerate(paths):
+        projections[place] = path.contributions @ path.change
+        changes[place] = squared_norms(path.change)
+        apart = study.test.reconstructions[rows[place]].astype(np.float64) - nobody
+        worst = max(worst, float(np.abs(path.contributions.sum(axis=0) - apart).max()))
+        largest = max(largest, float(np.abs(apart).max()))
+        codes.append(path.codes)
     ranking = -projections.sum(axis=0)
     ranking[player_units < 0] = np.inf
     return PathShares(

@@ -39,7 +39,9 @@ def plan_build(study: Study, settings: Settings) -> Plan:
     with study.decoder.charged_to("timing"):
         codes = study.test.codes[np.arange(TIMED_DECODES) % len(study.test)]
         # Codes that the store does not hold, or the store would be timed.
-        moved = codes + np.float32(1e-3) * np.arange(1, TIMED_DECODES + 1, dtype=np.float32)[:, None]
+        moved = (
+            codes + np.float32(1e-3) * np.arange(1, TIMED_DECODES + 1, dtype=np.float32)[:, None]
+        )
         study.decoder.decode(moved[:1])
         started = time.perf_counter()
         study.decoder.decode(moved[1:])

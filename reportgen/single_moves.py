@@ -7,6 +7,7 @@ the same moves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,6 @@ def single_moves(study: Study) -> SingleMoves:
     last_stack = np.empty_like(solo_stack)
     solo, last, damage = (np.empty((len(rows), players)) for _ in range(3))
     combined, gap_up, gap_down = (np.empty(len(rows)) for _ in range(3))
-    codes: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     memberships = np.concatenate(
         [
             coalitions.empty[None],
@@ -67,14 +67,14 @@ def single_moves(study: Study) -> SingleMoves:
             coalitions.without_one(),
         ]
     )
-    for place, row in enumerate(rows):
-        mixed = coalitions.codes(study.test.codes[row], memberships)
-        decoded = study.decoder.decode(mixed).astype(np.float64)
+    mixed = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
+    for place, images in enumerate(study.decoder.decode_each(mixed)):
+        decoded = images.astype(np.float64)
         nobody, everyone = decoded[0], decoded[1]
         solo_moves = decoded[2 : 2 + players] - nobody
         last_moves = everyone - decoded[2 + players :]
         whole = everyone - nobody
-        original = study.test.images[row].astype(np.float64)
+        original = study.test.images[rows[place]].astype(np.float64)
         solo[place], last[place] = squared_norms(solo_moves), squared_norms(last_moves)
         damage[place] = squared_norms(original - decoded[2 + players :])
         damage[place] -= squared_norms(original - everyone)
@@ -83,8 +83,6 @@ def single_moves(study: Study) -> SingleMoves:
         gap_down[place] = squared_norms(whole - last_moves.sum(axis=0))
         solo_stack[:, place] = compress(solo_moves.astype(np.float32))
         last_stack[:, place] = compress(last_moves.astype(np.float32))
-        codes[0].append(mixed[2 : 2 + players])
-        codes[1].append(mixed[2 + players :])
     return SingleMoves(
         rows=rows,
         solo=solo,
@@ -97,8 +95,8 @@ def single_moves(study: Study) -> SingleMoves:
         solo_stack=solo_stack,
         last_stack=last_stack,
         sketched=sketched,
-        solo_codes=np.concatenate(codes[0]),
-        last_codes=np.concatenate(codes[1]),
+        solo_codes=np.concatenate([codes[2 : 2 + players] for codes in mixed]),
+        last_codes=np.concatenate([codes[2 + players :] for codes in mixed]),
     )
 
 
@@ -109,19 +107,19 @@ def strongest_players(study: Study) -> np.ndarray:
 
 
 def summed_and_combined(
-    coalitions: Coalitions, code: np.ndarray, members: np.ndarray, factor: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Σ_k Δ_k and Δ_S for the players in `members`, moved up from the baseline.
+    coalitions: Coalitions, codes: np.ndarray, members: np.ndarray, factor: float = 1.0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Σ_k Δ_k and Δ_S of each code (n, code_size), for the players in `members` moved up.
 
-    Returns two images (P,) float64. With a factor below 1 every player moves that part of its way.
+    Yields two images (P,) float64 a code. With a factor below 1 every player moves that part of
+    its way from the baseline.
     """
-    moved = coalitions.scaled(code, factor)
     alone = coalitions.alone()[members]
-    together = alone.any(axis=0)
-    decoded = coalitions.decoder.decode(
-        coalitions.codes(moved, np.concatenate([coalitions.empty[None], together[None], alone]))
-    ).astype(np.float64)
-    return (decoded[2:] - decoded[0]).sum(axis=0), decoded[1] - decoded[0]
+    memberships = np.stack([coalitions.empty, alone.any(axis=0), *alone])
+    requests = (coalitions.codes(coalitions.scaled(code, factor), memberships) for code in codes)
+    for images in coalitions.decoder.decode_each(requests):
+        decoded = images.astype(np.float64)
+        yield (decoded[2:] - decoded[0]).sum(axis=0), decoded[1] - decoded[0]
 
 
 def _spread(reconstructions: np.ndarray) -> np.ndarray:

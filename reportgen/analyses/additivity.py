@@ -98,7 +98,7 @@ def run(study: Study, settings: Settings) -> Additivity:
     Raises UnanswerableError with fewer than two units that vary: one unit has nothing to add to.
     """
     if len(study.players) < 2:
-        raise UnanswerableError("only one unit varies, so there is nothing to add it to.")
+        raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
     sizes = np.sqrt(moves.combined)
@@ -153,12 +153,9 @@ def _norms(
     study: Study, rows: np.ndarray, members: np.ndarray, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """‖Δ_S − ΣΔ_k‖² and ‖Δ_S‖² of each row (n,)."""
-    missed, size = np.empty(len(rows)), np.empty(len(rows))
-    for place, row in enumerate(rows):
-        summed, combined = summed_and_combined(
-            study.coalitions, study.test.codes[row], members, factor
-        )
-        missed[place], size[place] = squared_norms(combined - summed), squared_norms(combined)
+    pairs = summed_and_combined(study.coalitions, study.test.codes[rows], members, factor)
+    norms = [(squared_norms(both - summed), squared_norms(both)) for summed, both in pairs]
+    missed, size = np.array(norms).T
     return missed, size
 
 
@@ -171,10 +168,7 @@ def _sets(study: Study) -> tuple[SetPictures, ...]:
     pictured = study.rows.pictures[:PICTURE_ROWS]
     sets = []
     for members in chosen:
-        pairs = [
-            summed_and_combined(study.coalitions, study.test.codes[row], members)
-            for row in pictured
-        ]
+        pairs = summed_and_combined(study.coalitions, study.test.codes[pictured], members)
         summed, combined = (np.stack(images) for images in zip(*pairs, strict=True))
         sets.append(
             SetPictures(

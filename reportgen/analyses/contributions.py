@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import contributions, path_order, path_shares
+from reportgen.path_contributions import path_shares, paths_of
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study
@@ -139,10 +138,5 @@ def _incompleteness(pictures: np.ndarray, changes: np.ndarray) -> float:
 def _pictures(study: Study, settings: Settings) -> np.ndarray:
     """φ (r, players, P) float32 of the picture rows."""
     players = study.shared(path_shares).players
-    coalitions = Coalitions(study.decoder, players, study.baseline)
-    pictures = []
-    for row in study.rows.pictures:
-        order = path_order(study, row, len(players))
-        phi, _, _ = contributions(coalitions, study.test.codes[row], settings.path_steps, order)
-        pictures.append(phi.astype(np.float32))
-    return np.stack(pictures)
+    paths = paths_of(study, players, study.rows.pictures, settings.path_steps)
+    return np.stack([path.contributions.astype(np.float32) for path in paths])

@@ -77,7 +77,7 @@ def run(study: Study, settings: Settings) -> Interactions:
     picture.
     """
     if len(study.players) < 2:
-        raise UnanswerableError("only one unit varies, so there is no pair.")
+        raise UnanswerableError("fewer than two units vary, so there is no pair.")
     players, units = _table_players(study, settings.table_players)
     coalitions = Coalitions(study.decoder, players, study.baseline)
     rows = study.rows.table

@@ -106,17 +106,21 @@ class _Stack:
     """
 
     def __init__(self, stack: np.ndarray, bootstrap: Bootstrap, floor: float) -> None:
+        from scipy.linalg import eigh
+
         moves = stack.astype(np.float64)
-        eigenvalues, vectors = np.linalg.eigh(moves @ moves.T)
+        squares = np.einsum("np,np->n", moves, moves)
+        rows = len(moves)
+        leading = [max(0, rows - SUBSPACE), rows - 1]
+        eigenvalues, vectors = eigh(moves @ moves.T, subset_by_index=leading)
         eigenvalues, vectors = np.maximum(eigenvalues[::-1], 0), vectors[:, ::-1]
-        self.first, self.total = float(eigenvalues[0]), float(eigenvalues.sum())
+        self.first, self.total = float(eigenvalues[0]), float(squares.sum())
         self.has_effect = self.total > floor
         self._intensity = vectors[:, 0] * np.sqrt(eigenvalues[0])
-        kept = min(SUBSPACE, len(eigenvalues))
-        coordinates = vectors[:, :kept] * np.sqrt(eigenvalues[:kept])
+        coordinates = vectors * np.sqrt(eigenvalues)
         products = np.einsum("ni,nj->nij", coordinates, coordinates)
         self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]
-        self.totals = bootstrap.sums(np.einsum("np,np->n", moves, moves))
+        self.totals = bootstrap.sums(squares)
 
     @property
     def rho(self) -> Estimate:

@@ -54,10 +54,11 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     total = squared_norms(originals - study.pca.mean)
     if total.sum() <= 0:
         raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
+    requests = (coalitions.codes(study.test.codes[row], growing) for row in rows)
     misses = np.stack(
         [
-            squared_norms(original - coalitions.values(study.test.codes[row], growing))
-            for row, original in zip(rows, originals, strict=True)
+            squared_norms(original - images)
+            for original, images in zip(originals, study.decoder.decode_each(requests), strict=True)
         ]
     )
     count = min(study.pca_components, len(growing) - 1)

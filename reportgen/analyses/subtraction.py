@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import contributions, path_order, path_shares
+from reportgen.path_contributions import RowPath, path_shares, paths_of
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study, squared_norms
@@ -56,27 +58,25 @@ def run(study: Study, settings: Settings) -> Subtraction:
     pictured = study.rows.pictures
     rows = np.concatenate([pictured, np.setdiff1d(study.rows.table, pictured)])
     strongest = int(shares.order[0])
-    sums, codes, pictures = [], ([], []), []  # type: ignore[var-annotated]
-    for place, row in enumerate(rows):
-        code = study.test.codes[row]
-        steps = settings.path_steps if place < len(pictured) else settings.pooled_path_steps
-        order = path_order(study, row, len(shares.players))
-        phi, _, _ = contributions(coalitions, code, steps, order)
-        zeroed = coalitions.codes(code, without_one, baseline=zeros)
-        averaged = coalitions.codes(code, without_one)
-        decoded = study.decoder.decode(np.concatenate([code[None], zeroed, averaged]))
-        whole = decoded[0].astype(np.float64)
-        by_zero, by_mean = np.split(whole - decoded[1:], 2)
-        sums.append(
-            (
-                squared_norms(by_zero - phi).sum(),
-                squared_norms(by_mean - phi).sum(),
-                squared_norms(phi).sum(),
-            )
-        )
-        codes[0].append(zeroed)
-        codes[1].append(averaged)
-        if place < len(pictured):
+    codes = study.test.codes[rows]
+    zeroed = [coalitions.codes(code, without_one, baseline=zeros) for code in codes]
+    averaged = [coalitions.codes(code, without_one) for code in codes]
+    requests = (
+        np.concatenate([code[None], to_zero, to_mean])
+        for code, to_zero, to_mean in zip(codes, zeroed, averaged, strict=True)
+    )
+    sums: list[list[float]] = []
+    pictures: list[tuple[np.ndarray, ...]] = []
+    for path, images in zip(
+        _paths(study, shares.players, rows, len(pictured), settings),
+        study.decoder.decode_each(requests),
+        strict=True,
+    ):
+        by_zero, by_mean = np.split(images[0].astype(np.float64) - images[1:], 2)
+        phi = path.contributions
+        differences = (by_zero - phi, by_mean - phi, phi)
+        sums.append([squared_norms(difference).sum() for difference in differences])
+        if len(pictures) < len(pictured):
             pictures.append((by_zero[strongest], by_mean[strongest], phi[strongest]))
     missed_zero, missed_mean, total = np.array(sums).T
     if total.sum() <= 0:
@@ -88,8 +88,8 @@ def run(study: Study, settings: Settings) -> Subtraction:
     return Subtraction(
         miss_zero=bootstrap.estimate(_miss, missed_zero, total),
         miss_mean=bootstrap.estimate(_miss, missed_mean, total),
-        off_data_zero=study.off_data_share(codes[0]),
-        off_data_mean=study.off_data_share(codes[1]),
+        off_data_zero=study.off_data_share(zeroed),
+        off_data_mean=study.off_data_share(averaged),
         rows=len(rows),
         unit=int(shares.player_units[strongest]),
         picture_names=tuple(study.test.names[row] for row in pictured),
@@ -97,6 +97,14 @@ def run(study: Study, settings: Settings) -> Subtraction:
         averaged=drawn_mean,
         contribution=drawn_phi,
     )
+
+
+def _paths(
+    study: Study, players: Units, rows: np.ndarray, pictured: int, settings: Settings
+) -> Iterator[RowPath]:
+    """Paths of the picture rows, which come first, in more steps than those of the others."""
+    yield from paths_of(study, players, rows[:pictured], settings.path_steps)
+    yield from paths_of(study, players, rows[pictured:], settings.pooled_path_steps)
 
 
 def _miss(missed: np.ndarray, total: np.ndarray) -> np.ndarray:

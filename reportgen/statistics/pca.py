@@ -88,12 +88,15 @@ def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
     rows, pixels = images.shape
     count = max(1, min(count, rows - 1, pixels))
     exact = min(rows, pixels) <= LARGEST_EXACT
-    fitted = PCA(
+    solver = PCA(
         count,
         svd_solver="full" if exact else "randomized",
         iterated_power=7,
         random_state=seed,
-    ).fit(np.asarray(images, dtype=np.float64))
+    )
+    # Constant images have no variance to take ratios of; those ratios are not used here.
+    with np.errstate(invalid="ignore"):
+        fitted = solver.fit(np.asarray(images, dtype=np.float64))
     # scikit-learn divides by n − 1; the report's λ is the variance over the rows themselves.
     to_ddof_0 = (rows - 1) / rows
     return Pca(
