@@ -38,7 +38,7 @@ from reportgen.plan import fit_into, plan_build
 from reportgen.progress import QuietProgress
 from reportgen.report.page import render_page
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
-from reportgen.report.store import image_arrays, results_json
+from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
 from reportgen.settings import Settings
@@ -149,6 +149,17 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         decodes=sum(study.decoder.forwards.values()),
         model_seconds=sum(study.decoder.seconds.values()),
     )
+
+
+def render(folder: Path, page: Path) -> int:
+    """Make the page again from a folder's results.json and results.npz; returns its bytes.
+
+    Raises ResultsError for a folder that holds no results of this version.
+    """
+    output = Output(page)
+    html = render_page(read_results(folder)).html
+    output.write(html, "", {})
+    return len(html.encode("utf-8"))
 
 
 def _open_fit_images(request: BuildRequest, settings: Settings) -> ImageSet | None:

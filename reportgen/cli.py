@@ -152,6 +152,28 @@ def build(
         sys.exit(SECTION_FAILED)
 
 
+@main.command()
+@click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="report.html",
+    show_default=True,
+    help="Where the page goes.",
+)
+def render(results_folder: Path, output: Path) -> None:
+    """Make the page again from DIR, written by build --results, without the model."""
+    from reportgen.build import render as make_page
+
+    try:
+        size = make_page(results_folder, output)
+    except ReportgenError as error:
+        click.echo(f"reportgen: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    click.echo(f"{output}  {size / 1e6:.2f} MB")
+
+
 def _progress(quiet: bool) -> QuietProgress:
     from reportgen.progress import QuietProgress, TerminalProgress
 

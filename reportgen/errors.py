@@ -20,5 +20,9 @@ class SettingsError(ReportgenError):
     """A flag or a line of `reportgen.toml` has a value outside its range."""
 
 
+class ResultsError(ReportgenError):
+    """A folder does not hold results that this version can read."""
+
+
 class OutputError(ReportgenError):
     """The report cannot be written where it was asked for."""

@@ -10,12 +10,14 @@ import dataclasses
 import json
 import types
 import typing
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reportgen.report.results import Results
+from reportgen.errors import ResultsError
+from reportgen.report.results import SCHEMA_VERSION, Results
 
 IMAGES_KEY = "images"
 
@@ -33,10 +35,32 @@ def image_arrays(results: Results) -> dict[str, np.ndarray]:
 
 
 def read_results(folder: Path) -> Results:
-    """Results from a folder's results.json and results.npz, as written by a build."""
-    text = (folder / "results.json").read_text(encoding="utf-8")
-    with np.load(folder / "results.npz", allow_pickle=False) as arrays:
-        return _typed(json.loads(text), Results, dict(arrays))
+    """Results from a folder's results.json and results.npz, as written by a build.
+
+    Raises ResultsError where they are missing, damaged, or of another schema version.
+    """
+    try:
+        plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        with np.load(folder / "results.npz", allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ResultsError(
+            f"{folder} holds no readable results.json and results.npz ({error}); "
+            "make them with reportgen build --results."
+        ) from error
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ResultsError(
+            f"{folder / 'results.json'} has schema version {version}, and this reportgen reads "
+            f"{SCHEMA_VERSION}; build the report again."
+        )
+    try:
+        return _typed(plain, Results, arrays)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(
+            f"{folder / 'results.json'} does not follow the schema: {error!r}; "
+            "build the report again."
+        ) from error
 
 
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
