@@ -171,7 +171,7 @@ def _open_fit_images(request: BuildRequest, settings: Settings) -> ImageSet | No
 def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]:
     if settings.max_seconds is None:
         return study, ()
-    return fit_into(study, plan_build(study, settings), settings.max_seconds, settings)
+    return fit_into(study, plan_build(study, settings), settings.max_seconds)
 
 
 def _analyse(

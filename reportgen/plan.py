@@ -69,9 +69,7 @@ def _decodes(study: Study, settings: Settings) -> dict[str, int]:
     }
 
 
-def fit_into(
-    study: Study, plan: Plan, seconds: float, settings: Settings
-) -> tuple[Study, tuple[Note, ...]]:
+def fit_into(study: Study, plan: Plan, seconds: float) -> tuple[Study, tuple[Note, ...]]:
     """Fewer statistics rows, then fewer table rows, until the plan takes at most `seconds`.
 
     Never below 32 statistics and 8 table rows. Returns the study unchanged, without a note, where

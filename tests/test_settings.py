@@ -1,0 +1,54 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from reportgen.errors import SettingsError
+from reportgen.settings import Settings, read_settings
+
+
+def test_flags_overrule_the_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "reportgen.toml"
+    file.write_text("seed = 7\nsmall_gap = 0.1\n")
+    settings = read_settings({"seed": 3, "rows": None}, file)
+    assert (settings.seed, settings.small_gap, settings.rows) == (3, 0.1, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sed = 1", "sed"),
+        ("seed = 'one'", "seed"),
+        ("seed = 1.5", "seed"),
+        ("seed = true", "seed"),
+        ("effort = 3", "effort"),
+        ("seed = ", "TOML"),
+    ],
+)
+def test_a_wrong_line_in_the_settings_file_is_named(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "reportgen.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=named) as error:
+        read_settings({}, file)
+    assert str(file) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values", [{"seed": -1}, {"rows": 1}, {"effort": "heroic"}, {"picture_rows": 65}]
+)
+def test_values_outside_their_range_are_refused(values: dict) -> None:
+    with pytest.raises(SettingsError, match=next(iter(values))):
+        Settings(**values)
+
+
+def test_every_setting_explains_itself_in_its_own_words() -> None:
+    helps = [knob.metadata["help"] for knob in fields(Settings)]
+    assert all(len(text) > 15 for text in helps)
+    assert len(set(helps)) == len(helps)
+
+
+def test_effort_multiplies_by_a_quarter_one_and_four() -> None:
+    factors = [
+        Settings(effort=effort).effort_factor for effort in ("quick", "standard", "thorough")
+    ]
+    assert factors == [0.25, 1, 4]
