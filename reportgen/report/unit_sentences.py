@@ -103,8 +103,12 @@ def _sentence(
     clauses = []
     if share is not None:
         clauses.append(f"carries {100 * share.value:.3g} % of the change")
-    if tracks:
-        clauses.append("tracks " + " and ".join(_tracked(factor) for factor in tracks[:2]))
+    ordered = [factor for factor in tracks if factor.kind != "class"]
+    classes = [factor for factor in tracks if factor.kind == "class"]
+    if ordered:
+        clauses.append("tracks " + " and ".join(_tracked(factor) for factor in ordered[:2]))
+    if classes:
+        clauses.append("is " + " and ".join(_sided(factor) for factor in classes[:2]))
     if picture is not None and np.isfinite(picture.rho_context.value):
         clauses.append(_pictured(picture))
     if partner is not None:
@@ -119,6 +123,11 @@ def _tracked(factor: Factor) -> str:
         f"{factor.name} ({symbol} {_signed(measure.value)} "
         f"[{_signed(measure.low)}, {_signed(measure.high)}])"
     )
+
+
+def _sided(factor: Factor) -> str:
+    side = "high" if factor.measure.value > 0.5 else "low"
+    return f"{side} for {_tracked(factor)}"
 
 
 def _pictured(picture: UnitPicture) -> str:
