@@ -42,7 +42,8 @@ def find_layout(shape: tuple[int, ...], where: str) -> ArrayLayout:
         if last in CHANNELS:
             return ArrayLayout("N, H, W, C", (last, first, middle))
     elif len(shape) == 3:
-        if shape[0] in CHANNELS or shape[2] in CHANNELS:
+        channels_last = shape[2] in CHANNELS and shape[1] != shape[2]
+        if shape[0] in CHANNELS or channels_last:
             raise DataError(
                 f"{where} has shape {_written(shape)}, which looks like one image; "
                 "a report needs at least two, as (N, C, H, W) or (N, H, W, C)."

@@ -93,7 +93,8 @@ def _label_table(root: Path, shared_folder: str, pictures: PictureSet) -> LabelT
 def _walk_notes(walk: FolderWalk) -> list[Note]:
     if not walk.outside:
         return []
-    return [Note("images", f"{walk.outside} image files are links to files outside the folder.")]
+    text = f"{walk.outside} images are reached through links that lead out of the folder."
+    return [Note("images", text)]
 
 
 def _no_images(root: Path, others: Counter[str]) -> str:

@@ -21,7 +21,7 @@ class FolderWalk:
     Attributes
     ----------
     other_files : Counter of the suffixes of files that are no images, filled by the walk.
-    outside : number of image files whose link leads out of the folder, filled by the walk.
+    outside : number of image files that links outside the folder lead to, filled by the walk.
     """
 
     def __init__(self, root: Path, suffixes: frozenset[str]) -> None:
@@ -48,6 +48,7 @@ class FolderWalk:
         place = self._root / folder
         if not self._first_visit(place):
             return
+        all_outside = not self._is_inside(place)
         try:
             with os.scandir(place) as entries:
                 for entry in entries:
@@ -56,6 +57,9 @@ class FolderWalk:
                     name = f"{folder}{entry.name}"
                     if not entry.is_dir():
                         if self._is_picture(entry):
+                            linked = entry.is_symlink()
+                            if all_outside or (linked and not self._is_inside(Path(entry.path))):
+                                self.outside += 1
                             yield name
                     elif entry.is_symlink():
                         _refuse_circle(Path(entry.path))
@@ -68,12 +72,10 @@ class FolderWalk:
 
     def _is_picture(self, entry: os.DirEntry[str]) -> bool:
         suffix = PurePosixPath(entry.name).suffix.lower()
-        if suffix not in self._suffixes:
-            self.other_files[suffix] += 1
-            return False
-        if entry.is_symlink() and not self._is_inside(Path(entry.path)):
-            self.outside += 1
-        return True
+        if suffix in self._suffixes:
+            return True
+        self.other_files[suffix] += 1
+        return False
 
     def _first_visit(self, folder: Path) -> bool:
         status = folder.stat()
@@ -82,8 +84,8 @@ class FolderWalk:
         self._listed.add(identity)
         return first
 
-    def _is_inside(self, link: Path) -> bool:
-        return link.resolve().is_relative_to(self._real_root)
+    def _is_inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self._real_root)
 
 
 def _refuse_circle(link: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -107,8 +108,10 @@ def read_array_header(stream: IO[bytes], where: str) -> ArrayHeader:
         else:
             # Version 3 exists for field names beyond Latin-1, and images have no fields.
             raise ValueError(f"format version {version[0]}.{version[1]}")
-    except ValueError as error:
-        raise DataError(f"{where} is not a readable NumPy array: {error}.") from error
+    except (ValueError, TypeError, KeyError, SyntaxError, TokenError) as error:
+        # NumPy parses the header as Python text, and lets that parser's errors through.
+        reason = " ".join(str(error).split())
+        raise DataError(f"{where} is not a readable NumPy array: {reason}.") from error
     if dtype.hasobject:
         raise DataError(
             f"{where} holds Python objects, which are never unpickled; save one array of numbers."
@@ -131,7 +134,7 @@ def _archive(path: Path, where: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
         raise DataError(f"{where} is a damaged or unsupported archive: {error}.") from error
     except RuntimeError as error:
         # What zipfile raises for a member that needs a password.
