@@ -11,11 +11,10 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.statistics.regression import Affine, Splines
 from reportgen.study import Study, squared_norms
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
-RIDGES = (1e-6, 1e-4, 1e-2)
-KNOTS = 8
 NO_VARIANCE = 1e-10
 
 
@@ -60,14 +59,14 @@ def run(study: Study, settings: Settings) -> Linearity:
     total = squared_norms(target - target.mean(axis=0))
     if total.sum() <= NO_VARIANCE * np.square(target).sum():
         raise UnanswerableError("the reconstruction is the same for every test row.")
-    linear = _Affine(fit_codes, study.fit.reconstructions)
+    linear = Affine(fit_codes, study.fit.reconstructions)
     linear_misses = target - linear.predict(test_codes)
     bootstrap = study.bootstrap(len(target))
     missed_linear = squared_norms(linear_misses)
     share_linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
     if rows < ROWS_PER_UNIT_CURVED * count:
         return Linearity(share_linear, None, None, None, rows, len(target), count)
-    splines = _Splines(fit_codes, study.fit.reconstructions, linear, settings.seed)
+    splines = Splines(fit_codes, study.fit.reconstructions, linear, settings.seed)
     missed_additive = squared_norms(linear_misses - splines.predict(test_codes))
     return Linearity(
         linear=share_linear,
@@ -89,66 +88,3 @@ def _regressors(study: Study) -> tuple[np.ndarray, np.ndarray]:
         study.fit.codes[:, coordinates].astype(np.float64),
         study.test.codes[:, coordinates].astype(np.float64),
     )
-
-
-class _Affine:
-    """Least squares of targets (n, P) on regressors (n, m), with an intercept, standardised."""
-
-    def __init__(self, regressors: np.ndarray, targets: np.ndarray) -> None:
-        self._centre = regressors.mean(axis=0)
-        scale = regressors.std(axis=0)
-        self._scale = np.where(scale > 0, scale, 1)
-        self.mean = targets.mean(axis=0, dtype=np.float64)
-        self.coefficients, *_ = np.linalg.lstsq(
-            self._standardised(regressors), targets - self.mean, rcond=None
-        )
-
-    def _standardised(self, regressors: np.ndarray) -> np.ndarray:
-        return (regressors - self._centre) / self._scale
-
-    def predict(self, regressors: np.ndarray) -> np.ndarray:
-        return self.mean + self._standardised(regressors) @ self.coefficients
-
-
-class _Splines:
-    """Ridge regression of the linear fit's residual on cubic splines of each regressor.
-
-    The splines (8 quantile knots, linear beyond them) are residualised against the regressors, so
-    that they can only explain what a linear map cannot.
-    """
-
-    def __init__(
-        self, regressors: np.ndarray, targets: np.ndarray, linear: _Affine, seed: int
-    ) -> None:
-        from sklearn.preprocessing import SplineTransformer
-
-        self._basis = SplineTransformer(
-            n_knots=KNOTS, knots="quantile", extrapolation="linear", include_bias=False
-        ).fit(regressors)
-        features = self._basis.transform(regressors)
-        self._linear_part = _Affine(regressors, features)
-        features = features - self._linear_part.predict(regressors)
-        residual = targets - linear.predict(regressors)
-        self.ridge = _chosen_ridge(features, residual, seed)
-        self._coefficients = _ridge_fit(features, residual, self.ridge)
-
-    def predict(self, regressors: np.ndarray) -> np.ndarray:
-        features = self._basis.transform(regressors) - self._linear_part.predict(regressors)
-        return features @ self._coefficients
-
-
-def _ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float) -> np.ndarray:
-    penalty = ridge * len(features) * np.eye(features.shape[1])
-    return np.linalg.solve(features.T @ features + penalty, features.T @ targets)
-
-
-def _chosen_ridge(features: np.ndarray, targets: np.ndarray, seed: int) -> float:
-    """The penalty with the smallest error on a seeded quarter of the rows."""
-    shuffled = np.random.default_rng([seed, 5]).permutation(len(features))
-    held_out, kept = shuffled[: len(features) // 4], shuffled[len(features) // 4 :]
-
-    def error(ridge: float) -> float:
-        fitted = features[held_out] @ _ridge_fit(features[kept], targets[kept], ridge)
-        return float(np.square(targets[held_out] - fitted).sum())
-
-    return min(RIDGES, key=error)
