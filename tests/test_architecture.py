@@ -1,0 +1,297 @@
+"""The house rules: who imports whom, how long a module may be, what may not be loaded for help."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "reportgen"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST_MODULE = 330
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "misc", "common", "tools", "stuff"}
+
+# Which rooms each room may use, besides itself. A new dependency between rooms is a decision:
+# it is made here, and in the table of CONTRIBUTING.md.
+MAY_USE: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": {"errors"},
+    "autoencoder": set(),
+    "loading": {"autoencoder", "errors", "images"},
+    "images": {"autoencoder", "errors"},
+    "decoder": {"autoencoder"},
+    "coalitions": {"autoencoder", "decoder"},
+    "statistics": {"autoencoder", "decoder"},
+    "image_factors": set(),
+    "rows": {"settings"},
+    "study": {
+        *("autoencoder", "coalitions", "decoder", "errors", "images", "rows", "settings"),
+        "statistics",
+    },
+    "single_moves": {"coalitions", "settings", "statistics", "study"},
+    "path_contributions": {
+        *("autoencoder", "coalitions", "settings", "single_moves", "statistics", "study"),
+    },
+    "analyses": {
+        *("autoencoder", "coalitions", "image_factors", "path_contributions", "settings"),
+        *("single_moves", "statistics", "study"),
+    },
+    "control": {
+        *("analyses", "coalitions", "path_contributions", "settings", "single_moves"),
+        *("statistics", "study"),
+    },
+    "plan": {"autoencoder", "settings", "study"},
+    "figures": set(),
+    "report": {
+        *("analyses", "autoencoder", "control", "errors", "figures", "settings", "statistics"),
+    },
+    "output": {"errors"},
+    "progress": set(),
+    "build": {
+        *("analyses", "autoencoder", "control", "errors", "images", "loading", "output", "plan"),
+        *("progress", "report", "settings", "study"),
+    },
+    "cli": {"build", "errors", "progress", "settings"},
+    "__main__": {"cli"},
+}
+# Libraries that only these rooms may use: what draws, prints, reads files or parses commands.
+ONLY_IN: dict[str, set[str]] = {
+    "click": {"cli"},
+    "rich": {"progress", "cli"},
+    "jinja2": {"report"},
+    "markupsafe": {"report"},
+    "PIL": {"images", "figures"},
+    "safetensors": {"loading"},
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, and the names taken from it."""
+
+    module: str
+    names: tuple[str, ...]
+
+    @property
+    def library(self) -> str:
+        """The top-level package."""
+        return self.module.split(".")[0]
+
+    @property
+    def room(self) -> str:
+        """The room of reportgen that it leads to; "" for reportgen itself."""
+        return self.module.partition(".")[2].partition(".")[0]
+
+
+def room_of(path: Path) -> str:
+    """The first part of a module's path below the package: "study", "analyses", …"""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """Every import statement of a module, wherever it stands."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides which room it leads to"
+            names = tuple(alias.name for alias in node.names)
+            if node.module == "reportgen":
+                submodules = [name for name in names if (PACKAGE / name).exists()]
+                submodules += [name for name in names if (PACKAGE / f"{name}.py").exists()]
+                yield from (Import(f"reportgen.{name}", ()) for name in submodules)
+            else:
+                yield Import(node.module or "", names)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def shown(path: Path, line: int = 0) -> str:
+    """A place in the source as messages print it."""
+    place = path.relative_to(REPOSITORY).as_posix()
+    return f"{place}:{line}" if line else place
+
+
+def below(folder: str) -> list[Path]:
+    """The modules of one room that is a folder."""
+    return [path for path in MODULES if room_of(path) == folder]
+
+
+def test_the_rules_name_exactly_the_rooms_there_are() -> None:
+    rooms = {room_of(path) for path in MODULES} - {"__init__"}
+    assert rooms == set(MAY_USE)
+
+
+def test_rooms_use_only_the_rooms_they_may() -> None:
+    broken = [
+        f"{shown(path)} imports {used.module}"
+        for path in MODULES
+        for used in imports_of(path)
+        if used.library == "reportgen"
+        and used.room not in {"", room_of(path), *MAY_USE.get(room_of(path), ())}
+    ]
+    assert broken == []
+
+
+def test_the_rules_allow_no_circle() -> None:
+    remaining = {room: set(used) for room, used in MAY_USE.items()}
+    while remaining:
+        free = [room for room, used in remaining.items() if not used & set(remaining)]
+        assert free, f"a circle among {sorted(remaining)}"
+        for room in free:
+            del remaining[room]
+
+
+def test_analyses_do_not_import_each_other() -> None:
+    broken = [
+        f"{shown(path)} imports {used.module}"
+        for path in below("analyses")
+        for used in imports_of(path)
+        if used.module.startswith("reportgen.analyses.")
+    ]
+    assert broken == []
+
+
+def test_the_report_knows_results_but_runs_no_analysis() -> None:
+    broken = [
+        f"{shown(path)} imports {used}"
+        for path in below("report")
+        for used in imports_of(path)
+        if used.library == "reportgen"
+        and used.room in ("analyses", "control")
+        and not (used.names and all(name[0].isupper() for name in used.names))
+    ]
+    assert broken == []
+
+
+def test_libraries_stay_in_their_rooms() -> None:
+    broken = [
+        f"{shown(path)} imports {used.module}"
+        for path in MODULES
+        for used in imports_of(path)
+        if room_of(path) not in ONLY_IN.get(used.library, {room_of(path)})
+    ]
+    assert broken == []
+
+
+def test_figures_know_nothing_of_models() -> None:
+    libraries = {used.library for path in below("figures") for used in imports_of(path)}
+    assert libraries & {"torch", "sklearn"} == set()
+
+
+def calls_of(path: Path) -> Iterator[tuple[str, int]]:
+    """What a module calls, as written, and the line; a block that only runs as a script is not."""
+    for statement in parsed(path).body:
+        if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call):
+                yield ast.unparse(node.func), node.lineno
+
+
+def test_the_model_is_called_by_the_decoder_alone() -> None:
+    models_own = re.compile(r"autoencoder\.(encode|decode|forward|posterior_sd)$")
+    broken = [
+        f"{shown(path, line)} calls {called}, which nobody counts"
+        for path in MODULES
+        if room_of(path) not in ("decoder", "loading", "autoencoder")
+        for called, line in calls_of(path)
+        if models_own.search(called)
+    ]
+    assert broken == []
+
+
+def test_only_the_command_and_its_progress_print() -> None:
+    broken = [
+        shown(path, line)
+        for path in MODULES
+        if room_of(path) not in ("cli", "progress")
+        for called, line in calls_of(path)
+        if called == "print"
+    ]
+    assert broken == []
+
+
+def test_modules_are_short() -> None:
+    lines = {shown(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    assert {path: count for path, count in lines.items() if count > LONGEST_MODULE} == {}
+
+
+def test_modules_are_named_for_what_they_hold() -> None:
+    names = {
+        part.lower().removesuffix(".py")
+        for path in MODULES
+        for part in path.relative_to(REPOSITORY).parts
+    }
+    assert names & NAMES_THAT_SAY_NOTHING == set()
+
+
+def test_no_function_writes_to_a_module_variable() -> None:
+    broken = [
+        shown(path, node.lineno)
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Global)
+    ]
+    assert broken == []
+
+
+def test_every_library_is_a_declared_dependency() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    requirements = list(project["project"]["dependencies"])
+    for extra, wanted in project["project"]["optional-dependencies"].items():
+        if extra not in ("test", "dev"):
+            requirements += wanted
+    declared = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in requirements}
+    import_names = {"scikit-learn": "sklearn", "pillow": "PIL"}
+    allowed = {import_names.get(name, name) for name in declared}
+    # Jinja2 cannot be installed without MarkupSafe, whose Markup is part of its interface.
+    allowed |= {"reportgen", "markupsafe", *sys.stdlib_module_names}
+    used = {used.library for path in MODULES for used in imports_of(path)}
+    assert used - allowed == set()
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from reportgen.cli import main\n"
+        "for words in (['--help'], ['build', '--help']):\n"
+        "    assert CliRunner().invoke(main, words).exit_code == 0\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "click" in loaded
+    heavy = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "jinja2"}
+    assert loaded & heavy == set()
+
+
+def test_every_analysis_is_run_and_documented() -> None:
+    from reportgen.build import ANALYSES
+
+    analyses = {path.stem for path in (PACKAGE / "analyses").glob("*.py")} - {"__init__"}
+    assert analyses <= set(ANALYSES)
+    for name in analyses:
+        assert ast.get_docstring(parsed(PACKAGE / "analyses" / f"{name}.py")), name
+
+
+def test_every_section_has_its_template_and_every_template_its_section() -> None:
+    from reportgen.report.sections import SECTIONS
+
+    folder = REPOSITORY / "templates" / "sections"
+    templates = {path.name.removesuffix(".html.j2") for path in folder.glob("[!_]*.html.j2")}
+    assert templates == {section.name for section in SECTIONS}
