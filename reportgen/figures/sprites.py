@@ -1,0 +1,59 @@
+"""Sprites: several tiles side by side in one lossless WebP, transparent between them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+OPAQUE = 255
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """One picture file.
+
+    Attributes
+    ----------
+    name : unique for its content, without folder.
+    data : the WebP file.
+    width, height : in pixels; tiles, tile_width, gap : how it is divided.
+    """
+
+    name: str
+    data: bytes
+    width: int
+    height: int
+    tiles: int
+    tile_width: int
+    gap: int
+
+
+def gap_beside(tile_width: int) -> int:
+    """Transparent pixels between two tiles of that width."""
+    return max(1, round(tile_width / 24))
+
+
+def strip(tiles: np.ndarray) -> Sprite:
+    """(n, h, w, 3) uint8 tiles → one row of them. The same tiles give the same bytes."""
+    count, height, width, _ = tiles.shape
+    gap = gap_beside(width)
+    canvas = np.zeros((height, count * (width + gap) - gap, 4), dtype=np.uint8)
+    for place, tile in enumerate(tiles):
+        left = place * (width + gap)
+        canvas[:, left : left + width, :3] = tile
+        canvas[:, left : left + width, 3] = OPAQUE
+    data = lossless_webp(canvas)
+    name = hashlib.sha256(data).hexdigest()[:16] + ".webp"
+    return Sprite(name, data, canvas.shape[1], height, count, width, gap)
+
+
+def lossless_webp(pixels: np.ndarray) -> bytes:
+    """(h, w, 3 or 4) uint8 → the bytes of a lossless WebP file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="WEBP", lossless=True)
+    return buffer.getvalue()

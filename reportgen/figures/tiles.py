@@ -1,0 +1,66 @@
+"""Flat images (n, P) to tiles of pixels (n, h, w, 3) on one scale, never one scale per tile."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reportgen.figures.colours import around_grey, diverging
+
+COLOUR_CHANNELS = 3
+
+
+def shrink_factor(shape: tuple[int, int, int], largest: int) -> int:
+    """By how much images (C, H, W) must be averaged down so that no side exceeds `largest`."""
+    return max(1, -(-max(shape[1], shape[2]) // largest))
+
+
+def averaged_down(images: np.ndarray, shape: tuple[int, int, int], factor: int) -> np.ndarray:
+    """(n, P) → (n, C, h, w) float64, each pixel the mean of factor × factor; edges are cropped.
+
+    Images narrower than `factor` are averaged over what they have.
+    """
+    channels, height, width = shape
+    pixels = np.asarray(images, dtype=np.float64).reshape(-1, channels, height, width)
+    if factor == 1:
+        return pixels
+    down, across = min(factor, height), min(factor, width)
+    rows, columns = height // down, width // across
+    kept = pixels[:, :, : rows * down, : columns * across]
+    return kept.reshape(-1, channels, rows, down, columns, across).mean(axis=(3, 5))
+
+
+def image_tiles(
+    images: np.ndarray, shape: tuple[int, int, int], pixel_range: tuple[float, float], factor: int
+) -> np.ndarray:
+    """(n, P) images → (n, h, w, 3) uint8: `pixel_range` to black and white, clipped beyond."""
+    low, high = pixel_range
+    pixels = averaged_down(images, shape, factor)
+    levels = np.clip((pixels - low) / (high - low), 0, 1) * 255
+    return _colour(np.rint(np.nan_to_num(levels)).astype(np.uint8))
+
+
+def difference_tiles(
+    differences: np.ndarray, shape: tuple[int, int, int], limit: float, factor: int
+) -> np.ndarray:
+    """(n, P) signed differences → (n, h, w, 3) uint8 on the symmetric scale ± `limit`.
+
+    One channel takes the diverging map; colour channels stay colours around mid-grey. A limit of 0
+    stands for "no difference anywhere" and gives neutral tiles.
+    """
+    pixels = averaged_down(differences, shape, factor)
+    signed = pixels / limit if limit > 0 else np.zeros_like(pixels)
+    if shape[0] < COLOUR_CHANNELS:
+        return diverging(signed[:, 0])
+    return _colour(around_grey(signed))
+
+
+def symmetric_limit(*differences: np.ndarray) -> float:
+    """The largest absolute value among arrays that share one scale."""
+    return max((float(np.abs(part).max()) for part in differences if part.size), default=0.0)
+
+
+def _colour(pixels: np.ndarray) -> np.ndarray:
+    """(n, C, h, w) → (n, h, w, 3): grey from one channel, the first three of more."""
+    if pixels.shape[1] < COLOUR_CHANNELS:
+        return np.repeat(pixels[:, 0, :, :, None], COLOUR_CHANNELS, axis=-1)
+    return np.moveaxis(pixels[:, :COLOUR_CHANNELS], 1, -1)

@@ -1,0 +1,92 @@
+"""Drawing for one report: tiles of its images and differences, at the page's scales and sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.figures.sprites import Sprite, strip
+from reportgen.figures.tiles import (
+    difference_tiles,
+    image_tiles,
+    shrink_factor,
+    symmetric_limit,
+)
+
+LARGEST_TILE = 64
+LARGEST_THUMBNAIL = 32
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Tiles in one row, with a caption under each.
+
+    Attributes
+    ----------
+    sprite : the picture; alt : what it shows, with its numbers.
+    captions : one for each tile.
+    flagged : for each tile whether its code is off data; empty where that is not known.
+    on_data : for each tile whether it is within the data-supported range; empty where unknown.
+    limit : of the signed scale of its difference tiles; None without any.
+    thumbnail : whether the tiles are small ones.
+    """
+
+    sprite: Sprite
+    alt: str
+    captions: tuple[str, ...] = ()
+    flagged: tuple[bool, ...] = ()
+    on_data: tuple[bool, ...] = ()
+    limit: float | None = None
+    thumbnail: bool = False
+
+
+class Drawing:
+    """Draws images of `shape` (C, H, W) on the data's pixel range.
+
+    Tiles larger than 64 pixels are averaged down by a whole factor, thumbnails to 32.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], pixel_range: tuple[float, float]) -> None:
+        self.shape = shape
+        self.pixel_range = pixel_range
+        self.factor = shrink_factor(shape, LARGEST_TILE)
+        self.thumbnail_factor = shrink_factor(shape, LARGEST_THUMBNAIL)
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether differences are shown as colours around mid-grey."""
+        return self.shape[0] >= 3
+
+    @property
+    def tile_width(self) -> int:
+        """Pixels across one tile."""
+        return self._width(self.factor)
+
+    @property
+    def thumbnail_width(self) -> int:
+        """Pixels across one thumbnail."""
+        return self._width(self.thumbnail_factor)
+
+    def images(self, images: np.ndarray) -> np.ndarray:
+        """(n, P) or (P,) → (n, h, w, 3) tiles at the pixel range."""
+        return image_tiles(np.atleast_2d(images), self.shape, self.pixel_range, self.factor)
+
+    def differences(self, differences: np.ndarray, limit: float) -> np.ndarray:
+        """(n, P) or (P,) → tiles on the signed scale ± limit."""
+        return difference_tiles(np.atleast_2d(differences), self.shape, limit, self.factor)
+
+    def limit(self, *differences: np.ndarray) -> float:
+        """The one scale of all these differences."""
+        return symmetric_limit(*differences)
+
+    def strip(self, *tiles: np.ndarray) -> Sprite:
+        """Tiles side by side, in the order given."""
+        return strip(np.concatenate(tiles))
+
+    def thumbnails(self, images: np.ndarray) -> Sprite:
+        """(n, P) → a strip of small tiles."""
+        return strip(image_tiles(images, self.shape, self.pixel_range, self.thumbnail_factor))
+
+    def _width(self, factor: int) -> int:
+        return max(1, self.shape[2] // factor)

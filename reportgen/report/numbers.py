@@ -1,0 +1,96 @@
+"""How numbers are printed, everywhere alike: three significant digits, a real minus sign."""
+
+from __future__ import annotations
+
+import math
+
+from reportgen.statistics.bootstrap import Estimate
+
+DIGITS = 3
+SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6
+NO_EFFECT = 1e-10
+THIN_SPACE = "\u202f"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float | None, digits: int = DIGITS) -> str:
+    """Three significant digits; powers of ten only below .001 and from a million."""
+    if value is None or math.isnan(value):
+        return "undefined"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    mantissa, power = f"{value:.{digits - 1}e}".split("e")
+    exponent = int(power)
+    if SMALLEST_PLAIN <= abs(value) < LARGEST_PLAIN:
+        rounded = float(f"{mantissa}e{exponent}")
+        text = f"{rounded:,.{max(0, digits - 1 - exponent)}f}"
+    else:
+        text = f"{mantissa} × 10{str(exponent).translate(SUPERSCRIPTS)}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def percent(value: float | None, digits: int = DIGITS) -> str:
+    """A share in percent: .432 as "43.2 %"."""
+    if value is None or math.isnan(value):
+        return "undefined"
+    return f"{number(100 * value, digits)}{THIN_SPACE}%"
+
+
+def signed(value: float | None) -> str:
+    """A correlation: two decimals, no leading zero: "−.97"."""
+    if value is None or math.isnan(value):
+        return "undefined"
+    text = f"{abs(value):.2f}"
+    text = text.removeprefix("0")
+    return ("−" if value < 0 else "") + text
+
+
+def count(value: int) -> str:
+    """A whole number with separators: 12,345."""
+    return f"{value:,}"
+
+
+def bytes_(value: int) -> str:
+    """A size: "812 kB", "1.25 MB"."""
+    if value < 1000:
+        return f"{value}{THIN_SPACE}B"
+    if value < 999_500:
+        return f"{number(value / 1000)}{THIN_SPACE}kB"
+    return f"{number(value / 1e6)}{THIN_SPACE}MB"
+
+
+def in_scale(value: float, scale: str) -> str:
+    """A number on the scale "ratio" or "percent"."""
+    return percent(value) if scale == "percent" else number(value)
+
+
+def interval(estimate: Estimate, scale: str = "ratio") -> str:
+    """The 95 % interval in brackets, on the scale of its number; "" where there is none."""
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        return ""
+    factor = 100 if scale == "percent" else 1
+    return f"[{number(factor * estimate.low)}, {number(factor * estimate.high)}]"
+
+
+def plain(estimate: Estimate | None, scale: str = "ratio") -> str:
+    """A number and its interval as text, for alternative texts of pictures."""
+    if estimate is None:
+        return "not measured"
+    return f"{in_scale(estimate.value, scale)} {interval(estimate, scale)}".strip()
+
+
+def has_effect(estimate: Estimate | None) -> bool:
+    """Whether a ratio's numerator is more than rounding, so that a number can be printed."""
+    return estimate is not None and not abs(estimate.value) < NO_EFFECT
+
+
+def words(name: str) -> str:
+    """A field's name as words: "one_picture" as "one picture"."""
+    return name.replace("_", " ")
+
+
+def capitalise(text: str) -> str:
+    """With a capital first letter; the rest as it is."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,220 @@
+"""Results to the page: Jinja templates, inlined assets, one file or a folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from reportgen.figures.colours import diverging_stops
+from reportgen.report import numbers
+from reportgen.report.album import Album
+from reportgen.report.drawing import Drawing
+from reportgen.report.headline import Headline, headline_of
+from reportgen.report.results import Results
+from reportgen.report.sections import SECTIONS, Section
+from reportgen.report.store import results_json
+from reportgen.report.template_folder import template_folder
+from reportgen.report.views import VIEWS
+
+LAYOUTS = ("file", "folder")
+STYLES = ("style.css",)
+EARLY_SCRIPTS = ("theme.js",)
+SCRIPTS = ("tables.js", "contents.js", "frames.js", "walk.js", "enlarge.js", "download.js")
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": numbers.number,
+    "percent": numbers.percent,
+    "signed": numbers.signed,
+    "count": numbers.count,
+    "bytes": numbers.bytes_,
+    "in_scale": numbers.in_scale,
+    "interval": numbers.interval,
+    "plain": numbers.plain,
+    "has_effect": numbers.has_effect,
+    "words": numbers.words,
+    "capitalise": numbers.capitalise,
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A rendered report.
+
+    Attributes
+    ----------
+    html : the page.
+    section_bytes : size in UTF-8 of each section, by its name, and of "head" (styles, scripts,
+        embedded results); they sum to the page but for its frame.
+    files : what belongs beside it, by relative path; empty in the layout "file".
+    """
+
+    html: str
+    section_bytes: dict[str, int]
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One section as HTML, with what the contents list needs."""
+
+    section: Section
+    html: Any
+
+
+def render_page(results: Results, layout: str = "file") -> Page:
+    """The page of these results; the same results give the same bytes.
+
+    In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
+    results.json are files under `assets/`.
+    """
+    album = Album(layout)
+    drawing = Drawing(results.provenance.input_shape, results.pixel_range)
+    headline = headline_of(results)
+    environment = _environment(results, album, drawing, headline)
+    assets = _Assets(layout, drawing, results)
+    rendered: list[Rendered] = []
+    sizes = {"head": assets.embedded_bytes}
+    for section in SECTIONS:
+        html = _section(environment, section, results, drawing, sizes)
+        rendered.append(Rendered(section, html))
+        sizes[section.name] = len(html.encode("utf-8"))
+    template = environment.get_template("report.html.j2")
+    page = template.render(rendered=rendered, assets=assets)
+    return Page(page, sizes, album.files | assets.files)
+
+
+def _environment(results: Results, album: Album, drawing: Drawing, headline: Headline) -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(FILTERS)
+    environment.globals.update(
+        results=results,
+        drawing=drawing,
+        headline=headline,
+        address=album.address,
+        diverging_stops=diverging_stops(),
+        section_names=frozenset(section.name for section in SECTIONS),
+        unit_name=lambda index: _unit_name(results, index),
+    )
+    return environment
+
+
+def _section(
+    environment: Any, section: Section, results: Results, drawing: Drawing, sizes: dict[str, int]
+) -> Any:
+    """A section's own template, or the one that says why there is nothing to show."""
+    from markupsafe import Markup
+
+    result = getattr(results, section.analysis) if section.analysis else None
+    context: dict[str, Any] = {"section": section, "result": result, "section_bytes": dict(sizes)}
+    if section.analysis and result is None:
+        name = "unanswered.html.j2"
+        context["reason"] = results.unanswered.get(section.analysis)
+        context["failure"] = results.failures.get(section.analysis)
+    else:
+        name = f"sections/{section.name}.html.j2"
+        if section.name in VIEWS:
+            context["view"] = VIEWS[section.name](results, drawing)
+    return Markup(environment.get_template(name).render(context))
+
+
+def _unit_name(results: Results, index: int) -> str:
+    """The printed name of a unit by its place in the code; −1 is the rest."""
+    if index < 0:
+        return "rest"
+    if results.health is not None:
+        return results.health.units[index].name
+    return str(index)
+
+
+class _Assets:
+    """Styles, scripts and results as the layout wants them, with the policy that allows them.
+
+    Nothing that comes from a model or its data is in here but the results, which are escaped.
+    """
+
+    def __init__(self, layout: str, drawing: Drawing, results: Results) -> None:
+        from markupsafe import Markup
+
+        folder = template_folder() / "assets"
+        read = lambda name: (folder / name).read_text(encoding="utf-8")  # noqa: E731
+        self.inline = layout == "file"
+        style = "".join(map(read, STYLES)) + _tile_rules(drawing)
+        early = "".join(map(read, EARLY_SCRIPTS))
+        late = "".join(map(read, SCRIPTS))
+        data = _compact(results)
+        self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
+        self.results_json = Markup(_safe_in_script(data))
+        self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
+        self.files: dict[str, bytes] = {}
+        self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results_json))
+        if not self.inline:
+            self.files = {
+                "assets/style.css": style.encode(),
+                "assets/theme.js": early.encode(),
+                "assets/page.js": late.encode(),
+                "assets/results.json": data.encode(),
+            }
+
+
+_FOLDER_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def _policy(style: str, *scripts: str) -> str:
+    """Content-Security-Policy: only our own styles and scripts, by hash, and inlined pictures."""
+    allowed = " ".join(_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; img-src data:; script-src {allowed}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _tile_rules(drawing: Drawing) -> str:
+    """The size of this report's tiles, and one class for each number of tiles in a strip."""
+    from reportgen.figures.sprites import gap_beside
+
+    tile, thumbnail = drawing.tile_width, drawing.thumbnail_width
+    kinds = ((".strip,.indent-2", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
+    rules = [
+        f"{kind}{{--tile:{width};--gap:{gap_beside(width)};"
+        f"--least:{max(1, least // width)};--most:{max(1, most // width)}}}"
+        for kind, width, least, most in kinds
+    ]
+    rules += [f".of-{n}{{--tiles:{n}}}" for n in range(1, 65)]
+    return "\n".join(rules) + "\n"
+
+
+def _compact(results: Results) -> str:
+    """results.json without its line breaks."""
+    return json.dumps(json.loads(results_json(results)), ensure_ascii=False, separators=(",", ":"))
+
+
+def _safe_in_script(text: str) -> str:
+    """JSON that cannot end its script element or start a comment in it; still the same JSON."""
+    escapes: dict[str, str | int | None] = {
+        "<": "\\u003c",
+        ">": "\\u003e",
+        "&": "\\u0026",
+        "\u2028": "\\u2028",
+    }
+    escapes["\u2029"] = "\\u2029"
+    return text.translate(str.maketrans(escapes))

@@ -1,0 +1,136 @@
+"""Contributions: shares as bars, and for each picture row pictures that add up, beside PCA's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses.contributions import Contributions, UnitShare
+from reportgen.figures.charts import IntervalBar, interval_bar
+from reportgen.report import numbers
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results
+from reportgen.report.views.thinning import MOST_COLUMNS, first_and_rest
+
+FULLY_SHOWN_ROWS = 3
+OPERATOR = "+ "
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """A unit's share with its bar."""
+
+    share: UnitShare
+    bar: IntervalBar
+
+
+@dataclass(frozen=True)
+class ContributionRow:
+    """One image: its contributions and running sum, PCA's likewise, on one signed scale."""
+
+    name: str
+    limit: float
+    model: Strip
+    model_sum: Strip
+    pca: Strip
+    pca_sum: Strip
+
+
+@dataclass(frozen=True)
+class View:
+    """Shares, rows shown at once and rows folded; `thinned` whether the weakest are summed."""
+
+    shares: tuple[ShareRow, ...]
+    open_rows: tuple[ContributionRow, ...]
+    folded_rows: tuple[ContributionRow, ...]
+    thinned: bool
+    pca_thinned: bool
+    shown: int
+    pca_columns: int
+
+
+def view(results: Results, drawing: Drawing) -> View:
+    """Columns beyond ten are summed as "rest"."""
+    result = results.contributions
+    assert result is not None
+    largest = max((s.share.high for s in result.shares if np.isfinite(s.share.high)), default=1.0)
+    rows = tuple(_row(result, drawing, row) for row in range(len(result.picture_names)))
+    return View(
+        shares=tuple(
+            ShareRow(s, interval_bar(s.share.value, s.share.low, s.share.high, largest))
+            for s in result.shares
+        ),
+        open_rows=rows[:FULLY_SHOWN_ROWS],
+        folded_rows=rows[FULLY_SHOWN_ROWS:],
+        thinned=len(result.shares) > MOST_COLUMNS + 1,
+        pca_thinned=len(result.pca_shares) > MOST_COLUMNS + 1,
+        shown=MOST_COLUMNS,
+        pca_columns=len(result.pca_shares),
+    )
+
+
+def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
+    phi, rest = first_and_rest(result.pictures[row])
+    components, pca_rest = first_and_rest(result.pca_pictures[row])
+    limit = drawing.limit(phi, components)
+    name = result.picture_names[row]
+    original = drawing.images(result.originals[row])
+    pca_whole = result.pca_mean + result.pca_pictures[row].sum(axis=0)
+    names = [share.name for share in result.shares[: len(phi) - rest]] + ["rest"] * rest
+    shares = [numbers.percent(s.share.value) for s in result.shares[: len(phi) - rest]]
+    components_named = [f"c{_subscript(k + 1)}" for k in range(len(components) - pca_rest)]
+    listed = ", ".join(f"unit {n} ({s})" for n, s in zip(names, shares, strict=False))
+    model = Strip(
+        sprite=drawing.strip(
+            original,
+            drawing.images(result.reconstructions[row]),
+            drawing.images(result.baseline_image),
+            drawing.differences(phi, limit),
+        ),
+        alt=f"{name}: original, reconstruction, decoded mean code, then contributions on "
+        f"±{numbers.number(limit)} with pooled shares: {listed}" + (", the rest." if rest else "."),
+        captions=("x", "x̂ =", "g(z₀)", *(OPERATOR + _unit(n) for n in names)),
+        limit=limit,
+    )
+    pca = Strip(
+        sprite=drawing.strip(
+            original,
+            drawing.images(pca_whole),
+            drawing.images(result.pca_mean),
+            drawing.differences(components, limit),
+        ),
+        alt=f"{name}: original, PCA's reconstruction, mean image, then {len(components)} PCA "
+        f"contributions (score times component) on the same scale.",
+        captions=(
+            "x",
+            "PCA =",
+            "mean",
+            *(OPERATOR + c for c in components_named),
+            *([OPERATOR + "rest"] if pca_rest else []),
+        ),
+        limit=limit,
+    )
+    return ContributionRow(
+        name=name,
+        limit=limit,
+        model=model,
+        model_sum=_running(drawing, result.baseline_image, phi, f"{name}: the model's running sum"),
+        pca=pca,
+        pca_sum=_running(drawing, result.pca_mean, components, f"{name}: PCA's running sum"),
+    )
+
+
+def _running(drawing: Drawing, start: np.ndarray, parts: np.ndarray, what: str) -> Strip:
+    """The start and the sums with the first 1, 2, … parts, under their own columns."""
+    sums = start + np.cumsum(np.pad(parts, ((1, 0), (0, 0))), axis=0)
+    alt = f"{what}, from the start to all {len(parts)} parts."
+    return Strip(drawing.strip(drawing.images(sums)), alt)
+
+
+def _unit(name: str) -> str:
+    return "rest" if name == "rest" else f"unit {name}"
+
+
+def _subscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

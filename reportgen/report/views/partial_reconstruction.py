@@ -1,0 +1,104 @@
+"""Partial reconstruction: R²(k) of both, and the images from the first k units beside PCA's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.figures.charts import Chart, Curve, line_chart
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results
+from reportgen.report.views.thinning import MOST_STEPS, steps_shown
+from reportgen.statistics.bootstrap import Estimate
+
+FULLY_SHOWN_ROWS = 3
+
+
+@dataclass(frozen=True)
+class PartialRow:
+    """One image: the original and the sums of the model, and PCA's under them."""
+
+    name: str
+    original: Strip
+    model: Strip
+    pca: Strip
+
+
+@dataclass(frozen=True)
+class Step:
+    """R² with the first k players, and the player that joined."""
+
+    k: int
+    joined: str
+    model: Estimate
+    pca: Estimate | None
+
+
+@dataclass(frozen=True)
+class View:
+    """The curve, its numbers, and rows of pictures; `thinned` whether some k are left out."""
+
+    curve: Chart
+    steps: tuple[Step, ...]
+    open_rows: tuple[PartialRow, ...]
+    folded_rows: tuple[PartialRow, ...]
+    thinned: bool
+    shown: tuple[int, ...]
+
+
+def view(results: Results, drawing: Drawing) -> View:
+    """All k up to 12; of more, those of `steps_shown`."""
+    result = results.partial_reconstruction
+    assert result is not None
+    shown = steps_shown(len(result.names))
+    rows = []
+    for row, name in enumerate(result.picture_names):
+        pca = [k for k in shown if k < result.pca_pictures.shape[1]]
+        rows.append(
+            PartialRow(
+                name=name,
+                original=Strip(
+                    drawing.strip(drawing.images(result.originals[row])), f"{name}: the original."
+                ),
+                model=_sums(drawing, result.model_pictures[row], shown, f"{name}: the model"),
+                pca=_sums(drawing, result.pca_pictures[row], tuple(pca), f"{name}: PCA"),
+            )
+        )
+    steps = tuple(
+        Step(
+            k=k,
+            joined="" if k == 0 else result.names[k - 1],
+            model=result.model_r2[k],
+            pca=result.pca_r2[k] if k < len(result.pca_r2) else None,
+        )
+        for k in range(len(result.model_r2))
+    )
+    return View(
+        curve=line_chart(
+            [_curve("pca", result.pca_r2), _curve("model", result.model_r2)],
+            "units or components used, k",
+            "R² on test images",
+            top=1.0,
+        ),
+        steps=steps,
+        open_rows=tuple(rows[:FULLY_SHOWN_ROWS]),
+        folded_rows=tuple(rows[FULLY_SHOWN_ROWS:]),
+        thinned=len(result.names) >= MOST_STEPS,
+        shown=shown,
+    )
+
+
+def _curve(kind: str, estimates: tuple[Estimate, ...]) -> Curve:
+    value, low, high = (
+        np.array([getattr(e, end) for e in estimates]) for end in ("value", "low", "high")
+    )
+    return Curve(kind, np.arange(len(estimates)), value, low, high, marked=len(estimates) <= 40)
+
+
+def _sums(drawing: Drawing, pictures: np.ndarray, shown: tuple[int, ...], what: str) -> Strip:
+    return Strip(
+        sprite=drawing.strip(drawing.images(pictures[list(shown)])),
+        alt=f"{what} with the first {', '.join(map(str, shown))} parts.",
+        captions=tuple(f"k = {k}" for k in shown),
+    )

@@ -1,0 +1,115 @@
+"""The model beside PCA: R² over components, errors row by row, pictures and residuals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.figures.charts import Chart, Curve, line_chart, scatter_chart
+from reportgen.report import numbers
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results
+
+
+@dataclass(frozen=True)
+class LabelledStrip:
+    """A strip with the name of its row."""
+
+    label: str
+    strip: Strip
+
+
+@dataclass(frozen=True)
+class View:
+    """R²(k) curve, scatter of errors (None without PCA), strips of the picture rows.
+
+    `undetermined` names the components (from 1) whose order is not determined.
+    """
+
+    curve: Chart | None
+    scatter: Chart | None
+    strips: tuple[LabelledStrip, ...]
+    residual_limit: float
+    undetermined: tuple[int, ...]
+
+
+def view(results: Results, drawing: Drawing) -> View:
+    """Charts and strips; PCA's are left out where PCA in sample means nothing."""
+    result = results.reconstruction
+    assert result is not None
+    with_pca = result.pca_r2 is not None
+    limit = drawing.limit(
+        result.originals - result.reconstructions,
+        result.originals - result.pca_reconstructions if with_pca else np.zeros(1),
+    )
+    return View(
+        curve=_curve(result) if with_pca else None,
+        scatter=_scatter(result) if with_pca else None,
+        strips=_strips(result, drawing, limit, with_pca),
+        residual_limit=limit,
+        undetermined=tuple(int(k) + 1 for k in np.flatnonzero(result.order_undetermined)),
+    )
+
+
+def _curve(result: Reconstruction) -> Chart:
+    equivalent = result.equivalent_components
+    reach = max(2 * result.pca_components, 8)
+    if equivalent is not None and not result.equivalent_beyond:
+        reach = max(reach, int(np.ceil(1.3 * equivalent.value)))
+    shown = min(result.largest_components, reach)
+    k = np.arange(shown + 1)
+    level = np.ones(2)
+    return line_chart(
+        [
+            Curve("pca", k, result.curve[: shown + 1], marked=shown <= 40),
+            Curve(
+                "model",
+                np.array([0, shown]),
+                result.r2.value * level,
+                result.r2.low * level,
+                result.r2.high * level,
+            ),
+        ],
+        "principal components k",
+        "R² on test images",
+        top=1.0,
+    )
+
+
+def _scatter(result: Reconstruction) -> Chart:
+    return scatter_chart(
+        result.pca_errors,
+        result.model_errors,
+        "squared error of PCA",
+        "squared error of the model",
+        equal_axes=True,
+    )
+
+
+def _strips(
+    result: Reconstruction, drawing: Drawing, limit: float, with_pca: bool
+) -> tuple[LabelledStrip, ...]:
+    names = ", ".join(result.picture_names)
+    pictures = [
+        ("original", result.originals, False),
+        ("model", result.reconstructions, False),
+        ("residual of the model", result.originals - result.reconstructions, True),
+    ]
+    if with_pca:
+        pca = f"PCA, {result.pca_components} components"
+        pictures += [
+            (pca, result.pca_reconstructions, False),
+            ("residual of PCA", result.originals - result.pca_reconstructions, True),
+        ]
+    strips = []
+    for label, images, signed in pictures:
+        tiles = drawing.differences(images, limit) if signed else drawing.images(images)
+        scale = f" on ±{numbers.number(limit)}" if signed else ""
+        mean = f"mean squared error {numbers.number(float(np.mean(np.square(images))))}"
+        alt = f"{label}{scale}, of {names}" + (f"; {mean}." if signed else ".")
+        strips.append(
+            LabelledStrip(label, Strip(drawing.strip(tiles), alt, limit=limit if signed else None))
+        )
+    return tuple(strips)

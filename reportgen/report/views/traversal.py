@@ -1,0 +1,125 @@
+"""Latent walk: strips of every row and unit over the data-supported range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses.traversal import Traversal, Walks
+from reportgen.report import numbers
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results
+
+
+@dataclass(frozen=True)
+class UnitWalk:
+    """One unit walked from one row: its strip, and the end cosine (NaN where undefined)."""
+
+    unit: int
+    name: str
+    strip: Strip
+    end_cosine: float
+
+
+@dataclass(frozen=True)
+class RowWalk:
+    """All walks from one row: its original and reconstruction, then a strip for each unit."""
+
+    name: str
+    role: str
+    pair: Strip
+    walks: tuple[UnitWalk, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """All rows; `units_left_out` live units that are not walked."""
+
+    rows: tuple[RowWalk, ...]
+    units_left_out: int
+
+
+def view(results: Results, drawing: Drawing) -> View:
+    """Strips over the data-supported range; the full range stands in the units' cards."""
+    result = _result(results)
+    walked = set(result.units)
+    left_out = [u for u in results.units if u.share is not None and u.index not in walked]
+    return View(
+        rows=tuple(_row(result, drawing, row) for row in range(len(result.rows))),
+        units_left_out=len(left_out),
+    )
+
+
+def walk_strip(
+    result: Traversal, walks: Walks, drawing: Drawing, row: int, place: int, *, kind: str
+) -> Strip:
+    """x̂, then the frames of one unit from one row, with values, flags and the on-data range."""
+    values, flagged = walks.values[row, place], walks.flagged[row, place]
+    low, high = result.supported.values[row, place][[0, -1]]
+    tolerance = 1e-6 * max(float(np.ptp(values)), 1e-12)
+    on_data = (values >= low - tolerance) & (values <= high + tolerance)
+    sprite = drawing.strip(
+        drawing.images(result.reconstructions[row]), drawing.images(walks.frames[row, place])
+    )
+    marked = ", ".join(str(n + 1) for n in np.flatnonzero(flagged))
+    alt = (
+        f"Unit {result.names[place]} walked from {result.rows[row]} over the {kind} range: "
+        f"the reconstruction at its own value {numbers.number(result.own_values[row, place])}, "
+        f"then {len(values)} frames from {numbers.number(values[0])} to "
+        f"{numbers.number(values[-1])}; "
+        + (f"off data: frames {marked}." if marked else "no frame is off data.")
+    )
+    return Strip(
+        sprite=sprite,
+        alt=alt,
+        captions=(
+            f"x̂ at {numbers.number(float(result.own_values[row, place]))}",
+            *(numbers.number(float(value)) for value in values),
+        ),
+        flagged=(False, *(bool(f) for f in flagged)),
+        on_data=(False, *(bool(o) for o in on_data)),
+    )
+
+
+ROLES = (
+    "the most central code (medoid)",
+    "reconstruction error at the 10 % quantile",
+    "reconstruction error at the median",
+    "reconstruction error at the 90 % quantile",
+)
+
+
+def row_role(place: int, count: int) -> str:
+    """Why a walk row was chosen."""
+    if count == len(ROLES) or place == 0:
+        return ROLES[place]
+    return "chosen by reconstruction error"
+
+
+def _row(result: Traversal, drawing: Drawing, row: int) -> RowWalk:
+    sprite = drawing.strip(
+        drawing.images(result.originals[row]), drawing.images(result.reconstructions[row])
+    )
+    name = result.rows[row]
+    return RowWalk(
+        name=name,
+        role=row_role(row, len(result.rows)),
+        pair=Strip(sprite, f"{name}: the original and its reconstruction.", ("x", "x̂")),
+        walks=tuple(
+            UnitWalk(
+                unit=unit,
+                name=result.names[place],
+                strip=walk_strip(
+                    result, result.supported, drawing, row, place, kind="data-supported"
+                ),
+                end_cosine=float(result.supported.end_cosine[row, place]),
+            )
+            for place, unit in enumerate(result.units)
+        ),
+    )
+
+
+def _result(results: Results) -> Traversal:
+    assert results.traversal is not None
+    return results.traversal

@@ -1,0 +1,202 @@
+"""Units: a table of all, a card for each that matters, a compact row for each that does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses.health import UnitHealth
+from reportgen.figures.charts import Histogram, IntervalBar, histogram, interval_bar
+from reportgen.report import numbers
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results, Unit
+from reportgen.report.views.reconstruction import LabelledStrip
+from reportgen.report.views.traversal import walk_strip
+
+MOST_CARDS = 32
+CARD_ROWS = 2
+QUIET = frozenset({"constant", "ignored"})
+
+
+@dataclass(frozen=True)
+class UnitCard:
+    """Everything about one unit.
+
+    Attributes
+    ----------
+    unit, health : its numbers.
+    walk, walk_difference : full-range walk from the medoid, as images and as changes from x̂.
+    end_cosine, deviation_ratio : of that walk; NaN where undefined or not walked.
+    ablations : for each row with | without | difference | contribution.
+    limit : the signed scale of the ablations' differences.
+    histogram : of its values; lowest, highest: images at its ends.
+    """
+
+    unit: Unit
+    health: UnitHealth
+    walk: Strip | None
+    walk_difference: Strip | None
+    end_cosine: float
+    deviation_ratio: float
+    ablations: tuple[LabelledStrip, ...]
+    limit: float
+    histogram: Histogram
+    lowest: Strip
+    highest: Strip
+
+
+@dataclass(frozen=True)
+class UnitLine:
+    """A unit without a card: its numbers, and its histogram small."""
+
+    unit: Unit
+    health: UnitHealth
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A unit in the table, with the bar of its share (None where it has none)."""
+
+    unit: Unit
+    bar: IntervalBar | None
+
+
+@dataclass(frozen=True)
+class View:
+    """The table's rows, the cards by share, weak units without a card, and units without effect."""
+
+    table: tuple[TableRow, ...]
+    cards: tuple[UnitCard, ...]
+    weak: tuple[UnitLine, ...]
+    quiet: tuple[UnitLine, ...]
+    most_cards: int
+    kind: str
+    variational: bool
+
+
+def view(results: Results, drawing: Drawing) -> View:
+    """Cards for the 32 strongest units that have an effect; lines for the others."""
+    health = {entry.unit: entry for entry in results.health.units} if results.health else {}
+    active = [unit for unit in results.units if not QUIET & set(unit.health)]
+    quiet = [unit for unit in results.units if QUIET & set(unit.health)]
+    highs = [u.share.high for u in results.units if u.share and np.isfinite(u.share.high)]
+    largest = max(highs, default=1.0)
+    return View(
+        table=tuple(TableRow(unit, _bar(unit, largest)) for unit in results.units),
+        cards=tuple(
+            _card(results, drawing, unit, health[unit.index]) for unit in active[:MOST_CARDS]
+        ),
+        weak=tuple(UnitLine(unit, health[unit.index]) for unit in active[MOST_CARDS:]),
+        quiet=tuple(UnitLine(unit, health[unit.index]) for unit in quiet),
+        most_cards=MOST_CARDS,
+        kind=results.health.kind if results.health else "coordinate",
+        variational=results.health.variational if results.health else False,
+    )
+
+
+def _bar(unit: Unit, largest: float) -> IntervalBar | None:
+    share = unit.share
+    return interval_bar(share.value, share.low, share.high, largest) if share else None
+
+
+def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) -> UnitCard:
+    walk, difference, cosine, ratio = _walks(results, drawing, unit)
+    ablations, limit = _ablations(results, drawing, unit)
+    marks = ((health.quantiles[0], "q01"), (health.mean, "mean"), (health.quantiles[-1], "q99"))
+    return UnitCard(
+        unit=unit,
+        health=health,
+        walk=walk,
+        walk_difference=difference,
+        end_cosine=cosine,
+        deviation_ratio=ratio,
+        ablations=ablations,
+        limit=limit,
+        histogram=histogram(health.histogram, health.edges, marks),
+        lowest=Strip(
+            drawing.thumbnails(health.lowest),
+            f"The {len(health.lowest)} test images with the lowest values of unit {unit.name}, "
+            f"from {numbers.number(float(health.edges[0]))} up.",
+            thumbnail=True,
+        ),
+        highest=Strip(
+            drawing.thumbnails(health.highest),
+            f"The {len(health.highest)} test images with the highest values of unit {unit.name}, "
+            f"from {numbers.number(float(health.edges[-1]))} down.",
+            thumbnail=True,
+        ),
+    )
+
+
+def _walks(
+    results: Results, drawing: Drawing, unit: Unit
+) -> tuple[Strip | None, Strip | None, float, float]:
+    result = results.traversal
+    if result is None or unit.index not in result.units:
+        return None, None, float("nan"), float("nan")
+    place = result.units.index(unit.index)
+    moved = result.full.frames[0, place] - result.reconstructions[0]
+    limit = drawing.limit(moved)
+    difference = Strip(
+        sprite=drawing.strip(drawing.differences(np.pad(moved, ((1, 0), (0, 0))), limit)),
+        alt=f"The same frames of unit {unit.name} as changes from the reconstruction, "
+        f"on ±{numbers.number(limit)}.",
+        limit=limit,
+    )
+    return (
+        walk_strip(result, result.full, drawing, 0, place, kind="full"),
+        difference,
+        float(result.full.end_cosine[0, place]),
+        float(result.deviation_ratios[place]),
+    )
+
+
+def _ablations(
+    results: Results, drawing: Drawing, unit: Unit
+) -> tuple[tuple[LabelledStrip, ...], float]:
+    """With | without | what ablation takes away | contribution, one scale for all rows."""
+    result = results.ablation
+    if result is None:
+        return (), 0.0
+    players = [effect.unit for effect in result.effects]
+    if unit.index not in players:
+        return (), 0.0
+    player = players.index(unit.index)
+    rows = range(min(CARD_ROWS, len(result.picture_names)))
+    taken = [result.reconstructions[row] - result.ablated[row, player] for row in rows]
+    given = [_contribution(results, unit, result.picture_names[row]) for row in rows]
+    limit = drawing.limit(*taken, *(part for part in given if part is not None))
+    strips = []
+    for row in rows:
+        tiles = [
+            drawing.images(result.reconstructions[row]),
+            drawing.images(result.ablated[row, player]),
+            drawing.differences(taken[row], limit),
+        ]
+        captions = ["with", "without", "difference"]
+        part = given[row]
+        if part is not None:
+            tiles.append(drawing.differences(part, limit))
+            captions.append("contribution")
+        name = result.picture_names[row]
+        effect = numbers.plain(unit.effect, "percent")
+        alt = (
+            f"{name}: {', '.join(captions)} of unit {unit.name}; ablation effect {effect} of "
+            f"variance, signed pictures on ±{numbers.number(limit)}."
+        )
+        strips.append(
+            LabelledStrip(name, Strip(drawing.strip(*tiles), alt, tuple(captions), limit=limit))
+        )
+    return tuple(strips), limit
+
+
+def _contribution(results: Results, unit: Unit, name: str) -> np.ndarray | None:
+    """φ of a unit in a picture row, or None where it is in the rest or the row is not pictured."""
+    result = results.contributions
+    if result is None or name not in result.picture_names:
+        return None
+    units = [share.unit for share in result.shares]
+    if unit.index not in units:
+        return None
+    return result.pictures[result.picture_names.index(name), units.index(unit.index)]

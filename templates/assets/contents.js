@@ -1,0 +1,61 @@
+"use strict";
+/* The contents list follows the reader; only regions that scroll take the keyboard's focus. */
+(() => {
+  const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
+  const sections = [...document.querySelectorAll("main > section")];
+  let current = null;
+  const follow = () => {
+    const reached = sections.filter((s) => s.getBoundingClientRect().top < window.innerHeight * 0.35).pop() ?? sections[0];
+    if (!reached || reached.id === current) return;
+    links.get(current)?.removeAttribute("aria-current");
+    links.get(reached.id)?.setAttribute("aria-current", "location");
+    current = reached.id;
+  };
+  document.addEventListener("scroll", follow, { passive: true });
+  follow();
+
+  const focusable = () => {
+    for (const region of document.querySelectorAll(".scroll")) {
+      const scrolls = region.scrollWidth > region.clientWidth + 1 || region.scrollHeight > region.clientHeight + 1;
+      if (scrolls) region.tabIndex = 0; else region.removeAttribute("tabindex");
+    }
+  };
+  focusable();
+  window.addEventListener("resize", focusable, { passive: true });
+  document.addEventListener("toggle", focusable, true);
+
+  /* A link into something folded opens it. */
+  const open = () => {
+    let target = null;
+    try { target = document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { return; }
+    for (let inside = target?.closest("details"); inside; inside = inside.parentElement.closest("details")) inside.open = true;
+  };
+  window.addEventListener("hashchange", open);
+  open();
+  window.addEventListener("beforeprint", () => {
+    for (const fold of document.querySelectorAll("main details:not([open])")) {
+      fold.dataset.printed = "";
+      fold.open = true;
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const fold of document.querySelectorAll("details[data-printed]")) {
+      fold.open = false;
+      delete fold.dataset.printed;
+    }
+  });
+
+  const tools = document.querySelector(".tools");
+  const toggle = document.querySelector("[data-theme-switch]");
+  const order = ["system", "light", "dark"];
+  const root = document.documentElement;
+  const show = () => { toggle.textContent = `Theme: ${root.dataset.theme ?? "system"}`; };
+  toggle.addEventListener("click", () => {
+    const next = order[(order.indexOf(root.dataset.theme ?? "system") + 1) % order.length];
+    if (next === "system") delete root.dataset.theme; else root.dataset.theme = next;
+    try { localStorage.setItem("reportgen-theme", next); } catch { /* Not remembered, then. */ }
+    show();
+  });
+  show();
+  tools.hidden = false;
+})();
