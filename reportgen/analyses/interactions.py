@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +11,15 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import units_by_share
+from reportgen.path_contributions import paths_of, units_by_share
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.statistics.sketch import compressor
 from reportgen.study import Study, squared_norms
 
 PICTURED_PAIRS = 2
 PICTURE_ROWS = 2
+COMPARED_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Interactions:
     units : for each player its unit, −1 for "rest"; names as printed, strongest first.
     matrix : (p, p) pair shares, main effects on the diagonal, symmetric; each pair counts once.
     order_shares : energy of single players, of pairs, and of all larger sets; they sum to 1.
+    shapley_shares : for each player Σ⟨φ_k, Δ⟩ / Σ‖Δ‖² of its exact Shapley value; they sum to 1.
+        A different estimand from the path's share: off the path, the coalitions are other codes.
+    shapley_path_distance : √(Σ‖φ_shapley − φ_path‖² / Σ‖φ_path‖²) over the first table rows.
     coalitions, rows : size of the table and images behind it.
     off_data_share : share of the coalitions' codes that is flagged.
     sketched : whether energies come from a linear sketch.
@@ -62,6 +68,8 @@ class Interactions:
     names: tuple[str, ...]
     matrix: np.ndarray
     order_shares: tuple[Estimate, ...]
+    shapley_shares: tuple[Estimate, ...]
+    shapley_path_distance: float
     coalitions: int
     rows: int
     off_data_share: float
@@ -81,7 +89,8 @@ def run(study: Study, settings: Settings) -> Interactions:
     players, units = _table_players(study, settings.table_players)
     coalitions = Coalitions(study.decoder, players, study.baseline)
     rows = study.rows.table
-    energies, codes, sketched = _energies(study, coalitions, rows)
+    table = _read_table(study, coalitions, rows)
+    energies = table.energies
     if energies.sum() <= 0:
         raise UnanswerableError("the decoder gives the same image whatever the coalition.")
     bootstrap = study.bootstrap(len(rows))
@@ -93,10 +102,12 @@ def run(study: Study, settings: Settings) -> Interactions:
         names=players.names,
         matrix=matrix,
         order_shares=order_shares,
+        shapley_shares=bootstrap.ratios(table.projections, table.changes),
+        shapley_path_distance=_distance(study, players, table, settings),
         coalitions=2 ** len(players),
         rows=len(rows),
-        off_data_share=study.off_data_share(codes),
-        sketched=sketched,
+        off_data_share=study.off_data_share(table.codes),
+        sketched=table.sketched,
         picture_names=tuple(study.test.names[row] for row in study.rows.pictures[:PICTURE_ROWS]),
         pairs=_pairs(study, coalitions, units, energies, matrix),
     )
@@ -123,29 +134,84 @@ def _table_players(study: Study, limit: int) -> tuple[Units, list[int]]:
     return study.players.grouped(kept.tolist()), [int(study.player_units[p]) for p in kept] + [-1]
 
 
-def _energies(
-    study: Study, coalitions: Coalitions, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """(n, 2ᵖ) energies with 0 at ∅, a sample of the codes, and whether they are sketched."""
+@dataclass(frozen=True)
+class _Table:
+    """What is kept of every row's coalition table.
+
+    `energies` (n, 2ᵖ) with 0 at ∅; `projections` (n, p) ⟨φ_k, Δ⟩ of exact Shapley values and
+    `changes` (n,) ‖Δ‖²; `shapley` (first rows, p, q) the values themselves.
+    """
+
+    energies: np.ndarray
+    projections: np.ndarray
+    changes: np.ndarray
+    shapley: np.ndarray
+    codes: np.ndarray
+    compress: Callable
+    sketched: bool
+
+
+def _read_table(study: Study, coalitions: Coalitions, rows: np.ndarray) -> _Table:
     memberships = coalitions.every_coalition()
     compress, _, sketched = compressor(
         study.decoder.image_size, len(memberships), study.settings.seed
     )
+    weights = shapley_weights(memberships)
     energies = np.empty((len(rows), len(memberships)))
-    codes = []
+    projections = np.empty((len(rows), memberships.shape[1]))
+    changes = np.empty(len(rows))
+    codes, shapley = [], []
     for place, row in enumerate(rows):
         mixed = coalitions.codes(study.test.codes[row], memberships)
-        step = len(mixed) if not sketched else study.decoder.batch_size
-        table = np.concatenate(
+        step = study.decoder.batch_size if sketched else len(mixed)
+        values = np.concatenate(
             [
                 compress(study.decoder.decode(mixed[start : start + step]))
                 for start in range(0, len(mixed), step)
             ]
-        )
-        energies[place] = squared_norms(walsh_hadamard(table))
+        ).astype(np.float64)
+        energies[place] = squared_norms(walsh_hadamard(values))
+        phi, change = weights @ values, values[-1] - values[0]
+        projections[place], changes[place] = phi @ change, squared_norms(change)
+        if place < COMPARED_ROWS:
+            shapley.append(phi)
         codes.append(mixed)
     energies[:, 0] = 0
-    return energies, np.concatenate(codes), sketched
+    return _Table(
+        energies,
+        projections,
+        changes,
+        np.stack(shapley),
+        np.concatenate(codes),
+        compress,
+        sketched,
+    )
+
+
+def shapley_weights(memberships: np.ndarray) -> np.ndarray:
+    """(p, 2ᵖ) W with φ = W v: exact Shapley values from a table of all coalitions.
+
+    φ_k = Σ_{S ∌ k} |S|! (p − |S| − 1)! / p! · (v(S ∪ k) − v(S)) (Shapley, 1953).
+    """
+    players = memberships.shape[1]
+    sizes = memberships.sum(axis=1)
+    orders = np.array(
+        [1 / (players * math.comb(players - 1, size)) for size in range(players)] + [0.0]
+    )
+    joined = np.where(sizes > 0, orders[sizes - 1], 0.0)
+    return np.where(memberships.T, joined, -orders[sizes])
+
+
+def _distance(study: Study, players: Units, table: _Table, settings: Settings) -> float:
+    rows = study.rows.table[:COMPARED_ROWS]
+    missed, size = 0.0, 0.0
+    for path, shapley in zip(
+        paths_of(study, players, rows, settings.path_steps), table.shapley, strict=True
+    ):
+        phi = table.compress(path.contributions)
+        missed += float(squared_norms(shapley - phi).sum())
+        size += float(squared_norms(phi).sum())
+    return float(np.sqrt(safe_ratio(np.array(missed), np.array(size))))
 
 
 def _by_order(energies: np.ndarray, orders: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from reportgen.statistics.regression import Affine, Splines
 from reportgen.study import Study, squared_norms
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
+ROWS_PER_PRODUCT = 5
 NO_VARIANCE = 1e-10
 
 
@@ -29,7 +30,10 @@ class Linearity:
     not_additive : what neither explains; an upper bound, since the splines are a finite basis.
     ridge : the penalty chosen on a split of the fit rows; None where no splines were fitted.
     fit_rows, test_rows : numbers of images.
-    regressors : code values that x̂ is regressed on.
+    regressors : coordinates of the code that x̂ is regressed on; of a spatial code every element,
+        since its channels' means would pass off what differs between sites as not additive.
+    products : R² added by the products of every two coordinates; None where they are more than a
+        fifth of the fit rows.
     """
 
     linear: Estimate
@@ -39,6 +43,7 @@ class Linearity:
     fit_rows: int
     test_rows: int
     regressors: int
+    products: Estimate | None
 
 
 def run(study: Study, settings: Settings) -> Linearity:
@@ -49,12 +54,15 @@ def run(study: Study, settings: Settings) -> Linearity:
     players, rows = len(study.players), len(study.fit)
     if players == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    fit_codes, test_codes = _regressors(study)
-    count = fit_codes.shape[1]
+    coordinates = np.concatenate(study.players.members)
+    count = len(coordinates)
     if rows < ROWS_PER_UNIT_LINEAR * count:
         raise UnanswerableError(
-            f"{rows} fit rows are fewer than {ROWS_PER_UNIT_LINEAR} for each of {count} regressors."
+            f"{rows} fit rows are fewer than {ROWS_PER_UNIT_LINEAR} for each of the code's {count} "
+            "coordinates that vary."
         )
+    fit_codes = study.fit.codes[:, coordinates].astype(np.float64)
+    test_codes = study.test.codes[:, coordinates].astype(np.float64)
     target = study.test.reconstructions.astype(np.float64)
     total = squared_norms(target - target.mean(axis=0))
     if total.sum() <= NO_VARIANCE * np.square(target).sum():
@@ -65,7 +73,7 @@ def run(study: Study, settings: Settings) -> Linearity:
     missed_linear = squared_norms(linear_misses)
     share_linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
     if rows < ROWS_PER_UNIT_CURVED * count:
-        return Linearity(share_linear, None, None, None, rows, len(target), count)
+        return Linearity(share_linear, None, None, None, rows, len(target), count, None)
     splines = Splines(fit_codes, study.fit.reconstructions, linear, settings.seed)
     missed_additive = squared_norms(linear_misses - splines.predict(test_codes))
     return Linearity(
@@ -76,15 +84,24 @@ def run(study: Study, settings: Settings) -> Linearity:
         fit_rows=rows,
         test_rows=len(target),
         regressors=count,
+        products=_products(study, linear, fit_codes, test_codes, missed_additive, total),
     )
 
 
-def _regressors(study: Study) -> tuple[np.ndarray, np.ndarray]:
-    """Every moving coordinate; the units' means where a spatial code has more than rows / 20."""
-    coordinates = np.concatenate(study.players.members)
-    if len(coordinates) > len(study.players) and len(coordinates) * 20 > len(study.fit):
-        return study.players.values(study.fit.codes), study.players.values(study.test.codes)
-    return (
-        study.fit.codes[:, coordinates].astype(np.float64),
-        study.test.codes[:, coordinates].astype(np.float64),
-    )
+def _products(
+    study: Study,
+    linear: Affine,
+    fit_codes: np.ndarray,
+    test_codes: np.ndarray,
+    missed_additive: np.ndarray,
+    total: np.ndarray,
+) -> Estimate | None:
+    """R² that products of two coordinates add to the splines'."""
+    count = fit_codes.shape[1]
+    if not 0 < count * (count - 1) / 2 <= len(fit_codes) / ROWS_PER_PRODUCT:
+        return None
+    fitted = study.fit.reconstructions
+    both = Splines(fit_codes, fitted, linear, study.settings.seed, products=True)
+    target = study.test.reconstructions.astype(np.float64)
+    missed = squared_norms(target - linear.predict(test_codes) - both.predict(test_codes))
+    return study.bootstrap(len(target)).ratio(missed_additive - missed, total)

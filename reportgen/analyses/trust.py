@@ -9,7 +9,8 @@ import numpy as np
 from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
-from reportgen.study import Study
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.study import Study, squared_norms
 
 CHECKED_ROWS = 256
 
@@ -30,6 +31,8 @@ class Trust:
     largest_distance, largest_cycle_error : the two thresholds of the flag.
     covariance_shrunk : whether few rows called for Ledoit–Wolf.
     share_and_ablation_agree : Kendall's τ between shares and last-in effects; None below 3 units.
+    posterior_noise_floor : of a VAE, E‖g(μ + σε) − g(μ)‖² over the spread of x̂: the change that
+        the model itself cannot tell from none; None where σ is not known.
     in_sample : whether statistics and numbers come from the same images.
     """
 
@@ -41,6 +44,7 @@ class Trust:
     largest_cycle_error: float
     covariance_shrunk: bool
     share_and_ablation_agree: float | None
+    posterior_noise_floor: Estimate | None
     in_sample: bool
 
 
@@ -57,6 +61,7 @@ def run(study: Study, settings: Settings) -> Trust:
         largest_cycle_error=flag.largest_cycle_error,
         covariance_shrunk=flag.shrunk,
         share_and_ablation_agree=_agreement(study),
+        posterior_noise_floor=_noise_floor(study),
         in_sample=study.in_sample,
     )
 
@@ -74,6 +79,21 @@ def _bottleneck(study: Study, settings: Settings) -> tuple[str, float | None]:
     difference = float(np.abs(split - whole).max()) / scale
     complete = difference <= settings.bottleneck_tolerance
     return ("complete" if complete else "incomplete"), difference
+
+
+def _noise_floor(study: Study) -> Estimate | None:
+    """One draw of ε for each statistics row."""
+    if not study.autoencoder.is_variational:
+        return None
+    rows = study.rows.statistics
+    codes, still = study.test.codes[rows], study.test.reconstructions[rows].astype(np.float64)
+    generator = np.random.default_rng([study.settings.seed, 12])
+    noise = generator.normal(size=codes.shape).astype(np.float32)
+    moved = study.decoder.decode(
+        codes + study.decoder.posterior_sd(study.test.images[rows]) * noise
+    )
+    spread = squared_norms(still - still.mean(axis=0))
+    return study.bootstrap(len(rows)).ratio(squared_norms(moved - still), spread)
 
 
 def _agreement(study: Study) -> float | None:

@@ -1,0 +1,163 @@
+"""Does it matter what an ablated unit is set to? Mean, resampled, nearest, zero side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import UnanswerableError
+from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.study import Study, squared_norms
+
+DONORS = 2
+NEAREST = 10
+
+
+@dataclass(frozen=True)
+class BaselineEffects:
+    """Last-in effects of every player for one baseline.
+
+    Attributes
+    ----------
+    baseline : "mean", "resample" (the unit's value in another image), "nearest" (its value in one
+        of the 10 images nearest in the other units) or "zero".
+    units : indices, in the order of the code.
+    effects : c Σ‖D‖² / Σ‖x̂ − mean x̂‖²; c is ½ for random donors, which double the variance, so
+        that resampled effects are total-effect indices (Jansen, 1999), and 1 otherwise.
+    damages : squared error added, summed over pixels, mean over rows and donors; signed.
+    off_data_share : share of the ablated codes that is flagged.
+    rank_agreement : Kendall's τ with the ranking by share; None below 3 units.
+    """
+
+    baseline: str
+    units: tuple[int, ...]
+    effects: tuple[Estimate, ...]
+    damages: tuple[Estimate, ...]
+    off_data_share: float
+    rank_agreement: float | None
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The same ablation with four baselines.
+
+    Attributes
+    ----------
+    tables : one for each baseline.
+    rows, donors : images behind each number, and donors for each of them.
+    """
+
+    tables: tuple[BaselineEffects, ...]
+    rows: int
+    donors: int
+
+
+def run(study: Study, settings: Settings) -> Baselines:
+    """Ablate every player of the statistics rows with each baseline.
+
+    Raises UnanswerableError where no unit varies, or when the reconstruction does not.
+    """
+    if len(study.players) == 0:
+        raise UnanswerableError("no unit of the code varies over the images.")
+    rows = study.rows.statistics
+    spread = study.test.reconstructions[rows].astype(np.float64)
+    spread = squared_norms(spread - spread.mean(axis=0))
+    if spread.sum() <= 0:
+        raise UnanswerableError("the reconstruction is the same for every row.")
+    count = len(rows), len(study.players)
+    mean = np.broadcast_to(study.baseline, (*count, 1, len(study.baseline)))
+    donors = {
+        "mean": mean,
+        "resample": study.test.codes[_random_donors(study)],
+        "nearest": study.test.codes[_nearest_donors(study)],
+        "zero": np.zeros_like(mean),
+    }
+    return Baselines(
+        tables=tuple(_table(study, name, codes, spread) for name, codes in donors.items()),
+        rows=len(rows),
+        donors=DONORS,
+    )
+
+
+def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> BaselineEffects:
+    """`donors` (r, K, R, code_size): the codes that an ablated unit's value comes from."""
+    rows, bootstrap = study.rows.statistics, study.bootstrap(len(donors))
+    per_row = donors.shape[2]
+    codes = list(_ablated(study, donors))
+    effects = np.empty(donors.shape[:2])
+    damages = np.empty_like(effects)
+    for place, images in enumerate(study.decoder.decode_each(codes)):
+        row = rows[place]
+        ablated = images.astype(np.float64).reshape(donors.shape[1], per_row, -1)
+        whole = study.test.reconstructions[row].astype(np.float64)
+        original = study.test.images[row].astype(np.float64)
+        effects[place] = squared_norms(whole - ablated).mean(axis=1)
+        damages[place] = squared_norms(original - ablated).mean(axis=1)
+        damages[place] -= squared_norms(original - whole)
+    scale = 0.5 if name in ("resample", "nearest") else 1.0
+    return BaselineEffects(
+        baseline=name,
+        units=tuple(int(unit) for unit in study.player_units),
+        effects=bootstrap.ratios(scale * effects, spread),
+        damages=bootstrap.ratios(damages, np.ones(len(rows))),
+        off_data_share=study.off_data_share(codes),
+        rank_agreement=_agreement(study, effects.sum(axis=0)),
+    )
+
+
+def _ablated(study: Study, donors: np.ndarray) -> Iterator[np.ndarray]:
+    """For each row the codes (K·R, code_size) with one player taken from its donor."""
+    coalitions = study.coalitions
+    for row, row_donors in zip(study.rows.statistics, donors, strict=True):
+        code = study.test.codes[row]
+        yield np.concatenate(
+            [
+                coalitions.codes(code, without, baseline=donor)
+                for without, unit_donors in zip(coalitions.without_one(), row_donors, strict=True)
+                for donor in unit_donors
+            ]
+        )
+
+
+def _random_donors(study: Study) -> np.ndarray:
+    """(r, K, R) other test rows, drawn evenly."""
+    rows, others = study.rows.statistics, len(study.test)
+    generator = np.random.default_rng([study.settings.seed, 6])
+    shift = generator.integers(1, others, (len(rows), len(study.players), DONORS))
+    return (rows[:, None, None] + shift) % others
+
+
+def _nearest_donors(study: Study) -> np.ndarray:
+    """(r, K, R) test rows among the 10 nearest in the other players' values, in sd."""
+    values = study.players.values(study.test.codes)
+    scaled = values / np.maximum(values.std(axis=0), np.finfo(float).tiny)
+    rows = study.rows.statistics
+    generator = np.random.default_rng([study.settings.seed, 7])
+    squares = np.square(scaled[rows][:, None] - scaled[None])
+    whole = squares.sum(axis=2)
+    nearest = min(NEAREST, len(scaled) - 1)
+    donors = np.empty((len(rows), len(study.players), DONORS), dtype=np.intp)
+    for player in range(len(study.players)):
+        distances = whole - squares[:, :, player]
+        distances[np.arange(len(rows)), rows] = np.inf
+        close = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
+        picks = generator.integers(0, nearest, (len(rows), DONORS))
+        donors[:, player] = np.take_along_axis(np.sort(close, axis=1), picks, axis=1)
+    return donors
+
+
+def _agreement(study: Study, effects: np.ndarray) -> float | None:
+    if len(effects) < 3:
+        return None
+    from scipy.stats import kendalltau
+
+    shares = study.shared(path_shares)
+    named = shares.player_units >= 0
+    player_of = {int(unit): player for player, unit in enumerate(study.player_units)}
+    players = [player_of[int(unit)] for unit in shares.player_units[named]]
+    tau = kendalltau(effects[players], shares.projections.sum(axis=0)[named]).statistic
+    return float(tau) if np.isfinite(tau) else None

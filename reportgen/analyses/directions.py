@@ -1,0 +1,211 @@
+"""Was it the choice of axes? Canonical directions of the code, and the headline numbers in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.autoencoder import Autoencoder, Units
+from reportgen.decoder import Decoder
+from reportgen.settings import Settings
+from reportgen.single_moves import single_moves
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.study import Sample, Study
+
+ROWS_PER_UNIT = 5
+SMALLEST_VARIANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Directions of the code in order of the variance of x̂ that they explain linearly.
+
+    With B the least-squares map z → x̂ and Σ the covariance of codes, Σ^½BBᵀΣ^½ = U diag(μ) Uᵀ and
+    y = UᵀΣ^(−½)(z − m). For a linear autoencoder these are the principal axes of its
+    reconstructions.
+
+    Attributes
+    ----------
+    variance_shares : (d,) μ / Var x̂; they sum to the linear share on the fit rows.
+    undetermined : (d,) whether a direction's order beside the next is not determined (North).
+    repeatability : (d,) |cosine| of the direction between two halves of the fit rows.
+    pictures : (d, P) change of x̂ for one sd along each direction.
+    loadings : (d, players) each direction in units' standard deviations, length 1.
+    units : the players' indices.
+    gap_up, gap_down : sum against combined along the directions, over the statistics rows.
+    gap_up_units, gap_down_units : the same along the units, for comparison.
+    rho_solo, rho_context : one picture for each direction, pooled; and `_units` along the units.
+    effects : (d) last-in effects of the directions, mean baseline.
+    rows : images behind each number.
+    """
+
+    variance_shares: np.ndarray
+    undetermined: np.ndarray
+    repeatability: np.ndarray
+    pictures: ImageArray
+    loadings: np.ndarray
+    units: tuple[int, ...]
+    gap_up: Estimate
+    gap_down: Estimate
+    gap_up_units: Estimate
+    gap_down_units: Estimate
+    rho_solo: float
+    rho_context: float
+    rho_solo_units: float
+    rho_context_units: float
+    effects: tuple[Estimate, ...]
+    rows: int
+
+
+def run(study: Study, settings: Settings) -> Directions:
+    """Find the directions on the fit rows and repeat the single moves along them.
+
+    Raises UnanswerableError for spatial codes, codes with atoms (ReLU, quantised), fewer than two
+    varying units, or fewer than 5 fit rows for each unit.
+    """
+    _refuse(study, settings)
+    basis = _Basis(study.fit, study.player_units)
+    rotated = _in_directions(study, basis)
+    before, after = study.shared(single_moves), rotated.shared(single_moves)
+    study.decoder.forwards["directions"] += sum(rotated.decoder.forwards.values())
+    bootstrap = study.bootstrap(len(before.rows))
+    variance = float(study.fit.reconstructions.var(axis=0, dtype=np.float64).sum())
+
+    def gap(missed: np.ndarray, combined: np.ndarray) -> Estimate:
+        return bootstrap.ratio(np.sqrt(missed), np.sqrt(combined))
+
+    return Directions(
+        variance_shares=basis.variances / variance,
+        undetermined=_undetermined(basis.variances, len(study.fit)),
+        repeatability=_repeatability(study),
+        pictures=basis.pictures.astype(np.float32),
+        loadings=basis.loadings,
+        units=tuple(int(unit) for unit in study.player_units),
+        gap_up=gap(after.gap_up, after.combined),
+        gap_down=gap(after.gap_down, after.combined),
+        gap_up_units=gap(before.gap_up, before.combined),
+        gap_down_units=gap(before.gap_down, before.combined),
+        rho_solo=_one_picture(after.solo_stack),
+        rho_context=_one_picture(after.last_stack),
+        rho_solo_units=_one_picture(before.solo_stack),
+        rho_context_units=_one_picture(before.last_stack),
+        effects=bootstrap.ratios(after.last, after.spread),
+        rows=len(after.rows),
+    )
+
+
+def _refuse(study: Study, settings: Settings) -> None:
+    if study.units.kind != "coordinate":
+        raise UnanswerableError("directions are for flat codes; this code is spatial.")
+    if len(study.players) < 2:
+        raise UnanswerableError("fewer than two units vary, so there is nothing to rotate.")
+    if len(study.fit) < ROWS_PER_UNIT * len(study.players):
+        raise UnanswerableError(f"{len(study.fit)} fit rows are too few for the code's covariance.")
+    for unit in study.player_units:
+        _, counts = np.unique(study.test.codes[:, unit], return_counts=True)
+        if counts.max() > settings.atom_share * len(study.test):
+            raise UnanswerableError(
+                f"unit {unit} has one value for most images, and directions through it would "
+                "give codes that the encoder cannot give."
+            )
+
+
+class _Basis:
+    """y = UᵀΣ^(−½)(z − m) over the players of flat codes, and back."""
+
+    def __init__(self, sample: Sample, players: np.ndarray) -> None:
+        codes = sample.codes[:, players].astype(np.float64)
+        self.mean = codes.mean(axis=0)
+        covariance = np.cov(codes, rowvar=False, ddof=0)
+        values, vectors = np.linalg.eigh(covariance)
+        kept = values > SMALLEST_VARIANCE * values.max()
+        values, vectors = values[kept], vectors[:, kept]
+        whiten = vectors / np.sqrt(values)
+        images = sample.reconstructions.astype(np.float64)
+        white = (codes - self.mean) @ whiten
+        # White codes have unit covariance, so least squares is a cross-covariance.
+        slopes = white.T @ (images - images.mean(axis=0)) / len(codes)
+        variances, rotation = np.linalg.eigh(slopes @ slopes.T)
+        self.variances, rotation = np.maximum(variances[::-1], 0), rotation[:, ::-1]
+        self.to_directions = whiten @ rotation
+        self.to_codes = rotation.T @ (vectors * np.sqrt(values)).T
+        self.pictures = rotation.T @ slopes
+        scaled = self.to_codes / np.sqrt(np.diag(covariance))
+        self.loadings = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+
+
+def _in_directions(study: Study, basis: _Basis) -> Study:
+    """The same model and rows with y in the code's place."""
+    import torch
+
+    players = study.player_units
+    device = study.autoencoder.device
+    to_codes = torch.from_numpy(basis.to_codes.astype(np.float32)).to(device)
+    mean = torch.from_numpy(basis.mean.astype(np.float32)).to(device)
+    constant = torch.from_numpy(study.baseline).to(device)
+    columns = torch.from_numpy(players).to(device)
+    inner = study.autoencoder
+
+    def decode(directions: torch.Tensor) -> torch.Tensor:
+        codes = constant.repeat(len(directions), 1)
+        codes[:, columns] = mean + directions @ to_codes
+        return inner.decode(codes)
+
+    def mapped(sample: Sample) -> Sample:
+        codes = sample.codes[:, players].astype(np.float64)
+        return replace(
+            sample, codes=((codes - basis.mean) @ basis.to_directions).astype(np.float32)
+        )
+
+    count = len(basis.variances)
+    rotated = Autoencoder(
+        encode=inner.encode,
+        decode=decode,
+        input_shape=inner.input_shape,
+        code_shape=(count,),
+        device=device,
+        name=inner.name,
+    )
+    fit = mapped(study.fit)
+    return replace(
+        study,
+        autoencoder=rotated,
+        decoder=Decoder(rotated),
+        units=Units.of((count,)),
+        fit=fit,
+        test=fit if study.in_sample else mapped(study.test),
+        _shared={},
+    )
+
+
+def _undetermined(variances: np.ndarray, rows: int) -> np.ndarray:
+    close = np.zeros(len(variances), dtype=bool)
+    relative = (variances[:-1] - variances[1:]) / np.maximum(variances[:-1], np.finfo(float).tiny)
+    close[:-1] = relative < 2 * np.sqrt(2 / rows)
+    return close
+
+
+def _repeatability(study: Study) -> np.ndarray:
+    """|cosine| between pictures of the same direction found on two halves of the fit rows."""
+    shuffled = np.random.default_rng([study.settings.seed, 9]).permutation(len(study.fit))
+    half = len(shuffled) // 2
+    first, second = (
+        _Basis(study.fit.take(np.sort(rows)), study.player_units).pictures
+        for rows in (shuffled[:half], shuffled[half:])
+    )
+    count = min(len(first), len(second))
+    products = np.abs(np.einsum("dp,dp->d", first[:count], second[:count]))
+    norms = np.linalg.norm(first[:count], axis=1) * np.linalg.norm(second[:count], axis=1)
+    return np.divide(products, norms, out=np.full(count, np.nan), where=norms > 0)
+
+
+def _one_picture(stacks: np.ndarray) -> float:
+    """Σ_k σ₁² / Σ_k Σσ² of stacks (K, r, q)."""
+    first, total = 0.0, 0.0
+    for stack in stacks.astype(np.float64):
+        singular = np.linalg.norm(stack, 2) if stack.any() else 0.0
+        first += float(singular) ** 2
+        total += float(np.square(stack).sum())
+    return first / total if total > 0 else float("nan")

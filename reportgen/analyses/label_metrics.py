@@ -1,0 +1,175 @@
+"""What do units know of the labels? Mutual information, and with several factors MIG and DCI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import UnanswerableError
+from reportgen.settings import Settings
+from reportgen.study import Study
+
+BINS = 20
+FEWEST_ROWS = 100
+MOST_CLASSES = 50
+TREES = 50
+
+
+@dataclass(frozen=True)
+class LabelMetrics:
+    """Units against given factors, over the test rows.
+
+    Attributes
+    ----------
+    factors : columns of labels.csv, and "class" where images stand in class folders.
+    units : indices of the units that vary.
+    mutual_information : (factors, units) in nat, of a unit cut into 20 equally filled bins and a
+        factor (numbers with more than 20 values are cut likewise); corrected for chance by the
+        mean over 10 shuffles, so that 0 is what unrelated labels give.
+    entropies : (factors,) of the cut factors, in nat.
+    gap : mutual information gap (Chen et al., 2018): the mean over factors of the difference
+        between the two largest entries over the entropy; None with fewer than two factors.
+    disentanglement, completeness : DCI (Eastwood & Williams, 2018) from random forests;
+        None with fewer than two factors.
+    informativeness : (factors,) R² (numbers) or accuracy above chance (classes) of those forests on
+        held-out rows; empty with fewer than two factors.
+    rows : test images with every label.
+    """
+
+    factors: tuple[str, ...]
+    units: tuple[int, ...]
+    mutual_information: np.ndarray
+    entropies: np.ndarray
+    gap: float | None
+    disentanglement: float | None
+    completeness: float | None
+    informativeness: tuple[float, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One factor: its name, whether it is numeric, its values and its bins."""
+
+    name: str
+    numeric: bool
+    values: np.ndarray
+    bins: np.ndarray
+
+
+def run(study: Study, settings: Settings) -> LabelMetrics:
+    """Compare every unit that varies with every label.
+
+    Raises UnanswerableError without labels, or with fewer than 100 labelled test rows.
+    """
+    if len(study.players) == 0:
+        raise UnanswerableError("no unit of the code varies over the images.")
+    columns = _columns(study)
+    if not columns:
+        raise UnanswerableError(
+            "the images have no labels: no class folders and no varying column in a labels.csv."
+        )
+    values = study.players.values(study.test.codes)
+    if len(values) < FEWEST_ROWS:
+        raise UnanswerableError(f"{len(values)} labelled test images are fewer than {FEWEST_ROWS}.")
+    units = [_equally_filled(column) for column in values.T]
+    information = np.array(
+        [[_corrected(c.bins, unit, settings.seed) for unit in units] for c in columns]
+    )
+    entropies = np.array([_entropy(column.bins) for column in columns])
+    several = len(columns) >= 2
+    importances, scores = _forests(columns, values, settings.seed) if several else (None, ())
+    return LabelMetrics(
+        factors=tuple(column.name for column in columns),
+        units=tuple(int(unit) for unit in study.player_units),
+        mutual_information=information,
+        entropies=entropies,
+        gap=_gap(information, entropies) if several and len(units) > 1 else None,
+        disentanglement=None if importances is None else _concentration(importances.T),
+        completeness=None if importances is None else _concentration(importances),
+        informativeness=scores,
+        rows=len(values),
+    )
+
+
+def _columns(study: Study) -> list[_Column]:
+    given = dict(study.test.factors)
+    if study.test.labels is not None:
+        given["class"] = study.test.labels
+    columns = []
+    for name, entries in given.items():
+        column = _column(name, entries)
+        if column is not None:
+            columns.append(column)
+    return columns
+
+
+def _column(name: str, entries: tuple) -> _Column | None:
+    """A usable factor; None where it does not vary, has gaps or is a name for each image."""
+    try:
+        values = np.array([float(entry) for entry in entries])
+    except (TypeError, ValueError):
+        distinct, bins = np.unique(np.array([str(e) for e in entries]), return_inverse=True)
+        usable = 1 < len(distinct) <= MOST_CLASSES
+        return _Column(name, False, bins.astype(float), bins) if usable else None
+    if not np.isfinite(values).all() or np.ptp(values) == 0:
+        return None
+    distinct, bins = np.unique(values, return_inverse=True)
+    return _Column(name, True, values, bins if len(distinct) <= BINS else _equally_filled(values))
+
+
+def _equally_filled(values: np.ndarray) -> np.ndarray:
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.searchsorted(edges, values, side="right")
+
+
+def _entropy(bins: np.ndarray) -> float:
+    shares = np.bincount(bins) / len(bins)
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum())
+
+
+def _corrected(factor: np.ndarray, unit: np.ndarray, seed: int) -> float:
+    """Mutual information less what shuffled labels give; not below 0."""
+    from sklearn.metrics import mutual_info_score
+
+    generator = np.random.default_rng([seed, 10])
+    chance = np.mean([mutual_info_score(generator.permutation(factor), unit) for _ in range(10)])
+    return max(0.0, float(mutual_info_score(factor, unit) - chance))
+
+
+def _gap(information: np.ndarray, entropies: np.ndarray) -> float:
+    ordered = np.sort(information, axis=1)
+    return float(np.mean((ordered[:, -1] - ordered[:, -2]) / entropies))
+
+
+def _forests(
+    columns: list[_Column], values: np.ndarray, seed: int
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Importances (factors, units) and held-out scores of one random forest for each factor."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    shuffled = np.random.default_rng([seed, 11]).permutation(len(values))
+    held_out, kept = shuffled[: len(values) // 3], shuffled[len(values) // 3 :]
+    importances, scores = [], []
+    for column in columns:
+        kind = RandomForestRegressor if column.numeric else RandomForestClassifier
+        forest = kind(TREES, min_samples_leaf=5, random_state=seed)
+        forest.fit(values[kept], column.values[kept])
+        importances.append(forest.feature_importances_)
+        score = float(forest.score(values[held_out], column.values[held_out]))
+        if not column.numeric:
+            commonest = np.bincount(column.bins[held_out]).max() / len(held_out)
+            score = (score - commonest) / (1 - commonest)
+        scores.append(score)
+    return np.array(importances), tuple(scores)
+
+
+def _concentration(importances: np.ndarray) -> float:
+    """Σ_i weight_i (1 − H_i / log n): how far each row's importance lies on one column."""
+    totals = importances.sum(axis=1)
+    shares = importances / np.where(totals > 0, totals, 1)[:, None]
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    entropies = -(shares * logs).sum(axis=1) / np.log(importances.shape[1])
+    return float(((1 - entropies) * totals / totals.sum()).sum())

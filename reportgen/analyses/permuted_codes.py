@@ -1,0 +1,98 @@
+"""If units were independent: linear, curved, not additive on codes with shuffled units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import UnanswerableError
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.statistics.regression import Affine, Splines
+from reportgen.statistics.sketch import compressor
+from reportgen.study import Study, squared_norms
+
+CODES = 4096
+CODES_PER_UNIT = 20
+
+
+@dataclass(frozen=True)
+class PermutedCodes:
+    """Functional ANOVA of the decoder: real codes whose units were permuted independently.
+
+    On real codes, correlated units let curves of single units imitate interactions; here they
+    cannot, but most of the codes are ones that no image has.
+
+    Attributes
+    ----------
+    linear, curved, not_additive : shares of the variance of the decoded images; the additive part,
+        linear + curved, is the sum of the first-order Sobol indices.
+    variance_ratio : variance of these images over that of the reconstructions.
+    far_share : share of the codes outside the ellipse of real codes (Mahalanobis).
+    codes : number of codes, half to fit on and half to score on.
+    sketched : whether images were compressed by a linear sketch.
+    """
+
+    linear: Estimate
+    curved: Estimate
+    not_additive: Estimate
+    variance_ratio: float
+    far_share: float
+    codes: int
+    sketched: bool
+
+
+def run(study: Study, settings: Settings) -> PermutedCodes:
+    """Decode 4096 codes whose players were permuted independently, and regress the images.
+
+    Raises UnanswerableError where no unit varies, where units are too many for 4096 codes, or
+    where the images do not vary.
+    """
+    players = len(study.players)
+    if players == 0:
+        raise UnanswerableError("no unit of the code varies over the images.")
+    if CODES_PER_UNIT * players > CODES // 2:
+        raise UnanswerableError(f"{CODES} codes are too few for {players} units.")
+    codes = _permuted(study, settings.seed)
+    compress, _, sketched = compressor(study.decoder.image_size, CODES, settings.seed)
+    step = study.decoder.batch_size
+    images = np.concatenate(
+        [
+            compress(study.decoder.decode(codes[start : start + step]))
+            for start in range(0, CODES, step)
+        ]
+    ).astype(np.float64)
+    values = study.players.values(codes)
+    fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)
+    target = images[test]
+    total = squared_norms(target - target.mean(axis=0))
+    if total.sum() <= 1e-10 * np.square(target).sum():
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
+    linear = Affine(values[fit], images[fit])
+    splines = Splines(values[fit], images[fit], linear, settings.seed)
+    misses = target - linear.predict(values[test])
+    missed_linear = squared_norms(misses)
+    missed_additive = squared_norms(misses - splines.predict(values[test]))
+    bootstrap = study.bootstrap(len(target))
+    reconstructions = compress(study.test.reconstructions).astype(np.float64)
+    return PermutedCodes(
+        linear=bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total),
+        curved=bootstrap.ratio(missed_linear - missed_additive, total),
+        not_additive=bootstrap.ratio(missed_additive, total),
+        variance_ratio=float(images.var(axis=0).sum() / reconstructions.var(axis=0).sum()),
+        far_share=study.off_data.far_share(codes),
+        codes=CODES,
+        sketched=sketched,
+    )
+
+
+def _permuted(study: Study, seed: int) -> np.ndarray:
+    """(4096, code_size) each player's coordinates drawn from the fit rows, player by player."""
+    generator = np.random.default_rng([seed, 8])
+    codes = np.tile(study.baseline, (CODES, 1))
+    for members in study.players.members:
+        rounds = -(-CODES // len(study.fit))
+        rows = np.concatenate([generator.permutation(len(study.fit)) for _ in range(rounds)])
+        codes[:, members] = study.fit.codes[rows[:CODES]][:, members]
+    return codes

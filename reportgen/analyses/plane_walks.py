@@ -1,0 +1,94 @@
+"""Two units moved at once: walks over the plane of the strongest pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.path_contributions import units_by_share
+from reportgen.settings import Settings
+from reportgen.study import Study
+
+SIDE = 9
+ROWS = 2
+QUANTILES = (0.01, 0.99)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One pair of units, walked from some rows.
+
+    Attributes
+    ----------
+    units : indices; names as printed.
+    first_values, second_values : (9,) the units' values, quantiles .01 to .99 of real codes.
+    frames : (rows, 9, 9, P) decoded images, the first unit along the first axis.
+    flagged : (rows, 9, 9) whether the code is off data.
+    flagged_share : of all of them.
+    """
+
+    units: tuple[int, int]
+    names: tuple[str, str]
+    first_values: np.ndarray
+    second_values: np.ndarray
+    frames: ImageArray
+    flagged: np.ndarray
+    flagged_share: float
+
+
+@dataclass(frozen=True)
+class PlaneWalks:
+    """Planes of the strongest unit, by share, with each of the two that follow it.
+
+    Attributes
+    ----------
+    planes : the strongest unit with the second, and with the third.
+    rows : names of the rows that the planes start from.
+    """
+
+    planes: tuple[Plane, ...]
+    rows: tuple[str, ...]
+
+
+def run(study: Study, settings: Settings) -> PlaneWalks:
+    """Decode 9 × 9 codes for each row and pair.
+
+    Raises UnanswerableError with fewer than two units that vary.
+    """
+    if len(study.players) < 2:
+        raise UnanswerableError("fewer than two units vary, so there is no plane.")
+    order = units_by_share(study)
+    pairs = [(int(order[0]), int(other)) for other in order[1:3]]
+    rows = study.rows.walks[:ROWS]
+    return PlaneWalks(
+        planes=tuple(_plane(study, pair, rows) for pair in pairs),
+        rows=tuple(study.test.names[row] for row in rows),
+    )
+
+
+def _plane(study: Study, pair: tuple[int, int], rows: np.ndarray) -> Plane:
+    fitted = study.players.values(study.fit.codes)
+    low, high = np.quantile(fitted[:, pair], QUANTILES, axis=0)
+    grid = np.linspace(low, high, SIDE)
+    own = study.players.values(study.test.codes[rows])
+    codes = np.empty((len(rows), SIDE, SIDE, study.units.code_size), dtype=np.float32)
+    first, second = (study.players.members[player] for player in pair)
+    for place, row in enumerate(rows):
+        codes[place] = study.test.codes[row]
+        moves = grid - own[place, pair]
+        codes[place][:, :, first] += moves[:, None, None, 0].astype(np.float32)
+        codes[place][:, :, second] += moves[None, :, None, 1].astype(np.float32)
+    flat = codes.reshape(-1, study.units.code_size)
+    flagged = study.off_data.flags(flat, study.decoder).reshape(len(rows), SIDE, SIDE)
+    names = study.players.names
+    return Plane(
+        units=(int(study.player_units[pair[0]]), int(study.player_units[pair[1]])),
+        names=(names[pair[0]], names[pair[1]]),
+        first_values=grid[:, 0],
+        second_values=grid[:, 1],
+        frames=study.decoder.decode(flat).reshape(len(rows), SIDE, SIDE, -1),
+        flagged=flagged,
+        flagged_share=float(flagged.mean()),
+    )

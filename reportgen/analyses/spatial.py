@@ -1,0 +1,143 @@
+"""Where in the image does each site of a spatial code act, and what do its channels show?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import UnanswerableError
+from reportgen.autoencoder import Units
+from reportgen.coalitions import Coalitions
+from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import safe_ratio
+from reportgen.statistics.regression import Affine
+from reportgen.study import Study, squared_norms
+
+MOST_SITES = 256
+FOOTPRINT = 0.9
+
+
+@dataclass(frozen=True)
+class Spatial:
+    """Sites of a spatial code (channels, height, width), all channels of a site moved together.
+
+    Attributes
+    ----------
+    code_shape : (channels, height, width).
+    block : side of the blocks of sites that moved as one, so that they are at most 256.
+    site_effects : (blocks down, blocks across) last-in effect, mean baseline, over the table rows.
+    footprint_radii : (blocks down, blocks across) pixels: the radius about the centroid of ΣD²
+        that holds 90 % of it; NaN where a site changes nothing.
+    median_radius : of these.
+    colour_r2 : R² on test rows of the mean colour of each site's patch, from its channels.
+    colour_weights : (channels, image channels) that map's slopes, for one sd of each channel.
+    rows : images behind the effects and radii.
+    """
+
+    code_shape: tuple[int, int, int]
+    block: int
+    site_effects: np.ndarray
+    footprint_radii: np.ndarray
+    median_radius: float
+    colour_r2: float
+    colour_weights: np.ndarray
+    rows: int
+
+
+def run(study: Study, settings: Settings) -> Spatial:
+    """Set every site back to its mean on the table rows.
+
+    Raises UnanswerableError for flat codes, or where the reconstruction does not vary.
+    """
+    shape = study.autoencoder.code_shape
+    if len(shape) != 3:
+        raise UnanswerableError("the code is flat: it has no sites.")
+    channels, height, width = shape
+    block = int(np.ceil(np.sqrt(height * width / MOST_SITES)))
+    sites, grid = _sites(shape, block)
+    rows = study.rows.table
+    spread = study.test.reconstructions[rows].astype(np.float64)
+    total = squared_norms(spread - spread.mean(axis=0)).sum()
+    if total <= 0:
+        raise UnanswerableError("the reconstruction is the same for every row.")
+    energy = _energy(study, sites, rows)
+    radii = np.array([_radius(image) for image in energy]).reshape(grid)
+    colour_r2, weights = _colours(study, channels, height, width)
+    return Spatial(
+        code_shape=(channels, height, width),
+        block=block,
+        site_effects=energy.sum(axis=(1, 2)).reshape(grid) / total,
+        footprint_radii=radii,
+        median_radius=float(np.nanmedian(radii)) if np.isfinite(radii).any() else float("nan"),
+        colour_r2=colour_r2,
+        colour_weights=weights,
+        rows=len(rows),
+    )
+
+
+def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
+    """Blocks of sites as units, row by row, and how many there are down and across."""
+    channels, height, width = shape
+    coordinates = np.arange(channels * height * width).reshape(shape)
+    members, names = [], []
+    down, across = range(0, height, block), range(0, width, block)
+    for top in down:
+        for left in across:
+            members.append(coordinates[:, top : top + block, left : left + block].ravel())
+            names.append(f"{top},{left}")
+    units = Units(tuple(members), tuple(names), "site", coordinates.size)
+    return units, (len(down), len(across))
+
+
+def _energy(study: Study, sites: Units, rows: np.ndarray) -> np.ndarray:
+    """(sites, H, W) ΣD² over rows and image channels."""
+    coalitions = Coalitions(study.decoder, sites, study.baseline)
+    without_one = coalitions.without_one()
+    requests = (coalitions.codes(study.test.codes[row], without_one) for row in rows)
+    energy = np.zeros((len(sites), study.decoder.image_size))
+    for row, images in zip(rows, study.decoder.decode_each(requests), strict=True):
+        whole = study.test.reconstructions[row].astype(np.float64)
+        energy += np.square(whole - images)
+    return energy.reshape(len(sites), *study.image_shape).sum(axis=1)
+
+
+def _radius(energy: np.ndarray) -> float:
+    total = energy.sum()
+    if total <= 0:
+        return float("nan")
+    y, x = np.mgrid[: energy.shape[0], : energy.shape[1]].astype(np.float64)
+    centre_y, centre_x = (energy * y).sum() / total, (energy * x).sum() / total
+    distances = np.hypot(y - centre_y, x - centre_x).ravel()
+    order = np.argsort(distances, kind="stable")
+    reached = np.cumsum(energy.ravel()[order]) >= FOOTPRINT * total
+    return float(distances[order][np.argmax(reached)])
+
+
+def _colours(study: Study, channels: int, height: int, width: int) -> tuple[float, np.ndarray]:
+    """R² on the test rows and slopes of the map from a site's channels to its patch's colour."""
+
+    def regressors(codes: np.ndarray) -> np.ndarray:
+        spatial = codes.reshape(-1, channels, height, width).astype(np.float64)
+        return spatial.transpose(0, 2, 3, 1).reshape(-1, channels)
+
+    def targets(images: np.ndarray) -> np.ndarray:
+        pixels = images.reshape(-1, *study.image_shape).astype(np.float64)
+        rows = np.array_split(np.arange(pixels.shape[2]), height)
+        columns = np.array_split(np.arange(pixels.shape[3]), width)
+        patches = np.stack(
+            [
+                [
+                    pixels[:, :, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(2, 3))
+                    for c in columns
+                ]
+                for r in rows
+            ]
+        )
+        return patches.transpose(2, 0, 1, 3).reshape(-1, pixels.shape[1])
+
+    fitted = Affine(regressors(study.fit.codes), targets(study.fit.images))
+    colour = targets(study.test.images)
+    missed = squared_norms(colour - fitted.predict(regressors(study.test.codes))).sum()
+    total = squared_norms(colour - colour.mean(axis=0)).sum()
+    return float(1 - safe_ratio(missed, total)), fitted.coefficients
