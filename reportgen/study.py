@@ -171,21 +171,29 @@ class Study:
         with self.decoder.charged_to("off data"):
             return float(flag.flags(panel, self.decoder).mean())
 
-    def linear_control(self) -> Study:
-        """The same images and rows with PCA of equal code size in the model's place."""
-        pca = self.pca.as_autoencoder(self.pca_components, self.image_shape)
-        decoder = Decoder(pca)
-        fit = _with_codes(self.fit, decoder)
-        test = fit if self.in_sample else _with_codes(self.test, decoder)
+    def standing_in(
+        self, autoencoder: Autoencoder, codes_of: Callable[[Sample, Decoder], Sample]
+    ) -> Study:
+        """The same images and rows with another autoencoder in the model's place.
+
+        `codes_of` gives a sample the other's codes and, where they differ, reconstructions.
+        """
+        decoder = Decoder(autoencoder)
+        fit = codes_of(self.fit, decoder)
         return replace(
             self,
-            autoencoder=pca,
+            autoencoder=autoencoder,
             decoder=decoder,
-            units=Units.of(pca.code_shape),
+            units=Units.of(autoencoder.code_shape),
             fit=fit,
-            test=test,
+            test=fit if self.in_sample else codes_of(self.test, decoder),
             _shared={},
         )
+
+    def linear_control(self) -> Study:
+        """PCA of equal code size in the model's place."""
+        pca = self.pca.as_autoencoder(self.pca_components, self.image_shape)
+        return self.standing_in(pca, _with_codes)
 
 
 def squared_norms(vectors: np.ndarray) -> np.ndarray:

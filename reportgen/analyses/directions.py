@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.autoencoder import Autoencoder, Units
-from reportgen.decoder import Decoder
+from reportgen.autoencoder import Autoencoder
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -153,31 +152,20 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
         codes[:, columns] = mean + directions @ to_codes
         return inner.decode(codes)
 
-    def mapped(sample: Sample) -> Sample:
+    def mapped(sample: Sample, decoder: object) -> Sample:
         codes = sample.codes[:, players].astype(np.float64)
-        return replace(
-            sample, codes=((codes - basis.mean) @ basis.to_directions).astype(np.float32)
-        )
+        directions = (codes - basis.mean) @ basis.to_directions
+        return replace(sample, codes=directions.astype(np.float32))
 
-    count = len(basis.variances)
     rotated = Autoencoder(
         encode=inner.encode,
         decode=decode,
         input_shape=inner.input_shape,
-        code_shape=(count,),
+        code_shape=(len(basis.variances),),
         device=device,
         name=inner.name,
     )
-    fit = mapped(study.fit)
-    return replace(
-        study,
-        autoencoder=rotated,
-        decoder=Decoder(rotated),
-        units=Units.of((count,)),
-        fit=fit,
-        test=fit if study.in_sample else mapped(study.test),
-        _shared={},
-    )
+    return study.standing_in(rotated, mapped)
 
 
 def _undetermined(variances: np.ndarray, rows: int) -> np.ndarray:

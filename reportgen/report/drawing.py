@@ -80,9 +80,9 @@ class Drawing:
         """The one scale of all these differences."""
         return symmetric_limit(*differences)
 
-    def strip(self, *tiles: np.ndarray) -> Sprite:
-        """Tiles side by side, in the order given."""
-        return strip(np.concatenate(tiles))
+    def strip(self, *tiles: np.ndarray, blank: int = 0) -> Sprite:
+        """Tiles side by side, in the order given, after `blank` empty ones."""
+        return strip(np.concatenate(tiles), blank)
 
     def thumbnails(self, images: np.ndarray) -> Sprite:
         """(n, P) → a strip of small tiles."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from reportgen.report import numbers
 from reportgen.report.results import Results
 
+WORRYING_OFF_DATA = 0.25
+
 
 @dataclass(frozen=True)
 class TrustItem:
@@ -76,7 +78,7 @@ def _codes(results: Results) -> tuple[TrustItem, ...]:
         f"{numbers.percent(off_data.real_codes)} of real codes are flagged off data, "
         f"at most {numbers.percent(share)} of moved ones ({worst})"
     )
-    return (TrustItem(text, share <= 0.25, "trust"),)
+    return (TrustItem(text, share <= WORRYING_OFF_DATA, "trust"),)
 
 
 def _units(results: Results) -> tuple[TrustItem, ...]:

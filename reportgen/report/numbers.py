@@ -1,4 +1,8 @@
-"""How numbers are printed, everywhere alike: three significant digits, a real minus sign."""
+"""How numbers are printed, everywhere alike: three significant digits, a real minus sign.
+
+Percentages have at most three decimals: beyond them a share says nothing to a reader, and
+results.json holds it in full.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from reportgen.statistics.bootstrap import Estimate
 
 DIGITS = 3
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6
+SMALLEST_FULL_PERCENTAGE, PERCENT_DECIMALS = 0.1, 3
 NO_EFFECT = 1e-10
 THIN_SPACE = "\u202f"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -35,7 +40,29 @@ def percent(value: float | None, digits: int = DIGITS) -> str:
     """A share in percent: .432 as "43.2 %"."""
     if value is None or math.isnan(value):
         return "undefined"
-    return f"{number(100 * value, digits)}{THIN_SPACE}%"
+    return f"{_percentage(value, digits)}{THIN_SPACE}%"
+
+
+def percentage(value: float | None, digits: int = DIGITS) -> str:
+    """A share in percent without the sign, for tables whose heading has it."""
+    if value is None or math.isnan(value):
+        return "undefined"
+    return _percentage(value, digits)
+
+
+def _percentage(share: float, digits: int = DIGITS) -> str:
+    value = 100 * share
+    if value == 0 or not math.isfinite(value):
+        return number(value)
+    if abs(value) < SMALLEST_FULL_PERCENTAGE:
+        rounded = f"{abs(value):.{PERCENT_DECIMALS}f}"
+        return ("−" if value < 0 and float(rounded) else "") + rounded
+    return number(value, digits)
+
+
+def short(value: float) -> str:
+    """A number as someone chose it, without padding: 0.01, 1, 1e-06."""
+    return f"{value:g}".replace("-", "−", 1) if value < 0 else f"{value:g}"
 
 
 def signed(value: float | None) -> str:
@@ -70,8 +97,8 @@ def interval(estimate: Estimate, scale: str = "ratio") -> str:
     """The 95 % interval in brackets, on the scale of its number; "" where there is none."""
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return ""
-    factor = 100 if scale == "percent" else 1
-    return f"[{number(factor * estimate.low)}, {number(factor * estimate.high)}]"
+    print_one = _percentage if scale == "percent" else number
+    return f"[{print_one(estimate.low)}, {print_one(estimate.high)}]"
 
 
 def plain(estimate: Estimate | None, scale: str = "ratio") -> str:

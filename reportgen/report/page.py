@@ -13,7 +13,7 @@ from reportgen.figures.colours import diverging_stops
 from reportgen.report import numbers
 from reportgen.report.album import Album
 from reportgen.report.drawing import Drawing
-from reportgen.report.headline import Headline, headline_of
+from reportgen.report.headline import WORRYING_OFF_DATA, Headline, headline_of
 from reportgen.report.results import Results
 from reportgen.report.sections import SECTIONS, Section
 from reportgen.report.store import results_json
@@ -27,6 +27,8 @@ SCRIPTS = ("tables.js", "contents.js", "frames.js", "walk.js", "enlarge.js", "do
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": numbers.number,
     "percent": numbers.percent,
+    "percentage": numbers.percentage,
+    "short": numbers.short,
     "signed": numbers.signed,
     "count": numbers.count,
     "bytes": numbers.bytes_,
@@ -104,6 +106,7 @@ def _environment(results: Results, album: Album, drawing: Drawing, headline: Hea
         headline=headline,
         address=album.address,
         diverging_stops=diverging_stops(),
+        worrying_off_data=WORRYING_OFF_DATA,
         section_names=frozenset(section.name for section in SECTIONS),
         unit_name=lambda index: _unit_name(results, index),
     )
@@ -193,10 +196,10 @@ def _tile_rules(drawing: Drawing) -> str:
     from reportgen.figures.sprites import gap_beside
 
     tile, thumbnail = drawing.tile_width, drawing.thumbnail_width
-    kinds = ((".strip,.indent-2", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
+    kinds = ((".strip", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
     rules = [
         f"{kind}{{--tile:{width};--gap:{gap_beside(width)};"
-        f"--least:{max(1, least // width)};--most:{max(1, most // width)}}}"
+        f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
         for kind, width, least, most in kinds
     ]
     rules += [f".of-{n}{{--tiles:{n}}}" for n in range(1, 65)]
@@ -210,11 +213,5 @@ def _compact(results: Results) -> str:
 
 def _safe_in_script(text: str) -> str:
     """JSON that cannot end its script element or start a comment in it; still the same JSON."""
-    escapes: dict[str, str | int | None] = {
-        "<": "\\u003c",
-        ">": "\\u003e",
-        "&": "\\u0026",
-        "\u2028": "\\u2028",
-    }
-    escapes["\u2029"] = "\\u2029"
-    return text.translate(str.maketrans(escapes))
+    unsafe = "<>&\u2028\u2029"
+    return text.translate({ord(character): f"\\u{ord(character):04x}" for character in unsafe})

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from reportgen.analyses.ablation import Ablation
 from reportgen.analyses.additivity import Additivity
+from reportgen.analyses.baselines import Baselines
 from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.directions import Directions
 from reportgen.analyses.health import Health
 from reportgen.analyses.interactions import Interactions
+from reportgen.analyses.label_metrics import LabelMetrics
 from reportgen.analyses.linearity import Linearity
 from reportgen.analyses.one_picture import OnePicture
 from reportgen.analyses.partial_reconstruction import PartialReconstruction
+from reportgen.analyses.permuted_codes import PermutedCodes
+from reportgen.analyses.plane_walks import PlaneWalks
 from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.spatial import Spatial
 from reportgen.analyses.subtraction import Subtraction
 from reportgen.analyses.tracking import Factor, Tracking
 from reportgen.analyses.traversal import Traversal
@@ -163,8 +169,14 @@ class Results:
     additivity: Additivity | None
     interactions: Interactions | None
     linearity: Linearity | None
+    permuted_codes: PermutedCodes | None
+    directions: Directions | None
+    plane_walks: PlaneWalks | None
+    baselines: Baselines | None
+    spatial: Spatial | None
     health: Health | None
     tracking: Tracking | None
+    label_metrics: LabelMetrics | None
     trust: Trust | None
     control: Control | None
     off_data: OffDataSummary | None

@@ -15,6 +15,7 @@ from reportgen.report.views.thinning import MOST_COLUMNS, first_and_rest
 
 FULLY_SHOWN_ROWS = 3
 OPERATOR = "+ "
+COLUMNS_BEFORE_START = 2
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _running(drawing: Drawing, start: np.ndarray, parts: np.ndarray, what: str) 
     """The start and the sums with the first 1, 2, … parts, under their own columns."""
     sums = start + np.cumsum(np.pad(parts, ((1, 0), (0, 0))), axis=0)
     alt = f"{what}, from the start to all {len(parts)} parts."
-    return Strip(drawing.strip(drawing.images(sums)), alt)
+    return Strip(drawing.strip(drawing.images(sums), blank=COLUMNS_BEFORE_START), alt)
 
 
 def _unit(name: str) -> str:

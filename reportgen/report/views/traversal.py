@@ -74,7 +74,7 @@ def walk_strip(
         sprite=sprite,
         alt=alt,
         captions=(
-            f"x̂ at {numbers.number(float(result.own_values[row, place]))}",
+            f"x̂ {numbers.number(float(result.own_values[row, place]))}",
             *(numbers.number(float(value)) for value in values),
         ),
         flagged=(False, *(bool(f) for f in flagged)),
