@@ -106,10 +106,10 @@ class Histogram:
 
 
 def histogram(
-    counts: np.ndarray, edges: np.ndarray, marks: Sequence[tuple[float, str]], *, height: int = 90
+    counts: np.ndarray, edges: np.ndarray, marks: Sequence[tuple[float, str]], *, height: int = 120
 ) -> Histogram:
     """Counts (b,) between edges (b + 1,); marks (value, name) outside the edges are left out."""
-    width, bottom = 300, height - 18.0
+    width, bottom = WIDTH, height - 18.0
     axis = axis_over(np.asarray(edges), 6, width - 6.0, include=float(edges[0]))
     rise = (bottom - 4) / max(1, int(np.max(counts)))
     bars = "".join(

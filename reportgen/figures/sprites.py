@@ -20,6 +20,7 @@ class Sprite:
     name : unique for its content, without folder.
     data : the WebP file.
     width, height : in pixels; tiles, tile_width, gap : how it is divided.
+    blank : how many tiles at the start are empty.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Sprite:
     tiles: int
     tile_width: int
     gap: int
+    blank: int = 0
 
 
 def gap_beside(tile_width: int) -> int:
@@ -36,18 +38,22 @@ def gap_beside(tile_width: int) -> int:
     return max(1, round(tile_width / 24))
 
 
-def strip(tiles: np.ndarray) -> Sprite:
-    """(n, h, w, 3) uint8 tiles → one row of them. The same tiles give the same bytes."""
-    count, height, width, _ = tiles.shape
+def strip(tiles: np.ndarray, blank: int = 0) -> Sprite:
+    """(n, h, w, 3) uint8 tiles → one row of them, after `blank` transparent ones.
+
+    The same tiles give the same bytes.
+    """
+    height, width = tiles.shape[1:3]
+    count = blank + len(tiles)
     gap = gap_beside(width)
     canvas = np.zeros((height, count * (width + gap) - gap, 4), dtype=np.uint8)
-    for place, tile in enumerate(tiles):
+    for place, tile in enumerate(tiles, start=blank):
         left = place * (width + gap)
         canvas[:, left : left + width, :3] = tile
         canvas[:, left : left + width, 3] = OPAQUE
     data = lossless_webp(canvas)
     name = hashlib.sha256(data).hexdigest()[:16] + ".webp"
-    return Sprite(name, data, canvas.shape[1], height, count, width, gap)
+    return Sprite(name, data, canvas.shape[1], height, count, width, gap, blank)
 
 
 def lossless_webp(pixels: np.ndarray) -> bytes:

@@ -95,7 +95,6 @@ def _environment(results: Results, album: Album, drawing: Drawing, headline: Hea
         loader=jinja2.FileSystemLoader(template_folder()),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )

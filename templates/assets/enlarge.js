@@ -13,11 +13,14 @@
     const tile = Number(image.dataset.tile);
     const factor = Math.max(1, Math.floor(Math.min(480, window.innerWidth * 0.8) / tile));
     canvas.style.width = `${tile * factor}px`;
-    caption.textContent = `${place + 1} of ${frames.count(image)}${names[place] ? `, ${names[place]}` : ""}. ${image.alt}`;
+    const blank = Number(image.dataset.blank);
+    caption.textContent = `${place - blank + 1} of ${frames.count(image) - blank}${names[place] ? `, ${names[place]}` : ""}. ${image.alt}`;
     canvas.setAttribute("aria-label", caption.textContent);
   };
   const step = (by) => {
-    place = (place + by + frames.count(shown.querySelector("img"))) % frames.count(shown.querySelector("img"));
+    const image = shown.querySelector("img");
+    const [blank, tiles] = [Number(image.dataset.blank), frames.count(image)];
+    place = blank + ((place - blank + by + tiles - blank) % (tiles - blank));
     show();
   };
   for (const strip of document.querySelectorAll(".strip")) {
@@ -32,12 +35,13 @@
     button.className = "enlarge";
     button.textContent = "Enlarge";
     button.setAttribute("aria-label", `Enlarge: ${strip.querySelector("img").alt.slice(0, 80)}`);
-    button.addEventListener("click", () => open(0));
+    button.addEventListener("click", () => open(Number(strip.querySelector("img").dataset.blank)));
     strip.append(button);
     strip.querySelector("img").addEventListener("click", (event) => {
       const box = event.target.getBoundingClientRect();
       const tiles = frames.count(event.target);
-      open(Math.min(tiles - 1, Math.floor(((event.clientX - box.left) / box.width) * tiles)));
+      const at = Math.floor(((event.clientX - box.left) / box.width) * tiles);
+      open(Math.max(Number(event.target.dataset.blank), Math.min(tiles - 1, at)));
     });
   }
   dialog.addEventListener("keydown", (event) => {

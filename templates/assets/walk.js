@@ -29,7 +29,8 @@
         const input = slider.querySelector("input");
         const output = slider.querySelector("output");
         const captions = frames.captions(strip);
-        const own = Number(captions[0].replace(/^x̂ at /, "").replace("−", "-"));
+        const ownText = captions[0].replace(/^x̂ /, "");
+        const own = Number(ownText.replace("−", "-"));
         const values = captions.slice(1).map((text) => Number(text.replace("−", "-")));
         const nearest = values.reduce((best, value, place) => (Math.abs(value - own) < Math.abs(values[best] - own) ? place : best), 0);
         slider.querySelector(".slider-name").textContent = `unit ${strip.dataset.walkUnit}`;
@@ -37,7 +38,7 @@
         input.value = input.dataset.own = String(nearest);
         const rest = () => {
           input.value = input.dataset.own;
-          output.textContent = captions[0].replace(/^x̂ at /, "");
+          output.textContent = ownText;
           slider.classList.remove("moved");
         };
         slider.rest = rest;

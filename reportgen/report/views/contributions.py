@@ -20,10 +20,10 @@ COLUMNS_BEFORE_START = 2
 
 @dataclass(frozen=True)
 class ShareRow:
-    """A unit's share with its bar."""
+    """A unit's share with its bar; the rest, which is many units, has none."""
 
     share: UnitShare
-    bar: IntervalBar
+    bar: IntervalBar | None
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,17 @@ def view(results: Results, drawing: Drawing) -> View:
     """Columns beyond ten are summed as "rest"."""
     result = results.contributions
     assert result is not None
-    largest = max((s.share.high for s in result.shares if np.isfinite(s.share.high)), default=1.0)
+    alone = [share for share in result.shares if share.unit >= 0] or result.shares
+    largest = max((s.share.high for s in alone if np.isfinite(s.share.high)), default=1.0)
     rows = tuple(_row(result, drawing, row) for row in range(len(result.picture_names)))
     return View(
         shares=tuple(
-            ShareRow(s, interval_bar(s.share.value, s.share.low, s.share.high, largest))
+            ShareRow(
+                s,
+                interval_bar(s.share.value, s.share.low, s.share.high, largest)
+                if s in alone
+                else None,
+            )
             for s in result.shares
         ),
         open_rows=rows[:FULLY_SHOWN_ROWS],

@@ -98,7 +98,8 @@ def _strips(
         ("residual of the model", result.originals - result.reconstructions, True),
     ]
     if with_pca:
-        pca = f"PCA, {result.pca_components} components"
+        plural = "" if result.pca_components == 1 else "s"
+        pca = f"PCA, {result.pca_components} component{plural}"
         pictures += [
             (pca, result.pca_reconstructions, False),
             ("residual of PCA", result.originals - result.pca_reconstructions, True),
