@@ -68,13 +68,6 @@ def require_images(shape: tuple[int, ...], dtype: np.dtype, where: str) -> Array
     return layout
 
 
-def choose_rows(count: int, limit: int | None, seed: int) -> np.ndarray:
-    """Row numbers in order: all, or a seeded random `limit` of them."""
-    if limit is None or limit >= count:
-        return np.arange(count, dtype=np.intp)
-    return np.sort(np.random.default_rng([seed, count]).choice(count, limit, replace=False))
-
-
 def make_array_set(path: Path, array: ArrayRows, layout: ArrayLayout, seed: int) -> ImageSet:
     """Find the pixel scale, and refuse NaN and infinity, in one pass over the chosen rows."""
 

@@ -1,4 +1,4 @@
-"""A folder of picture files → `ImageSet`, with class folders and `labels.csv`."""
+"""A folder of picture files → `ImageSet`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from typing import BinaryIO
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
-from reportgen.images.factors import FILE_NAME, LabelTable, read_label_table
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
-from reportgen.images.names import choose, class_folders, natural_order, shown
+from reportgen.images.names import choose, shown
 from reportgen.images.picture import LARGEST_FILE, SUFFIXES, UnreadableImageError
-from reportgen.images.picture_notes import choice_note, class_note, conversion_notes
-from reportgen.images.picture_set import PictureSet, read_picture_set
+from reportgen.images.picture_images import make_picture_images
 
 
 def open_folder(root: Path, *, limit: int | None, seed: int) -> ImageSet:
@@ -26,26 +24,13 @@ def open_folder(root: Path, *, limit: int | None, seed: int) -> ImageSet:
     chosen = choose(walk.names(), limit, seed)
     if not chosen.names:
         raise DataError(_no_images(root, walk.other_files))
-    names = sorted(chosen.names, key=natural_order)
-    pictures = read_picture_set(FolderFiles(root), names, shown(str(root)))
-    classes = class_folders(pictures.names, chosen.shared_folder)
-    table = _label_table(root, chosen.shared_folder, pictures)
-    notes = [choice_note(chosen.count, len(names), seed), *conversion_notes(pictures.headers)]
-    notes += _walk_notes(walk)
-    if classes is not None:
-        notes.append(class_note(classes, "folders"))
-    if table is not None:
-        notes += table.notes
-    return ImageSet(
-        shape=pictures.shape,
-        names=tuple(shown(name) for name in pictures.names),
-        labels=classes if classes is not None or table is None else table.classes,
-        factors=table.factors if table else None,
-        pixel_range=(0.0, 1.0),
-        source=pictures.checksum.source(root),
-        notes=tuple(notes),
-        skipped=pictures.skipped,
-        pixels=pictures.pixels,
+    return make_picture_images(
+        FolderFiles(root),
+        chosen,
+        shown(str(root)),
+        seed=seed,
+        source=lambda checksum: checksum.source(root),
+        notes=_walk_notes(walk),
     )
 
 
@@ -54,6 +39,9 @@ class FolderFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    def __contains__(self, name: str) -> bool:
+        return (self._root / name).exists()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
@@ -73,23 +61,6 @@ class FolderFiles:
             yield stream
 
 
-def _label_table(root: Path, shared_folder: str, pictures: PictureSet) -> LabelTable | None:
-    """`labels.csv` at the root, or in the folder that holds all images."""
-    for folder in dict.fromkeys(("", shared_folder)):
-        path = root / folder / FILE_NAME
-        if not path.exists():
-            continue
-        try:
-            with FolderFiles(root).open(f"{folder}{FILE_NAME}") as stream:
-                content = stream.read()
-        except UnreadableImageError as error:
-            raise DataError(f"{shown(str(path))} cannot be read: {error}.") from error
-        pictures.checksum.add(f"{folder}{FILE_NAME}", content)
-        below = [name.removeprefix(folder) for name in pictures.names]
-        return read_label_table(content, shown(str(path)), below)
-    return None
-
-
 def _walk_notes(walk: FolderWalk) -> list[Note]:
     if not walk.outside:
         return []
@@ -103,6 +74,6 @@ def _no_images(root: Path, others: Counter[str]) -> str:
     )
     found = f"only other files ({kinds})" if others else "no files"
     return (
-        f"No images in {shown(str(root))}: it holds {found}. Give a folder of PNG, JPEG, "
-        "WebP, BMP, TIFF or GIF files, or a .npy or .npz file."
+        f"No images in {shown(str(root))}: it holds {found}. Give a folder of PNG, JPEG, WebP, "
+        "BMP, TIFF or GIF files, or the array or archive file itself."
     )

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
+import zlib
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from reportgen.errors import DataError
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 
-NPY_START = b"\x93NUMPY"
-ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
-FORMATS = "a folder of images, a .npy or a .npz file"
+NUMPY = b"\x93NUMPY"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+GZIP = b"\x1f\x8b"
+OTHER_COMPRESSED_TARS = (b"BZh", b"\xfd7zXZ\x00")
+TAR_MARK = slice(257, 262), b"ustar"
+LEGACY_TORCH_SAVE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20"
+HEAD_BYTES = 512
+# Module and function that read a format.
+IDX = "idx_file", "open_idx"
+TAR = "archive_file", "open_tar"
+FORMATS = (
+    "a folder of images, a zip or tar archive of them, a .csv of their paths, or an array in a "
+    ".npy, .npz, .pt or IDX file"
+)
 
 
 def open_images(path: str | Path, *, limit: int | None = None, seed: int = 0) -> ImageSet:
-    """Open a folder of images, or a `.npy` or `.npz` file, whatever its suffix says.
+    """Open a folder, an archive or a table of images, or an array file, whatever its name says.
 
     Every image is decoded once here, so that a damaged one is found now; of a folder's images,
     512 MiB stay in memory. With `limit`, a random choice of that many images is read; the same
@@ -28,30 +44,75 @@ def open_images(path: str | Path, *, limit: int | None = None, seed: int = 0) ->
     if limit is not None and limit < 2:
         raise DataError(f"A limit of {limit} images is too low; a report needs at least two.")
     try:
-        if path.is_dir():
-            from reportgen.images.folder import open_folder
-
-            return open_folder(path, limit=limit, seed=seed)
-        return _open_file(path, limit, seed)
+        return _reader_of(path)(path, limit=limit, seed=seed)
     except OSError as error:
         where = shown(str(error.filename or path))
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error
 
 
-def _open_file(path: Path, limit: int | None, seed: int) -> ImageSet:
+def _reader_of(path: Path) -> Callable[..., ImageSet]:
+    """The function that reads this path; its module is imported only now."""
+    module, function = _format_of(path)
+    return getattr(import_module(f"reportgen.images.{module}"), function)
+
+
+def _format_of(path: Path) -> tuple[str, str]:
+    """The module and function for a path. Raises DataError for what nothing reads."""
     where = shown(str(path))
+    if path.is_dir():
+        return "folder", "open_folder"
     if not path.exists():
         raise DataError(f"{where} does not exist; give {FORMATS}.")
     if not path.is_file():
         raise DataError(f"{where} is no regular file; give {FORMATS}.")
     with path.open("rb") as stream:
-        start = stream.read(len(NPY_START))
-    from reportgen.images.numpy_file import open_npy, open_npz
-
-    if start == NPY_START:
-        return open_npy(path, limit=limit, seed=seed)
-    if start.startswith(ZIP_STARTS):
-        return open_npz(path, limit=limit, seed=seed)
-    if not start:
+        head = stream.read(HEAD_BYTES)
+    if not head:
         raise DataError(f"{where} is empty; give {FORMATS}.")
+    if head.startswith(ZIP):
+        return _zip_format(path, where)
+    zipped = head.startswith(GZIP)
+    found = _plain_format(_unzipped_head(path, where) if zipped else head)
+    if zipped and found not in (IDX, TAR):
+        raise DataError(f"{where} is a gzip file of neither a tar nor an IDX file; unpack it.")
+    if found is not None:
+        return found
+    if head.startswith(OTHER_COMPRESSED_TARS):
+        return TAR
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return "table_file", "open_table"
+    if head.startswith(LEGACY_TORCH_SAVE):
+        raise DataError(f"{where} is in torch's old format; save it again with torch.save.")
     raise DataError(f"{where} is in no known format; give {FORMATS}.")
+
+
+def _plain_format(head: bytes) -> tuple[str, str] | None:
+    from reportgen.images.idx_file import is_idx
+
+    if head.startswith(NUMPY):
+        return "numpy_file", "open_npy"
+    if is_idx(head):
+        return IDX
+    place, mark = TAR_MARK
+    return TAR if head[place] == mark else None
+
+
+def _zip_format(path: Path, where: str) -> tuple[str, str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
+        raise DataError(f"{where} is a damaged or unsupported archive: {error}.") from error
+    if any(name.split("/")[-1] == "data.pkl" for name in names):
+        return "torch_file", "open_torch"
+    if any(name.endswith(".npy") for name in names):
+        return "numpy_file", "open_npz"
+    return "archive_file", "open_zip"
+
+
+def _unzipped_head(path: Path, where: str) -> bytes:
+    try:
+        with gzip.open(path) as stream:
+            return stream.read(HEAD_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{where} is damaged or truncated: {error}.") from error

@@ -30,6 +30,10 @@ KEPT_BYTES = 512 * 2**20
 class PictureFiles(Protocol):
     """Where picture files are: a folder, or an archive."""
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        ...
+
     def open(self, name: str) -> AbstractContextManager[BinaryIO]:
         """The file's bytes, seekable. Raises UnreadableImageError."""
         ...

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from reportgen.errors import DataError
-from reportgen.images import ImageSet, numpy_file, open_images
-from reportgen.images.array_set import choose_rows
+from reportgen.images import ImageSet, array_stream, open_images
+from reportgen.images.array_stream import choose_rows
 from tests.images.pictures import noise
 
 
@@ -153,7 +153,7 @@ def test_npz_rows_are_the_same_however_they_are_streamed(
     labels = np.array([f"class {i % 3}" for i in range(20)])
     write = np.savez_compressed if compressed else np.savez
     write(tmp_path / "a.npz", images=stored, labels=labels)
-    monkeypatch.setattr(numpy_file, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(array_stream, "BLOCK_BYTES", block_bytes)
     images = open_images(tmp_path / "a.npz", limit=limit)
     rows = choose_rows(20, limit, 0)
     assert images.names == tuple(f"a.npz[{row}]" for row in rows)
@@ -287,7 +287,7 @@ def test_an_archive_too_large_for_memory_says_how_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.savez_compressed(tmp_path / "a.npz", images=np.zeros((1000, 16, 16), np.uint8))
-    monkeypatch.setattr(numpy_file, "MOST_BYTES", 100 * 256)
+    monkeypatch.setattr(array_stream, "MOST_BYTES", 100 * 512)
     with pytest.raises(DataError, match=r"1000 images take .* use a smaller --limit"):
         open_images(tmp_path / "a.npz")
     assert len(open_images(tmp_path / "a.npz", limit=100)) == 100

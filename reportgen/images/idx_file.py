@@ -1,0 +1,75 @@
+"""IDX files, the format of MNIST and its relatives, plain or gzipped → `ImageSet`.
+
+Format: yann.lecun.com/exdb/mnist: two zero bytes, one for the type, one for the number of axes,
+then the length of each axis and the numbers, all big-endian.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from reportgen.errors import DataError
+from reportgen.images.array_names import label_words, require_labels
+from reportgen.images.array_set import ArrayRows, make_array_set, require_images
+from reportgen.images.array_stream import ArrayHeader, read_rows, rows_to_read
+from reportgen.images.image_set import ImageSet
+from reportgen.images.names import shown
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def is_idx(start: bytes) -> bool:
+    """Whether a file that begins so is an IDX file of one to four axes."""
+    return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
+
+
+def open_idx(path: Path, *, limit: int | None, seed: int) -> ImageSet:
+    """An IDX file of images, with the labels file beside it if there is one; see `open_images`."""
+    with _array(path) as (stream, header, where):
+        layout = require_images(header.shape, header.dtype, where)
+        rows = rows_to_read(header, limit, seed, where)
+        values = read_rows(stream, header, rows, where)
+    labels = _labels(path, header.shape[0], rows)
+    array = ArrayRows(values, np.arange(len(rows)), rows, header.shape[0], labels, where)
+    return make_array_set(path, array, layout, seed)
+
+
+@contextmanager
+def _array(path: Path) -> Iterator[tuple[IO[bytes], ArrayHeader, str]]:
+    where = shown(str(path))
+    try:
+        with _unzipped(path) as stream:
+            start = stream.read(4)
+            if not is_idx(start):
+                raise DataError(f"{where} is no IDX file.")
+            lengths = stream.read(4 * start[3])
+            if len(lengths) < 4 * start[3]:
+                raise DataError(f"{where} is truncated.")
+            shape = struct.unpack(f">{start[3]}I", lengths)
+            yield stream, ArrayHeader(shape, False, np.dtype(TYPES[start[2]]), 0), where
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{where} is damaged or truncated: {error}.") from error
+
+
+def _unzipped(path: Path) -> IO[bytes]:
+    with path.open("rb") as stream:
+        compressed = stream.read(2) == b"\x1f\x8b"
+    return cast(IO[bytes], gzip.open(path, "rb")) if compressed else path.open("rb")
+
+
+def _labels(path: Path, count: int, rows: np.ndarray) -> tuple[str, ...] | None:
+    """MNIST's own naming: t10k-images-idx3-ubyte.gz goes with t10k-labels-idx1-ubyte.gz."""
+    beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+    if beside == path or not beside.is_file():
+        return None
+    with _array(beside) as (stream, header, where):
+        require_labels(header.shape, header.dtype, count, where)
+        return label_words(read_rows(stream, header, rows, where))

@@ -1,0 +1,117 @@
+"""Picture files from a folder or an archive → `ImageSet`, with what is known of each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
+
+from reportgen.autoencoder import Note, SourceFile
+from reportgen.errors import DataError
+from reportgen.images.checksum import FilesChecksum
+from reportgen.images.image_set import ImageSet
+from reportgen.images.label_table import FILE_NAME, LabelTable, read_label_table
+from reportgen.images.names import Chosen, class_folders, natural_order, shown
+from reportgen.images.picture import UnreadableImageError
+from reportgen.images.picture_notes import choice_note, class_note, conversion_notes
+from reportgen.images.picture_set import PictureFiles, PictureSet, read_picture_set
+
+CLASS_SUFFIX = ".cls"
+
+
+def make_picture_images(
+    files: PictureFiles,
+    chosen: Chosen,
+    where: str,
+    *,
+    seed: int,
+    source: Callable[[FilesChecksum], SourceFile],
+    table_for: Callable[[Sequence[str]], LabelTable] | None = None,
+    notes: Iterable[Note] = (),
+) -> ImageSet:
+    """Read the chosen pictures and their labels.
+
+    `table_for` makes the table for the names of the pictures that can be read; without it,
+    `labels.csv` is looked for. Raises DataError beginning with `where`.
+    """
+    names = sorted(chosen.names, key=natural_order)
+    pictures = read_picture_set(files, names, where)
+    table = _label_table(files, chosen.shared_folder, pictures, where, table_for)
+    classes, origin = _classes(files, chosen.shared_folder, pictures, table)
+    all_notes = [choice_note(chosen.count, len(names), seed)]
+    all_notes += [*conversion_notes(pictures.headers), *notes]
+    if classes is not None:
+        all_notes.append(class_note(classes, origin))
+    if table is not None:
+        all_notes += table.notes
+    return ImageSet(
+        shape=pictures.shape,
+        names=tuple(shown(name) for name in pictures.names),
+        labels=classes,
+        factors=table.factors if table else None,
+        pixel_range=(0.0, 1.0),
+        source=source(pictures.checksum),
+        notes=tuple(all_notes),
+        skipped=pictures.skipped,
+        pixels=pictures.pixels,
+    )
+
+
+def _label_table(
+    files: PictureFiles,
+    shared_folder: str,
+    pictures: PictureSet,
+    where: str,
+    table_for: Callable[[Sequence[str]], LabelTable] | None,
+) -> LabelTable | None:
+    """The table given, or `labels.csv` at the root or in the folder that holds all images."""
+    if table_for is not None:
+        return table_for(pictures.names)
+    for folder in dict.fromkeys(("", shared_folder)):
+        name = f"{folder}{FILE_NAME}"
+        if name in files:
+            content = _content(files, name, where)
+            pictures.checksum.add(name, content)
+            below = [picture.removeprefix(folder) for picture in pictures.names]
+            return read_label_table(content, f"{where}, {shown(name)}", below)
+    return None
+
+
+def _classes(
+    files: PictureFiles, shared_folder: str, pictures: PictureSet, table: LabelTable | None
+) -> tuple[tuple[str, ...] | None, str]:
+    """Class names and where they come from: folders, else the table, else files beside."""
+    folders = class_folders(pictures.names, shared_folder)
+    if folders is not None:
+        return folders, "folders"
+    if table is not None and table.classes is not None:
+        return table.classes, "the label table"
+    return _class_files(files, pictures), f"{CLASS_SUFFIX} files"
+
+
+def _class_files(files: PictureFiles, pictures: PictureSet) -> tuple[str, ...] | None:
+    """WebDataset's naming: the class of 0001.jpg is the text in 0001.cls."""
+    if _class_file(pictures.names[0]) not in files:
+        return None
+    classes = []
+    for name in pictures.names:
+        beside = _class_file(name)
+        if beside not in files:
+            classes.append("(no label)")
+            continue
+        content = _content(files, beside, "")
+        pictures.checksum.add(beside, content)
+        classes.append(shown(content.decode("utf-8", "backslashreplace").strip()))
+    return tuple(classes)
+
+
+def _class_file(name: str) -> str:
+    path = PurePosixPath(name)
+    return path.with_name(path.name.partition(".")[0] + CLASS_SUFFIX).as_posix()
+
+
+def _content(files: PictureFiles, name: str, where: str) -> bytes:
+    try:
+        with files.open(name) as stream:
+            return stream.read()
+    except UnreadableImageError as error:
+        raise DataError(f"{where}: {shown(name)} cannot be read: {error}.") from error

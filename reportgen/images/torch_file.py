@@ -1,0 +1,134 @@
+"""Tensors that `torch.save` wrote → `ImageSet`. Nothing but tensors and containers is unpickled."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from reportgen.errors import DataError
+from reportgen.images.array_names import find_images, find_labels, label_words, require_labels
+from reportgen.images.array_set import ArrayRows, make_array_set, require_images
+from reportgen.images.array_stream import choose_rows, require_room
+from reportgen.images.image_set import ImageSet
+from reportgen.images.names import shown
+
+
+def open_torch(path: Path, *, limit: int | None, seed: int) -> ImageSet:
+    """A tensor, a dictionary or tuple of tensors, or a `TensorDataset`; see `open_images`.
+
+    Tensors stay on disk. Raises DataError where the file holds anything else.
+    """
+    where = shown(str(path))
+    _require_stored(path, where)
+    tensors = _named_tensors(_load(path, where), where)
+    name = find_images({name: tensor.ndim for name, tensor in tensors.items()}, where)
+    description = where if len(tensors) == 1 else f"{where}, {shown(name)}"
+    images = _checked(tensors[name], description)
+    layout = require_images(tuple(images.shape), _numpy_type(images, description), description)
+    rows = choose_rows(len(images), limit, seed)
+    labels = _labels(tensors, name, len(images), rows, where)
+    if images.dtype == torch.bfloat16:
+        # NumPy has no such type.
+        require_room(4 * images[0].numel(), len(rows), description)
+        values, places = images[torch.from_numpy(rows)].float().numpy(), np.arange(len(rows))
+    else:
+        values, places = images.numpy(), rows
+    array = ArrayRows(values, places, rows, len(images), labels, description)
+    return make_array_set(path, array, layout, seed)
+
+
+def _require_stored(path: Path, where: str) -> None:
+    """torch.save never compresses; a compressed record could be a bomb."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
+        raise DataError(f"{where} is a damaged or truncated archive: {error}.") from error
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise DataError(f"{where} is compressed, which torch.save never does; it is refused.")
+
+
+def _load(path: Path, where: str) -> Any:
+    try:
+        with torch.serialization.safe_globals([TensorDataset]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"{where} holds more than tensors, and nothing else is unpickled; save a tensor, or a "
+            "dictionary with 'images' and 'labels'."
+        ) from error
+    except (RuntimeError, ValueError, EOFError, AttributeError, KeyError, TypeError) as error:
+        # What torch's reader raises for damaged archives.
+        reason = " ".join(str(error).split())[:160]
+        raise DataError(f"{where} is damaged: {reason}.") from error
+
+
+def _named_tensors(content: Any, where: str) -> dict[str, Tensor]:
+    if isinstance(content, TensorDataset):
+        content = getattr(content, "tensors", None)
+    if isinstance(content, Tensor):
+        return {"images": content}
+    if isinstance(content, list) and _are_images(content):
+        require_room(4 * content[0].numel(), len(content), where)
+        return {"images": torch.stack(content)}
+    if isinstance(content, list | tuple) and content:
+        # As torchvision saves MNIST and TensorDataset keeps its parts: images, then labels.
+        content = dict(zip(("images", "labels"), content, strict=False))
+    if isinstance(content, Mapping):
+        tensors = {str(name): part for name, part in content.items() if isinstance(part, Tensor)}
+        if tensors:
+            return tensors
+    raise DataError(f"{where} holds no tensor; save a tensor, or a dictionary of tensors.")
+
+
+def _are_images(content: list[Any]) -> bool:
+    """Whether a list is one tensor an image, all of one shape and type."""
+    return len(content) > 1 and all(
+        isinstance(part, Tensor)
+        and part.ndim in (2, 3)
+        and (part.shape, part.dtype) == (content[0].shape, content[0].dtype)
+        for part in content
+    )
+
+
+def _checked(tensor: Tensor, where: str) -> Tensor:
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        raise DataError(f"{where} is sparse or quantised; save it dense.")
+    claimed = tensor.numel() * tensor.element_size()
+    stored = tensor.untyped_storage().nbytes()
+    if claimed > stored:
+        raise DataError(
+            f"{where} claims {claimed} bytes and stores {stored}; save its contiguous() copy."
+        )
+    return tensor.detach().resolve_conj().resolve_neg()
+
+
+def _numpy_type(tensor: Tensor, where: str) -> np.dtype:
+    if tensor.dtype == torch.bfloat16:
+        return np.dtype(np.float32)
+    try:
+        return torch.empty(0, dtype=tensor.dtype).numpy().dtype
+    except TypeError as error:
+        raise DataError(f"{where} holds {tensor.dtype} values; save float32 or uint8.") from error
+
+
+def _labels(
+    tensors: Mapping[str, Tensor], images: str, count: int, rows: np.ndarray, where: str
+) -> tuple[str, ...] | None:
+    name = find_labels(tensors, images)
+    if name is None:
+        return None
+    description = f"{where}, {shown(name)}"
+    labels = _checked(tensors[name], description)
+    require_labels(tuple(labels.shape), _numpy_type(labels, description), count, description)
+    return label_words(labels.numpy()[rows])
