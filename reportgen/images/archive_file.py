@@ -155,7 +155,11 @@ class _BoundedTarInfo(tarfile.TarInfo):
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in EXTENDED_HEADERS and self.size > LARGEST_HEADER:
             raise tarfile.ReadError(f"an extended header of {self.size} bytes")
-        return super()._proc_member(archive)  # type: ignore[misc]
+        try:
+            return super()._proc_member(archive)  # type: ignore[misc]
+        except ValueError as error:
+            # What int() says of damaged numbers in extended headers.
+            raise tarfile.ReadError(f"a damaged header: {error}") from error
 
     def _block(self, count: int) -> int:
         if count < 0:
