@@ -14,6 +14,7 @@ from typing import Any
 
 from reportgen import __version__, control
 from reportgen.analyses import (
+    DoesNotApplyError,
     UnanswerableError,
     ablation,
     additivity,
@@ -72,6 +73,7 @@ ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
     "trust": trust.run,
     "control": control.run,
 }
+NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")
 
 
@@ -133,19 +135,21 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
             autoencoder, images, settings, fit_images=fit_images, on_progress=progress.decoded
         )
         study, notes = _planned(study, settings)
-    parts, unanswered, failures = _analyse(study, settings, progress)
+    outcome = _analyse(study, settings, progress)
+    parts = outcome.parts
     units = merge_units(parts)
     results = Results(
         schema_version=SCHEMA_VERSION,
-        title=settings.title or autoencoder.name,
+        title=settings.title or _title(request.model),
         model_name=autoencoder.name,
         data_name=images.source.name,
         pixel_range=images.pixel_range,
         verdict=answer_questions(parts, units, settings),
         units=units,
         off_data=_off_data(parts),
-        unanswered=unanswered,
-        failures=failures,
+        unanswered=outcome.unanswered,
+        not_applicable=outcome.not_applicable,
+        failures=outcome.failures,
         settings=settings,
         provenance=_provenance(request, autoencoder, images, fit_images, study, notes),
         **{name: parts.get(name) for name in ANALYSES},
@@ -174,6 +178,12 @@ def render(folder: Path, page: Path) -> int:
     return len(html.encode("utf-8"))
 
 
+def _title(model: Path) -> str:
+    """The file's name without its ending, or its folder's where the file's says nothing."""
+    stem = model.resolve().stem
+    return model.resolve().parent.name if stem in NAMES_THAT_SAY_NOTHING else stem
+
+
 def _open_fit_images(request: BuildRequest, settings: Settings) -> ImageSet | None:
     if request.fit_data is None:
         return None
@@ -186,25 +196,32 @@ def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]
     return fit_into(study, plan_build(study, settings), settings.max_seconds)
 
 
-def _analyse(
-    study: Study, settings: Settings, progress: QuietProgress
-) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
-    """Results by name; why questions could not be asked; what failed."""
-    parts: dict[str, Any] = {}
-    unanswered: dict[str, str] = {}
-    failures: dict[str, str] = {}
+@dataclass(frozen=True)
+class _Analysed:
+    """Results by name; and by name why there is none."""
+
+    parts: dict[str, Any] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
+    not_applicable: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Analysed:
+    outcome = _Analysed()
     for name, run in ANALYSES.items():
         with progress.step(name.replace("_", " ")), study.decoder.charged_to(name):
             try:
-                parts[name] = run(study, settings)
+                outcome.parts[name] = run(study, settings)
+            except DoesNotApplyError as reason:
+                outcome.not_applicable[name] = str(reason)
             except UnanswerableError as reason:
-                unanswered[name] = str(reason)
+                outcome.unanswered[name] = str(reason)
             except ReportgenError:
                 raise
             except Exception as error:
                 traceback.print_exc()
-                failures[name] = f"{type(error).__name__}: {error}"
-    return parts, unanswered, failures
+                outcome.failures[name] = f"{type(error).__name__}: {error}"
+    return outcome
 
 
 def _off_data(parts: dict[str, Any]) -> OffDataSummary | None:

@@ -16,3 +16,7 @@ ImageArray = Annotated[np.ndarray, "images"]
 
 class UnanswerableError(Exception):
     """A question that cannot be asked of this model and data; the sentence says why."""
+
+
+class DoesNotApplyError(UnanswerableError):
+    """A question about something that this model or data does not have, as sites of a flat code."""

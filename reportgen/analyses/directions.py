@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.autoencoder import Autoencoder
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
@@ -61,8 +61,8 @@ class Directions:
 def run(study: Study, settings: Settings) -> Directions:
     """Find the directions on the fit rows and repeat the single moves along them.
 
-    Raises UnanswerableError for spatial codes, codes with atoms (ReLU, quantised), fewer than two
-    varying units, or fewer than 5 fit rows for each unit.
+    Raises DoesNotApplyError for spatial codes, and UnanswerableError for codes with atoms (ReLU,
+    quantised), fewer than two varying units, or fewer than 5 fit rows for each unit.
     """
     _refuse(study, settings)
     basis = _Basis(study.fit, study.player_units)
@@ -97,7 +97,7 @@ def run(study: Study, settings: Settings) -> Directions:
 
 def _refuse(study: Study, settings: Settings) -> None:
     if study.units.kind != "coordinate":
-        raise UnanswerableError("directions are for flat codes; this code is spatial.")
+        raise DoesNotApplyError("directions are for flat codes; this code is spatial.")
     if len(study.players) < 2:
         raise UnanswerableError("fewer than two units vary, so there is nothing to rotate.")
     if len(study.fit) < ROWS_PER_UNIT * len(study.players):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import UnanswerableError
+from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.settings import Settings
 from reportgen.study import Study
 
@@ -61,13 +61,13 @@ class _Column:
 def run(study: Study, settings: Settings) -> LabelMetrics:
     """Compare every unit that varies with every label.
 
-    Raises UnanswerableError without labels, or with fewer than 100 labelled test rows.
+    Raises DoesNotApplyError without labels, UnanswerableError with fewer than 100 test rows.
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     columns = _columns(study)
     if not columns:
-        raise UnanswerableError(
+        raise DoesNotApplyError(
             "the images have no labels: no class folders and no varying column in a labels.csv."
         )
     values = study.players.values(study.test.codes)

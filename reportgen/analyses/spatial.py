@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import UnanswerableError
+from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.settings import Settings
@@ -48,11 +48,12 @@ class Spatial:
 def run(study: Study, settings: Settings) -> Spatial:
     """Set every site back to its mean on the table rows.
 
-    Raises UnanswerableError for flat codes, or where the reconstruction does not vary.
+    Raises DoesNotApplyError for flat codes, UnanswerableError where the reconstruction does not
+    vary.
     """
     shape = study.autoencoder.code_shape
     if len(shape) != 3:
-        raise UnanswerableError("the code is flat: it has no sites.")
+        raise DoesNotApplyError("the code is flat: it has no sites.")
     channels, height, width = shape
     block = int(np.ceil(np.sqrt(height * width / MOST_SITES)))
     sites, grid = _sites(shape, block)

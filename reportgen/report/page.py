@@ -80,6 +80,8 @@ def render_page(results: Results, layout: str = "file") -> Page:
     rendered: list[Rendered] = []
     sizes = {"head": assets.embedded_bytes}
     for section in SECTIONS:
+        if section.analysis in results.not_applicable:
+            continue
         html = _section(environment, section, results, drawing, sizes)
         rendered.append(Rendered(section, html))
         sizes[section.name] = len(html.encode("utf-8"))
@@ -171,7 +173,7 @@ class _Assets:
 
 
 _FOLDER_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
 

@@ -149,7 +149,8 @@ class Provenance:
 @dataclass(frozen=True)
 class Results:
     """One report. An analysis that gave no result is None and has a line in `unanswered` (it
-    cannot be asked of this model and data) or in `failures` (a bug; the exit code is 3).
+    cannot be answered for this model and data), in `not_applicable` (it asks about something that
+    they do not have) or in `failures` (a bug; the exit code is 3).
     """
 
     schema_version: str
@@ -181,6 +182,7 @@ class Results:
     control: Control | None
     off_data: OffDataSummary | None
     unanswered: dict[str, str]
+    not_applicable: dict[str, str]
     failures: dict[str, str]
     settings: Settings
     provenance: Provenance
