@@ -1,0 +1,107 @@
+"""A model file becomes an `Autoencoder`. From outside: `load_autoencoder`.
+
+Nothing here imports torch until a model is loaded, so that `reportgen --help` stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from reportgen.autoencoder import Autoencoder
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from reportgen.loading.image_source import ImageSource
+
+__all__ = ["autoencoder_from_module", "load_autoencoder"]
+
+
+def load_autoencoder(
+    path: str | PathLike[str],
+    *,
+    images: ImageSource,
+    model_class: str | None = None,
+    model_args: Mapping[str, Any] | None = None,
+    trust: bool = False,
+    device: str = "cpu",
+    encoder: str | None = None,
+    decoder: str | None = None,
+    bottleneck: str | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    normalize: str | None = None,
+    output: str | None = None,
+) -> Autoencoder:
+    """Load a trained autoencoder and split it at its bottleneck.
+
+    The format is found by content: a torch.export archive, TorchScript, a pickled module, or
+    weights (state_dict, training checkpoint, safetensors), which need `model_class`.
+
+    Parameters
+    ----------
+    path : the model file.
+    images : the images it will be studied on; a few are read to check shapes and the input scaling.
+    model_class : "package.module:Class" or "file.py:Class"; the class the weights belong to.
+    model_args : keyword arguments of that class.
+    trust : allow pickles and archives that can run arbitrary code while they load.
+    device : a torch device, such as "cpu" or "cuda".
+    encoder, decoder : names of methods or submodules that map images to codes and codes to images.
+    bottleneck : name of the node or submodule whose output is the code.
+    input_shape : (C, H, W) that the model was trained on, where the file does not say.
+    normalize : the input scaling: "0,1", "-1,1", "0,255", "imagenet", "dataset", or
+        "mean=0.5,0.5,0.5 std=0.5,0.5,0.5"; found by reconstruction error when None.
+    output : "pixels" or "logits" (a sigmoid is then applied); found when None.
+
+    Raises
+    ------
+    ModelError : the file cannot be loaded, split or run.
+    DataError : the images do not fit the model.
+    """
+    from reportgen.loading.load import LoadingOptions, load
+
+    options = LoadingOptions(
+        model_class=model_class,
+        model_args=dict(model_args or {}),
+        trust=trust,
+        device=device,
+        encoder=encoder,
+        decoder=decoder,
+        bottleneck=bottleneck,
+        input_shape=input_shape,
+        normalize=normalize,
+        output=output,
+    )
+    return load(path, images, options)
+
+
+def autoencoder_from_module(
+    module: nn.Module,
+    images: ImageSource,
+    *,
+    device: str = "cpu",
+    encoder: str | None = None,
+    decoder: str | None = None,
+    bottleneck: str | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    normalize: str | None = None,
+    output: str | None = None,
+    name: str | None = None,
+) -> Autoencoder:
+    """Split a module in memory, like `load_autoencoder` does for a file.
+
+    The module is put in evaluation mode, cast to float32 and moved to `device`.
+    """
+    from reportgen.loading.load import LoadingOptions, split_module
+
+    options = LoadingOptions(
+        device=device,
+        encoder=encoder,
+        decoder=decoder,
+        bottleneck=bottleneck,
+        input_shape=input_shape,
+        normalize=normalize,
+        output=output,
+    )
+    return split_module(module, images, options, name=name or type(module).__name__)

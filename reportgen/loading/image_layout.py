@@ -1,0 +1,92 @@
+"""How a model wants its images: as (n, C, H, W), flattened, or without a channel dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from reportgen.errors import DataError, ModelError
+
+
+@dataclass(frozen=True)
+class ImageLayout:
+    """An arrangement of one image's numbers.
+
+    Attributes
+    ----------
+    shape : (C, H, W) of the data.
+    model_shape : what the model takes for one image: (C, H, W), (P,) or (H, W).
+    """
+
+    shape: tuple[int, int, int]
+    model_shape: tuple[int, ...]
+
+    def arrange(self, images: Tensor) -> Tensor:
+        """(n, C, H, W) → what the model takes."""
+        if self.model_shape == self.shape:
+            return images
+        return images.reshape(len(images), *self.model_shape)
+
+    def restore(self, output: Tensor) -> Tensor:
+        """What the model returns → (n, C, H, W), contiguous."""
+        return output.reshape(len(output), *self.shape).contiguous()
+
+    @property
+    def note(self) -> str | None:
+        """One sentence where images are rearranged; None where not."""
+        if self.model_shape == self.shape:
+            return None
+        return f"Images are given to the model as {text(self.model_shape)} numbers each."
+
+
+def text(shape: tuple[int, ...] | tuple[int | None, ...]) -> str:
+    """ "3×32×32"; "any" for sizes that are free."""
+    return "×".join("any" if size is None else str(size) for size in shape)
+
+
+def declared_layout(declared: tuple[int | None, ...], shape: tuple[int, int, int]) -> ImageLayout:
+    """The layout for a model whose file says what it takes (batch dimension included).
+
+    Raises DataError where these images cannot be what it takes.
+    """
+    wanted = declared[1:]
+    for candidate in (shape, (math.prod(shape),), shape[1:] if shape[0] == 1 else None):
+        if candidate is not None and _fits(wanted, candidate):
+            return ImageLayout(shape, candidate)
+    raise DataError(
+        f"The model takes images of {text(wanted)} and these are {text(shape)} "
+        "(channels × height × width); resize or convert the images."
+    )
+
+
+def tried_layout(shape: tuple[int, int, int], runs: Callable[[ImageLayout], None]) -> ImageLayout:
+    """The first layout that `runs` accepts, for a model that says nothing.
+
+    `runs` raises RuntimeError, as torch does, or another error of the model's own, for shapes that
+    do not fit. The first layout's error is the one raised.
+    """
+    candidates: list[tuple[int, ...]] = [shape, (math.prod(shape),)]
+    if shape[0] == 1:
+        candidates.append(shape[1:])
+    first: Exception | None = None
+    for candidate in candidates:
+        layout = ImageLayout(shape, candidate)
+        try:
+            runs(layout)
+        except (ModelError, DataError):
+            raise
+        except Exception as error:
+            first = first or error
+        else:
+            return layout
+    assert first is not None
+    raise first
+
+
+def _fits(wanted: tuple[int | None, ...], candidate: tuple[int, ...]) -> bool:
+    return len(wanted) == len(candidate) and all(
+        size is None or size == given for size, given in zip(wanted, candidate, strict=True)
+    )

@@ -1,0 +1,101 @@
+"""Finds and builds the class that the user names with --model-class."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from reportgen.errors import ModelError
+
+
+def find_class(spec: str) -> type[nn.Module]:
+    """ "package.module:Class" or "file.py:Class" → the class.
+
+    This imports the user's own code, which the user named; never a name from a model file.
+
+    Raises ModelError with what is missing.
+    """
+    where, separator, name = spec.rpartition(":")
+    if not separator or not where or not name:
+        raise ModelError(
+            f"--model-class {spec!r} does not say where the class is; write package.module:Class "
+            "or path/to/file.py:Class."
+        )
+    module = _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        classes = ", ".join(sorted(_module_classes(module))) or "none"
+        raise ModelError(f"{where} has no class {name!r}; its modules are {classes}.")
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        raise ModelError(f"--model-class {spec!r} is no torch.nn.Module class.")
+    return found
+
+
+def _module_classes(module: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, nn.Module)
+    ]
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ModelError(f"There is no file {path} (from --model-class); check the path.")
+    # A name of its own: the file may be called model.py or torch.py.
+    name = f"_reportgen_model_class_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Files import their neighbours, as they do when they are run as scripts.
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(
+            f"{path} (from --model-class) cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _from_package(name: str) -> ModuleType:
+    # The command runs from an installed script; the user's package is where they are.
+    added = "" not in sys.path and str(Path.cwd()) not in sys.path
+    if added:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ModelError(
+            f"the package {name!r} (from --model-class) cannot be imported: {error}; install it, "
+            "or give the file as path/to/file.py:Class."
+        ) from error
+    finally:
+        if added:
+            sys.path.remove(str(Path.cwd()))
+
+
+def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
+    """An instance of the class. Raises ModelError naming the arguments it needs."""
+    try:
+        return model_class(**arguments)
+    except TypeError as error:
+        raise ModelError(
+            f"{model_class.__name__}{inspect.signature(model_class)} cannot be built with "
+            f"{dict(arguments)}: {error}; give its arguments as --model-args "
+            "'{\"name\": value}'."
+        ) from error

@@ -1,0 +1,268 @@
+"""A program → a `Split`, by the cut of its graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx
+
+from reportgen.autoencoder import Note
+from reportgen.errors import DataError, ModelError
+from reportgen.loading.bottleneck import Bottleneck, data_nodes, find_bottleneck, find_output
+from reportgen.loading.cutting import cut, returning
+from reportgen.loading.evaluation_mode import prepare, use_channels_last
+from reportgen.loading.image_layout import ImageLayout, declared_layout, text, tried_layout
+from reportgen.loading.measure import DoesNotFitError, Measurement, measure
+from reportgen.loading.noise import random_nodes, refuse_random, remove_noise
+from reportgen.loading.operators import REARRANGEMENTS, base_name
+from reportgen.loading.posterior import sd_from_log_variance
+from reportgen.loading.program import Program, arguments, title
+from reportgen.loading.split import ImageMap, Split
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """Runs one-leaf programs on batches of any size, in chunks where the export fixed one."""
+
+    fixed_batch: int | None
+
+    def __call__(self, program: Program, values: Tensor) -> Tensor:
+        if self.fixed_batch is None:
+            return program.run(values)[0]
+        size = self.fixed_batch
+        results = []
+        for chunk in values.split(size):
+            padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
+            results.append(program.run(torch.cat([chunk, padding]))[0][: len(chunk)])
+        return torch.cat(results)
+
+
+def split_program(
+    program: Program,
+    sample: Tensor,
+    device: str,
+    named: str | None = None,
+) -> Split:
+    """Cut a program at its bottleneck.
+
+    Parameters
+    ----------
+    program : the whole model; it is changed.
+    sample : (n, C, H, W) images on the data's scale; shapes count, and values only to tell a
+        log-variance from an sd.
+    named : the node or submodule whose output is the code, instead of the narrowest.
+
+    Raises ModelError where there is no bottleneck, DataError where the images do not fit.
+    """
+    shape = (int(sample.shape[1]), int(sample.shape[2]), int(sample.shape[3]))
+    prepare(program, device)
+    layout = _layout(program, shape, sample)
+    whole = program.copy()
+    scales = remove_noise(program)
+    measured, fixed_batch = _measure(program, layout, sample)
+    output = find_output(program, measured, layout.model_shape)
+    bottleneck, encoder, decoder = _cut(program, measured, layout, named)
+    whole_output = _same_place(program, whole, output)
+    runner = _Runner(fixed_batch)
+    parts = [
+        encoder,
+        decoder,
+        returning(program, bottleneck.output),
+        returning(whole, whole_output),
+    ]
+    use_channels_last(program)
+    encode, decode, quiet, forward = (
+        _image_map(part, runner, layout, kind)
+        for part, kind in zip(parts, ("encode", "decode", "whole", "whole"), strict=True)
+    )
+    draws = random_nodes(parts[3])
+    sd, sd_note = _posterior_sd(program, bottleneck, measured, scales, runner, layout, sample)
+    notes = [*_notes(program, whole, bottleneck, layout, fixed_batch, draws, named), *sd_note]
+    return Split(
+        encode=encode,
+        decode=decode,
+        forward=forward if draws else quiet,
+        quiet_forward=quiet,
+        posterior_sd=sd,
+        code_shape=bottleneck.shape,
+        notes=tuple(notes),
+    )
+
+
+def _layout(program: Program, shape: tuple[int, int, int], sample: Tensor) -> ImageLayout:
+    if program.declared_shape is not None:
+        return declared_layout(program.declared_shape, shape)
+
+    def runs(layout: ImageLayout) -> None:
+        measure(program, layout.arrange(sample[:2]))
+
+    try:
+        return tried_layout(shape, runs)
+    except DoesNotFitError as error:
+        raise DataError(
+            f"The model cannot take images of {text(shape)} (channels × height × width): {error}. "
+            "Resize or convert the images to what it was trained on."
+        ) from error
+
+
+def _measure(
+    program: Program, layout: ImageLayout, sample: Tensor
+) -> tuple[Measurement, int | None]:
+    """Shapes for two batch sizes; for the exported one alone where the export fixed it."""
+    images = layout.arrange(sample)
+    fixed = program.declared_shape[0] if program.declared_shape else None
+    try:
+        measured = measure(program, images)
+        find_output(program, measured, layout.model_shape)
+    except (DoesNotFitError, ModelError) as error:
+        if fixed is None:
+            if isinstance(error, ModelError):
+                raise
+            raise DataError(f"The model cannot take these images: {error}.") from error
+    else:
+        return measured, None
+    try:
+        return measure(program, images, (fixed, fixed)), fixed
+    except DoesNotFitError as error:
+        raise ModelError(f"the model cannot be run: {error}") from error
+
+
+def _cut(
+    program: Program, measured: Measurement, layout: ImageLayout, named: str | None
+) -> tuple[Bottleneck, Program, Program]:
+    bottleneck = find_bottleneck(program, measured, layout.model_shape, named)
+    refuse_random(returning(program, bottleneck.output))
+    encoder, decoder = cut(program, bottleneck, measured)
+    return bottleneck, encoder, decoder
+
+
+def _same_place(program: Program, whole: Program, output: fx.Node) -> fx.Node:
+    """The leaf of the untouched program at the place of this leaf."""
+    leaf = whole.leaves[program.leaves.index(output)]
+    assert isinstance(leaf, fx.Node)
+    return leaf
+
+
+def _image_map(program: Program, runner: _Runner, layout: ImageLayout, kind: str) -> ImageMap:
+    takes_images = kind in ("encode", "whole")
+    gives_images = kind in ("decode", "whole")
+
+    def run(values: Tensor) -> Tensor:
+        result = runner(program, layout.arrange(values) if takes_images else values)
+        return layout.restore(result) if gives_images else result.contiguous()
+
+    return run
+
+
+def _posterior_sd(
+    program: Program,
+    bottleneck: Bottleneck,
+    measured: Measurement,
+    scales: list[fx.Node],
+    runner: _Runner,
+    layout: ImageLayout,
+    sample: Tensor,
+) -> tuple[ImageMap | None, list[Note]]:
+    """The posterior sd: what multiplied the noise, else a second output shaped like the code."""
+    data = data_nodes(program)
+    for scale in scales:
+        if scale in data and measured.per_image(scale) == bottleneck.shape:
+            sd = _image_map(returning(program, scale), runner, layout, "encode")
+            text = f"The posterior sd is {title(scale)}, which multiplies the sampling noise."
+            return sd, [Note("posterior", text)]
+    spread = _log_variance(program, bottleneck, measured, data)
+    if spread is None:
+        return None, []
+    node = spread
+    part = _image_map(returning(program, node), runner, layout, "encode")
+    with torch.inference_mode():
+        values = part(sample[:16])
+    if bool((values < 0).any()):
+        text = (
+            f"The posterior sd is exp(½·{title(node)}): an output shaped like the code, taken for "
+            "the log-variance by convention."
+        )
+        return (lambda images: sd_from_log_variance(part(images))), [Note("posterior", text)]
+    if _is_sd(node):
+        return part, [Note("posterior", f"The posterior sd is the output {title(node)}.")]
+    text = f"The output {title(node)} is positive: an sd or a variance, so it is not used."
+    return None, [Note("posterior", text)]
+
+
+def _log_variance(
+    program: Program, bottleneck: Bottleneck, measured: Measurement, data: set[fx.Node]
+) -> fx.Node | None:
+    """A returned node shaped like the code, beside the code itself."""
+    leaves = [leaf for leaf in program.leaves if isinstance(leaf, fx.Node)]
+    alike = [
+        leaf for leaf in leaves if leaf in data and measured.per_image(leaf) == bottleneck.shape
+    ]
+    codes = [leaf for leaf in alike if _source(leaf) is _source(bottleneck.code)]
+    others = [leaf for leaf in alike if _source(leaf) is not _source(bottleneck.code)]
+    return others[0] if codes and others else None
+
+
+def _source(node: fx.Node) -> fx.Node:
+    while base_name(node.target) in REARRANGEMENTS and isinstance(node.args[0], fx.Node):
+        node = node.args[0]
+    return node
+
+
+def _is_sd(node: fx.Node) -> bool:
+    """Whether a positive node is exp(½·x) or softplus(x)."""
+    name = base_name(node.target)
+    if name == "softplus":
+        return True
+    inner = node.args[0] if name == "exp" else None
+    if not isinstance(inner, fx.Node):
+        return False
+    bound = arguments(inner)
+    operation = base_name(inner.target)
+    return (operation == "mul" and bound.get("other") == 0.5) or (
+        operation == "div" and bound.get("other") == 2
+    )
+
+
+def _notes(
+    program: Program,
+    whole: Program,
+    bottleneck: Bottleneck,
+    layout: ImageLayout,
+    fixed_batch: int | None,
+    draws: list[fx.Node],
+    named: str | None,
+) -> list[Note]:
+    size = 1
+    for length in bottleneck.shape:
+        size *= length
+    how = "named by you" if named else "found as the narrowest point that every path crosses"
+    notes = [
+        Note("code", f"Code: node {title(bottleneck.code)}, {size} numbers "
+                     f"({text(bottleneck.shape)}), {how}."),
+    ]  # fmt: skip
+    count = len(whole.leaves)
+    if count > 1:
+        place = program.leaves.index(bottleneck.output) + 1
+        notes.append(
+            Note("output", f"Reconstruction: output {place} of the {count} that the model returns.")
+        )
+    if layout.note:
+        notes.append(Note("input", layout.note))
+    if fixed_batch is not None:
+        notes.append(
+            Note(
+                "batch",
+                f"The export fixed the batch size at {fixed_batch}: images are run in padded "
+                "chunks of that size.",
+            )
+        )
+    if draws:
+        names = ", ".join(dict.fromkeys(base_name(node.target) for node in draws))
+        notes.append(
+            Note(
+                "sampling",
+                f"The model draws noise in its forward ({names}); the posterior mean is used.",
+            )
+        )
+    return notes

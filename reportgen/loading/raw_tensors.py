@@ -1,0 +1,59 @@
+"""Tensors from bytes whose claimed shapes are checked before memory is spent on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from reportgen.errors import ModelError
+
+# A tensor may repeat its own bytes (expanded buffers do), but not into more than this.
+EXPANDED_LIMIT = 64 * 1024 * 1024
+
+
+def tensor_from_bytes(
+    data: bytearray,
+    *,
+    dtype: torch.dtype,
+    size: Sequence[int],
+    stride: Sequence[int],
+    offset: int,
+    name: str,
+) -> Tensor:
+    """A strided view of raw bytes.
+
+    Raises ModelError where the shape reaches outside the bytes or claims far more than they hold.
+    """
+    if len(size) != len(stride) or any(number < 0 for number in (*size, *stride, offset)):
+        raise ModelError(f"tensor {name!r} has an impossible shape; the file is damaged.")
+    item = torch.empty(0, dtype=dtype).element_size()
+    if math.prod(size) == 0:
+        return torch.zeros(tuple(size), dtype=dtype)
+    reach = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) + 1
+    if reach * item > len(data):
+        raise ModelError(
+            f"tensor {name!r} needs {reach * item} bytes and the file has "
+            f"{len(data)}; it is damaged."
+        )
+    _refuse_expansion(math.prod(size) * item, len(data), name)
+    flat = torch.frombuffer(data, dtype=dtype, count=len(data) // item)
+    return torch.as_strided(flat, tuple(size), tuple(stride), offset)
+
+
+def check_extent(tensor: Tensor, name: str) -> None:
+    """Raise ModelError for a loaded tensor that claims far more numbers than it stores."""
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        raise ModelError(f"tensor {name!r} is sparse or quantised; save it dense in float32.")
+    stored = tensor.untyped_storage().nbytes()
+    _refuse_expansion(tensor.numel() * tensor.element_size(), stored, name)
+
+
+def _refuse_expansion(claimed: int, stored: int, name: str) -> None:
+    if claimed > max(stored, EXPANDED_LIMIT):
+        raise ModelError(
+            f"tensor {name!r} claims {claimed / 1e9:.3g} GB and stores {stored} bytes; "
+            "refused as unsafe."
+        )

@@ -1,0 +1,114 @@
+"""TorchScript archives, scripted or traced."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reportgen.errors import ModelError
+from reportgen.loading.evaluation_mode import prepare, use_channels_last
+from reportgen.loading.model_parts import ModelParts
+from reportgen.loading.module_tensors import refuse_not_finite
+from reportgen.loading.program import Program
+from reportgen.loading.raw_tensors import check_extent
+from reportgen.loading.torchscript_graph import program_of_graph
+from reportgen.loading.torchscript_screen import screened_archive
+
+
+def read_torchscript(path: Path, device: str, *, trust: bool) -> ModelParts:
+    """A TorchScript file → its parts.
+
+    Raises ModelError for damaged files and, without `trust`, for more than plain tensor code.
+    """
+    file = io.BytesIO(path.read_bytes()) if trust else screened_archive(path)
+    try:
+        module = torch.jit.load(file, map_location="cpu")
+    except Exception as error:
+        # TorchScript's parser raises RuntimeError and more for damaged files.
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{path} cannot be loaded as TorchScript ({reason}); save the model again."
+        ) from error
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    for name, tensor in tensors:
+        check_extent(tensor, name)
+    refuse_not_finite(tensors, str(path))
+    module.eval()
+    return _ScriptParts(module, device).parts()
+
+
+@dataclass
+class _ScriptParts:
+    module: torch.jit.ScriptModule
+    device: str
+    graphs: dict[tuple[str, tuple[int, ...]], Program] = field(default_factory=dict)
+
+    def parts(self) -> ModelParts:
+        return ModelParts(
+            forward=self._callable("forward"),
+            part=self._part,
+            graph=lambda example: self._program("forward", example),
+            children=tuple(name for name, _ in self.module.named_children()),
+            required=lambda function: _required(getattr(function, "schema", None)),
+        )
+
+    def _part(self, name: str) -> Callable[[Tensor], Any] | None:
+        owner: Any = self.module
+        for step in name.split("."):
+            owner = getattr(owner, step, None)
+        return self._callable(name) if callable(owner) else None
+
+    def _callable(self, name: str) -> Callable[[Tensor], Any]:
+        """The method or child as a prepared program, made when its first batch is known."""
+
+        def run(values: Tensor) -> Any:
+            program = self._prepared(name, values)
+            leaves = program.run(values)
+            return leaves[0] if len(leaves) == 1 else leaves
+
+        run.schema = self._schema(name)  # type: ignore[attr-defined]
+        return run
+
+    def _prepared(self, name: str, values: Tensor) -> Program:
+        key = (name, tuple(values.shape[1:]))
+        if key not in self.graphs:
+            program = self._program(name, values[:2].cpu())
+            prepare(program, self.device)
+            use_channels_last(program)
+            self.graphs[key] = program
+        return self.graphs[key]
+
+    def _program(self, name: str, example: Tensor) -> Program:
+        return program_of_graph(self._frozen_graph(name), example.cpu())
+
+    def _frozen_graph(self, name: str) -> Any:
+        owner_name, _, method = name.rpartition(".")
+        owner: Any = self.module
+        for step in filter(None, owner_name.split(".")):
+            owner = getattr(owner, step)
+        found = getattr(owner, method, None)
+        if isinstance(found, torch.jit.ScriptModule):
+            owner, method = found, "forward"
+        preserved = [] if method == "forward" else [method]
+        # Optimised numerics would fold batch norm into weights and change results by 1e-6.
+        frozen = torch.jit.freeze(owner.eval(), preserved, optimize_numerics=False)
+        return getattr(frozen, method).graph
+
+    def _schema(self, name: str) -> Any:
+        owner: Any = self.module
+        for step in name.split("."):
+            owner = getattr(owner, step, None)
+        owner = getattr(owner, "forward", owner)
+        return getattr(owner, "schema", None)
+
+
+def _required(schema: Any) -> list[str]:
+    if schema is None:
+        return []
+    return [argument.name for argument in schema.arguments[1:] if not argument.has_default_value()]
