@@ -1,0 +1,245 @@
+"""The page as a reader meets it: from file://, in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent / "axe.min.js"
+OPEN_ALL = "for (const fold of document.querySelectorAll('details')) fold.open = true"
+NAMES = ("grey", "colour", "hostile", "worse", "one unit")
+Visiting = Callable[..., "Visit"]  # noqa: F821
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_fetched_and_the_console_stays_silent(visit: Visiting, name: str) -> None:
+    visited = visit(name)
+    visited.page.evaluate(OPEN_ALL)
+    visited.page.mouse.wheel(0, 20_000)
+    visited.page.wait_for_timeout(200)
+    beyond = [url for url in visited.requests if not url.startswith("data:image/webp")]
+    assert len(beyond) == 1
+    assert beyond[0].startswith("file://")
+    assert visited.console == []
+    assert visited.dialogs == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [360, 390, 768, 1600])
+def test_the_page_never_scrolls_sideways(visit: Visiting, name: str, width: int) -> None:
+    page = visit(name, width=width).page
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_every_picture_shows_with_and_without_scripts(visit: Visiting, scripts: bool) -> None:
+    page = visit("grey", scripts=scripts).page
+    pictures = page.locator("main img")
+    assert pictures.count() > 50
+    for summary in page.locator("details > summary").all():
+        if summary.is_visible() and summary.locator("..").get_attribute("open") is None:
+            summary.click()
+    shown = page.locator("main img:visible").count()
+    assert shown == pictures.count()
+    sizes = [picture.bounding_box() for picture in pictures.all()]
+    assert all(box and box["width"] >= 28 and box["height"] >= 8 for box in sizes)
+
+
+def test_pictures_are_enlarged_by_whole_factors(visit: Visiting) -> None:
+    page = visit("grey").page
+    factors = page.evaluate(
+        """[...document.querySelectorAll('.strip img')].filter((i) => i.offsetWidth)
+           .map((i) => i.getBoundingClientRect().width / Number(i.getAttribute('width')))"""
+    )
+    assert factors
+    assert all(factor == pytest.approx(round(factor), abs=1e-3) for factor in factors)
+
+
+def test_hostile_names_run_nothing_and_make_no_element(visit: Visiting) -> None:
+    visited = visit("hostile")
+    visited.page.wait_for_timeout(200)
+    assert visited.dialogs == []
+    assert visited.page.locator("img[src='x']").count() == 0
+    assert "onerror" in visited.page.locator("h1").inner_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_no_violation(visit: Visiting, name: str, dark: bool) -> None:
+    page = visit(name, dark=dark, axe=True).page
+    page.evaluate(OPEN_ALL)
+    page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    violations = [
+        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"][:3]
+    ]
+    assert violations == []
+
+
+def test_dark_and_light_follow_the_system_and_the_switch_overrules_it(visit: Visiting) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light, dark = visit("grey").page, visit("grey", dark=True).page
+    assert light.evaluate(paper) != dark.evaluate(paper)
+    switch = dark.locator("[data-theme-switch]")
+    switch.click()
+    assert switch.inner_text() == "Theme: light"
+    assert dark.evaluate(paper) == light.evaluate(paper)
+    dark.reload()
+    assert dark.evaluate(paper) == light.evaluate(paper)
+
+
+def test_no_change_looks_the_same_in_both_themes(visit: Visiting) -> None:
+    colours = []
+    for dark in (False, True):
+        page = visit("grey", dark=dark).page
+        colours.append(
+            page.evaluate(
+                """() => {
+                  const image = document.querySelector('article .strip:nth-of-type(2) img');
+                  const canvas = document.createElement('canvas');
+                  canvas.width = canvas.height = 1;
+                  const context = canvas.getContext('2d');
+                  context.drawImage(image, 0, 0);
+                  return [...context.getImageData(0, 0, 1, 1).data];
+                }"""
+            )
+        )
+    assert colours[0] == colours[1] == [244, 244, 242, 255]
+
+
+def test_a_slider_shows_the_frame_under_its_value(visit: Visiting) -> None:
+    page = visit("grey").page
+    slider = page.locator("#walk .slider input").first
+    slider.focus()
+    before = page.locator("#walk canvas").evaluate("(c) => c.toDataURL()")
+    slider.press("End")
+    state = page.locator("#walk .player-state").inner_text()
+    strip = page.locator("[data-walk-row='0']").first
+    last = strip.locator(".captions span").last.text_content()
+    assert f"at {last}, the others unchanged" in state
+    assert page.locator("#walk .slider output").first.inner_text() == last
+    drawn = page.locator("#walk canvas").evaluate("(c) => c.toDataURL()")
+    expected = strip.locator("img").evaluate(
+        """(image) => {
+          const canvas = document.createElement('canvas');
+          const tile = Number(image.dataset.tile);
+          canvas.width = tile;
+          canvas.height = image.naturalHeight;
+          canvas.getContext('2d').drawImage(image, tile - image.naturalWidth, 0);
+          return canvas.toDataURL();
+        }"""
+    )
+    assert drawn == expected != before
+    page.locator("#walk [data-reset]").click()
+    assert page.locator("#walk canvas").evaluate("(c) => c.toDataURL()") == before
+
+
+def test_the_first_k_slider_moves_every_image(visit: Visiting) -> None:
+    page = visit("grey").page
+    slider = page.locator("#partial input")
+    assert page.locator("#partial output").inner_text() == "k = 6"
+    shown = "[...document.querySelectorAll('#partial canvas')].map((c) => c.toDataURL())"
+    all_of_them = page.evaluate(shown)
+    slider.focus()
+    slider.press("Home")
+    assert page.locator("#partial output").inner_text() == "k = 0"
+    none_of_them = page.evaluate(shown)
+    changed = [a != b for a, b in zip(all_of_them, none_of_them, strict=True)]
+    assert changed == [False, True, True] * (len(changed) // 3)
+
+
+def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
+    page = visit("grey").page
+    table = page.locator("table.units")
+    button = table.get_by_role("button", name="Sort by Damage")
+    column = """(t) => [...t.tBodies[0].rows].map((r) => Number(r.cells[5].dataset.value))"""
+    button.click()
+    falling = table.evaluate(column)
+    assert falling == sorted(falling, reverse=True)
+    button.click()
+    assert table.evaluate(column) == falling[::-1]
+    assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+
+
+def test_results_come_out_of_the_page(visit: Visiting, tmp_path: Path) -> None:
+    page = visit("grey").page
+    with page.expect_download() as waiting:
+        page.locator("[data-download]").click()
+    assert waiting.value.suggested_filename == "results.json"
+    waiting.value.save_as(tmp_path / "results.json")
+    stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert stored["title"] == "example"
+    assert len(stored["units"]) == 6
+
+
+def test_a_picture_is_enlarged_tile_by_tile_with_the_keyboard(visit: Visiting) -> None:
+    page = visit("grey").page
+    page.locator(".enlarge").first.focus()
+    page.keyboard.press("Enter")
+    caption = page.locator(".enlarged-caption")
+    assert caption.inner_text().startswith("1 of ")
+    page.keyboard.press("ArrowRight")
+    assert caption.inner_text().startswith("2 of ")
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog.enlarged").is_visible()
+
+
+def test_the_keyboard_reaches_the_content_first_and_focus_is_seen(visit: Visiting) -> None:
+    page = visit("grey").page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#report"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        assert page.evaluate(outline) != "none"
+
+
+def test_the_contents_list_follows_the_reader(visit: Visiting) -> None:
+    page = visit("grey").page
+    page.evaluate("document.getElementById('trust').scrollIntoView()")
+    page.wait_for_timeout(100)
+    current = page.locator(".contents [aria-current]")
+    assert current.count() == 1
+    assert current.get_attribute("href") == "#trust"
+
+
+def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:
+    page = visit("grey").page
+    fold = page.locator("details:not([open])").first
+    fold.evaluate("(d) => { d.querySelector('div, p').id = 'inside' }")
+    page.evaluate("location.hash = '#inside'")
+    page.wait_for_timeout(100)
+    assert page.locator("#inside").is_visible()
+
+
+def test_it_prints_with_everything_open_and_in_light(visit: Visiting, tmp_path: Path) -> None:
+    page = visit("grey", dark=True).page
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
+    assert (tmp_path / "report.pdf").stat().st_size > 50_000
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.strip')].filter((s) => s.offsetWidth > 1280).length"
+    )
+    assert wide == 0
+
+
+def test_the_folder_layout_works_from_disk_and_fetches_only_its_own_files(
+    visit: Visiting,
+) -> None:
+    visited = visit("folder")
+    assert visited.console == []
+    assert all(url.startswith("file://") for url in visited.requests)
+    broken = "[...document.images].filter((i) => i.complete && !i.naturalWidth).length"
+    assert visited.page.evaluate(broken) == 0
+    assert visited.page.locator("#walk .slider").count() == 6

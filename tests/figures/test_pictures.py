@@ -1,0 +1,136 @@
+"""Colour scales, tiles and sprites."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reportgen.figures.colours import MID_GREY, NEUTRAL, around_grey, diverging
+from reportgen.figures.sprites import strip
+from reportgen.figures.tiles import (
+    averaged_down,
+    difference_tiles,
+    image_tiles,
+    shrink_factor,
+    symmetric_limit,
+)
+
+# Machado, Oliveira & Fernandes (2009), severity 1.0, on linear RGB.
+DEUTERANOPIA = np.array(
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]
+)
+PROTANOPIA = np.array(
+    [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ]
+)
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+
+
+def linear_rgb(colours: np.ndarray) -> np.ndarray:
+    share = colours / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(colours: np.ndarray) -> np.ndarray:
+    return linear_rgb(colours) @ [0.2126, 0.7152, 0.0722]
+
+
+def test_zero_is_neutral_in_grey_and_in_colour() -> None:
+    assert tuple(diverging(np.array(0.0))) == NEUTRAL
+    assert around_grey(np.array(0.0)) == MID_GREY
+
+
+def test_nan_is_drawn_as_no_change_and_values_beyond_the_scale_as_its_ends() -> None:
+    assert tuple(diverging(np.array(np.nan))) == NEUTRAL
+    assert np.array_equal(diverging(np.array([-7.0, 7.0])), diverging(np.array([-1.0, 1.0])))
+
+
+def test_both_sides_of_the_diverging_map_darken_steadily_from_the_middle() -> None:
+    rising = luminance(diverging(np.linspace(0, 1, 101)))
+    falling = luminance(diverging(np.linspace(0, -1, 101)))
+    assert np.all(np.diff(rising) < 0)
+    assert np.all(np.diff(falling) < 0)
+
+
+@pytest.mark.parametrize("vision", [DEUTERANOPIA, PROTANOPIA])
+def test_signs_stay_apart_for_readers_who_do_not_tell_red_from_green(vision: np.ndarray) -> None:
+    for size in (0.25, 0.5, 1.0):
+        seen = [
+            np.clip(linear_rgb(diverging(np.array(sign * size))) @ vision.T, 0, 1)
+            for sign in (1, -1)
+        ]
+        blueness = [colour[2] - colour[0] for colour in seen]
+        assert blueness[1] > 0.05 > blueness[0]
+
+
+def test_differences_share_one_symmetric_scale_never_one_each() -> None:
+    differences = np.array([[0.1, -0.1, 0.0, 0.0], [0.4, -0.2, 0.0, 0.2]])
+    limit = symmetric_limit(differences)
+    assert limit == 0.4
+    tiles = difference_tiles(differences, (1, 2, 2), limit, 1)
+    assert np.array_equal(tiles[0, 0, 0], diverging(np.array(0.25)))
+    assert np.array_equal(tiles[1, 0, 0], diverging(np.array(1.0)))
+    assert np.array_equal(tiles[1, 1, 1], diverging(np.array(0.5)))
+
+
+def test_colour_differences_stay_colours_around_mid_grey() -> None:
+    red_rises = np.array([[0.5, 0.0, 0.0, 0.0, -0.5, 0.0]])
+    tiles = difference_tiles(red_rises, (3, 1, 2), 0.5, 1)
+    assert tuple(tiles[0, 0, 0]) == (255, MID_GREY, 1)
+    assert tuple(tiles[0, 0, 1]) == (MID_GREY,) * 3
+
+
+def test_no_difference_anywhere_is_neutral_everywhere() -> None:
+    tiles = difference_tiles(np.zeros((2, 4)), (1, 2, 2), 0.0, 1)
+    assert np.all(tiles == NEUTRAL)
+
+
+def test_images_are_shown_at_the_pixel_range_and_clipped_beyond_it() -> None:
+    images = np.array([[-1.0, 0.0, 0.5, 1.0, 2.0, 3.0]])
+    tiles = image_tiles(images, (1, 2, 3), (0.0, 2.0), 1)
+    assert tiles[0, :, :, 0].ravel().tolist() == [0, 0, 64, 128, 255, 255]
+    assert np.array_equal(tiles[..., 0], tiles[..., 2])
+
+
+def test_large_images_are_averaged_down_by_a_whole_factor() -> None:
+    assert shrink_factor((1, 512, 300), 64) == 8
+    assert shrink_factor((1, 28, 28), 64) == 1
+    image = np.arange(16.0).reshape(1, -1)
+    assert averaged_down(image, (1, 4, 4), 2).ravel().tolist() == [2.5, 4.5, 10.5, 12.5]
+
+
+def test_an_image_thinner_than_the_factor_is_still_drawn() -> None:
+    assert averaged_down(np.ones((1, 300)), (1, 1, 300), 5).shape == (1, 1, 1, 60)
+
+
+def test_a_sprite_decodes_to_the_pixels_that_went_in() -> None:
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
+    sprite = strip(tiles, blank=1)
+    pixels = decoded(sprite.data)
+    assert pixels.shape[:2] == (sprite.height, sprite.width)
+    step = sprite.tile_width + sprite.gap
+    for place, tile in enumerate(tiles, start=1):
+        shown = pixels[:, place * step : place * step + sprite.tile_width]
+        assert np.array_equal(shown[..., :3], tile)
+        assert np.all(shown[..., 3] == 255)
+    assert np.all(pixels[:, :step, 3] == 0)
+
+
+def test_the_same_tiles_give_the_same_file_and_name() -> None:
+    tiles = np.random.default_rng(1).integers(0, 256, (4, 6, 6, 3), dtype=np.uint8)
+    first, second = strip(tiles), strip(tiles.copy())
+    assert (first.data, first.name) == (second.data, second.name)
+    assert strip(255 - tiles).name != first.name

@@ -1,0 +1,318 @@
+"""The page as a document: structure, escaping, what is missing, layouts, determinism."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+from dataclasses import replace
+
+import jinja2
+import numpy as np
+import pytest
+from PIL import Image
+
+from reportgen.report.page import render_page
+from reportgen.report.results import Results
+from reportgen.report.sections import SECTIONS
+from reportgen.report.store import results_json
+from reportgen.report.template_folder import template_folder
+from reportgen.report.views.thinning import first_and_rest, steps_shown
+from tests.report.example import example_results, without
+from tests.report.parsed import Element, parsed
+
+APPLICABLE = tuple(s for s in SECTIONS if s.analysis not in {"spatial"})
+HOSTILE = '</script><img src=x onerror="alert(1)">{{ 7 * 7 }}\u202e\U0001f9e8'
+
+
+@pytest.fixture(scope="module")
+def page(results: Results) -> Element:
+    return parsed(render_page(results).html)
+
+
+def test_sections_stand_in_their_order_with_title_question_and_contents_link(
+    page: Element,
+) -> None:
+    main = page.one("main")
+    shown = [s.attributes["id"] for s in main.children if s.tag == "section"]
+    assert shown == ["verdict", *(section.name for section in APPLICABLE)]
+    links = [a.attributes["href"] for a in page.one("nav").all("a")]
+    assert links == [f"#{name}" for name in shown]
+    for section in APPLICABLE:
+        element = main.one("section", id=section.name)
+        assert element.one("h2").text == f"{section.title} #"
+        assert element.one("p", **{"class": "lead"}).text == section.question
+
+
+def test_headings_go_down_one_level_at_a_time(page: Element) -> None:
+    levels = [int(e.tag[1]) for e in page.all() if re.fullmatch("h[1-6]", e.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_every_link_within_the_page_leads_somewhere_and_no_anchor_is_there_twice(
+    page: Element,
+) -> None:
+    anchors = [e.attributes["id"] for e in page.all() if "id" in e.attributes]
+    assert len(anchors) == len(set(anchors))
+    targets = {a.attributes["href"] for a in page.all("a")} | {
+        u.attributes["href"] for u in page.all("use")
+    }
+    assert {target for target in targets if not target.startswith("#")} == set()
+    assert {target[1:] for target in targets} <= set(anchors)
+
+
+def test_the_verdict_has_a_card_with_its_word_and_number_for_each_question(
+    page: Element, results: Results
+) -> None:
+    cards = page.one("section", id="verdict").all("li", **{"class": "card"})
+    assert len(cards) == len(results.verdict) == 5
+    for card, answer in zip(cards, results.verdict, strict=True):
+        assert card.one("h3").text == answer.question
+        assert card.one("p", **{"class": "word"}).text == answer.word
+        assert answer.detail in card.text
+
+
+def test_a_question_that_does_not_apply_is_left_out(page: Element, results: Results) -> None:
+    assert "spatial" in results.not_applicable
+    assert not page.all("section", id="spatial")
+
+
+def test_every_picture_has_an_alternative_text_and_is_a_webp_inside_the_page(
+    page: Element,
+) -> None:
+    images = page.all("img")
+    assert len(images) > 50
+    for image in images:
+        assert len(image.attributes["alt"] or "") > 10
+        kind, data = (image.attributes["src"] or "").split(",", 1)
+        assert kind == "data:image/webp;base64"
+        picture = Image.open(io.BytesIO(base64.b64decode(data)))
+        size = (int(image.attributes["width"] or 0), int(image.attributes["height"] or 0))
+        assert picture.size == size
+
+
+def test_every_chart_has_a_label_or_is_hidden_from_screen_readers(page: Element) -> None:
+    for chart in page.all("svg"):
+        assert chart.attributes.get("aria-hidden") == "true" or chart.attributes["aria-label"]
+
+
+def test_every_intervention_prints_its_share_of_codes_off_data(page: Element) -> None:
+    for name in ("traversal", "contributions", "units", "additivity", "subtraction"):
+        lines = page.one("section", id=name).all("p", **{"class": "off-data"})
+        assert lines, name
+        assert all("flagged off data" in line.text for line in lines)
+
+
+def test_every_section_of_evidence_says_how_to_read_it_or_names_its_limits(
+    page: Element,
+) -> None:
+    for section in APPLICABLE:
+        if section.analysis is None:
+            continue
+        element = page.one("section", id=section.name)
+        folds = [d.one("summary").text for d in element.all("details", **{"class": "aside"})]
+        answered = not element.all("p", **{"class": "unanswered"})
+        assert "Limits" in folds or not answered, section.name
+
+
+def test_the_embedded_results_are_results_json(page: Element, results: Results) -> None:
+    embedded = page.one("script", id="results").text
+    assert json.loads(embedded) == json.loads(results_json(results))
+
+
+def test_the_page_starts_with_its_doctype(results: Results) -> None:
+    assert render_page(results).html.startswith("<!DOCTYPE html>")
+
+
+def test_two_renderings_are_the_same_bytes(results: Results) -> None:
+    assert render_page(results).html == render_page(results).html
+
+
+def test_section_sizes_add_up_to_all_but_the_pages_frame(results: Results) -> None:
+    page = render_page(results)
+    whole = len(page.html.encode("utf-8"))
+    assert whole - 12_000 < sum(page.section_bytes.values()) < whole
+    assert set(page.section_bytes) == {"head", *(section.name for section in APPLICABLE)}
+
+
+def test_the_policy_allows_our_own_styles_and_scripts_and_nothing_else(page: Element) -> None:
+    policy = page.one("meta", **{"http-equiv": "Content-Security-Policy"}).attributes["content"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    for block in page.all("style") + [s for s in page.all("script") if "type" not in s.attributes]:
+        text = "".join(block._texts())
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_no_element_carries_a_style_or_a_handler(page: Element) -> None:
+    for element in page.all():
+        bad = [n for n in element.attributes if n == "style" or n.startswith("on")]
+        assert not bad, (element.tag, bad)
+
+
+def test_hostile_names_are_text_and_nothing_but_text() -> None:
+    hostile = example_results(prefix=HOSTILE, name=HOSTILE)
+    hostile = replace(hostile, failures={"tracking": HOSTILE}, tracking=None)
+    html = render_page(hostile).html
+    page = parsed(html)
+    harmless = render_page(example_results()).html
+    assert "7 * 7" in page.text
+    assert "<img src=x" not in html
+    assert len(page.all("script")) == len(parsed(harmless).all("script"))
+    assert all(image.attributes["src"] != "x" for image in page.all("img"))
+    assert json.loads(page.one("script", id="results").text)["title"] == HOSTILE
+    assert page.one("h1").text == HOSTILE
+    assert page.one("title").text.startswith("</script>")
+
+
+def test_a_name_of_four_thousand_letters_is_still_a_page() -> None:
+    long = "long name " * 400
+    results = replace(example_results(), title=long)
+    assert parsed(render_page(results).html).one("h1").text == long.strip()
+
+
+@pytest.mark.parametrize("section", [s for s in SECTIONS if s.analysis])
+def test_a_missing_section_says_which_question_went_unanswered_and_why(
+    section: object, results: Results
+) -> None:
+    name, analysis = section.name, section.analysis  # type: ignore[attr-defined]
+    page = parsed(render_page(without(results, analysis)).html)
+    element = page.one("section", id=name)
+    assert f"no {analysis} here." in element.text
+    assert element.one("p", **{"class": "lead"})
+    assert not element.all("img")
+
+
+def test_a_page_without_any_analysis_still_comes_out(results: Results) -> None:
+    names = {s.analysis for s in SECTIONS if s.analysis} | {"health", "ablation", "tracking"}
+    page = parsed(render_page(replace(without(results, *names), off_data=None)).html)
+    assert len(page.one("main").all("section")) == 1 + len(SECTIONS)
+    assert "Nothing could be said about single units" in page.text
+
+
+def test_a_failed_analysis_is_named_as_reportgens_fault(results: Results) -> None:
+    broken = replace(
+        without(results, "additivity"),
+        unanswered={},
+        failures={"additivity": "ZeroDivisionError: division by zero"},
+    )
+    section = parsed(render_page(broken).html).one("section", id="additivity")
+    assert "ZeroDivisionError" in section.text
+    assert "fault in reportgen" in section.text
+
+
+def test_a_template_that_asks_for_what_is_not_there_fails_loudly(
+    results: Results, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+    from pathlib import Path
+
+    copy = Path(str(tmp_path)) / "templates"
+    shutil.copytree(template_folder(), copy)
+    section = copy / "sections" / "trust.html.j2"
+    section.write_text(
+        section.read_text(encoding="utf-8").replace("result.bottleneck", "result.botleneck"),
+        encoding="utf-8",
+    )
+    monkeypatch.setattr("reportgen.report.page.template_folder", lambda: copy)
+    with pytest.raises(jinja2.UndefinedError, match="botleneck"):
+        render_page(results)
+
+
+def test_a_model_worse_than_the_mean_image_leads_the_page_and_marks_what_follows() -> None:
+    page = parsed(render_page(example_results(encoder_gain=-1.0)).html)
+    assert "does not reconstruct" in page.one("div", role="note").text
+    marked = [
+        section.attributes["id"]
+        for section in page.one("main").all("section")
+        if section.all("p", **{"class": "mark"})
+    ]
+    assert "contributions" in marked
+    assert not {"verdict", "reconstruction", "control", "provenance"} & set(marked)
+
+
+def test_a_good_model_is_not_marked(page: Element) -> None:
+    assert not page.all("p", **{"class": "mark"})
+    assert not page.all("div", role="note")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"units": 1},
+        {"units": 2, "channels": 3},
+        {"units": 2, "code_sites": 2},
+        {"channels": 4},
+        {"units": 40, "images": 300},
+        {"side": 130, "units": 2},
+    ],
+    ids=str,
+)
+def test_pages_come_out_for_all_kinds_of_shapes(shape: dict) -> None:
+    results = example_results(**shape)
+    page = parsed(render_page(results).html)
+    assert page.all("img")
+    shown = len(SECTIONS) - len(results.not_applicable)
+    assert len(page.one("main").all("section")) == 1 + shown
+
+
+def test_many_units_get_at_most_32_cards_and_every_unit_a_line() -> None:
+    results = example_results(units=40, images=300)
+    section = parsed(render_page(results).html).one("section", id="units")
+    assert len(section.all("article")) <= 32
+    table = section.all("table")[0]
+    assert len(table.one("tbody").all("tr")) == 40
+    assert "have a card each" in section.text
+
+
+def test_constant_and_ignored_units_have_a_line_instead_of_a_card(results: Results) -> None:
+    assert results.health is not None
+    quiet = replace(results.units[-1], health=("ignored",), sentence="It has no effect.")
+    page = parsed(render_page(replace(results, units=(*results.units[:-1], quiet))).html)
+    section = page.one("section", id="units")
+    assert len(section.all("article")) == len(results.units) - 1
+    assert "Units without effect" in section.text
+    assert "It has no effect." in section.text
+
+
+def test_an_ablation_of_a_correlated_unit_carries_its_warning(results: Results) -> None:
+    warned = replace(results.units[0], correlated_with=((results.units[1].index, -0.83),))
+    page = parsed(render_page(replace(results, units=(warned, *results.units[1:]))).html)
+    card = page.one("article", id=f"unit-{warned.index}")
+    assert f"unit {results.units[1].name} (r −.83)" in card.one("p", **{"class": "caution"}).text
+
+
+def test_the_folder_layout_has_its_pictures_styles_and_scripts_beside_it(
+    results: Results,
+) -> None:
+    page = render_page(results, layout="folder")
+    tree = parsed(page.html)
+    assert not tree.all("style")
+    assert "data:image" not in page.html
+    used = {image.attributes["src"] for image in tree.all("img")}
+    used |= {script.attributes["src"] for script in tree.all("script")}
+    used |= {link.attributes["href"] for link in tree.all("link")}
+    assert used | {"assets/results.json"} == set(page.files)
+    assert json.loads(page.files["assets/results.json"]) == json.loads(results_json(results))
+
+
+def test_columns_beyond_ten_are_summed_and_nothing_is_lost() -> None:
+    pictures = np.random.default_rng(0).normal(size=(15, 6))
+    kept, rest = first_and_rest(pictures)
+    assert rest
+    assert len(kept) == 11
+    assert np.allclose(kept.sum(axis=0), pictures.sum(axis=0))
+    same, rest = first_and_rest(pictures[:11])
+    assert not rest
+    assert len(same) == 11
+
+
+def test_steps_are_all_of_few_and_ever_rarer_of_many() -> None:
+    assert steps_shown(3) == (0, 1, 2, 3)
+    assert steps_shown(33) == (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 33)
