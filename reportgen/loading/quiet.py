@@ -23,6 +23,11 @@ class QuietNoise(TorchDispatchMode):
         self.deviations = deviations
         self.draws: set[str] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # torch would import its compiler, 2 s, to keep it away from this mode.
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,
