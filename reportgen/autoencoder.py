@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reportgen.errors import SettingsError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -133,6 +135,35 @@ class Units:
         members = tuple(self.members[unit] for unit in chosen)
         names = tuple(self.names[unit] for unit in chosen)
         return Units(members, names, self.kind, self.code_size)
+
+    def together(self, groups: dict[str, tuple[int, ...]]) -> Units:
+        """Named groups of units, each one unit, and after them the units in no group.
+
+        Raises SettingsError where a group is empty, overlaps another or names a missing unit.
+        """
+        taken: set[int] = set()
+        for name, units in groups.items():
+            missing = [unit for unit in units if not 0 <= unit < len(self)]
+            if missing or not units:
+                raise SettingsError(
+                    f"group {name!r} names unit {missing[0]}, but the code has units 0 to "
+                    f"{len(self) - 1}."
+                    if missing
+                    else f"group {name!r} is empty; list the units that it holds."
+                )
+            if taken & set(units) or len(set(units)) < len(units):
+                raise SettingsError(
+                    f"a unit of group {name!r} is named twice; groups are disjoint."
+                )
+            taken |= set(units)
+        alone = [unit for unit in range(len(self)) if unit not in taken]
+        members = [np.concatenate([self.members[u] for u in units]) for units in groups.values()]
+        return Units(
+            (*members, *(self.members[unit] for unit in alone)),
+            (*groups, *(self.names[unit] for unit in alone)),
+            self.kind,
+            self.code_size,
+        )
 
     def grouped(self, kept: Sequence[int] | np.ndarray) -> Units:
         """The units in `kept`, in that order, and all others together as one unit, "rest"."""

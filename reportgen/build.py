@@ -30,6 +30,7 @@ from reportgen.analyses import (
     permuted_codes,
     plane_walks,
     reconstruction,
+    replicates,
     spatial,
     subtraction,
     tracking,
@@ -48,7 +49,7 @@ from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance,
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
-from reportgen.settings import Settings
+from reportgen.settings import Settings, read_groups
 from reportgen.study import Study, make_study
 
 ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
@@ -70,6 +71,7 @@ ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
     "health": health.run,
     "tracking": tracking.run,
     "label_metrics": label_metrics.run,
+    "replicates": replicates.run,
     "trust": trust.run,
     "control": control.run,
 }
@@ -84,6 +86,8 @@ class BuildRequest:
     Attributes
     ----------
     model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
+    replicates : files of other trainings of the model, read as the model is.
+    groups : a TOML file, name = [units], of units that move together.
     output : the page's path; `results_folder` where results.json and results.npz go, or None.
     loading : keywords of `load_autoencoder`: model_class, model_args, trust, …
     command : the command line, as printed in the report.
@@ -93,6 +97,8 @@ class BuildRequest:
     data: Path
     output: Path
     fit_data: Path | None = None
+    replicates: tuple[Path, ...] = ()
+    groups: Path | None = None
     results_folder: Path | None = None
     loading: dict[str, Any] = field(default_factory=dict)
     command: str = ""
@@ -123,16 +129,24 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     a line in `results.failures`, and everything else still comes out.
     """
     output = Output(request.output, request.results_folder)
+    groups = read_groups(request.groups) if request.groups else None
     with progress.step("images"):
         images = open_images(request.data, limit=settings.limit, seed=settings.seed)
         fit_images = _open_fit_images(request, settings)
     with progress.step("model"):
-        autoencoder = load_autoencoder(
-            request.model, images=images, device=settings.device, **request.loading
+        autoencoder, *others = (
+            load_autoencoder(path, images=images, device=settings.device, **request.loading)
+            for path in (request.model, *request.replicates)
         )
     with progress.step("codes"):
         study = make_study(
-            autoencoder, images, settings, fit_images=fit_images, on_progress=progress.decoded
+            autoencoder,
+            images,
+            settings,
+            fit_images=fit_images,
+            replicates=tuple(others),
+            groups=groups,
+            on_progress=progress.decoded,
         )
         study, notes = _planned(study, settings)
     outcome = _analyse(study, settings, progress)

@@ -83,6 +83,19 @@ def main() -> None:
     "then every image of DATA is held out.",
 )
 @click.option(
+    "--replicates",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Another training of the model, to see which units come back; may be given many times.",
+)
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A TOML file of units that move together, a line each: colour = [0, 3].",
+)
+@click.option(
     "--model-class",
     metavar="WHERE:CLASS",
     help="The class of a file that holds weights only: package.module:Class or file.py:Class. "
@@ -110,6 +123,8 @@ def build(
     output: Path,
     results_folder: Path | None,
     fit_data: Path | None,
+    replicates: tuple[Path, ...],
+    groups: Path | None,
     model_class: str | None,
     model_args: str | None,
     trust: bool,
@@ -134,13 +149,25 @@ def build(
             data=data,
             output=output,
             fit_data=fit_data,
+            replicates=replicates,
+            groups=groups,
             results_folder=results_folder,
             loading={
                 "model_class": model_class,
                 "model_args": _parse_model_args(model_args),
                 "trust": trust,
             },
-            command=_command(model, data, fit_data, model_class, model_args, trust, flags),
+            command=_command(
+                model,
+                data,
+                fit_data=fit_data,
+                replicates=replicates,
+                groups=groups,
+                model_class=model_class,
+                model_args=model_args,
+                trust=trust,
+                **flags,
+            ),
         )
         outcome = make_report(request, settings, progress)
     except ReportgenError as error:
@@ -199,22 +226,18 @@ def _parse_model_args(text: str | None) -> dict[str, Any]:
     return arguments
 
 
-def _command(
-    model: Path,
-    data: Path,
-    fit_data: Path | None,
-    model_class: str | None,
-    model_args: str | None,
-    trust: bool,
-    flags: dict[str, Any],
-) -> str:
+def _command(model: Path, data: Path, **options: Any) -> str:
     """The command line that gives the same numbers again; where it writes to is left out."""
     words = ["reportgen", "build", str(model), str(data)]
-    named = {"fit_data": fit_data, "model_class": model_class, "model_args": model_args, **flags}
-    for name, value in named.items():
-        if value is not None:
-            words += ["--" + name.replace("_", "-"), str(value)]
-    return shlex.join([*words, *(["--trust"] if trust else [])])
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple):
+            words += [word for entry in value for word in (flag, str(entry))]
+        elif value not in (None, False):
+            words += [flag, str(value)]
+    return shlex.join(words)
 
 
 def _print_outcome(outcome: BuildOutcome, output: Path, progress: QuietProgress) -> None:

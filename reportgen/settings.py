@@ -124,13 +124,31 @@ def read_settings(flags: dict[str, Any], file: Path | None = None) -> Settings:
     return Settings(**values)
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def read_groups(file: Path) -> dict[str, tuple[int, ...]]:
+    """Groups of units from a TOML file of lines such as `colour = [0, 3]`.
+
+    Raises SettingsError for an unreadable file, or a line that is no list of whole numbers.
+    """
+    groups: dict[str, tuple[int, ...]] = {}
+    for name, units in _read_toml(file).items():
+        whole = isinstance(units, list) and all(type(unit) is int for unit in units)
+        if not whole:
+            raise SettingsError(f"{file} sets {name} to {units!r}; write a list as [0, 3].")
+        groups[name] = tuple(units)
+    return groups
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    values = _read_toml(file)
     known = {knob.name: knob for knob in fields(Settings)}
     for name, value in values.items():
         if name not in known:

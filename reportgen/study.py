@@ -77,6 +77,7 @@ class Study:
     baseline : (code_size,) z0, the mean code of the fit rows.
     players : the units that are not constant; only these take part in interventions.
     player_units : (players,) their indices among all units.
+    replicates : other trainings of the model.
     """
 
     autoencoder: Autoencoder
@@ -88,6 +89,7 @@ class Study:
     rows: Rows
     pixel_range: tuple[float, float]
     pca: Pca
+    replicates: tuple[Autoencoder, ...] = ()
     _shared: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -190,10 +192,14 @@ class Study:
             _shared={},
         )
 
+    def encoded_by(self, autoencoder: Autoencoder) -> Study:
+        """The same images and rows with another training in the model's place."""
+        return self.standing_in(autoencoder, _with_codes)
+
     def linear_control(self) -> Study:
         """PCA of equal code size in the model's place."""
         pca = self.pca.as_autoencoder(self.pca_components, self.image_shape)
-        return self.standing_in(pca, _with_codes)
+        return self.encoded_by(pca)
 
 
 def squared_norms(vectors: np.ndarray) -> np.ndarray:
@@ -208,11 +214,15 @@ def make_study(
     settings: Settings,
     *,
     fit_images: ImageSet | None = None,
+    replicates: tuple[Autoencoder, ...] = (),
+    groups: dict[str, tuple[int, ...]] | None = None,
     on_progress: Callable[[int], None] = lambda decoded: None,
 ) -> Study:
     """Encode and decode every image, choose the rows, and fit PCA.
 
     With `fit_images`, statistics are fitted on those and every image of `images` is a test row.
+    `groups` names units that move together as one. Raises SettingsError for groups that overlap
+    or name a unit that the code does not have.
     """
     decoder = Decoder(autoencoder, on_progress=on_progress)
     everything = _encode(images, decoder)
@@ -222,7 +232,7 @@ def make_study(
         fit_rows, test_rows = split_rows(len(everything), settings.seed)
         fit = everything.take(fit_rows)
         test = fit if np.array_equal(fit_rows, test_rows) else everything.take(test_rows)
-    units = Units.of(autoencoder.code_shape)
+    units = Units.of(autoencoder.code_shape).together(groups or {})
     size = autoencoder.code_size
     wanted = max(64, 2 * size) if 2 * size <= LARGEST_PCA else max(LARGEST_PCA, size)
     return Study(
@@ -235,6 +245,7 @@ def make_study(
         rows=choose_rows(test.codes, test.squared_errors, len(units), settings),
         pixel_range=images.pixel_range,
         pca=fit_pca(fit.images, wanted, settings.seed),
+        replicates=replicates,
     )
 
 

@@ -18,6 +18,7 @@ from reportgen.analyses.partial_reconstruction import PartialReconstruction
 from reportgen.analyses.permuted_codes import PermutedCodes
 from reportgen.analyses.plane_walks import PlaneWalks
 from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.replicates import Replicates
 from reportgen.analyses.spatial import Spatial
 from reportgen.analyses.subtraction import Subtraction
 from reportgen.analyses.tracking import Factor, Tracking
@@ -178,6 +179,7 @@ class Results:
     health: Health | None
     tracking: Tracking | None
     label_metrics: LabelMetrics | None
+    replicates: Replicates | None
     trust: Trust | None
     control: Control | None
     off_data: OffDataSummary | None

@@ -109,6 +109,12 @@ SECTIONS = (
         "What do units know of the labels?",
         "label_metrics",
     ),
+    Section(
+        "replicates",
+        "Other trainings",
+        "Would another training of the model find the same units?",
+        "replicates",
+    ),
     Section("trust", "Trust", "Can these numbers be believed for this model?", "trust"),
     Section("control", "Linear control", "Does the instrument read zero on PCA?", "control"),
     Section("method", "Method and limits", "How was each number computed?", None),

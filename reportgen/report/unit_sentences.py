@@ -9,6 +9,7 @@ import numpy as np
 from reportgen.analyses.health import UnitHealth
 from reportgen.analyses.interactions import Interactions
 from reportgen.analyses.one_picture import UnitPicture
+from reportgen.analyses.replicates import UnitReplication
 from reportgen.analyses.tracking import Factor
 from reportgen.report.results import Unit
 from reportgen.statistics.bootstrap import Estimate
@@ -29,6 +30,7 @@ def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
     effects = _by_unit(parts, "ablation", "effects")
     pictures = _by_unit(parts, "one_picture", "units")
     tracked = _by_unit(parts, "tracking", "units")
+    returned = _by_unit(parts, "replicates", "units")
     units = []
     for state in health.units:
         k = state.unit
@@ -53,7 +55,9 @@ def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
                 tracks=tracks,
                 largest_interaction=partner,
                 correlated_with=state.correlated_with,
-                sentence=_sentence(state, share and share.share, tracks, picture, partner),
+                sentence=_sentence(
+                    state, share and share.share, tracks, picture, partner, returned.get(k)
+                ),
             )
         )
     return tuple(sorted(units, key=lambda unit: (_quiet(unit), unit.rank or np.inf, unit.index)))
@@ -93,6 +97,7 @@ def _sentence(
     tracks: tuple[Factor, ...],
     picture: UnitPicture | None,
     partner: int | None,
+    returned: UnitReplication | None,
 ) -> str:
     name = f"Unit {state.name}"
     if "constant" in state.states:
@@ -113,6 +118,11 @@ def _sentence(
         clauses.append(_pictured(picture))
     if partner is not None:
         clauses.append(f"largest interaction with unit {partner}")
+    if returned is not None:
+        clauses.append(
+            f"in other trainings its match has |r| {returned.median:.2f} (median of "
+            f"{len(returned.correlations)})"
+        )
     return f"{name} " + "; ".join(clauses) + "." if clauses else f"{name} varies."
 
 

@@ -1,0 +1,135 @@
+"""Would another training find the same units? Units of replicates matched by correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
+from reportgen.study import Study
+
+
+@dataclass(frozen=True)
+class UnitReplication:
+    """How well one unit came back.
+
+    Attributes
+    ----------
+    unit : its index.
+    correlations : (replicates,) |r| over the test images with the unit matched to it; 0 where a
+        replicate has fewer units.
+    median : of these.
+    shares : (replicates,) share of the matched unit; NaN where there is none.
+    shares_inside : how many of these lie in the interval of this unit's own share.
+    """
+
+    unit: int
+    correlations: np.ndarray
+    median: float
+    shares: np.ndarray
+    shares_inside: int
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """Other trainings of the model, on the same images.
+
+    Units are matched one to one so that the sum of |r| is largest (Kuhn, 1955); signs and order
+    of units do not matter.
+
+    Attributes
+    ----------
+    units : one for each player, in the order of the code.
+    names : of the replicates' files.
+    r2 : (replicates,) R² of each replicate on the test images.
+    rows : test images behind the correlations.
+    """
+
+    units: tuple[UnitReplication, ...]
+    names: tuple[str, ...]
+    r2: np.ndarray
+    rows: int
+
+
+def run(study: Study, settings: Settings) -> Replicates:
+    """Match the units of every replicate with the model's.
+
+    Raises DoesNotApplyError without replicates, UnanswerableError where no unit varies.
+    """
+    if not study.replicates:
+        raise DoesNotApplyError("no other training of the model was given (--replicates).")
+    if len(study.players) == 0:
+        raise UnanswerableError("no unit of the code varies over the images.")
+    values = study.players.values(study.test.codes)
+    correlations = np.zeros((len(study.replicates), len(study.players)))
+    shares = np.full(correlations.shape, np.nan)
+    r2 = np.empty(len(study.replicates))
+    total = np.square(study.test.images - study.pca.mean).sum()
+    for place, replicate in enumerate(study.replicates):
+        other = study.encoded_by(replicate)
+        r2[place] = 1 - other.test.squared_errors.sum() / total
+        strength = _correlations(values, other.players.values(other.test.codes))
+        units, matched = _match(strength)
+        correlations[place, units] = strength[units, matched]
+        shares[place, units] = _shares(other)[matched]
+        study.decoder.forwards["replicates"] += sum(other.decoder.forwards.values())
+    low, high = _own_intervals(study)
+    return Replicates(
+        units=tuple(
+            UnitReplication(
+                unit=int(unit),
+                correlations=correlations[:, player],
+                median=float(np.median(correlations[:, player])),
+                shares=shares[:, player],
+                shares_inside=int(
+                    ((shares[:, player] >= low[player]) & (shares[:, player] <= high[player])).sum()
+                ),
+            )
+            for player, unit in enumerate(study.player_units)
+        ),
+        names=tuple(replicate.name for replicate in study.replicates),
+        r2=r2,
+        rows=len(values),
+    )
+
+
+def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(K, K′) |Pearson r| of the columns of (n, K) and (n, K′)."""
+    scaled = []
+    for values in (first, second):
+        centred = values - values.mean(axis=0)
+        norms = np.linalg.norm(centred, axis=0)
+        scaled.append(np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0))
+    return np.abs(scaled[0].T @ scaled[1])
+
+
+def _match(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(strength, maximize=True)
+
+
+def _shares(study: Study) -> np.ndarray:
+    """(players,) share of each player; NaN for those that moved as "rest"."""
+    shares = study.shared(path_shares)
+    return _by_player(study, shares.projections.sum(axis=0) / shares.changes.sum())
+
+
+def _own_intervals(study: Study) -> tuple[np.ndarray, np.ndarray]:
+    shares = study.shared(path_shares)
+    estimates = study.bootstrap(len(shares.rows)).ratios(shares.projections, shares.changes)
+    low, high = (np.array([getattr(e, end) for e in estimates]) for end in ("low", "high"))
+    return _by_player(study, low), _by_player(study, high)
+
+
+def _by_player(study: Study, on_path: np.ndarray) -> np.ndarray:
+    """From the path's players to the study's, in the order of the code."""
+    place = {int(unit): player for player, unit in enumerate(study.player_units)}
+    result = np.full(len(study.players), np.nan)
+    for entry, unit in zip(on_path, study.shared(path_shares).player_units, strict=True):
+        if unit >= 0:
+            result[place[int(unit)]] = entry
+    return result
