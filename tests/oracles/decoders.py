@@ -119,3 +119,144 @@ def squashed(units: int = 3) -> Callable[[torch.Tensor], torch.Tensor]:
     """g(z) = sigmoid(z W)."""
     weights = directions(units) * 4
     return lambda z: torch.sigmoid(z @ weights)
+
+
+def product_with_square() -> Callable[[torch.Tensor], torch.Tensor]:
+    """g(z) = z_0 z_1² u."""
+    picture = directions(1)[0]
+    return lambda z: (z[:, :1] * z[:, 1:2] ** 2) * picture
+
+
+def product_and_linear() -> Callable[[torch.Tensor], torch.Tensor]:
+    """g(z) = z_0 z_1 u_0 + 2 z_0 u_1 + 3 z_1 u_2."""
+    first, second, third = directions(3)
+    return lambda z: z[:, :1] * z[:, 1:2] * first + 2 * z[:, :1] * second + 3 * z[:, 1:2] * third
+
+
+def mixed() -> Callable[[torch.Tensor], torch.Tensor]:
+    """g(z) = z_0 z_1 u_0 + z_2 u_1 + z_3 u_2: a third of the variance is a product."""
+    first, second, third = directions(3)
+    return lambda z: z[:, :1] * z[:, 1:2] * first + z[:, 2:3] * second + z[:, 3:4] * third
+
+
+def smooth(units: int = 4, seed: int = 5) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A small tanh network with everything in it: curves, products, saturation."""
+    generator = np.random.default_rng(seed)
+
+    def weights(rows: int, columns: int) -> torch.Tensor:
+        matrix = generator.normal(size=(rows, columns)) / np.sqrt(rows)
+        return torch.from_numpy(matrix.astype(np.float32))
+
+    inner, outer, bias = weights(units, 16), weights(16, PIXELS), weights(1, 16)
+    return lambda z: torch.tanh(torch.tanh(1.5 * z @ inner + bias) @ outer)
+
+
+def convolutional(channels: int = 2, seed: int = 6) -> torch.nn.Module:
+    """(n, channels, 2, 2) codes → (n, 1, 4, 4) images: a spatial code."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return torch.nn.Sequential(
+            torch.nn.ConvTranspose2d(channels, 8, 2, 2), torch.nn.ReLU(), torch.nn.Conv2d(8, 1, 1)
+        ).eval()
+
+
+def symmetric_codes(rows: int, units: int, seed: int = 4) -> np.ndarray:
+    """Codes whose mean is exactly 0: every row comes with its negative."""
+    half = gaussian_codes((rows + 1) // 2, units, seed)
+    return np.concatenate([half, -half])
+
+
+def carrying(
+    decode: Callable[[torch.Tensor], torch.Tensor],
+    codes: np.ndarray,
+    *,
+    fit_codes: np.ndarray | None = None,
+    settings: Settings | None = None,
+    labels: tuple[str, ...] | None = None,
+    factors: dict[str, tuple] | None = None,
+    **of_autoencoder,
+) -> Study:
+    """A study whose images carry their code in their first pixels: any decoder, any code.
+
+    Unlike in `study_of`, images have nothing to do with reconstructions, so two codes may decode to
+    one image, and the baseline can be set through `fit_codes`.
+    """
+    units = codes.shape[1]
+
+    def images_of(values: np.ndarray) -> np.ndarray:
+        pixels = np.zeros((len(values), PIXELS), np.float32)
+        pixels[:, :units] = values
+        return pixels.reshape(-1, 1, HEIGHT, WIDTH)
+
+    autoencoder = Autoencoder(
+        encode=lambda images: images.reshape(len(images), -1)[:, :units],
+        decode=lambda z: decode(z).reshape(len(z), 1, HEIGHT, WIDTH),
+        input_shape=(1, HEIGHT, WIDTH),
+        code_shape=(units,),
+        **of_autoencoder,
+    )
+    fit_images = None if fit_codes is None else ArrayImages(images_of(fit_codes))
+    return make_study(
+        autoencoder,
+        ArrayImages(images_of(codes), labels=labels, factors=factors),  # type: ignore[arg-type]
+        settings or Settings(),
+        fit_images=fit_images,  # type: ignore[arg-type]
+    )
+
+
+def of_pixels(
+    pixels: np.ndarray,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    decode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    code_shape: tuple[int, ...] = (1,),
+    fit_pixels: np.ndarray | None = None,
+    settings: Settings | None = None,
+    labels: tuple[str, ...] | None = None,
+    factors: dict[str, tuple] | None = None,
+    **of_autoencoder,
+) -> Study:
+    """A study of given images (n, P); without a model, one whose code is the first pixel."""
+    shape = shape or (1, HEIGHT, WIDTH)
+    count = int(np.prod(shape))
+    autoencoder = Autoencoder(
+        encode=encode or (lambda images: images.reshape(len(images), -1)[:, :1]),
+        decode=decode or (lambda z: z.repeat(1, count).reshape(len(z), *shape)),
+        input_shape=shape,
+        code_shape=code_shape,
+        **of_autoencoder,
+    )
+
+    def images_of(values: np.ndarray, **known) -> ArrayImages:
+        return ArrayImages(values.reshape(-1, *shape).astype(np.float32), **known)
+
+    return make_study(
+        autoencoder,
+        images_of(pixels, labels=labels, factors=factors),  # type: ignore[arg-type]
+        settings or Settings(),
+        fit_images=None if fit_pixels is None else images_of(fit_pixels),  # type: ignore[arg-type]
+    )
+
+
+def pca_model(fitted, shape: tuple[int, int, int] | None = None) -> dict:
+    """scikit-learn's fitted PCA as the `encode`, `decode` and `code_shape` of a model."""
+    shape = shape or (1, HEIGHT, WIDTH)
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        flat = images.reshape(len(images), -1).double().numpy()
+        return torch.from_numpy(fitted.transform(flat).astype(np.float32))
+
+    def decode(codes: torch.Tensor) -> torch.Tensor:
+        images = fitted.inverse_transform(codes.double().numpy())
+        return torch.from_numpy(images.astype(np.float32)).reshape(len(codes), *shape)
+
+    return {"encode": encode, "decode": decode, "code_shape": (fitted.n_components_,)}
+
+
+def correlated_pixels(rows: int, seed: int = 8, scale: float = 0.1) -> np.ndarray:
+    """(rows, P) images of well separated variances along every axis."""
+    generator = np.random.default_rng(seed)
+    axes = np.linalg.qr(np.random.default_rng(2).normal(size=(PIXELS, PIXELS)))[0]
+    scores = generator.normal(size=(rows, PIXELS)) * 1.4 ** -np.arange(PIXELS)
+    return (0.5 + scale * scores @ axes).astype(np.float32)

@@ -1,0 +1,184 @@
+"""M7: do combined effects equal summed effects? Closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from reportgen.analyses import UnanswerableError, additivity
+from reportgen.settings import Settings
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+ROWS_64 = Settings(rows=64)
+
+
+def at_zero(decode, units: int, codes: np.ndarray | None = None) -> Study:
+    """A study whose baseline is exactly 0."""
+    return decoders.carrying(
+        decode,
+        decoders.gaussian_codes(64, units) if codes is None else codes,
+        fit_codes=decoders.symmetric_codes(64, units),
+        settings=ROWS_64,
+    )
+
+
+@pytest.mark.parametrize("name", ["linear", "additive", "intensity_curve"])
+def test_effects_of_additive_decoders_add_up(name: str) -> None:
+    study = decoders.carrying(
+        getattr(decoders, name)(4), decoders.gaussian_codes(80, 4), settings=FEW
+    )
+    result = additivity.run(study, FEW)
+    nobody = np.linalg.norm(getattr(decoders, name)(4)(torch.from_numpy(study.baseline)[None]))
+    tolerance = 1e-5 * max(1, nobody / result.up.size)
+    for gap in (result.up, result.down, *(s.gap for s in result.sets)):
+        assert gap.gap.value <= tolerance
+        assert gap.r2_sum.value == pytest.approx(1, abs=1e-9)
+    for estimate in (*result.sweep_gaps, result.bounded):
+        assert estimate.value <= 4 * tolerance
+
+
+def test_a_large_offset_only_adds_its_rounding_error() -> None:
+    study = decoders.carrying(
+        decoders.linear(4, offset=100), decoders.gaussian_codes(80, 4), settings=FEW
+    )
+    result = additivity.run(study, FEW)
+    ratio = 100 * np.sqrt(decoders.PIXELS) / result.up.size
+    assert 1e-7 < result.up.gap.value <= 1e-5 * ratio
+
+
+def test_a_pure_product_from_zero_is_all_gap() -> None:
+    study = at_zero(decoders.product(), 2)
+    result = additivity.run(study, ROWS_64)
+    assert result.up.gap.value == pytest.approx(1, abs=1e-6)
+    assert result.up.r2_sum.value == pytest.approx(0, abs=1e-6)
+    assert result.bounded.value == pytest.approx(1, abs=1e-6)
+    assert result.down.gap.value == pytest.approx(1, abs=1e-6)  # each alone takes all: 2 − 1
+
+
+def test_a_product_and_a_linear_part_have_their_closed_form() -> None:
+    """From 0, up: the sum misses z_0 z_1 u of z_0 z_1 u + 2 z_0 u' + 3 z_1 u''."""
+    study = at_zero(decoders.product_and_linear(), 2)
+    result = additivity.run(study, ROWS_64)
+    a, b = study.test.codes[study.rows.statistics].astype(np.float64).T
+    missed, size = np.abs(a * b), np.sqrt((a * b) ** 2 + 4 * a**2 + 9 * b**2)
+    alone = 2 * np.abs(a) + 3 * np.abs(b)
+    assert result.up.gap.value == pytest.approx(missed.sum() / size.sum(), rel=1e-5)
+    assert result.up.size == pytest.approx(size.mean(), rel=1e-5)
+    r2 = 1 - (missed**2).sum() / (size**2).sum()
+    assert result.up.r2_sum.value == pytest.approx(r2, rel=1e-5)
+    assert result.down.gap.value == pytest.approx(missed.sum() / size.sum(), rel=1e-5)
+    assert result.bounded.value == pytest.approx((missed / (size + alone)).mean(), rel=1e-5)
+    np.testing.assert_allclose(result.row_gaps, missed / size, rtol=1e-4)
+    np.testing.assert_allclose(result.row_sizes, size, rtol=1e-5)
+
+
+def test_up_and_down_are_different_questions() -> None:
+    """z_0 z_1 z_2 from 0: up, no unit alone does anything; down, each takes it all."""
+    picture = decoders.directions(1)[0]
+    study = at_zero(lambda z: z[:, :3].prod(dim=1, keepdim=True) * picture, 3)
+    result = additivity.run(study, ROWS_64)
+    assert result.up.gap.value == pytest.approx(1, abs=1e-6)
+    assert result.down.gap.value == pytest.approx(2, abs=1e-5)
+    assert result.down.r2_sum.value == pytest.approx(-3, abs=1e-5)
+
+
+def test_the_gap_is_a_ratio_of_sums_and_not_a_mean_of_ratios() -> None:
+    codes = np.full((60, 2), 0.01, np.float32)
+    codes[:6] = 10
+    study = at_zero(decoders.product_and_linear(), 2, codes)
+    result = additivity.run(study, ROWS_64)
+    assert np.mean(result.row_gaps) < 0.15
+    assert result.up.gap.value == pytest.approx(100 / np.sqrt(100**2 + 20**2 + 30**2), rel=1e-2)
+
+
+def test_the_sweep_moves_every_unit_a_part_of_its_way() -> None:
+    """From 0 the product shrinks with the square of the move, the linear part with the move."""
+    study = at_zero(decoders.product_and_linear(), 2)
+    result = additivity.run(study, ROWS_64)
+    assert result.sweep_factors == (0.25, 0.5, 1.0)
+    assert result.sweep_rows == 16
+    rows = study.rows.statistics[:16]
+    a, b = study.test.codes[rows].astype(np.float64).T
+    for factor, gap in zip(result.sweep_factors, result.sweep_gaps, strict=True):
+        p, q = factor * a, factor * b
+        missed, size = np.abs(p * q), np.sqrt((p * q) ** 2 + 4 * p**2 + 9 * q**2)
+        assert gap.value == pytest.approx(missed.sum() / size.sum(), rel=1e-4)
+
+
+def test_sets_are_all_units_then_the_strongest_pair_and_triple() -> None:
+    pictures = decoders.directions(5)
+    strength = torch.tensor([1.0, 4, 2, 3, 0.5])[:, None]
+    decode = decoders.product()
+    study = at_zero(lambda z: z @ (strength * pictures) + 0 * decode(z), 5)
+    sets = additivity.run(study, ROWS_64).sets
+    assert [set(s.units) for s in sets] == [{0, 1, 2, 3, 4}, {1, 3}, {1, 2, 3}]
+
+
+def test_pictures_of_a_set_are_the_sum_and_the_combined_change() -> None:
+    study = at_zero(decoders.product_and_linear(), 2)
+    result = additivity.run(study, ROWS_64)
+    rows = study.rows.pictures[: len(result.picture_names)]
+    a, b = study.test.codes[rows].astype(np.float64).T
+    product, first, second = decoders.directions(3).double().numpy()
+    summed = 2 * np.outer(a, first) + 3 * np.outer(b, second)
+    combined = summed + np.outer(a * b, product)
+    for pictures in result.sets:
+        np.testing.assert_allclose(pictures.summed, summed, atol=1e-5)
+        np.testing.assert_allclose(pictures.combined, combined, atol=1e-5)
+        expected = np.abs(a * b) / np.linalg.norm(combined, axis=1)
+        np.testing.assert_allclose(pictures.row_gaps, expected, rtol=1e-4)
+
+
+def test_the_bounded_form_lies_between_0_and_1(smooth_study) -> None:
+    bounded = additivity.run(smooth_study, FEW).bounded
+    assert 0 < bounded.low <= bounded.value <= bounded.high < 1
+
+
+@pytest.fixture(scope="module")
+def near_baseline() -> additivity.Additivity:
+    """A linear decoder; half of the rows differ from the baseline by rounding only."""
+    codes = decoders.gaussian_codes(64, 3)
+    codes[::2] *= 1e-7
+    decode = decoders.linear(3, offset=1.0)
+    return additivity.run(at_zero(decode, 3, codes), ROWS_64)
+
+
+def test_rows_at_the_baseline_are_left_out_of_row_plots_and_counted(near_baseline) -> None:
+    assert near_baseline.rows_left_out == 32
+    assert len(near_baseline.row_gaps) == len(near_baseline.row_sizes) == 32
+    assert near_baseline.row_gaps.max() < 1e-5
+
+
+def test_rows_at_the_baseline_do_not_give_a_linear_decoder_a_gap(near_baseline) -> None:
+    assert near_baseline.up.gap.value < 1e-5
+    assert near_baseline.up.r2_sum.value == pytest.approx(1, abs=1e-9)
+
+
+def test_rows_at_the_baseline_do_not_give_a_linear_decoder_a_bounded_gap(near_baseline) -> None:
+    assert near_baseline.bounded.value < 1e-5
+
+
+def test_one_unit_has_nothing_to_add_to() -> None:
+    study = decoders.carrying(decoders.additive(1), decoders.gaussian_codes(60, 1))
+    with pytest.raises(UnanswerableError, match="fewer than two units"):
+        additivity.run(study, study.settings)
+
+
+def test_two_units_have_a_pair_and_no_triple() -> None:
+    study = at_zero(decoders.product_and_linear(), 2)
+    assert len(additivity.run(study, ROWS_64).sets) == 2
+
+
+@pytest.mark.parametrize("slope", [0.0, 3e-8])
+def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_gap(slope: float) -> None:
+    study = decoders.carrying(
+        lambda z: 0.5 + slope * z @ decoders.directions(3), decoders.gaussian_codes(60, 3)
+    )
+    try:
+        result = additivity.run(study, study.settings)
+    except UnanswerableError:
+        return
+    assert np.isnan(result.up.gap.value)

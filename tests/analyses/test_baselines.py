@@ -1,0 +1,132 @@
+"""M3's table: mean, resample, nearest, zero; closed forms and scikit-learn's neighbours."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from SALib.analyze import sobol
+from SALib.sample import sobol as sobol_sample
+from scipy import stats
+from sklearn.neighbors import NearestNeighbors
+
+from reportgen.analyses import ablation, baselines, contributions
+from reportgen.settings import Settings
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+LENGTHS = np.arange(1, 4)
+
+
+def tables(study: Study) -> dict[str, baselines.BaselineEffects]:
+    return {table.baseline: table for table in baselines.run(study, study.settings).tables}
+
+
+def values(table: baselines.BaselineEffects) -> np.ndarray:
+    return np.array([effect.value for effect in table.effects])
+
+
+@pytest.fixture(scope="module")
+def shifted() -> Study:
+    """A linear decoder whose second unit has its mean 3 sd from zero; 256 rows."""
+    codes = decoders.gaussian_codes(600, 3) + np.array([0, 3, 0], np.float32)
+    return decoders.carrying(decoders.linear(3), codes, settings=Settings(rows=256))
+
+
+def test_the_mean_column_is_the_ablation_s(smooth_study) -> None:
+    mean = tables(smooth_study)["mean"]
+    effects = ablation.run(smooth_study, FEW).effects
+    for column, field in ((mean.effects, "effect"), (mean.damages, "damage")):
+        for found, expected in zip(column, effects, strict=True):
+            assert found.value == pytest.approx(getattr(expected, field).value, rel=1e-5)
+
+
+def test_resampling_a_linear_decoder_gives_the_variance_share_and_not_twice_it(shifted) -> None:
+    """½ E(z − z′)² = Var z: random donors are not counted twice. METHODS: 5 % at R = 2."""
+    codes = shifted.test.codes.astype(np.float64)
+    expected = codes.var(axis=0) * LENGTHS**2
+    found = values(tables(shifted)["resample"])
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=0.2)
+    assert found.sum() == pytest.approx(1, abs=0.12)
+
+
+def test_resampled_effects_are_salib_s_total_indices_within_monte_carlo() -> None:
+    decode = decoders.smooth(3)
+    uniform = np.random.default_rng(0).uniform(-2, 2, size=(4000, 3)).astype(np.float32)
+    study = decoders.carrying(decode, uniform, settings=Settings(rows=1500))
+    problem = {"num_vars": 3, "names": list("abc"), "bounds": [[-2, 2]] * 3}
+    sample = sobol_sample.sample(problem, 4096, calc_second_order=False, seed=0)
+    images = decode(torch.from_numpy(sample.astype(np.float32))).double().numpy()
+    totals = np.array(
+        [sobol.analyze(problem, p, calc_second_order=False, seed=0)["ST"] for p in images.T]
+    )
+    expected = images.var(axis=0) @ totals / images.var(axis=0).sum()
+    np.testing.assert_allclose(values(tables(study)["resample"]), expected, rtol=0.08)
+
+
+def test_zero_differs_from_mean_by_the_squared_shift(shifted) -> None:
+    zero, mean = values(tables(shifted)["zero"]), values(tables(shifted)["mean"])
+    codes = shifted.test.codes[shifted.rows.statistics].astype(np.float64)
+    start = shifted.baseline.astype(np.float64)
+    expected = np.square(codes).mean(axis=0) / np.square(codes - start).mean(axis=0)
+    np.testing.assert_allclose(zero / mean, expected, rtol=1e-5)
+    assert expected[1] == pytest.approx(1 + 3**2, rel=0.2)
+
+
+def test_donors_are_other_rows() -> None:
+    study = decoders.carrying(decoders.linear(2), decoders.gaussian_codes(60, 2), settings=FEW)
+    rows = study.rows.statistics[:, None, None]
+    for donors in (baselines._random_donors(study), baselines._nearest_donors(study)):
+        assert donors.shape == (len(study.rows.statistics), 2, 2)
+        assert (donors != rows).all()
+        assert donors.min() >= 0 and donors.max() < len(study.test)
+
+
+def test_near_donors_are_among_scikit_learn_s_ten_nearest_in_the_other_units(shifted) -> None:
+    donors = baselines._nearest_donors(shifted)
+    scaled = shifted.test.codes / shifted.test.codes.std(axis=0, dtype=np.float64)
+    for unit in range(3):
+        others = np.delete(scaled, unit, axis=1)
+        nearest = NearestNeighbors(n_neighbors=11).fit(others)
+        close = nearest.kneighbors(others[shifted.rows.statistics], return_distance=False)
+        for row, picked in zip(close, donors[:, unit], strict=True):
+            assert set(picked) <= set(row)
+
+
+def test_near_donors_of_a_copied_unit_change_next_to_nothing() -> None:
+    codes = decoders.gaussian_codes(1200, 2)
+    codes[:, 1] = codes[:, 0] + 0.01 * codes[:, 1]
+    study = decoders.carrying(decoders.linear(2), codes, settings=Settings(rows=128))
+    found = tables(study)
+    assert values(found["nearest"]).max() < 0.05 * values(found["resample"]).min()
+
+
+def test_agreement_is_scipy_s_kendall_tau_with_shares(smooth_study) -> None:
+    shares = {s.unit: s.share.value for s in contributions.run(smooth_study, FEW).shares}
+    for table in tables(smooth_study).values():
+        expected = stats.kendalltau(values(table), [shares[unit] for unit in table.units])
+        assert table.rank_agreement == pytest.approx(expected.statistic)
+
+
+def test_resampling_costs_r_k_forwards_a_row() -> None:
+    study = decoders.carrying(decoders.smooth(4), decoders.gaussian_codes(300, 4), settings=FEW)
+    ablation.run(study, FEW)
+    contributions.run(study, FEW)
+    with study.decoder.charged_to("baselines"):
+        baselines.run(study, FEW)
+    rows, units = len(study.rows.statistics), 4
+    assert study.decoder.forwards["baselines"] <= rows * units * (2 + 2 + 1)
+
+
+def test_the_seed_chooses_the_donors(smooth_study) -> None:
+    other = dataclasses.replace(smooth_study, settings=dataclasses.replace(FEW, seed=4), _shared={})
+    assert (
+        values(tables(smooth_study)["resample"]).tolist()
+        == values(tables(smooth_study)["resample"]).tolist()
+    )
+    assert not np.array_equal(
+        baselines._random_donors(other), baselines._random_donors(smooth_study)
+    )

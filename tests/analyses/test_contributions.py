@@ -1,0 +1,268 @@
+"""M4: contributions that add up; closed forms, captum, scikit-learn's PCA."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import IntegratedGradients
+from sklearn.decomposition import PCA
+
+from reportgen.analyses import UnanswerableError, contributions
+from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+
+def with_steps(study: Study, steps: int, pooled: int | None = None) -> Study:
+    settings = dataclasses.replace(
+        study.settings, path_steps=steps, pooled_path_steps=pooled or steps
+    )
+    return dataclasses.replace(study, settings=settings, _shared={})
+
+
+def by_unit(study: Study) -> np.ndarray:
+    """(r, K, P) pictures in the order of the code."""
+    result = contributions.run(study, study.settings)
+    order = np.argsort([share.unit for share in result.shares])
+    return result.pictures[:, order].astype(np.float64)
+
+
+def shares_by_unit(study: Study) -> np.ndarray:
+    result = contributions.run(study, study.settings)
+    return np.array([s.share.value for s in sorted(result.shares, key=lambda s: s.unit)])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 16])
+@pytest.mark.parametrize("name", ["linear", "additive", "smooth", "squashed"])
+def test_contributions_sum_to_the_change_of_the_image(name: str, steps: int) -> None:
+    decode = getattr(decoders, name)(4)
+    study = with_steps(
+        decoders.carrying(decode, decoders.gaussian_codes(80, 4), settings=FEW), steps
+    )
+    result = contributions.run(study, study.settings)
+    rows = study.rows.pictures
+    ends = decode(torch.from_numpy(study.test.codes[rows])).double().numpy()
+    start = decode(torch.from_numpy(study.baseline)[None]).double().numpy()
+    missed = np.abs(result.pictures.sum(axis=1, dtype=np.float64) - (ends - start)).max()
+    assert missed <= 1e-5 * np.abs(ends - start).max()
+    assert result.completeness_error <= 1e-5
+
+
+def test_a_linear_decoder_s_contributions_are_its_terms(linear_study) -> None:
+    codes = linear_study.test.codes[linear_study.rows.pictures].astype(np.float64)
+    pictures = decoders.directions(4).double().numpy() * np.arange(1, 5)[:, None]
+    expected = (codes - linear_study.baseline)[:, :, None] * pictures
+    found = by_unit(linear_study)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_an_additive_decoder_s_contributions_are_its_curves(additive_study) -> None:
+    codes = additive_study.test.codes[additive_study.rows.pictures].astype(np.float64)
+    start = additive_study.baseline.astype(np.float64)
+    pictures = decoders.directions(8).double().numpy()
+    straight = (np.tanh(codes) - np.tanh(start))[:, :, None] * pictures[:4]
+    expected = straight + (codes**2 - start**2)[:, :, None] * pictures[4:]
+    found = by_unit(additive_study)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def split_of_a_product(decode, steps: int) -> np.ndarray:
+    """(rows, 2) each unit's part of the change, from the baseline 0."""
+    codes = decoders.gaussian_codes(30, 2)
+    study = decoders.carrying(
+        decode, codes, fit_codes=decoders.symmetric_codes(40, 2), settings=FEW
+    )
+    assert np.abs(study.baseline).max() < 1e-8
+    pictures = by_unit(with_steps(study, steps))
+    change = pictures.sum(axis=1)
+    return np.einsum("rkp,rp->rk", pictures, change) / np.square(change).sum(axis=1)[:, None]
+
+
+@pytest.mark.parametrize("steps", [1, 3, 16])
+def test_a_product_is_halved(steps: int) -> None:
+    np.testing.assert_allclose(split_of_a_product(decoders.product(), steps), 0.5, atol=1e-5)
+
+
+def test_a_product_with_a_square_is_split_one_to_two() -> None:
+    """The midpoint of both orders misses ⅓ by 1/(6 M²): .33398 at M = 16, ½ at M = 1."""
+    decode = decoders.product_with_square()
+    np.testing.assert_allclose(split_of_a_product(decode, 1), 0.5, atol=1e-5)
+    for steps in (2, 16, 64):
+        first = 1 / 3 + 1 / (6 * steps**2)
+        expected = np.broadcast_to([first, 1 - first], (8, 2))
+        np.testing.assert_allclose(split_of_a_product(decode, steps), expected, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def integrated_gradients(smooth_study: Study) -> np.ndarray:
+    """(rows, K, P) by captum, in double precision, for two picture rows."""
+    decode = decoders.smooth(4)
+    codes = torch.from_numpy(smooth_study.test.codes[smooth_study.rows.pictures])
+    pictures = []
+    for pixel in range(decoders.PIXELS):
+        explain = IntegratedGradients(lambda z, p=pixel: decode(z.float())[:, p].double())
+        attributed = explain.attribute(
+            codes.double(), torch.from_numpy(smooth_study.baseline).double()[None], n_steps=96
+        )
+        pictures.append(attributed.numpy())
+    return np.stack(pictures, axis=-1)
+
+
+@pytest.mark.parametrize(("steps", "tolerance"), [(8, 0.10), (64, 0.01)])
+def test_contributions_converge_to_captum_s_integrated_gradients(
+    smooth_study, integrated_gradients, steps, tolerance
+) -> None:
+    found = by_unit(with_steps(smooth_study, steps, pooled=2))
+    largest = np.abs(integrated_gradients).max(axis=(1, 2), keepdims=True)
+    assert (np.abs(found - integrated_gradients) / largest).max() <= tolerance
+
+
+def test_shares_of_a_linear_decoder_are_closed_forms(linear_study) -> None:
+    codes = linear_study.test.codes[linear_study.rows.pooled].astype(np.float64)
+    squares = np.square((codes - linear_study.baseline) * np.arange(1, 5)).sum(axis=0)
+    np.testing.assert_allclose(shares_by_unit(linear_study), squares / squares.sum(), atol=1e-5)
+
+
+def test_shares_of_pca_are_its_eigenvalues_on_its_fit_rows() -> None:
+    pixels = decoders.correlated_pixels(120)
+    fitted = PCA(5, svd_solver="full").fit(pixels.astype(np.float64))
+    study = decoders.of_pixels(
+        pixels, fit_pixels=pixels, **decoders.pca_model(fitted), settings=Settings()
+    )
+    expected = fitted.explained_variance_ / fitted.explained_variance_.sum()
+    np.testing.assert_allclose(shares_by_unit(study), expected, atol=1e-5)
+    result = contributions.run(study, study.settings)
+    np.testing.assert_allclose(result.pca_shares, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["linear", "smooth", "product_and_linear", "squashed"])
+def test_shares_sum_to_one(name: str) -> None:
+    decode = getattr(decoders, name)(*([3] if name != "product_and_linear" else []))
+    study = decoders.carrying(decode, decoders.gaussian_codes(80, 3), settings=FEW)
+    assert shares_by_unit(study).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_two_steps_are_enough_for_shares_to_four_thousandths(smooth_study) -> None:
+    coarse = shares_by_unit(with_steps(smooth_study, 16, pooled=2))
+    fine = shares_by_unit(with_steps(smooth_study, 16, pooled=64))
+    assert np.abs(coarse - fine).max() <= 0.004
+
+
+def test_shares_are_signed() -> None:
+    """Unit 1 takes back half of what unit 0 gives: shares 2 and −1."""
+    picture = decoders.directions(1)[0]
+    codes = np.repeat(decoders.gaussian_codes(60, 1), 2, axis=1)
+    study = decoders.carrying(lambda z: (2 * z[:, :1] - z[:, 1:2]) * picture, codes, settings=FEW)
+    np.testing.assert_allclose(shares_by_unit(study), [2, -1], atol=1e-5)
+
+
+def test_shares_are_ratios_of_sums_over_rows() -> None:
+    """One row that moves only unit 1, far, outweighs many small ones that move only unit 0."""
+    codes = np.zeros((30, 2), np.float32)
+    codes[:, 0], codes[7] = 0.1, (0, 10)
+    study = decoders.carrying(
+        decoders.linear(2), codes, fit_codes=decoders.symmetric_codes(40, 2), settings=FEW
+    )
+    squares = np.square(codes * [1, 2]).sum(axis=0)
+    np.testing.assert_allclose(shares_by_unit(study), squares / squares.sum(), atol=1e-5)
+
+
+def test_players_are_ranked_by_share(smooth_study) -> None:
+    result = contributions.run(smooth_study, smooth_study.settings)
+    values = [share.share.value for share in result.shares]
+    assert values == sorted(values, reverse=True)
+    assert [share.rank for share in result.shares] == [1, 2, 3, 4]
+    for share in result.shares:
+        assert share.rank_low <= share.rank <= share.rank_high
+
+
+def test_ranks_that_the_data_cannot_tell_apart_have_wide_intervals() -> None:
+    pictures = decoders.directions(3)
+    weights = pictures * torch.tensor([[1.0], [1.0], [5.0]])
+    study = decoders.carrying(lambda z: z @ weights, decoders.gaussian_codes(200, 3), settings=FEW)
+    first, *others = contributions.run(study, study.settings).shares
+    assert (first.unit, first.rank_low, first.rank_high) == (2, 1, 1)
+    assert [(share.rank_low, share.rank_high) for share in others] == [(2, 3), (2, 3)]
+
+
+@pytest.fixture(scope="module")
+def wide_study() -> Study:
+    """40 units: more than a path's 32 players."""
+    generator = np.random.default_rng(0)
+    weights = torch.from_numpy(generator.normal(size=(40, decoders.PIXELS)).astype(np.float32))
+    strength = torch.linspace(0.1, 2, 40)[:, None]
+    of_code = torch.from_numpy(generator.normal(size=(decoders.PIXELS, 40)).astype(np.float32))
+    shape = (1, decoders.HEIGHT, decoders.WIDTH)
+    return decoders.of_pixels(
+        generator.normal(size=(120, decoders.PIXELS)),
+        encode=lambda x: torch.tanh(x.reshape(len(x), -1) @ of_code),
+        decode=lambda z: torch.tanh(z @ (weights * strength) / 6).reshape(len(z), *shape),
+        code_shape=(40,),
+        settings=Settings(rows=20, path_steps=2),
+    )
+
+
+def test_above_32_units_the_weakest_are_one_player_that_comes_last(wide_study) -> None:
+    result = contributions.run(wide_study, wide_study.settings)
+    assert len(result.shares) == 33
+    assert (result.shares[-1].unit, result.shares[-1].name) == (-1, "rest")
+    kept = {share.unit for share in result.shares[:-1]}
+    assert len(kept & set(range(8))) <= 2  # the weakest by construction are in the rest
+    assert sum(share.share.value for share in result.shares) == pytest.approx(1, abs=1e-6)
+    assert result.completeness_error <= 1e-5
+
+
+def test_pooled_paths_cost_2m_times_k_minus_1_plus_m_minus_1_forwards_a_row() -> None:
+    study = decoders.carrying(decoders.smooth(5), decoders.gaussian_codes(90, 5), settings=FEW)
+    study.shared(path_shares)
+    rows, steps, units = len(study.rows.pooled), FEW.pooled_path_steps, 5
+    expected = rows * (2 * steps * (units - 1) + steps - 1) + 1  # the baseline, once
+    assert study.decoder.forwards["path shares"] == expected
+
+
+def test_pictures_are_those_of_the_named_rows(smooth_study) -> None:
+    result = contributions.run(smooth_study, smooth_study.settings)
+    rows = smooth_study.rows.pictures
+    assert result.picture_names == tuple(smooth_study.test.names[row] for row in rows)
+    start = decoders.smooth(4)(torch.from_numpy(smooth_study.baseline)[None])[0]
+    np.testing.assert_allclose(result.baseline_image, start.numpy(), atol=1e-6)
+    rebuilt = result.pictures.sum(axis=1) + result.baseline_image
+    np.testing.assert_allclose(rebuilt, result.reconstructions, atol=1e-5)
+
+
+def test_pictures_of_pca_are_scikit_learn_s_scores_times_components(smooth_study) -> None:
+    result = contributions.run(smooth_study, smooth_study.settings)
+    fitted = PCA(4, svd_solver="full").fit(smooth_study.fit.images.astype(np.float64))
+    images = result.originals.astype(np.float64)
+    expected = fitted.transform(images)[:, :, None] * fitted.components_
+    np.testing.assert_allclose(result.pca_pictures, expected, atol=1e-6)
+
+
+def test_a_unit_that_is_almost_constant_does_not_break_completeness() -> None:
+    """It jitters within 1e-6 of its own scale, so it is no player; but the decoder sees it."""
+    codes = decoders.gaussian_codes(120, 4)
+    codes[:, 3] = 100 + 2e-5 * codes[:, 3]
+    study = decoders.carrying(decoders.linear(4), codes, settings=FEW)
+    assert study.player_units.tolist() == [0, 1, 2]
+    assert contributions.run(study, study.settings).completeness_error <= 1e-5
+
+
+def test_one_unit_carries_everything() -> None:
+    study = decoders.carrying(decoders.additive(1), decoders.gaussian_codes(60, 1), settings=FEW)
+    (share,) = contributions.run(study, study.settings).shares
+    assert share.share.value == pytest.approx(1, abs=1e-6)
+    assert (share.rank, share.rank_low, share.rank_high) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("slope", [0.0, 3e-8])
+def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_shares(slope: float) -> None:
+    study = decoders.carrying(
+        lambda z: 0.5 + slope * z @ decoders.directions(3), decoders.gaussian_codes(60, 3)
+    )
+    with pytest.raises(UnanswerableError):
+        contributions.run(study, study.settings)

@@ -1,0 +1,147 @@
+"""M11: for a linear autoencoder these are the principal axes of its reconstructions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from reportgen.analyses import (
+    DoesNotApplyError,
+    UnanswerableError,
+    additivity,
+    directions,
+    linearity,
+)
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+UNITS = 4
+
+
+@pytest.fixture(scope="module")
+def mixed_linear() -> Study:
+    """A linear decoder with oblique pictures and correlated codes: no unit is an axis."""
+    generator = np.random.default_rng(0)
+    weights = torch.from_numpy(
+        generator.normal(size=(UNITS, decoders.PIXELS)).astype(np.float32)
+    ) * torch.tensor([[4.0], [2.0], [1.0], [0.5]])
+    mixing = generator.normal(size=(UNITS, UNITS))
+    codes = (decoders.gaussian_codes(400, UNITS) @ mixing + 3).astype(np.float32)
+    return decoders.carrying(lambda z: z @ weights, codes, settings=FEW)
+
+
+@pytest.fixture(scope="module")
+def axes(mixed_linear: Study) -> PCA:
+    return PCA(UNITS, svd_solver="full").fit(mixed_linear.fit.reconstructions.astype(np.float64))
+
+
+def test_directions_of_a_linear_decoder_are_scikit_learn_s_axes_of_x_hat(
+    mixed_linear, axes
+) -> None:
+    pictures = directions.run(mixed_linear, FEW).pictures.astype(np.float64)
+    unit_length = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
+    cosines = np.abs(np.einsum("kp,kp->k", unit_length, axes.components_))
+    np.testing.assert_allclose(cosines, 1, atol=1e-6)
+    # One sd along a direction: the picture's length is √λ.
+    n = len(mixed_linear.fit)
+    lengths = np.sqrt(axes.explained_variance_ * (n - 1) / n)
+    np.testing.assert_allclose(np.linalg.norm(pictures, axis=1), lengths, rtol=1e-5)
+
+
+def test_shares_are_eigenvalue_shares_and_sum_to_the_linear_share(mixed_linear, axes) -> None:
+    shares = directions.run(mixed_linear, FEW).variance_shares
+    np.testing.assert_allclose(shares, axes.explained_variance_ratio_, atol=1e-6)
+    assert shares.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_shares_of_any_decoder_sum_to_r2_of_the_linear_map_on_the_fit_rows(smooth_study) -> None:
+    from sklearn.linear_model import LinearRegression
+    from sklearn.metrics import r2_score
+
+    codes = smooth_study.fit.codes.astype(np.float64)
+    images = smooth_study.fit.reconstructions.astype(np.float64)
+    predicted = LinearRegression().fit(codes, images).predict(codes)
+    expected = r2_score(images, predicted, multioutput="variance_weighted")
+    found = directions.run(smooth_study, FEW).variance_shares.sum()
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_gap_along_directions_is_rounding_where_the_decoder_is_linear(mixed_linear) -> None:
+    result = directions.run(mixed_linear, FEW)
+    assert result.gap_up.value < 1e-5
+    assert result.gap_down.value < 1e-5
+    assert result.rho_solo == pytest.approx(1, abs=1e-6)
+
+
+def test_the_gap_along_units_is_the_additivity_s(smooth_study) -> None:
+    result, summed = directions.run(smooth_study, FEW), additivity.run(smooth_study, FEW)
+    assert result.gap_up_units == summed.up.gap
+    assert result.gap_down_units == summed.down.gap
+
+
+def test_an_additive_decoder_seen_in_rotated_codes_is_additive_again() -> None:
+    """Curves along the true axes; the code is a rotation of them, so its units interact."""
+    pictures = decoders.directions(2)
+    angle = np.pi / 4
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    back = torch.from_numpy(turn.T.astype(np.float32))
+    scale = np.array([3.0, 1.0])
+    codes = ((decoders.gaussian_codes(600, 2) * scale) @ turn).astype(np.float32)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(z @ back / 2) @ pictures
+
+    study = decoders.carrying(decode, codes, settings=FEW)
+    result = directions.run(study, FEW)
+    assert result.gap_up_units.value > 0.15
+    assert result.gap_up.value < 0.5 * result.gap_up_units.value
+
+
+def test_the_linear_share_does_not_depend_on_the_axes(mixed_linear) -> None:
+    assert linearity.run(mixed_linear, FEW).linear.value == pytest.approx(1, abs=1e-6)
+
+
+def test_loadings_have_length_one_and_name_every_unit(smooth_study) -> None:
+    result = directions.run(smooth_study, FEW)
+    np.testing.assert_allclose(np.linalg.norm(result.loadings, axis=1), 1, rtol=1e-9)
+    assert result.units == (0, 1, 2, 3)
+
+
+def test_directions_repeat_between_halves_of_the_data(mixed_linear) -> None:
+    assert directions.run(mixed_linear, FEW).repeatability[0] > 0.9
+
+
+def test_dead_units_are_out() -> None:
+    codes = decoders.gaussian_codes(200, 3)
+    codes[:, 1] = 5
+    study = decoders.carrying(decoders.smooth(3), codes, settings=FEW)
+    result = directions.run(study, FEW)
+    assert result.units == (0, 2)
+    assert result.loadings.shape == (2, 2)
+
+
+def test_units_that_copy_each_other_leave_fewer_directions() -> None:
+    codes = decoders.gaussian_codes(300, 3)
+    codes[:, 2] = codes[:, 0]
+    study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
+    assert len(directions.run(study, FEW).variance_shares) == 2
+
+
+def test_rectified_and_spatial_codes_have_no_directions() -> None:
+    rectified = decoders.carrying(
+        decoders.linear(3), np.maximum(decoders.gaussian_codes(300, 3) - 0.5, 0), settings=FEW
+    )
+    with pytest.raises(UnanswerableError, match="one value"):
+        directions.run(rectified, FEW)
+    spatial = decoders.of_pixels(
+        np.random.default_rng(0).random((60, 16)),
+        shape=(1, 4, 4),
+        encode=lambda x: x.reshape(-1, 16)[:, :8].reshape(-1, 2, 2, 2),
+        decode=decoders.convolutional(2),
+        code_shape=(2, 2, 2),
+    )
+    with pytest.raises(DoesNotApplyError):
+        directions.run(spatial, spatial.settings)

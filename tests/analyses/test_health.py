@@ -1,0 +1,243 @@
+"""M12: constant, ignored, collapsed, atom, duplicate: each threshold from both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+from torch.distributions import Normal, kl_divergence
+
+from reportgen.analyses import health
+from reportgen.analyses.health import UnitHealth
+from reportgen.settings import Settings
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+
+def units_of(codes: np.ndarray, decode=None, **of_autoencoder) -> tuple[UnitHealth, ...]:
+    """Health on exactly these codes, which are also the fit rows."""
+    study = decoders.carrying(
+        decode or decoders.linear(codes.shape[1]),
+        codes,
+        fit_codes=codes,
+        settings=FEW,
+        **of_autoencoder,
+    )
+    return health.run(study, FEW).units
+
+
+def test_healthy_units_have_nothing_to_report() -> None:
+    assert [unit.states for unit in units_of(decoders.gaussian_codes(200, 3))] == [()] * 3
+
+
+@pytest.mark.parametrize(("jitter", "constant"), [(0.9e-6, True), (1.2e-6, False)])
+def test_constant_is_relative_to_a_unit_s_own_scale(jitter: float, constant: bool) -> None:
+    for scale in (1e-3, 1.0, 1e3):
+        codes = decoders.gaussian_codes(200, 3)
+        codes[:, 1] = scale * (1 - jitter * np.resize([0.0, 2.0], 200))
+        assert ("constant" in units_of(codes)[1].states) == constant
+
+
+def test_constant_units_are_named_and_stay() -> None:
+    codes = decoders.gaussian_codes(200, 3)
+    codes[:, 1] = 7
+    study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
+    result = health.run(study, FEW)
+    assert [unit.states for unit in result.units] == [(), ("constant",), ()]
+    assert result.live == 2
+    assert (result.units[1].mean, result.units[1].deviation) == (7, 0)
+    assert np.isnan(result.units[1].r2_on_others)
+
+
+def weak_unit(effect: float) -> tuple[str, ...]:
+    """States of a unit whose effects, alone and last, are this share of the spread."""
+    pictures = decoders.directions(2)
+    codes = decoders.symmetric_codes(200, 2)
+    codes[:, 1] *= np.sqrt(np.square(codes[:, 0]).sum() / np.square(codes[:, 1]).sum())
+    strength = np.sqrt(effect / (1 - effect))
+    return units_of_all_rows(
+        codes, lambda z: z[:, :1] * pictures[0] + strength * z[:, 1:] * pictures[1]
+    )
+
+
+def units_of_all_rows(codes: np.ndarray, decode) -> tuple[str, ...]:
+    settings = dataclasses.replace(FEW, rows=len(codes))
+    study = decoders.carrying(decode, codes, fit_codes=codes, settings=settings)
+    return health.run(study, settings).units[1].states
+
+
+def test_a_unit_is_ignored_below_a_hundredth_of_its_even_part() -> None:
+    assert weak_unit(0.98 * 0.01 / 2) == ("ignored",)
+    assert weak_unit(1.02 * 0.01 / 2) == ()
+
+
+def test_a_unit_that_acts_only_in_company_or_only_alone_is_not_ignored() -> None:
+    first, second = decoders.directions(2)
+    codes = decoders.symmetric_codes(200, 2)
+    in_company = units_of_all_rows(
+        codes, lambda z: z[:, :1] * first + z[:, :1] * z[:, 1:2] * second
+    )
+    assert in_company == ()
+
+
+def test_a_live_unit_is_neither_constant_nor_ignored() -> None:
+    codes = decoders.gaussian_codes(200, 4)
+    codes[:, 3] = 1
+    decode = decoders.linear(2)
+    study = decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW)
+    assert health.run(study, FEW).live == 2
+
+
+def posterior(deviations: torch.Tensor):
+    return {"posterior_sd": lambda images: deviations.expand(len(images), -1)}
+
+
+def test_divergence_is_torch_s_to_the_standard_normal() -> None:
+    deviations = torch.tensor([0.1, 0.7, 1.3])
+    codes = decoders.gaussian_codes(200, 3)
+    expected = kl_divergence(
+        Normal(torch.from_numpy(codes).double(), deviations.double()),
+        Normal(torch.zeros(3).double(), torch.ones(3).double()),
+    ).mean(dim=0)
+    for unit, value in zip(units_of(codes, **posterior(deviations)), expected, strict=True):
+        assert unit.divergence == pytest.approx(float(value), rel=1e-6)
+
+
+def test_a_unit_is_collapsed_when_divergence_and_variance_of_means_are_both_small() -> None:
+    codes = decoders.symmetric_codes(400, 4)
+    codes /= codes.std(axis=0)
+    codes[:, 0] *= 0.09  # variance .0081 and KL .00405 at σ = 1: collapsed
+    codes[:, 1] *= 0.11  # variance .0121: not
+    codes[:, 2] *= 0.05  # variance .0025, but KL .0115 at σ = .9
+    deviations = torch.tensor([1.0, 1.0, 0.9, 0.5])
+    states = [unit.states for unit in units_of(codes, **posterior(deviations))]
+    assert [("collapsed" in state) for state in states] == [True, False, False, False]
+
+
+def test_without_a_posterior_nothing_is_collapsed() -> None:
+    codes = decoders.gaussian_codes(200, 2) * np.array([1, 1e-3], np.float32)
+    units = units_of(codes)
+    assert [unit.divergence for unit in units] == [None, None]
+    assert not any("collapsed" in unit.states for unit in units)
+
+
+@pytest.mark.parametrize(("on_one_value", "atom"), [(100, False), (101, True)])
+def test_an_atom_is_one_value_for_more_than_half_of_the_rows(on_one_value, atom) -> None:
+    codes = decoders.gaussian_codes(200, 2)
+    codes[:on_one_value, 1] = -0.0
+    codes[: on_one_value // 2, 1] = 0.0
+    unit = units_of(codes)[1]
+    assert ("atom" in unit.states) == atom
+    assert unit.atom_value == (0 if atom else None)
+
+
+def correlated_pair(r: float, rows: int) -> np.ndarray:
+    """Two units whose sample correlation is exactly r, and an unrelated third."""
+    generator = np.random.default_rng(0)
+    scores = generator.normal(size=(rows, 3))
+    scores = np.linalg.qr(scores - scores.mean(axis=0))[0] * np.sqrt(rows)
+    scores[:, 1] = r * scores[:, 0] + np.sqrt(1 - r**2) * scores[:, 1]
+    return scores.astype(np.float32)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("r", "rows", "duplicate"), [(0.96, 30, True), (0.94, 30, False), (0.96, 29, False)]
+)
+def test_duplicates_correlate_above_95_over_30_rows_or_more(r, rows, duplicate, sign) -> None:
+    codes = correlated_pair(r, rows) * np.array([1, sign, 1], np.float32)
+    first, second, third = units_of(codes)
+    assert (first.duplicate_of, second.duplicate_of) == ((1, 0) if duplicate else (None, None))
+    assert third.duplicate_of is None
+    assert ("duplicate" in first.states) == duplicate
+
+
+@pytest.mark.parametrize(("r", "named"), [(0.71, True), (0.69, False)])
+def test_company_above_70_is_named_with_its_r(r: float, named: bool) -> None:
+    first, second, third = units_of(correlated_pair(-r, 100))
+    if named:
+        ((other, value),) = first.correlated_with
+        assert (other, value) == (1, pytest.approx(-r, abs=1e-4))
+        assert second.correlated_with[0][0] == 0
+    else:
+        assert first.correlated_with == second.correlated_with == ()
+    assert third.correlated_with == ()
+
+
+def test_company_never_names_a_constant_unit() -> None:
+    codes = decoders.gaussian_codes(200, 2)
+    codes[:, 1] = 1 + 5e-8 * codes[:, 0]
+    assert units_of(codes)[0].correlated_with == ()
+
+
+def test_r2_on_the_others_is_scikit_learn_s() -> None:
+    codes = correlated_pair(0.8, 300)
+    study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
+    fit, test = study.fit.codes.astype(np.float64), study.test.codes.astype(np.float64)
+    for k, unit in enumerate(health.run(study, FEW).units):
+        others = [j for j in range(3) if j != k]
+        line = LinearRegression().fit(fit[:, others], fit[:, k])
+        expected = r2_score(test[:, k], line.predict(test[:, others]))
+        assert unit.r2_on_others == pytest.approx(expected, abs=1e-9)
+
+
+def test_moments_and_quantiles_are_of_the_fit_rows_and_histograms_of_the_test_rows() -> None:
+    study = decoders.carrying(
+        decoders.linear(2),
+        decoders.gaussian_codes(90, 2),
+        fit_codes=5 + decoders.gaussian_codes(60, 2, seed=8),
+        settings=FEW,
+    )
+    fit, test = study.fit.codes.astype(np.float64), study.test.codes.astype(np.float64)
+    for k, unit in enumerate(health.run(study, FEW).units):
+        assert unit.mean == pytest.approx(fit[:, k].mean())
+        assert unit.deviation == pytest.approx(fit[:, k].std(ddof=0))
+        assert unit.quantiles[3] == pytest.approx(np.median(fit[:, k]))
+        assert unit.histogram.sum() == 90
+        assert (unit.edges[0], unit.edges[-1]) == (test[:, k].min(), test[:, k].max())
+        assert unit.posterior_mean_variance == pytest.approx(test[:, k].var(ddof=0))
+
+
+def test_extreme_images_are_those_of_the_lowest_and_highest_values() -> None:
+    codes = decoders.gaussian_codes(60, 2)
+    study = decoders.carrying(decoders.linear(2), codes, fit_codes=codes, settings=FEW)
+    unit = health.run(study, FEW).units[1]
+    order = np.argsort(codes[:, 1])
+    np.testing.assert_array_equal(unit.lowest, study.test.images[order[:8]])
+    np.testing.assert_array_equal(unit.highest, study.test.images[order[::-1][:8]])
+
+
+def test_a_decoder_that_ignores_its_code_has_only_ignored_units() -> None:
+    for slope in (0.0, 3e-8):
+        study = decoders.carrying(
+            lambda z, slope=slope: 0.5 + slope * z @ decoders.directions(2),
+            decoders.gaussian_codes(200, 2),
+            settings=FEW,
+        )
+        result = health.run(study, FEW)
+        assert [unit.states for unit in result.units] == [("ignored",)] * 2
+        assert result.live == 0
+
+
+def test_one_unit_is_healthy_alone() -> None:
+    (unit,) = units_of(decoders.gaussian_codes(100, 1))
+    assert unit.states == ()
+    assert np.isnan(unit.r2_on_others)
+
+
+def test_codes_that_do_not_vary_are_all_constant() -> None:
+    assert [u.states for u in units_of(np.ones((60, 2), np.float32))] == [("constant",)] * 2
+
+
+def test_thresholds_are_the_settings() -> None:
+    settings = Settings(rows=40, duplicate_correlation=0.5, correlated_units=0.4)
+    study = decoders.carrying(
+        decoders.linear(3), correlated_pair(0.6, 200), fit_codes=correlated_pair(0.6, 200)
+    )
+    first = health.run(study, settings).units[0]
+    assert first.duplicate_of == 1
+    assert first.correlated_with[0][0] == 1

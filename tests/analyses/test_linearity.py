@@ -1,0 +1,171 @@
+"""M9: linear, curved, not additive; scikit-learn and decoders whose shares are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+
+from reportgen.analyses import UnanswerableError, linearity
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+
+def shares(decode, codes: np.ndarray) -> tuple[float, float, float]:
+    study = decoders.carrying(decode, codes, settings=FEW)
+    result = linearity.run(study, FEW)
+    return result.linear.value, result.curved.value, result.not_additive.value
+
+
+def test_the_linear_share_is_scikit_learn_s_variance_weighted_r2(smooth_study) -> None:
+    fit, test = smooth_study.fit, smooth_study.test
+    fitted = LinearRegression().fit(fit.codes.astype(np.float64), fit.reconstructions)
+    predicted = fitted.predict(test.codes.astype(np.float64))
+    expected = r2_score(
+        test.reconstructions.astype(np.float64), predicted, multioutput="variance_weighted"
+    )
+    assert linearity.run(smooth_study, FEW).linear.value == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_linear_decoder_is_linear_to_1e_6() -> None:
+    linear, curved, not_additive = shares(decoders.linear(4), decoders.gaussian_codes(400, 4))
+    assert linear == pytest.approx(1, abs=1e-6)
+    assert abs(curved) < 1e-6
+    assert abs(not_additive) < 1e-6
+
+
+def test_an_additive_decoder_of_independent_units_is_additive() -> None:
+    linear, curved, not_additive = shares(decoders.additive(4), decoders.gaussian_codes(1600, 4))
+    assert linear + curved >= 0.99
+    assert curved > 0.1
+    assert not_additive <= 0.01
+
+
+def test_a_product_of_independent_units_is_not_additive() -> None:
+    linear, curved, not_additive = shares(decoders.product(), decoders.gaussian_codes(3000, 2))
+    assert linear + curved == pytest.approx(0, abs=0.03)
+    assert not_additive == pytest.approx(1, abs=0.03)
+
+
+def test_a_third_of_a_mixed_decoder_is_not_additive() -> None:
+    """z₀z₁ u₁ + z₂ u₂ + z₃ u₃ with independent units of variance 1."""
+    linear, curved, not_additive = shares(decoders.mixed(), decoders.gaussian_codes(4000, 4))
+    assert linear + curved == pytest.approx(2 / 3, abs=0.03)
+    assert linear == pytest.approx(2 / 3, abs=0.03)
+    assert not_additive == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_half_curved_half_linear() -> None:
+    """z₀ u₁ + (z₁² − 1)/√2 u₂: two pictures of variance 1, uncorrelated with each other."""
+    first, second = decoders.directions(2)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return z[:, :1] * first + (z[:, 1:2] ** 2 - 1) / np.sqrt(2) * second
+
+    linear, curved, not_additive = shares(decode, decoders.gaussian_codes(4000, 2))
+    assert linear == pytest.approx(0.5, abs=0.03)
+    assert curved == pytest.approx(0.5, abs=0.03)
+    assert not_additive == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("r", [0.3, 0.5, 0.8])
+def test_correlated_units_let_additive_terms_imitate_a_product(r: float) -> None:
+    """For normal units the best additive part of z₀z₁ explains 4r²/(1 + r²)²."""
+    mixing = np.array([[1, r], [0, np.sqrt(1 - r**2)]])
+    codes = (decoders.gaussian_codes(6000, 2) @ mixing).astype(np.float32)
+    linear, curved, _ = shares(decoders.product(), codes)
+    assert linear + curved == pytest.approx(4 * r**2 / (1 + r**2) ** 2, abs=0.05)
+
+
+def test_the_three_shares_sum_to_one(smooth_study) -> None:
+    result = linearity.run(smooth_study, FEW)
+    parts = (result.linear, result.curved, result.not_additive)
+    assert sum(part.value for part in parts) == pytest.approx(1, abs=1e-9)
+    for part in parts:
+        assert part.low <= part.value <= part.high
+
+
+def test_nothing_is_decoded() -> None:
+    study = decoders.carrying(decoders.smooth(3), decoders.gaussian_codes(200, 3), settings=FEW)
+    before = sum(study.decoder.forwards.values())
+    linearity.run(study, FEW)
+    assert sum(study.decoder.forwards.values()) == before
+
+
+@pytest.mark.parametrize(
+    ("fit_rows", "answered", "curved"),
+    [(14, False, None), (15, True, False), (59, True, False), (60, True, True)],
+)
+def test_few_rows_give_the_linear_share_only_and_fewer_none(fit_rows, answered, curved) -> None:
+    study = decoders.carrying(
+        decoders.smooth(3),
+        decoders.gaussian_codes(40, 3),
+        fit_codes=decoders.gaussian_codes(fit_rows, 3, seed=8),
+        settings=FEW,
+    )
+    if not answered:
+        with pytest.raises(UnanswerableError, match="fewer than 5"):
+            linearity.run(study, FEW)
+        return
+    result = linearity.run(study, FEW)
+    assert (result.curved is not None) == curved
+    assert (result.not_additive is not None) == curved
+    assert (result.ridge is not None) == curved
+    assert result.fit_rows == fit_rows
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_rectified_units_whose_knots_coincide_are_still_additive(threshold: float) -> None:
+    codes = np.maximum(decoders.gaussian_codes(1600, 3) - threshold, 0)
+    linear, curved, not_additive = shares(decoders.additive(3), codes)
+    assert linear + curved >= 0.99
+    assert 0 <= not_additive <= 0.01
+
+
+def test_units_of_two_values_are_linear() -> None:
+    codes = (decoders.gaussian_codes(200, 3) > 0).astype(np.float32)
+    linear, curved, _ = shares(decoders.additive(3), codes)
+    assert linear == pytest.approx(1, abs=1e-6)
+    assert curved == pytest.approx(0, abs=1e-6)
+
+
+def test_products_explain_what_is_left_of_a_mixed_decoder() -> None:
+    study = decoders.carrying(decoders.mixed(), decoders.gaussian_codes(4000, 4), settings=FEW)
+    result = linearity.run(study, FEW)
+    assert result.products.value == pytest.approx(result.not_additive.value, abs=1e-3)
+
+
+def test_values_beyond_the_fit_rows_are_extrapolated_in_a_straight_line() -> None:
+    decode = decoders.additive(1)
+    inside = np.linspace(-1, 1, 200, dtype=np.float32)[:, None]
+    study = decoders.carrying(decode, 3 * inside, fit_codes=inside, settings=FEW)
+    result = linearity.run(study, FEW)
+    assert np.isfinite([result.curved.value, result.not_additive.value]).all()
+    assert result.not_additive.value < 0.6  # z² to 9 is met by a tangent, tanh well
+
+
+def test_shares_do_not_depend_on_a_unit_s_scale_and_origin(smooth_study) -> None:
+    decode, codes = decoders.smooth(3), decoders.gaussian_codes(400, 3)
+    scale, origin = torch.tensor([100.0, -0.01, 1.0]), torch.tensor([5.0, 0.0, -3.0])
+    moved = (torch.from_numpy(codes) * scale + origin).numpy()
+    plain = shares(decode, codes)
+    other = shares(lambda z: decode((z - origin) / scale), moved)
+    np.testing.assert_allclose(plain, other, atol=1e-4)
+
+
+def test_a_reconstruction_that_does_not_vary_has_no_shares() -> None:
+    study = decoders.carrying(
+        lambda z: 0 * z @ decoders.directions(3) + 0.5, decoders.gaussian_codes(200, 3)
+    )
+    with pytest.raises(UnanswerableError, match="same for every test row"):
+        linearity.run(study, study.settings)
+
+
+def test_a_dead_unit_is_no_regressor() -> None:
+    codes = decoders.gaussian_codes(400, 3)
+    codes[:, 1] = 7
+    study: Study = decoders.carrying(decoders.smooth(3), codes, settings=FEW)
+    assert linearity.run(study, FEW).regressors == 2

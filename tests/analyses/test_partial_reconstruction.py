@@ -1,0 +1,138 @@
+"""M16: the first k units; scikit-learn's PCA as the model gives scikit-learn's curve."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from reportgen.analyses import (
+    UnanswerableError,
+    contributions,
+    partial_reconstruction,
+    reconstruction,
+)
+from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+COMPONENTS = 5
+
+
+@pytest.fixture(scope="module")
+def pca_study() -> Study:
+    pixels = decoders.correlated_pixels(200)
+    fit = decoders.of_pixels(pixels).fit.images.astype(np.float64)
+    fitted = PCA(COMPONENTS, svd_solver="full").fit(fit)
+    return decoders.of_pixels(pixels, settings=Settings(rows=60), **decoders.pca_model(fitted))
+
+
+def sklearn_sum(study: Study, count: int, rows: np.ndarray) -> np.ndarray:
+    """The rows rebuilt from the first `count` components."""
+    fit, images = study.fit.images.astype(np.float64), study.test.images[rows].astype(np.float64)
+    if count == 0:
+        return np.broadcast_to(fit.mean(axis=0), images.shape)
+    model = PCA(count, svd_solver="full").fit(fit)
+    return model.inverse_transform(model.transform(images))
+
+
+def test_a_pca_model_gives_scikit_learn_s_curve(pca_study) -> None:
+    result = partial_reconstruction.run(pca_study, pca_study.settings)
+    rows = pca_study.rows.statistics
+    images = pca_study.test.images[rows].astype(np.float64)
+    total = np.square(images - pca_study.fit.images.mean(axis=0, dtype=np.float64)).sum()
+    for count in range(COMPONENTS + 1):
+        missed = np.square(images - sklearn_sum(pca_study, count, rows)).sum()
+        expected = 1 - missed / total
+        assert result.pca_r2[count].value == pytest.approx(expected, abs=1e-9)
+        assert result.model_r2[count].value == pytest.approx(expected, abs=1e-5)
+    assert result.names == tuple("01234")
+
+
+def test_pictures_of_a_pca_model_are_scikit_learn_s(pca_study) -> None:
+    result = partial_reconstruction.run(pca_study, pca_study.settings)
+    rows = pca_study.rows.pictures
+    for count in range(COMPONENTS + 1):
+        expected = sklearn_sum(pca_study, count, rows)
+        np.testing.assert_allclose(result.model_pictures[:, count], expected, atol=1e-5)
+        np.testing.assert_allclose(result.pca_pictures[:, count], expected, atol=1e-5)
+
+
+def test_units_are_added_in_order_of_share(smooth_study) -> None:
+    result = partial_reconstruction.run(smooth_study, FEW)
+    order = contributions.run(smooth_study, FEW).shares
+    assert result.names == tuple(share.name for share in order)
+    decode = decoders.smooth(4)
+    row = smooth_study.rows.pictures[2]
+    code = smooth_study.baseline.copy()
+    for count, share in enumerate(order):
+        expected = decode(torch.from_numpy(code[None]))[0].numpy()
+        np.testing.assert_allclose(result.model_pictures[2, count], expected, atol=1e-5)
+        code[share.unit] = smooth_study.test.codes[row, share.unit]
+
+
+def test_no_unit_is_the_baseline_image_and_all_are_the_reconstruction(smooth_study) -> None:
+    result = partial_reconstruction.run(smooth_study, FEW)
+    start = decoders.smooth(4)(torch.from_numpy(smooth_study.baseline)[None])[0].numpy()
+    for pictures in result.model_pictures:
+        np.testing.assert_allclose(pictures[0], start, atol=1e-6)
+    np.testing.assert_allclose(
+        result.model_pictures[:, -1],
+        smooth_study.test.reconstructions[smooth_study.rows.pictures],
+        atol=1e-6,
+    )
+
+
+def test_all_units_over_all_rows_have_the_model_s_r2() -> None:
+    codes = decoders.gaussian_codes(120, 3)
+    study = decoders.study_of(decoders.smooth(3), codes, settings=Settings(rows=1000), noise=0.1)
+    last = partial_reconstruction.run(study, study.settings).model_r2[-1]
+    whole = reconstruction.run(study, study.settings).r2
+    assert last.value == pytest.approx(whole.value, abs=1e-6)
+
+
+def test_a_step_costs_k_minus_1_decodes_a_row_beyond_what_is_there() -> None:
+    units = 5
+    study = decoders.carrying(
+        decoders.smooth(units), decoders.gaussian_codes(200, units), settings=FEW
+    )
+    study.shared(path_shares)
+    study.decoder.decode(study.baseline[None])
+    with study.decoder.charged_to("growing"):
+        partial_reconstruction.run(study, FEW)
+    rows = set(study.rows.statistics) | set(study.rows.pictures)
+    assert study.decoder.forwards["growing"] <= len(rows) * (units - 1)
+
+
+def test_above_32_units_the_rest_joins_last() -> None:
+    pixels = np.random.default_rng(0).normal(size=(90, decoders.PIXELS))
+    of_code = torch.from_numpy(
+        np.random.default_rng(1).normal(size=(decoders.PIXELS, 36)).astype(np.float32)
+    )
+    study = decoders.of_pixels(
+        pixels,
+        encode=lambda x: x.reshape(len(x), -1) @ of_code,
+        decode=lambda z: (z @ of_code.T / 36).reshape(len(z), 1, 4, 5),
+        code_shape=(36,),
+        settings=Settings(rows=10, path_steps=1),
+    )
+    result = partial_reconstruction.run(study, study.settings)
+    assert len(result.names) == 33
+    assert result.names[-1] == "rest"
+    assert len(result.model_r2) == 34
+
+
+def test_one_unit_goes_from_the_baseline_to_the_reconstruction() -> None:
+    study = decoders.study_of(decoders.additive(1), decoders.gaussian_codes(60, 1), settings=FEW)
+    result = partial_reconstruction.run(study, FEW)
+    assert len(result.model_r2) == 2
+    assert result.model_r2[1].value == pytest.approx(1, abs=1e-6)
+
+
+def test_codes_that_do_not_vary_rebuild_nothing() -> None:
+    study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
+    with pytest.raises(UnanswerableError):
+        partial_reconstruction.run(study, study.settings)

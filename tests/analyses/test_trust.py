@@ -1,0 +1,127 @@
+"""M15: is the bottleneck complete, and do shares and ablations agree?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from reportgen.analyses import ablation, contributions, trust
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+
+def with_forward(forward=None, **of_autoencoder) -> Study:
+    """A study with exactly these images; x̂ has range 1 by construction of the decoder."""
+    return decoders.carrying(
+        unit_range, decoders.gaussian_codes(80, 3), settings=FEW, forward=forward, **of_autoencoder
+    )
+
+
+def unit_range(z: torch.Tensor) -> torch.Tensor:
+    """Images from 0 to 1, both ends reached in every image."""
+    images = torch.sigmoid(z @ decoders.directions(3)) * 0.5 + 0.25
+    images[:, 0], images[:, 1] = 0, 1
+    return images
+
+
+def split_forward(extra: float = 0.0):
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        out = unit_range(images.reshape(len(images), -1)[:, :3])
+        out[:, 5] += extra
+        return out.reshape(images.shape)
+
+    return forward
+
+
+def test_a_model_equal_to_its_two_halves_is_complete() -> None:
+    result = trust.run(with_forward(split_forward()), FEW)
+    assert result.bottleneck == "complete"
+    assert result.largest_difference == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("extra", "verdict"), [(0.9e-4, "complete"), (1.1e-4, "incomplete")])
+def test_completeness_is_a_ten_thousandth_of_the_range(extra: float, verdict: str) -> None:
+    result = trust.run(with_forward(split_forward(extra)), FEW)
+    assert result.bottleneck == verdict
+    assert result.largest_difference == pytest.approx(extra, abs=1e-6)
+
+
+def test_a_skip_around_the_bottleneck_is_incomplete() -> None:
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        return split_forward()(images) + 0.3 * images
+
+    assert trust.run(with_forward(forward), FEW).bottleneck == "incomplete"
+
+
+def test_a_forward_that_samples_is_stochastic_and_not_accused_of_a_skip() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        return split_forward()(images) + 0.5 * torch.rand(images.shape, generator=generator)
+
+    result = trust.run(with_forward(forward), FEW)
+    assert result.bottleneck == "stochastic"
+    assert result.largest_difference == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_model_without_a_forward_is_not_checked() -> None:
+    result = trust.run(with_forward(None), FEW)
+    assert (result.bottleneck, result.largest_difference) == ("not checked", None)
+
+
+def test_agreement_is_scipy_s_kendall_tau_of_shares_and_last_in_effects(smooth_study) -> None:
+    shares = contributions.run(smooth_study, FEW).shares
+    share = {s.unit: s.share.value for s in shares}
+    effects = {e.unit: e.effect.value for e in ablation.run(smooth_study, FEW).effects}
+    units = sorted(share)
+    expected = stats.kendalltau([share[u] for u in units], [effects[u] for u in units]).statistic
+    found = trust.run(smooth_study, FEW).share_and_ablation_agree
+    assert found == pytest.approx(expected)
+
+
+def test_agreement_needs_three_units() -> None:
+    study = decoders.carrying(decoders.linear(2), decoders.gaussian_codes(60, 2), settings=FEW)
+    assert trust.run(study, FEW).share_and_ablation_agree is None
+
+
+def test_about_one_percent_of_real_codes_are_flagged() -> None:
+    pictures = decoders.directions(3)
+    study = decoders.of_pixels(
+        decoders.gaussian_codes(1200, 3) @ pictures.numpy(),
+        encode=lambda x: x.reshape(len(x), -1) @ pictures.T,
+        decode=lambda z: (z @ pictures).reshape(len(z), 1, 4, 5),
+        code_shape=(3,),
+        settings=FEW,
+    )
+    result = trust.run(study, FEW)
+    assert 0 < result.real_codes_flagged < 0.04
+    assert result.largest_cycle_error == 1e-3
+    # The 99 % quantile of a χ² with three degrees of freedom.
+    assert result.largest_distance == pytest.approx(stats.chi2(3).ppf(0.99), rel=0.2)
+
+
+def test_in_sample_is_told() -> None:
+    small = decoders.carrying(decoders.linear(3), decoders.gaussian_codes(12, 3))
+    assert trust.run(small, small.settings).in_sample
+    assert not trust.run(with_forward(None), FEW).in_sample
+
+
+def test_the_posterior_noise_floor_of_a_linear_decoder_is_its_closed_form() -> None:
+    """E‖σε W‖² = Σ σ_k² ‖W_k‖², with rows of length 1, 2, 3."""
+    deviations = torch.tensor([0.5, 0.2, 0.1])
+    codes = decoders.gaussian_codes(512, 3)
+    study = decoders.carrying(
+        decoders.linear(3),
+        codes,
+        fit_codes=codes,
+        posterior_sd=lambda images: deviations.expand(len(images), -1),
+    )
+    moved = float((deviations**2 * torch.tensor([1.0, 4, 9])).sum())
+    rows = codes[study.rows.statistics].astype(np.float64)
+    spread = (rows.var(axis=0) * [1, 4, 9]).sum()
+    found = trust.run(study, study.settings).posterior_noise_floor
+    assert found.value == pytest.approx(moved / spread, rel=0.15)
+    assert trust.run(with_forward(None), FEW).posterior_noise_floor is None

@@ -1,0 +1,28 @@
+"""Studies that several tests read; nobody changes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reportgen.settings import Settings
+from reportgen.study import Study
+from tests.oracles import decoders
+
+FEW = Settings(rows=40, table_rows=12, bootstrap_resamples=200)
+
+
+@pytest.fixture(scope="session")
+def linear_study() -> Study:
+    return decoders.study_of(decoders.linear(4), decoders.gaussian_codes(300, 4), settings=FEW)
+
+
+@pytest.fixture(scope="session")
+def additive_study() -> Study:
+    return decoders.study_of(decoders.additive(4), decoders.gaussian_codes(300, 4), settings=FEW)
+
+
+@pytest.fixture(scope="session")
+def smooth_study() -> Study:
+    return decoders.study_of(
+        decoders.smooth(4), decoders.gaussian_codes(300, 4), settings=FEW, noise=0.05
+    )

@@ -1,0 +1,176 @@
+"""Off-data flags against scipy's Mahalanobis distance and scikit-learn's Ledoit–Wolf."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+from sklearn.covariance import EmpiricalCovariance, ledoit_wolf
+
+from reportgen.autoencoder import Autoencoder, Units
+from reportgen.decoder import Decoder
+from reportgen.settings import Settings
+from reportgen.statistics.off_data import CYCLE_FLOOR, calibrate
+from tests.oracles import decoders
+
+
+def linear_decoder(units: int, noise: float = 0.0) -> Decoder:
+    """Orthonormal pictures, encoded by projection: g's left inverse up to rounding."""
+    pictures = decoders.directions(units)
+    return Decoder(
+        Autoencoder(
+            encode=lambda images: images.reshape(len(images), -1) @ pictures.T + noise,
+            decode=lambda z: (z @ pictures).reshape(len(z), 1, decoders.HEIGHT, decoders.WIDTH),
+            input_shape=(1, decoders.HEIGHT, decoders.WIDTH),
+            code_shape=(units,),
+        )
+    )
+
+
+def correlated_codes(rows: int, units: int, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    mixing = np.random.default_rng(1).normal(size=(units, units))
+    return (3 + generator.normal(size=(rows, units)) @ mixing).astype(np.float32)
+
+
+def calibrated(codes: np.ndarray, decoder: Decoder | None = None):
+    units = codes.shape[1]
+    return calibrate(Units.of((units,)), codes, np.arange(units), decoder or linear_decoder(units))
+
+
+def test_distances_are_squared_mahalanobis_with_ddof_0() -> None:
+    codes = correlated_codes(300, 4)
+    flag = calibrated(codes)
+    fitted = EmpiricalCovariance().fit(codes.astype(np.float64))
+    others = correlated_codes(50, 4, seed=5)
+    np.testing.assert_allclose(flag.distances(others), fitted.mahalanobis(others), rtol=1e-6)
+    by_scipy = cdist(
+        others, fitted.location_[None], "mahalanobis", VI=np.linalg.inv(fitted.covariance_)
+    )
+    np.testing.assert_allclose(flag.distances(others), by_scipy[:, 0] ** 2, rtol=1e-6)
+    assert not flag.shrunk
+
+
+@pytest.mark.parametrize(("rows", "shrunk"), [(39, True), (40, False)])
+def test_the_covariance_is_shrunk_below_ten_rows_for_each_unit(rows: int, shrunk: bool) -> None:
+    assert calibrated(correlated_codes(rows, 4)).shrunk is shrunk
+
+
+def test_few_rows_shrink_as_ledoit_and_wolf_do_on_standardised_units() -> None:
+    codes = correlated_codes(30, 4) * np.array([1, 1e3, 1e-3, 1], np.float32)
+    flag = calibrated(codes)
+    values = codes.astype(np.float64)
+    scale = values.std(axis=0)
+    covariance, _ = ledoit_wolf((values - values.mean(axis=0)) / scale)
+    centred = (values - values.mean(axis=0)) / scale
+    expected = np.einsum("nj,jk,nk->n", centred, np.linalg.inv(covariance), centred)
+    np.testing.assert_allclose(flag.distances(codes), expected, rtol=1e-6)
+
+
+def test_the_threshold_is_the_99_percent_quantile_of_real_codes() -> None:
+    codes = correlated_codes(1000, 3)
+    flag = calibrated(codes)
+    assert np.mean(flag.distances(codes) > flag.largest_distance) == pytest.approx(0.01)
+
+
+def test_about_one_percent_of_held_out_real_codes_is_flagged() -> None:
+    flag = calibrated(correlated_codes(2000, 3))
+    flagged = flag.flags(correlated_codes(2000, 3, seed=9), linear_decoder(3)).mean()
+    assert 0.003 < flagged < 0.025
+
+
+def test_codes_far_out_are_flagged() -> None:
+    codes = correlated_codes(500, 3)
+    far = codes.mean(axis=0) + 20 * (codes[:50] - codes.mean(axis=0))
+    flag = calibrated(codes)
+    assert flag.flags(far, linear_decoder(3)).mean() > 0.95
+    assert flag.far_share(far) > 0.95
+
+
+def test_the_cycle_flag_does_not_fire_on_rounding_error() -> None:
+    codes = decoders.gaussian_codes(500, 3)
+    decoder = linear_decoder(3)
+    flag = calibrated(codes, decoder)
+    assert flag.largest_cycle_error == CYCLE_FLOOR
+    far = 100 * codes
+    errors = flag.cycle_errors(far, decoder)
+    assert errors.max() > 1e-7
+    assert (errors < CYCLE_FLOOR).all()
+
+
+def test_the_cycle_error_is_the_root_mean_square_of_changes_in_sd() -> None:
+    codes = decoders.gaussian_codes(500, 3) * np.array([1, 2, 4], np.float32)
+    decoder = linear_decoder(3, noise=0.5)
+    flag = calibrated(codes, decoder)
+    in_sd = 0.5 / codes.std(axis=0, dtype=np.float64)
+    expected = np.sqrt((in_sd**2).mean())
+    np.testing.assert_allclose(flag.cycle_errors(codes[:9], decoder), expected, rtol=1e-4)
+
+
+def test_a_hole_in_the_cloud_is_seen_by_the_cycle_flag_alone() -> None:
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, 600)
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    study = decoders.study_of(decoders.linear(2), ring)
+    centre = study.baseline[None]
+    flag = study.off_data
+    assert flag.far_share(centre) == 0
+    assert flag.flags(centre, study.decoder).all()
+    assert study.off_data_share(centre) == 1
+
+
+def test_dead_units_are_not_looked_at() -> None:
+    codes = decoders.gaussian_codes(300, 3)
+    codes[:, 1] = 7
+    study = decoders.carrying(decoders.linear(3), codes)
+    moved = study.test.codes.copy()
+    moved[:, 1] = 1e6
+    flag = study.off_data
+    np.testing.assert_allclose(flag.distances(moved), flag.distances(study.test.codes))
+
+
+def test_without_a_live_unit_nothing_is_off_data() -> None:
+    study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
+    assert study.off_data_share(study.test.codes * 100) == 0
+
+
+def test_units_that_copy_each_other_are_off_data_where_they_differ() -> None:
+    codes = decoders.gaussian_codes(600, 3)
+    codes[:, 2] = 2 * codes[:, 0] + 1
+    study = decoders.carrying(decoders.linear(3), codes)
+    broken = study.test.codes.copy()
+    broken[:, 2] = np.roll(broken[:, 2], 1)
+    assert study.off_data.far_share(study.test.codes) < 0.05
+    assert study.off_data.far_share(broken) > 0.9
+
+
+def test_a_panel_s_share_is_the_mean_of_its_flags_on_a_seeded_sample() -> None:
+    codes = decoders.gaussian_codes(800, 2)
+    study = decoders.study_of(decoders.linear(2), codes, settings=Settings(off_data_sample=256))
+    near, far = study.test.codes[:300], 50 * study.test.codes[:300]
+    share = study.off_data_share([near, far])
+    assert share == study.off_data_share([near, far])
+    assert share == pytest.approx(0.5, abs=0.1)
+    few = np.concatenate([near[:3], far[:1]])
+    assert study.off_data_share(few) == np.mean(study.off_data.flags(few, study.decoder))
+
+
+def test_a_code_whose_image_is_not_a_number_is_off_data() -> None:
+    codes = decoders.gaussian_codes(300, 2)
+    codes = codes[np.abs(codes[:, 0] - 1) > 0.1]
+    pictures = decoders.directions(2)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        broken = ((z[:, :1] - 1).abs() < 0.1).expand(-1, decoders.PIXELS)
+        return torch.where(broken, torch.nan, z @ pictures).reshape(len(z), 1, 4, 5)
+
+    decoder = Decoder(
+        Autoencoder(
+            encode=lambda images: images.reshape(len(images), -1) @ pictures.T,
+            decode=decode,
+            input_shape=(1, 4, 5),
+            code_shape=(2,),
+        )
+    )
+    flag = calibrated(codes, decoder)
+    assert flag.flags(np.array([[1.0, 0.0]], np.float32), decoder).all()

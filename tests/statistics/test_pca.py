@@ -1,0 +1,123 @@
+"""PCA against scikit-learn's inverse_transform and numpy's SVD."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from reportgen.statistics.pca import Pca, fit_pca
+from tests.oracles import decoders
+
+COMPONENTS = 6
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return decoders.correlated_pixels(200)
+
+
+@pytest.fixture(scope="module")
+def fitted(images: np.ndarray) -> Pca:
+    return fit_pca(images, COMPONENTS + 1, seed=0)
+
+
+@pytest.fixture(scope="module")
+def sklearn_pca(images: np.ndarray) -> PCA:
+    return PCA(COMPONENTS, svd_solver="full").fit(images.astype(np.float64))
+
+
+def test_the_mean_plus_contributions_is_inverse_transform(images, fitted, sklearn_pca) -> None:
+    rebuilt = np.stack(
+        [fitted.mean + fitted.contributions(x, COMPONENTS).sum(axis=0) for x in images]
+    )
+    expected = sklearn_pca.inverse_transform(sklearn_pca.transform(images.astype(np.float64)))
+    np.testing.assert_allclose(rebuilt, expected, atol=1e-12)
+
+
+def test_pca_as_an_autoencoder_is_inverse_transform_in_float32(images, fitted, sklearn_pca) -> None:
+    model = fitted.as_autoencoder(COMPONENTS, (1, decoders.HEIGHT, decoders.WIDTH))
+    tensor = torch.from_numpy(images.reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH))
+    rebuilt = model.decode(model.encode(tensor)).reshape(len(images), -1).numpy()
+    expected = sklearn_pca.inverse_transform(sklearn_pca.transform(images.astype(np.float64)))
+    np.testing.assert_allclose(rebuilt, expected, atol=1e-5 * np.abs(images).max())
+    assert model.code_shape == (COMPONENTS,)
+    np.testing.assert_array_equal(
+        model.forward(tensor).numpy(), model.decode(model.encode(tensor)).numpy()
+    )
+
+
+def test_squared_contributions_sum_to_the_squared_change(images, fitted, sklearn_pca) -> None:
+    expected = sklearn_pca.inverse_transform(sklearn_pca.transform(images.astype(np.float64)))
+    changes = np.square(expected - images.mean(axis=0, dtype=np.float64)).sum(axis=1)
+    parts = [np.square(fitted.contributions(x, COMPONENTS)).sum() for x in images]
+    np.testing.assert_allclose(parts, changes, rtol=1e-9)
+
+
+def test_components_have_scikit_learn_s_sign_and_order(fitted, sklearn_pca) -> None:
+    np.testing.assert_allclose(fitted.components[:COMPONENTS], sklearn_pca.components_, atol=1e-10)
+    strongest = np.abs(fitted.components).argmax(axis=1)
+    assert (fitted.components[np.arange(len(strongest)), strongest] > 0).all()
+
+
+def test_variances_have_ddof_0(images, fitted, sklearn_pca) -> None:
+    n = len(images)
+    singular = np.linalg.svd(images - images.mean(axis=0, dtype=np.float64), compute_uv=False)
+    np.testing.assert_allclose(fitted.variances, singular[: COMPONENTS + 1] ** 2 / n, rtol=1e-9)
+    np.testing.assert_allclose(
+        fitted.variances[:COMPONENTS], sklearn_pca.explained_variance_ * (n - 1) / n, rtol=1e-9
+    )
+    assert fitted.total_variance == pytest.approx((singular**2).sum() / n, rel=1e-9)
+
+
+def test_squared_errors_of_every_count_are_inverse_transform_s(images, fitted) -> None:
+    others = decoders.correlated_pixels(50, seed=99)
+    errors = fitted.squared_errors(others)
+    assert errors.shape == (50, COMPONENTS + 2)
+    for count in range(1, COMPONENTS + 2):
+        model = PCA(count, svd_solver="full").fit(images.astype(np.float64))
+        rebuilt = model.inverse_transform(model.transform(others.astype(np.float64)))
+        np.testing.assert_allclose(
+            errors[:, count], np.square(others - rebuilt).sum(axis=1), rtol=1e-9
+        )
+    np.testing.assert_allclose(
+        errors[:, 0], np.square(others - images.mean(axis=0, dtype=np.float64)).sum(axis=1)
+    )
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(2, 1), (7, 6), (200, 20)])
+def test_there_are_never_more_components_than_rows_minus_one_or_pixels(rows, expected) -> None:
+    assert len(fit_pca(decoders.correlated_pixels(rows), 50, seed=0).components) == expected
+
+
+def axis_images(variances: list[float], rows: int) -> np.ndarray:
+    """Images with exactly these variances (ddof 0) along the first pixels."""
+    generator = np.random.default_rng(0)
+    scores = generator.normal(size=(rows, len(variances)))
+    scores = np.linalg.qr(scores - scores.mean(axis=0))[0] * np.sqrt(rows)
+    images = np.zeros((rows, decoders.PIXELS))
+    images[:, : len(variances)] = scores * np.sqrt(variances)
+    return images
+
+
+def test_order_is_undetermined_below_north_s_rule_and_determined_above() -> None:
+    rows = 800
+    limit = 2 * np.sqrt(2 / rows)  # 0.1
+    variances = [1.0, 1 - 0.9 * limit, 0.5, 0.5 * (1 - 1.1 * limit), 0.1]
+    undetermined = fit_pca(axis_images(variances, rows), 5, seed=0).undetermined(4)
+    assert undetermined.tolist() == [True, False, False, False]
+
+
+def test_the_last_component_is_judged_by_the_one_after_it() -> None:
+    variances = [1.0, 0.5, 0.49]
+    fitted = fit_pca(axis_images(variances, 800), 3, seed=0)
+    assert fitted.undetermined(2).tolist() == [False, True]
+
+
+def test_constant_images_have_no_variance_and_are_rebuilt_exactly() -> None:
+    images = np.full((30, decoders.PIXELS), 0.25, np.float32)
+    fitted = fit_pca(images, 5, seed=0)
+    assert fitted.total_variance == 0
+    np.testing.assert_array_equal(fitted.variances, 0)
+    np.testing.assert_allclose(fitted.squared_errors(images), 0, atol=1e-20)

@@ -1,0 +1,199 @@
+"""The engine: what it decodes, how often, and that batching changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from reportgen.autoencoder import Autoencoder
+from reportgen.decoder import Decoder
+from tests.oracles import decoders
+
+UNITS = 3
+
+
+class Watched:
+    """A decoder that remembers the size of every batch and the state torch was in."""
+
+    def __init__(self, function) -> None:
+        self.function = function
+        self.batches: list[int] = []
+        self.states: list[dict[str, object]] = []
+
+    def __call__(self, codes: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(codes))
+        self.states.append(
+            {
+                "inference": torch.is_inference_mode_enabled(),
+                "autocast": torch.is_autocast_enabled("cpu"),
+                "dtype": codes.dtype,
+                "tf32 in convolutions": torch.backends.cudnn.allow_tf32,
+                "tf32 in products": torch.backends.cuda.matmul.allow_tf32,
+            }
+        )
+        return self.function(codes).reshape(len(codes), 1, decoders.HEIGHT, decoders.WIDTH)
+
+
+def engine(watched: Watched, **limits: int) -> Decoder:
+    shape = (1, decoders.HEIGHT, decoders.WIDTH)
+    return Decoder(
+        Autoencoder(
+            encode=lambda images: images.reshape(len(images), -1)[:, :UNITS],
+            decode=watched,
+            input_shape=shape,
+            code_shape=(UNITS,),
+        ),
+        **limits,
+    )
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched(decoders.smooth(UNITS))
+
+
+@pytest.fixture(scope="module")
+def codes() -> np.ndarray:
+    return decoders.gaussian_codes(300, UNITS)
+
+
+def test_images_are_the_decoder_s_own_in_the_order_of_the_codes(watched, codes) -> None:
+    expected = decoders.smooth(UNITS)(torch.from_numpy(codes)).numpy()
+    np.testing.assert_allclose(engine(watched).decode(codes), expected, atol=1e-6)
+
+
+def test_equal_codes_are_decoded_once(watched, codes) -> None:
+    decoder = engine(watched)
+    images = decoder.decode(np.concatenate([codes[:5], codes[:5], codes[2:3]]))
+    assert sum(watched.batches) == 5
+    assert np.array_equal(images[:5], images[5:10])
+    assert np.array_equal(images[2], images[10])
+
+
+def test_minus_zero_is_zero(watched) -> None:
+    decoder = engine(watched)
+    decoder.decode(np.array([[0.0, 1, 2], [-0.0, 1, 2]], np.float32))
+    assert sum(watched.batches) == 1
+
+
+def test_a_code_asked_for_again_comes_from_the_store(watched, codes) -> None:
+    decoder = engine(watched)
+    first = decoder.decode(codes)
+    again = decoder.decode(codes[::-1])
+    assert sum(watched.batches) == len(codes)
+    assert np.array_equal(first, again[::-1])
+
+
+def test_a_full_store_forgets_and_decodes_again_the_same_image(watched, codes) -> None:
+    image_bytes = 4 * decoders.PIXELS
+    decoder = engine(watched, batch_bytes=10 * image_bytes, store_bytes=25 * image_bytes)
+    first = decoder.decode(codes)
+    again = decoder.decode(codes)
+    assert sum(watched.batches) > len(codes)
+    np.testing.assert_allclose(first, again, atol=1e-6)
+
+
+def test_a_store_smaller_than_a_batch_still_gives_every_image(watched, codes) -> None:
+    decoder = engine(watched, store_bytes=1)
+    expected = decoders.smooth(UNITS)(torch.from_numpy(codes)).numpy()
+    np.testing.assert_allclose(decoder.decode(codes), expected, atol=1e-6)
+
+
+def test_no_batch_is_larger_than_its_memory_allows(watched, codes) -> None:
+    decoder = engine(watched, batch_bytes=7 * 4 * decoders.PIXELS)
+    decoder.decode(codes)
+    assert max(watched.batches) == 7
+
+
+def test_an_image_larger_than_a_batch_s_memory_is_decoded_alone(watched, codes) -> None:
+    engine(watched, batch_bytes=1).decode(codes[:3])
+    assert watched.batches == [1, 1, 1]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_batch_size_changes_nothing_beyond_1e_6(batch: int) -> None:
+    module = decoders.convolutional(2)
+    codes = decoders.gaussian_codes(150, 8)
+
+    def decode_in(size: int) -> np.ndarray:
+        autoencoder = Autoencoder(
+            encode=lambda images: images, decode=module, input_shape=(1, 4, 4), code_shape=(2, 2, 2)
+        )
+        return Decoder(autoencoder, batch_bytes=size * 4 * 16).decode(codes)
+
+    np.testing.assert_allclose(decode_in(batch), decode_in(128), atol=1e-6, rtol=0)
+
+
+def test_requests_decoded_together_are_requests_decoded_alone(watched, codes) -> None:
+    requests = [codes[:1], codes[1:90], codes[90:90], codes[90:300], codes[:4]]
+    together = list(engine(watched).decode_each(iter(requests)))
+    assert [len(images) for images in together] == [len(request) for request in requests]
+    alone = engine(Watched(decoders.smooth(UNITS)))
+    for images, request in zip(together, requests, strict=True):
+        np.testing.assert_allclose(images, alone.decode(request), atol=1e-6)
+
+
+def test_forwards_encodes_and_seconds_are_charged_to_who_asked(watched, codes) -> None:
+    decoder = engine(watched)
+    with decoder.charged_to("outer"):
+        decoder.decode(codes[:4])
+        with decoder.charged_to("inner"):
+            decoder.decode(codes[:6])
+        decoder.encode(decoder.decode(codes[6:9]))
+    assert dict(decoder.forwards) == {"outer": 7, "inner": 2}
+    assert dict(decoder.encodes) == {"outer": 3}
+    assert set(decoder.seconds) == {"outer", "inner"}
+    assert min(decoder.seconds.values()) > 0
+
+
+def test_charging_ends_with_its_block_even_after_an_error(watched, codes) -> None:
+    decoder = engine(watched)
+    with pytest.raises(ZeroDivisionError), decoder.charged_to("broken"):
+        raise ZeroDivisionError
+    decoder.decode(codes[:1])
+    assert dict(decoder.forwards) == {"study": 1}
+
+
+def test_progress_hears_of_every_forward_once(watched, codes) -> None:
+    heard: list[int] = []
+    decoder = engine(watched, batch_bytes=64 * 4 * decoders.PIXELS)
+    decoder._on_progress = heard.append
+    decoder.decode(codes)
+    decoder.decode(codes)
+    assert sum(heard) == len(codes) == sum(decoder.forwards.values())
+
+
+def test_decoding_is_float32_without_gradients_or_autocast(watched, codes) -> None:
+    images = engine(watched).decode(codes.astype(np.float64))
+    assert images.dtype == np.float32
+    for state in watched.states:
+        assert (state["inference"], state["autocast"], state["dtype"]) == (
+            True,
+            False,
+            torch.float32,
+        )
+
+
+def test_decoding_never_uses_tf32(watched, codes) -> None:
+    engine(watched).decode(codes[:1])
+    assert watched.states[0]["tf32 in products"] is False
+    assert watched.states[0]["tf32 in convolutions"] is False
+
+
+def test_codes_and_images_that_come_in_are_left_as_they_are(watched, codes) -> None:
+    decoder = engine(watched)
+    given = codes.copy()
+    images = decoder.decode(given)
+    images += 1
+    assert np.array_equal(given, codes)
+    assert np.array_equal(decoder.decode(given) + 1, images)
+
+
+def test_encoding_in_batches_is_encoding_at_once(watched, codes) -> None:
+    images = np.random.default_rng(0).normal(size=(50, decoders.PIXELS)).astype(np.float32)
+    decoder = engine(watched, batch_bytes=8 * 4 * decoders.PIXELS)
+    np.testing.assert_array_equal(decoder.encode(images), images[:, :UNITS])
+    np.testing.assert_array_equal(
+        decoder.encode(images.reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)), images[:, :UNITS]
+    )
