@@ -11,11 +11,17 @@ from reportgen.loading.operators import (
     ASSERTIONS,
     CONVOLUTIONS,
     base_name,
+    names,
     resolve_aten,
 )
 from reportgen.loading.program import Program, arguments, calls, remove_unused, set_arguments
 
-_DROPOUTS = frozenset({"dropout", "dropout_", "feature_dropout", "alpha_dropout"})
+_DROPOUTS = names(
+    """
+    dropout dropout_ feature_dropout feature_dropout_ alpha_dropout alpha_dropout_
+    feature_alpha_dropout feature_alpha_dropout_
+    """
+)
 _TRAINING_FLAGS = {
     "batch_norm": "training",
     "native_batch_norm": "training",

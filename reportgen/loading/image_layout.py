@@ -66,7 +66,7 @@ def tried_layout(shape: tuple[int, int, int], runs: Callable[[ImageLayout], None
     """The first layout that `runs` accepts, for a model that says nothing.
 
     `runs` raises RuntimeError, as torch does, or another error of the model's own, for shapes that
-    do not fit. The first layout's error is the one raised.
+    do not fit. The first layout's error is the one raised. Errors for the user pass at once.
     """
     candidates: list[tuple[int, ...]] = [shape, (math.prod(shape),)]
     if shape[0] == 1:

@@ -24,6 +24,7 @@ class ModelParts:
     graph : an example (2, …) → the program of the whole model; raises ModelError.
     children : names of submodules, for error messages.
     required : a callable → names of its inputs that have no default.
+    misfits : what the callables raise for images that they do not take.
     takes : what the first layer takes, in words; None where it is not known.
     """
 
@@ -32,6 +33,7 @@ class ModelParts:
     graph: Callable[[Tensor], Program]
     children: tuple[str, ...]
     required: Callable[[Callable[..., Any]], list[str]]
+    misfits: tuple[type[Exception], ...]
     takes: str | None = None
 
 
@@ -50,6 +52,8 @@ def parts_of_module(module: nn.Module) -> ModelParts:
         graph=lambda example: program_of_module(module, example),
         children=tuple(name for name, _ in module.named_children()),
         required=required_arguments,
+        # The user's own code may raise anything when it is called in a way it was not meant to.
+        misfits=(Exception,),
         takes=expected_input(module),
     )
 

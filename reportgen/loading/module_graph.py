@@ -15,6 +15,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
 from reportgen.errors import ModelError
 from reportgen.loading.program import Program, ProgramBuilder
+from reportgen.loading.returned import distribution_mean, flatten, is_distribution
 
 # They run a subgraph without gradients or autocast, neither of which is ever on here.
 TRANSPARENT = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
@@ -30,6 +31,7 @@ def program_of_module(module: nn.Module, example: Tensor) -> Program:
 
     Raises ModelError where its forward cannot be traced.
     """
+    module = _TensorsAlone(module)
     with _quiet_export():
         try:
             exported = torch.export.export(
@@ -39,6 +41,19 @@ def program_of_module(module: nn.Module, example: Tensor) -> Program:
             # Tracing runs the user's code with stand-ins for tensors; anything may be raised.
             return _fixed_batch(module, example, error)
     return program_of_export(exported)
+
+
+class _TensorsAlone(nn.Module):
+    """A module that returns its tensors as a tuple, in place of types that export does not know."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        returned = flatten(self.module(images))
+        means = [distribution_mean(leaf) if is_distribution(leaf) else leaf for leaf in returned]
+        return tuple(leaf for leaf in means if isinstance(leaf, Tensor))
 
 
 def _fixed_batch(module: nn.Module, example: Tensor, error: Exception) -> Program:
@@ -120,7 +135,9 @@ class _Converter:
                 tensor = tensors.get(str(spec.target))
                 if not isinstance(tensor, Tensor):
                     raise ModelError(f"the model holds {spec.target!r}, which is no tensor.")
-                self.values[node] = self.builder.constant(tensor, str(spec.target))
+                self.values[node] = self.builder.constant(
+                    tensor, str(spec.target).removeprefix("module.")
+                )
         return tuple(size if isinstance(size, int) else None for size in image.meta["val"].shape)
 
     def _body(self, graph: fx.Graph, owner: nn.Module) -> None:
@@ -160,5 +177,5 @@ class _Converter:
 def _title(node: fx.Node) -> str:
     """The node's name with the submodule it comes from, as "linear_3 in encoder.7"."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path = str(stack[-1][0]) if stack else ""
+    path = str(stack[-1][0]).removeprefix("module").removeprefix(".") if stack else ""
     return f"{node.name} in {path}" if path else node.name

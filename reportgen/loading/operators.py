@@ -23,12 +23,14 @@ _LAYERS = """
 linear conv1d conv2d conv3d convolution _convolution conv_transpose1d conv_transpose2d
 conv_transpose3d batch_norm instance_norm group_norm layer_norm rms_norm native_batch_norm
 _native_batch_norm_legit _native_batch_norm_legit_no_training native_group_norm native_layer_norm
-native_dropout dropout dropout_ feature_dropout alpha_dropout feature_alpha_dropout bilinear
+native_dropout dropout dropout_ feature_dropout feature_dropout_ alpha_dropout alpha_dropout_
+feature_alpha_dropout feature_alpha_dropout_ bilinear
 embedding scaled_dot_product_attention channel_shuffle pixel_shuffle
 pixel_unshuffle native_channel_shuffle im2col col2im unfold unfold_copy cudnn_batch_norm
 _batch_norm_with_update _batch_norm_no_update max_unpool2d grid_sampler grid_sampler_2d
 affine_grid_generator prelu _prelu_kernel cosine_similarity _weight_norm
 _weight_norm_interface _fused_rms_norm lstm gru rnn_tanh rnn_relu
+_native_multi_head_attention _transformer_encoder_layer_fwd
 """
 _ACTIVATIONS = """
 relu relu_ relu6 relu6_ leaky_relu leaky_relu_ elu elu_ selu selu_ celu celu_ gelu gelu_ silu silu_
@@ -43,6 +45,7 @@ avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool
 adaptive_avg_pool3d _adaptive_avg_pool3d
 adaptive_max_pool1d adaptive_max_pool2d upsample_nearest1d upsample_nearest2d
 upsample_nearest3d _upsample_nearest_exact2d upsample_bilinear2d _upsample_bilinear2d_aa
+_upsample_nearest_exact1d _upsample_nearest_exact3d _upsample_lanczos2d_aa
 upsample_bicubic2d _upsample_bicubic2d_aa upsample_linear1d upsample_trilinear3d constant_pad_nd pad
 reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d reflection_pad3d
 replication_pad3d _pad_enum _pad_circular

@@ -1,4 +1,4 @@
-"""Reads the posterior mean, and its spread, out of whatever an encoder returns."""
+"""Reads the posterior mean, and its spread, out of what an encoder returns."""
 
 from __future__ import annotations
 
@@ -9,27 +9,59 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-MEAN_NAMES = (
-    "mu", "mean", "loc", "embedding", "z_mean", "mu_z", "z_mu", "latent_mean", "q_mean", "means",
-)  # fmt: skip
-LOG_VARIANCE_NAMES = (
-    "logvar", "log_var", "log_variance", "log_covariance", "logvariance", "z_log_var", "logvar_z",
-    "z_logvar", "log_sigma2", "log_sigma_sq", "logsigma2", "latent_logvar",
-)  # fmt: skip
-LOG_SD_NAMES = ("log_std", "logstd", "log_sigma", "logsigma", "log_scale")
-SD_NAMES = ("std", "sd", "sigma", "scale", "stddev")
-CODE_NAMES = (
-    "z",
-    "latent",
-    "latents",
-    "code",
-    "codes",
-    "quantized",
-    "quantize",
-    "z_q",
-    "last_hidden_state",
+from reportgen.loading.operators import names
+from reportgen.loading.returned import (
+    distribution_mean,
+    distribution_sd,
+    fields,
+    flatten,
+    is_batch,
+    is_distribution,
 )
+
+MEAN_NAMES = names("mu mean loc embedding z_mean mu_z z_mu latent_mean q_mean means")
+CODE_NAMES = names("z latent latents code codes quantized quantize z_q last_hidden_state")
+# How a number stands for an sd, and the names that say so.
+CONVENTIONS: dict[str, tuple[Callable[[Tensor], Tensor], frozenset[str]]] = {
+    "the log-variance": (
+        lambda value: torch.exp(0.5 * value),
+        names(
+            """
+            logvar log_var log_variance log_covariance logvariance z_log_var logvar_z z_logvar
+            log_sigma2 log_sigma_sq logsigma2 latent_logvar
+            """
+        ),
+    ),
+    "the logarithm of the sd": (
+        torch.exp,
+        names("log_std logstd log_sigma logsigma log_scale log_sd"),
+    ),
+    "the sd": (torch.clone, names("std sd sigma scale stddev")),
+    "the variance": (torch.sqrt, names("var variance")),
+    "the sd before a softplus": (functional.softplus, names("pre_sigma raw_sigma")),
+}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What an encoder returns beside the mean.
+
+    Attributes
+    ----------
+    read : the encoder's output → (n, …) numbers.
+    convention : a key of CONVENTIONS: how the numbers stand for an sd.
+    is_known : whether the model says so, rather than habit alone.
+    """
+
+    read: Callable[[Any], Tensor]
+    convention: str = "the log-variance"
+    is_known: bool = False
+
+    def sd(self, output: Any) -> Tensor:
+        """The encoder's output → the posterior sd."""
+        return CONVENTIONS[self.convention][0](self.read(output))
 
 
 @dataclass(frozen=True)
@@ -39,192 +71,100 @@ class Reading:
     Attributes
     ----------
     mean : the encoder's output → the code (n, …).
-    sd : the encoder's output → the posterior sd, same shape; None where it is not known.
+    spread : what stands for the posterior sd; None where nothing does.
     text : how it was read, for the report.
-    sd_is_assumed : whether `sd` rests on a convention alone.
     """
 
     mean: Callable[[Any], Tensor]
-    sd: Callable[[Any], Tensor] | None
+    spread: Spread | None
     text: str
-    sd_is_assumed: bool = False
 
 
 def readings(output: Any, batch: int) -> Iterator[Reading]:
-    """Ways to read the code, the likeliest first.
+    """Ways to read the code of `batch` images, the likeliest first.
 
-    Rules in order: a distribution's mean; names; the first of a tuple; halves of one tensor.
+    Rules in order: a distribution's mean; names; tensors of a tuple; halves of one tensor.
     """
-    named = _fields(output)
     if isinstance(output, Tensor):
         yield Reading(lambda out: out, None, "the encoder's output")
         yield from _halves(output)
         return
-    if _is_distribution(output):
-        yield Reading(_distribution_mean, _distribution_sd, "the mean of the returned distribution")
+    if is_distribution(output):
+        spread = Spread(distribution_sd, "the sd", is_known=True)
+        yield Reading(distribution_mean, spread, "the mean of the distribution it returns")
         return
+    named = fields(output)
     for key, value in named.items():
-        if _is_distribution(value):
-            yield Reading(
-                partial(_mean_of_field, key),
-                partial(_sd_of_field, key),
-                f"the mean of the returned distribution {key!r}",
-            )
+        if is_distribution(value):
+            spread = Spread(partial(_field_sd, key), "the sd", is_known=True)
+            text = f"the mean of the distribution {key!r} it returns"
+            yield Reading(partial(_field_mean, key), spread, text)
     yield from _by_name(named, batch)
     yield from _by_place(output, batch)
 
 
-def _fields(output: Any) -> dict[str, Any]:
-    """Named parts of a mapping, named tuple, dataclass or plain object."""
-    if isinstance(output, Mapping):
-        return {str(key): value for key, value in output.items()}
-    if isinstance(output, Tensor | list) or type(output) is tuple:
-        return {}
-    if hasattr(output, "_fields"):
-        return {name: getattr(output, name) for name in output._fields}
-    return {key: value for key, value in getattr(output, "__dict__", {}).items() if key[:1] != "_"}
+def _field_mean(key: str, output: Any) -> Tensor:
+    return distribution_mean(fields(output)[key])
 
 
-def _is_distribution(value: Any) -> bool:
-    if isinstance(value, torch.distributions.Distribution):
-        return True
-    has_mean = isinstance(getattr(value, "mean", None), Tensor)
-    return has_mean and not isinstance(value, Tensor) and hasattr(value, "sample")
+def _field_sd(key: str, output: Any) -> Tensor:
+    return distribution_sd(fields(output)[key])
 
 
-def _distribution_mean(value: Any) -> Tensor:
-    return value.mean
-
-
-def _mean_of_field(key: str, output: Any) -> Tensor:
-    return _distribution_mean(_fields(output)[key])
-
-
-def _sd_of_field(key: str, output: Any) -> Tensor:
-    return _distribution_sd(_fields(output)[key])
+def _field(key: str, output: Any) -> Tensor:
+    return fields(output)[key]
 
 
 def _leaf(place: int, output: Any) -> Tensor:
     return flatten(output)[place]
 
 
-def _sd_of_leaf(place: int, output: Any) -> Tensor:
-    return sd_from_log_variance(flatten(output)[place])
-
-
-def _distribution_sd(value: Any) -> Tensor:
-    sd = getattr(value, "stddev", None)
-    return sd if isinstance(sd, Tensor) else value.std
+def _half(place: int, output: Any) -> Tensor:
+    return output.chunk(2, dim=1)[place]
 
 
 def _by_name(named: Mapping[str, Any], batch: int) -> Iterator[Reading]:
-    lowered = {key.lower(): key for key, value in named.items() if _is_code(value, batch)}
-    mean = next((lowered[name] for name in MEAN_NAMES if name in lowered), None)
-    if mean is None:
-        mean = next((lowered[name] for name in CODE_NAMES if name in lowered), None)
-    if mean is None:
-        return
-    spread = _spread(lowered)
-    sd = None
-    text = f"{mean!r} of the encoder's output"
-    if spread is not None:
-        key, to_sd = spread
-        if named[key].shape == named[mean].shape:
-            sd = lambda out: to_sd(_fields(out)[key])  # noqa: E731
-            text += f", with the posterior's spread from {key!r}"
-    yield Reading(lambda out: _fields(out)[mean], sd, text)
+    keys = [key for key, value in named.items() if is_batch(value, batch)]
+    means = [key for key in keys if key.lower() in MEAN_NAMES]
+    codes = [key for key in keys if key.lower() in CODE_NAMES]
+    for key in (*means, *codes):
+        spread = _named_spread(named, keys, key)
+        yield Reading(partial(_field, key), spread, f"{key!r} of the encoder's output")
 
 
-def _spread(lowered: Mapping[str, str]) -> tuple[str, Callable[[Tensor], Tensor]] | None:
-    groups: tuple[tuple[tuple[str, ...], Callable[[Tensor], Tensor]], ...] = (
-        (LOG_VARIANCE_NAMES, sd_from_log_variance),
-        (LOG_SD_NAMES, torch.exp),
-        (SD_NAMES, torch.clone),
-    )
-    for names, to_sd in groups:
-        for name in names:
-            if name in lowered:
-                return lowered[name], to_sd
+def _named_spread(named: Mapping[str, Any], keys: list[str], mean: str) -> Spread | None:
+    for convention, (_, known) in CONVENTIONS.items():
+        for key in keys:
+            if key.lower() in known and named[key].shape == named[mean].shape:
+                return Spread(partial(_field, key), convention, is_known=True)
     return None
 
 
 def _by_place(output: Any, batch: int) -> Iterator[Reading]:
     leaves = flatten(output)
-    codes = [place for place, leaf in enumerate(leaves) if _is_code(leaf, batch)]
+    codes = [place for place, leaf in enumerate(leaves) if is_batch(leaf, batch)]
     for place in codes:
         twin = _twin(leaves, codes, place)
-        where = f"tensor {place + 1} of the {len(leaves)} that the encoder returns"
+        spread = None if twin is None else Spread(partial(_leaf, twin))
+        text = f"tensor {place + 1} of the {len(leaves)} that the encoder returns"
         if len(leaves) == 1:
-            where = "the encoder's output"
-        sd = None
-        if twin is not None:
-            sd = partial(_sd_of_leaf, twin)
-        yield Reading(partial(_leaf, place), sd, where, twin is not None)
+            text = "the encoder's output"
+        yield Reading(partial(_leaf, place), spread, text)
 
 
 def _twin(leaves: list[Any], codes: list[int], place: int) -> int | None:
-    """The tensor after this one that has its shape and other values: the log-variance."""
-    for other in codes:
-        same = leaves[other].shape == leaves[place].shape
-        if other > place and same and not torch.equal(leaves[other], leaves[place]):
+    """The next tensor, else the one before, of the same shape and with other values."""
+    after = [other for other in codes if other > place]
+    before = [other for other in codes if other < place]
+    for other in (*after, *before):
+        same_shape = leaves[other].shape == leaves[place].shape
+        if same_shape and not torch.equal(leaves[other], leaves[place]):
             return other
     return None
 
 
 def _halves(output: Tensor) -> Iterator[Reading]:
-    """One tensor that holds mean and log-variance, as `chunk(2, dim=1)` takes them apart."""
-    if output.dim() < 2 or output.shape[1] % 2:
-        return
-    yield Reading(
-        lambda out: out.chunk(2, dim=1)[0],
-        lambda out: sd_from_log_variance(out.chunk(2, dim=1)[1]),
-        "the first half of the encoder's output, with the log-variance in the second",
-        True,
-    )
-
-
-def _is_code(value: Any, batch: int) -> bool:
-    return (
-        isinstance(value, Tensor)
-        and value.is_floating_point()
-        and value.dim() >= 2
-        and len(value) == batch
-    )
-
-
-def sd_from_log_variance(log_variance: Tensor) -> Tensor:
-    """exp(½ log σ²)."""
-    return torch.exp(0.5 * log_variance)
-
-
-def flatten(output: Any) -> list[Any]:
-    """The parts of nested tuples, lists, mappings and plain objects, in order."""
-    if isinstance(output, Tensor):
-        return [output]
-    if isinstance(output, tuple | list):
-        return [leaf for part in output for leaf in flatten(part)]
-    named = _fields(output)
-    if named:
-        return [leaf for part in named.values() for leaf in flatten(part)]
-    return [output]
-
-
-def image_of(output: Any, batch: int, size: int, given: Tensor | None = None) -> Tensor | None:
-    """The reconstruction in what a model returns: the first float tensor as large as the image.
-
-    A distribution stands for its mean. `given`, the model's input, is not its reconstruction.
-    None where nothing fits.
-    """
-    if _is_distribution(output):
-        output = _distribution_mean(output)
-    found = []
-    for leaf in flatten(output):
-        value = _distribution_mean(leaf) if _is_distribution(leaf) else leaf
-        if _is_code(value, batch) and value.numel() == batch * size:
-            found.append(value)
-    others = [value for value in found if given is None or not _equal(value, given)]
-    return next(iter(others or found), None)
-
-
-def _equal(one: Tensor, other: Tensor) -> bool:
-    return torch.equal(one.reshape(len(one), -1), other.reshape(len(other), -1))
+    """One tensor that holds mean and spread, as `chunk(2, dim=1)` takes them apart."""
+    if output.dim() >= 2 and output.shape[1] % 2 == 0:
+        text = "the first half of the encoder's output"
+        yield Reading(partial(_half, 0), Spread(partial(_half, 1)), text)

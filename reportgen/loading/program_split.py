@@ -16,7 +16,7 @@ from reportgen.loading.image_layout import ImageLayout, declared_layout, text, t
 from reportgen.loading.measure import DoesNotFitError, Measurement, measure
 from reportgen.loading.noise import random_nodes, refuse_random, remove_noise
 from reportgen.loading.operators import REARRANGEMENTS, base_name
-from reportgen.loading.posterior import sd_from_log_variance
+from reportgen.loading.posterior import CONVENTIONS
 from reportgen.loading.program import Program, arguments, title
 from reportgen.loading.split import ImageMap, Split
 
@@ -179,11 +179,12 @@ def _posterior_sd(
     with torch.inference_mode():
         values = part(sample[:16])
     if bool((values < 0).any()):
+        to_sd = CONVENTIONS["the log-variance"][0]
         text = (
             f"The posterior sd is exp(½·{title(node)}): an output shaped like the code, taken for "
             "the log-variance by convention."
         )
-        return (lambda images: sd_from_log_variance(part(images))), [Note("posterior", text)]
+        return (lambda images: to_sd(part(images))), [Note("posterior", text)]
     if _is_sd(node):
         return part, [Note("posterior", f"The posterior sd is the output {title(node)}.")]
     text = f"The output {title(node)} is positive: an sd or a variance, so it is not used."

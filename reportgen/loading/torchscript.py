@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reportgen.errors import ModelError
 from reportgen.loading.evaluation_mode import prepare, use_channels_last
+from reportgen.loading.measure import DoesNotFitError
 from reportgen.loading.model_parts import ModelParts
 from reportgen.loading.module_tensors import refuse_not_finite
 from reportgen.loading.program import Program
@@ -55,6 +56,7 @@ class _ScriptParts:
             part=self._part,
             graph=lambda example: self._program("forward", example),
             children=tuple(name for name, _ in self.module.named_children()),
+            misfits=(DoesNotFitError, RuntimeError),
             required=lambda function: _required(getattr(function, "schema", None)),
         )
 
@@ -85,9 +87,7 @@ class _ScriptParts:
         return self.graphs[key]
 
     def _program(self, name: str, example: Tensor) -> Program:
-        return program_of_graph(self._frozen_graph(name), example.cpu())
-
-    def _frozen_graph(self, name: str) -> Any:
+        """Convert a method or child; its first input is the frozen module."""
         owner_name, _, method = name.rpartition(".")
         owner: Any = self.module
         for step in filter(None, owner_name.split(".")):
@@ -98,7 +98,7 @@ class _ScriptParts:
         preserved = [] if method == "forward" else [method]
         # Optimised numerics would fold batch norm into weights and change results by 1e-6.
         frozen = torch.jit.freeze(owner.eval(), preserved, optimize_numerics=False)
-        return getattr(frozen, method).graph
+        return program_of_graph(frozen, getattr(frozen, method).graph, example.cpu())
 
     def _schema(self, name: str) -> Any:
         owner: Any = self.module

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
+from reportgen.loading.measure import DoesNotFitError
 from reportgen.loading.operators import ASSERTIONS, names, resolve_aten
 from reportgen.loading.program import Program, ProgramBuilder
 
@@ -64,26 +66,32 @@ _ON_NUMBERS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
 }
+_DIVISIONS: dict[str | None, Callable[..., Any]] = {
+    None: operator.truediv,
+    "floor": operator.floordiv,
+    "trunc": lambda dividend, divisor: int(dividend / divisor),
+}
 _SAME = names(
     """
     Int Float Bool IntImplicit FloatImplicit ScalarImplicit NumToTensor unchecked_cast
     unchecked_unwrap_optional annotate
     """
 )
-_SKIPPED = names("warn Print _assert")
+_SKIPPED = names("warn Print _assert set_grad_enabled")
 MISSING = object()
 
 
-def program_of_graph(graph: Any, example: Tensor) -> Program:
-    """Convert a frozen, inlined torch._C.Graph whose inputs are the module and one tensor.
+def program_of_graph(module: Any, graph: Any, example: Tensor) -> Program:
+    """Convert a frozen, inlined torch._C.Graph whose inputs are `module` and one tensor.
 
     Raises ModelError for operators off the allow-list and for control flow on pixel values.
     """
-    return _Converter(example).convert(graph)
+    return _Converter(module, example).convert(graph)
 
 
 class _Converter:
-    def __init__(self, example: Tensor) -> None:
+    def __init__(self, module: Any, example: Tensor) -> None:
+        self.module = module
         self.example = example
         self.builder = ProgramBuilder()
         self.values: dict[int, Any] = {}
@@ -100,6 +108,7 @@ class _Converter:
             )
         images = self.builder.image_input()
         self.shadows[images] = self.example
+        self.values[inputs[0].unique()] = self.module
         self.values[inputs[1].unique()] = images
         with torch.no_grad():
             self._block(graph)
@@ -142,6 +151,18 @@ class _Converter:
         match name:
             case "Constant":
                 self._set(outputs[0], self._constant(outputs[0]))
+            case "CreateObject":
+                self._set(outputs[0], SimpleNamespace())
+            case "SetAttr":
+                setattr(self._value(inputs[0]), node.s("name"), self._value(inputs[1]))
+            case "Enter" | "Exit":
+                # Contexts such as no_grad; their methods are in the graph already.
+                for output in outputs:
+                    self._set(output, None)
+            case "type":
+                self._set(outputs[0], self._value(inputs[0]).type)
+            case "GetAttr":
+                self._set(outputs[0], self._attribute(node, self._value(inputs[0])))
             case "ListConstruct":
                 self._set(outputs[0], [self._value(value) for value in inputs])
             case "TupleConstruct":
@@ -160,7 +181,7 @@ class _Converter:
             case "Loop":
                 self._loop(node, inputs, outputs)
             case "RaiseException":
-                raise ModelError("the model raises an error for images of this shape.")
+                raise DoesNotFitError("the model raises an error of its own")
             case "Uninitialized":
                 self._set(outputs[0], None)
             case "dtype":
@@ -184,6 +205,13 @@ class _Converter:
         if isinstance(constant, Tensor):
             return self._tensor(constant, value.debugName())
         return constant
+
+    def _attribute(self, node: Any, owner: Any) -> Any:
+        """Something that freezing left in the module, such as a flag; or of a created object."""
+        value = getattr(owner, node.s("name"))
+        if isinstance(value, Tensor):
+            return self._tensor(value, node.s("name"))
+        return value
 
     def _tensor(self, tensor: Tensor, title: str) -> fx.Node:
         key = tensor.data_ptr()
@@ -231,6 +259,8 @@ class _Converter:
         return shadow
 
     def _aten(self, node: Any, name: str, values: list[Any]) -> Any:
+        if name in _ON_NUMBERS or name in _SAME:
+            values = [self._as_number(value) for value in values]
         if name in _SAME and not self._is_tensor(values[0]):
             return values[0]
         if name in ("Int", "IntImplicit", "Float", "Bool", "ScalarImplicit", "item"):
@@ -277,23 +307,37 @@ class _Converter:
             self.shadows[call] = target(*shadow_args, **shadow_kwargs)
         except Exception as error:
             # torch raises anything for shapes that an operator does not take.
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(
-                f"the model cannot take images of this shape: {reason}; resize or convert them "
-                "to what it was trained on."
-            ) from error
+            raise DoesNotFitError(str(error).strip().partition("\n")[0]) from error
         return call
 
     def _on_numbers(self, name: str, values: list[Any]) -> Any:
         function = _ON_NUMBERS[name]
+        if name == "div" and len(values) == 3:
+            function = _DIVISIONS[values.pop()]
         if not any(isinstance(value, fx.Node) for value in values):
             return function(*values)
-        if name in ("ceil", "floor", "sqrt", "round", "abs", "min", "max"):
+        if function is _DIVISIONS["trunc"] or name in (
+            "ceil",
+            "floor",
+            "sqrt",
+            "round",
+            "abs",
+            "min",
+            "max",
+        ):
             return function(*(self._decided(value) for value in values))
         return self._call(function, tuple(values))
 
     def _is_tensor(self, value: Any) -> bool:
         return isinstance(value, fx.Node) and isinstance(self.shadows[value], Tensor)
+
+    def _as_number(self, value: Any) -> Any:
+        """A constant that a trace wrote as a tensor of no dimensions."""
+        if isinstance(value, fx.Node) and value.op == "get_attr":
+            tensor = self.shadows[value]
+            if tensor.dim() == 0 and not tensor.is_floating_point():
+                return tensor.item()
+        return value
 
     def _shadow(self, value: Any) -> Any:
         return self.shadows[value] if isinstance(value, fx.Node) else value
@@ -322,8 +366,7 @@ class _Converter:
     def _dim(self, value: Any) -> int:
         return int(self._shadow(value).dim())
 
-    @staticmethod
-    def _append(parts: list[Any], value: Any) -> list[Any]:
+    def _append(self, parts: list[Any], value: Any) -> list[Any]:
         parts.append(value)
         return parts
 
@@ -349,6 +392,7 @@ _STRUCTURE: dict[str, Callable[..., Any]] = {
     "append": _Converter._append,
     "slice": _Converter._slice,
     "format": _Converter._format,
+    "__contains__": lambda converter, parts, key: key in parts,
     "list": lambda converter, value: list(value),
     "is_floating_point": lambda converter, value: converter._shadow(value).is_floating_point(),
     "is_grad_enabled": _Converter._false,

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import ast
 import io
+import zipfile
 from pathlib import Path
-
-import torch
 
 from reportgen.errors import ModelError
 from reportgen.loading.archive import Archive, open_archive
@@ -30,7 +29,8 @@ _LANGUAGE = names(
     NumToTensor
     _set_item _tensor_to_list unchecked_cast get_device is_contiguous equal manual_seed
     percentFormat join strip split lower upper replace startswith endswith find index count
-    is_grad_enabled autocast_cpu_enabled is_autocast_enabled is_autocast_cpu_enabled to Size
+    is_grad_enabled set_grad_enabled autocast_cpu_enabled is_autocast_enabled
+    is_autocast_cpu_enabled to Size
     __interpolate upsample interpolate
     """
 )
@@ -44,11 +44,12 @@ _PRIM = names(
     """
     RaiseException data device dtype layout is_cuda unchecked_unwrap_optional NumToTensor min max
     abs shape grad requires_grad ModuleContainerIndex rangelist Print type unchecked_cast is_sparse
-    is_quantized is_mkldnn is_meta itemsize name index TupleIndex tolist annotate isinstance
+    is_quantized is_nested is_mkldnn is_meta itemsize name index TupleIndex tolist annotate
+    isinstance
     Uninitialized
     """
 )
-_KEPT = ("data.pkl", "constants.pkl", "version", "byteorder")
+_KEPT = ("data.pkl", "constants.pkl", "version", ".data/version", "byteorder")
 _KEPT_FOLDERS = ("data/", "constants/", "tensors/")
 
 
@@ -65,29 +66,26 @@ def screened_archive(path: Path) -> io.BytesIO:
                 f"{path} holds {total / 1e6:.0f} MB of source code; refused as unsafe."
             )
         rebuilt = io.BytesIO()
-        writer = torch._C.PyTorchFileWriter(rebuilt)
-        for name in archive.names:
-            if name.startswith("code/") and name.endswith(".py"):
-                record = archive.read(name)
-                _screen(path, name, record)
-            elif name in _KEPT or name.startswith(_KEPT_FOLDERS):
-                record = archive.read(name)
-                if name.endswith(".pkl") and b"torch.classes" in record:
-                    raise _refused(path, "a custom C++ class")
-            else:
-                continue
-            # The writer adds a version record of its own.
-            if name != "version":
-                writer.write_record(name, record, len(record))
-        _check_version(archive)
-        writer.write_end_of_file()
+        with zipfile.ZipFile(rebuilt, "w", zipfile.ZIP_STORED) as copy:
+            for name in archive.names:
+                if _is_kept(name):
+                    copy.writestr(f"archive/{name}", _screened_record(archive, name))
     rebuilt.seek(0)
     return rebuilt
 
 
-def _check_version(archive: Archive) -> None:
-    if "version" not in archive:
-        raise ModelError(f"{archive.path} lacks its version record; save the model again.")
+def _is_kept(name: str) -> bool:
+    is_source = name.startswith("code/") and name.endswith(".py")
+    return is_source or name in _KEPT or name.startswith(_KEPT_FOLDERS)
+
+
+def _screened_record(archive: Archive, name: str) -> bytes:
+    record = archive.read(name)
+    if name.startswith("code/"):
+        _screen(archive.path, name, record)
+    elif name.endswith(".pkl") and b"torch.classes" in record:
+        raise _refused(archive.path, "a custom C++ class")
+    return record
 
 
 def _refused(path: Path, what: str) -> ModelError:
