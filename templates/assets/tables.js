@@ -23,6 +23,7 @@
     for (const head of table.tHead.rows[0].cells) {
       const last = column + head.colSpan - 1;
       column += head.colSpan;
+      if (!head.textContent.trim()) continue;
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "↕";

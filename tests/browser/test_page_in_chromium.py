@@ -31,8 +31,11 @@ def test_nothing_is_fetched_and_the_console_stays_silent(visit: Visiting, name: 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [360, 390, 768, 1600])
-def test_the_page_never_scrolls_sideways(visit: Visiting, name: str, width: int) -> None:
-    page = visit(name, width=width).page
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_page_never_scrolls_sideways(
+    visit: Visiting, name: str, width: int, scripts: bool
+) -> None:
+    page = visit(name, width=width, scripts=scripts).page
     page.evaluate(OPEN_ALL)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -222,12 +225,19 @@ def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:
     assert page.locator("#inside").is_visible()
 
 
-def test_it_prints_with_everything_open_and_in_light(visit: Visiting, tmp_path: Path) -> None:
+def test_it_prints_in_light_with_everything_open_and_nothing_cut(
+    visit: Visiting, tmp_path: Path
+) -> None:
+    page = visit("one unit", dark=True).page
+    page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     page = visit("grey", dark=True).page
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
-    assert (tmp_path / "report.pdf").stat().st_size > 50_000
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("main details:not([open])").count() == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("main details:not([open])").count() > 0
     wide = page.evaluate(
         "[...document.querySelectorAll('.strip')].filter((s) => s.offsetWidth > 1280).length"
     )
