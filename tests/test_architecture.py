@@ -23,7 +23,7 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "misc", "common"
 MAY_USE: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
-    "autoencoder": set(),
+    "autoencoder": {"errors"},
     "loading": {"autoencoder", "errors", "images"},
     "images": {"autoencoder", "errors"},
     "decoder": {"autoencoder"},
