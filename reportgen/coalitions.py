@@ -68,12 +68,15 @@ class Coalitions:
         return rank[None, :] < np.arange(len(self.players) + 1)[:, None]
 
     def scaled(self, code: np.ndarray, factor: float) -> np.ndarray:
-        """The code at `factor` of the way from the baseline; the stored code itself at 1."""
+        """The code at `factor` of the way from the baseline; the stored code itself at 1.
+
+        Coordinates of no player stay the row's.
+        """
+        code = np.asarray(code, dtype=np.float32)
         if factor == 1:
-            return np.asarray(code, dtype=np.float32)
-        if factor == 0:
-            return self.baseline
-        return (self.baseline + np.float32(factor) * (code - self.baseline)).astype(np.float32)
+            return code
+        moved = self.baseline + np.float32(factor) * (code - self.baseline)
+        return np.where(self.players.unit_of_coordinate >= 0, moved, code).astype(np.float32)
 
     def path(
         self, code: np.ndarray, step: int, steps: int, order: Sequence[int] | np.ndarray

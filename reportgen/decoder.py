@@ -118,7 +118,7 @@ class Decoder:
         shape = self._autoencoder.input_shape
         parts = []
         started = time.perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), _full_precision():
             for start in range(0, len(images), self.batch_size):
                 batch = np.ascontiguousarray(images[start : start + self.batch_size], np.float32)
                 tensor = torch.from_numpy(batch.reshape(-1, *shape)).to(self._autoencoder.device)
@@ -132,7 +132,7 @@ class Decoder:
         import torch
 
         started = time.perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), _full_precision():
             tensor = torch.from_numpy(codes.reshape(-1, *self._autoencoder.code_shape))
             images = self._autoencoder.decode(tensor.to(self._autoencoder.device))
             flat = images.reshape(len(codes), -1).float().cpu().numpy()
@@ -140,6 +140,20 @@ class Decoder:
         self.seconds[self._charged_to] += time.perf_counter() - started
         self._on_progress(len(codes))
         return flat
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """TF32 off: its 10-bit mantissa would drown small differences of decoded images."""
+    import torch
+
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = False
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
 
 
 class _ImageStore:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -34,29 +36,59 @@ class Output:
             _check_writable(nearest, folder)
 
     def write(self, html: str, results: str, images: dict[str, np.ndarray]) -> None:
-        """Write everything to temporary files, then rename. Raises OutputError, leaving nothing."""
+        """Write everything to temporary files, then rename.
+
+        Raises OutputError; then, and whatever else stops it, all is as it was before.
+        """
         contents = {self.page: html.encode("utf-8")}
         if self.folder is not None:
             contents[self.folder / "results.json"] = results.encode("utf-8")
             contents[self.folder / "results.npz"] = _archive(images)
-        written: list[tuple[Path, Path]] = []
-        try:
-            for path, content in contents.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                written.append((_write_beside(path, content), path))
-            for temporary, path in written:
-                temporary.replace(path)
-        except OSError as error:
-            for temporary, _ in written:
-                temporary.unlink(missing_ok=True)
-            raise OutputError(
-                f"The report cannot be written to {self.page}: {error.strerror or error}."
-            ) from error
+        with ExitStack() as undo:
+            try:
+                backups = _write_all(contents, undo)
+            except OSError as error:
+                raise OutputError(
+                    f"The report cannot be written to {self.page}: {error.strerror or error}."
+                ) from error
+            undo.pop_all()
+        for backup in backups:
+            backup.unlink()
+
+
+def _write_all(contents: dict[Path, bytes], undo: ExitStack) -> list[Path]:
+    """Put every file in its place; `undo` learns how to take it back. Returns earlier versions."""
+    temporaries = []
+    for path, content in contents.items():
+        _make_folder(path.parent, undo)
+        temporary = _write_beside(path, content)
+        undo.callback(temporary.unlink, missing_ok=True)
+        temporaries.append(temporary)
+    backups = []
+    for temporary, path in zip(temporaries, contents, strict=True):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{path} is a folder")
+        if path.exists():
+            backup = path.with_name(f"{temporary.name}.earlier")
+            os.link(path, backup)
+            backups.append(backup)
+            undo.callback(os.replace, backup, path)
+        else:
+            undo.callback(path.unlink, missing_ok=True)
+        temporary.replace(path)
+    return backups
+
+
+def _make_folder(folder: Path, undo: ExitStack) -> None:
+    for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
+        missing.mkdir()
+        undo.callback(missing.rmdir)
 
 
 def _check_writable(folder: Path, target: Path) -> None:
     if not folder.is_dir():
-        raise OutputError(f"{target} cannot be written: the folder {folder} does not exist.")
+        state = "is not a folder" if folder.exists() else "does not exist"
+        raise OutputError(f"{target} cannot be written: {folder} {state}.")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -75,7 +107,7 @@ def _write_beside(path: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o644)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return temporary

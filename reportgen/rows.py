@@ -63,7 +63,7 @@ def choose_rows(
         pictures=pictures,
         statistics=shuffled[:statistics],
         pooled=shuffled[:pooled],
-        table=shuffled[:table],
+        table=shuffled[: min(table, statistics)],
     )
 
 

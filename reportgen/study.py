@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Shared = TypeVar("Shared")
 LARGEST_PCA = 1024
+NO_EFFECT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ class Study:
     @cached_property
     def player_units(self) -> np.ndarray:
         """Indices of the units that are not constant: sd > 1e-6 · max |z| at some coordinate."""
-        codes = self.fit.codes.astype(np.float64)
-        moving = codes.std(axis=0) > self.settings.constant_deviation * np.abs(codes).max(axis=0)
+        moving = _moving(self.fit.codes, self.settings)
         return np.array([k for k, m in enumerate(self.units.members) if moving[m].any()], np.intp)
 
     @cached_property
@@ -139,6 +139,14 @@ class Study:
     def pca_components(self) -> int:
         """K_pca: PCA's components at equal code size, fewer where rows or pixels run out."""
         return min(self.autoencoder.code_size, len(self.pca.components))
+
+    def is_negligible(self, squares: float, rows: int) -> bool:
+        """Whether a sum of squares over rows is rounding: below 1e-10 of the model's own.
+
+        The model's own is Σ‖x̂‖² of as many test rows.
+        """
+        own = np.square(self.test.reconstructions, dtype=np.float64).sum() / len(self.test)
+        return not squares > NO_EFFECT * own * rows
 
     def bootstrap(self, rows: int) -> Bootstrap:
         """Resamples of that many rows, the same whoever asks."""
@@ -182,13 +190,15 @@ class Study:
         """
         decoder = Decoder(autoencoder)
         fit = codes_of(self.fit, decoder)
+        test = fit if self.in_sample else codes_of(self.test, decoder)
+        fit, test = _hold_constants(fit, test, decoder, self.settings)
         return replace(
             self,
             autoencoder=autoencoder,
             decoder=decoder,
             units=Units.of(autoencoder.code_shape),
             fit=fit,
-            test=fit if self.in_sample else codes_of(self.test, decoder),
+            test=test,
             _shared={},
         )
 
@@ -226,12 +236,15 @@ def make_study(
     """
     decoder = Decoder(autoencoder, on_progress=on_progress)
     everything = _encode(images, decoder)
-    if fit_images is not None:
-        fit, test = _encode(fit_images, decoder), everything
-    else:
+    if fit_images is None:
         fit_rows, test_rows = split_rows(len(everything), settings.seed)
         fit = everything.take(fit_rows)
         test = fit if np.array_equal(fit_rows, test_rows) else everything.take(test_rows)
+    elif fit_images.source.sha256 == images.source.sha256:
+        fit = test = everything
+    else:
+        fit, test = _encode(fit_images, decoder), everything
+    fit, test = _hold_constants(fit, test, decoder, settings)
     units = Units.of(autoencoder.code_shape).together(groups or {})
     size = autoencoder.code_size
     wanted = max(64, 2 * size) if 2 * size <= LARGEST_PCA else max(LARGEST_PCA, size)
@@ -247,6 +260,32 @@ def make_study(
         pca=fit_pca(fit.images, wanted, settings.seed),
         replicates=replicates,
     )
+
+
+def _moving(codes: np.ndarray, settings: Settings) -> np.ndarray:
+    """(code_size,) which coordinates vary by more than rounding, on their own scale."""
+    codes = codes.astype(np.float64)
+    return codes.std(axis=0) > settings.constant_deviation * np.abs(codes).max(axis=0)
+
+
+def _hold_constants(
+    fit: Sample, test: Sample, decoder: Decoder, settings: Settings
+) -> tuple[Sample, Sample]:
+    """Coordinates that are constant up to rounding are exactly so, at their mean.
+
+    They are in no coalition; left to jitter, they would add to the image what no unit accounts for.
+    """
+    constant = ~_moving(fit.codes, settings)
+    mean = fit.codes.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    def held(sample: Sample) -> Sample:
+        if np.array_equal(sample.codes[:, constant], np.tile(mean[constant], (len(sample), 1))):
+            return sample
+        codes = np.where(constant, mean, sample.codes)
+        return replace(sample, codes=codes, reconstructions=decoder.decode(codes))
+
+    fitted = held(fit)
+    return fitted, fitted if test is fit else held(test)
 
 
 def _encode(images: ImageSet, decoder: Decoder) -> Sample:

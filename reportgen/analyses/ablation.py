@@ -12,8 +12,6 @@ from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study
 
-NO_EFFECT = 1e-10
-
 
 @dataclass(frozen=True)
 class UnitEffect:
@@ -87,5 +85,5 @@ def run(study: Study, settings: Settings) -> Ablation:
 
 def no_effect_floor(spread: np.ndarray, study: Study) -> np.ndarray:
     """The denominator; zeros, which leave ratios undefined, where the output is constant."""
-    scale = np.square(study.test.reconstructions, dtype=np.float64).sum()
-    return spread if spread.sum() > NO_EFFECT * scale else np.zeros_like(spread)
+    negligible = study.is_negligible(float(spread.sum()), len(spread))
+    return np.zeros_like(spread) if negligible else spread

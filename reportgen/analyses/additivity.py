@@ -62,8 +62,8 @@ class Additivity:
     ----------
     up : all units up from the baseline (solo moves).
     down : all units down to it (last-in moves).
-    bounded : ‖Δ_S − ΣΔ_k‖ / (‖Δ_S‖ + Σ‖Δ_k‖), up, all units, mean over rows; in [0, 1]; it
-        shrinks as units are added, so it is no headline.
+    bounded : ‖Δ_S − ΣΔ_k‖ / (‖Δ_S‖ + Σ‖Δ_k‖), up, all units, mean over the rows that are not
+        left out; in [0, 1]; it shrinks as units are added, so it is no headline.
     baseline : what z0 is.
     rows : images behind each number.
     off_data_up, off_data_down : share of the moved codes that is flagged.
@@ -95,11 +95,14 @@ class Additivity:
 def run(study: Study, settings: Settings) -> Additivity:
     """Compare sums with combined changes over the statistics rows.
 
-    Raises UnanswerableError with fewer than two units that vary: one unit has nothing to add to.
+    Raises UnanswerableError with fewer than two units that vary, since one has nothing to add to,
+    and where moving all of them changes nothing.
     """
     if len(study.players) < 2:
         raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
     moves = study.shared(single_moves)
+    if study.is_negligible(float(moves.combined.sum()), len(moves.rows)):
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
     bootstrap = study.bootstrap(len(moves.rows))
     sizes = np.sqrt(moves.combined)
     shown = sizes >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
@@ -108,7 +111,7 @@ def run(study: Study, settings: Settings) -> Additivity:
     return Additivity(
         up=_gap(bootstrap, moves.gap_up, moves.combined),
         down=_gap(bootstrap, moves.gap_down, moves.combined),
-        bounded=_bounded(bootstrap, moves.gap_up, moves.combined, moves.solo),
+        bounded=_bounded(bootstrap, shown, moves.gap_up, moves.combined, moves.solo),
         baseline="mean code of the fit rows",
         rows=len(moves.rows),
         off_data_up=study.off_data_share(moves.solo_codes),
@@ -134,10 +137,14 @@ def _gap(bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray) -> Gap:
 
 
 def _bounded(
-    bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray, solo: np.ndarray
+    bootstrap: Bootstrap,
+    shown: np.ndarray,
+    missed: np.ndarray,
+    combined: np.ndarray,
+    solo: np.ndarray,
 ) -> Estimate:
     ratios = safe_ratio(np.sqrt(missed), np.sqrt(combined) + np.sqrt(solo).sum(axis=1))
-    defined = np.isfinite(ratios)
+    defined = shown & np.isfinite(ratios)
     if not defined.any():
         return UNDEFINED
     return bootstrap.ratio(np.where(defined, ratios, 0), defined.astype(float))

@@ -66,7 +66,7 @@ def run(study: Study, settings: Settings) -> Baselines:
     rows = study.rows.statistics
     spread = study.test.reconstructions[rows].astype(np.float64)
     spread = squared_norms(spread - spread.mean(axis=0))
-    if spread.sum() <= 0:
+    if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
     count = len(rows), len(study.players)
     mean = np.broadcast_to(study.baseline, (*count, 1, len(study.baseline)))
@@ -137,12 +137,14 @@ def _nearest_donors(study: Study) -> np.ndarray:
     scaled = values / np.maximum(values.std(axis=0), np.finfo(float).tiny)
     rows = study.rows.statistics
     generator = np.random.default_rng([study.settings.seed, 7])
-    squares = np.square(scaled[rows][:, None] - scaled[None])
-    whole = squares.sum(axis=2)
+    near = scaled[rows]
+    whole = (
+        np.square(near).sum(axis=1)[:, None] + np.square(scaled).sum(axis=1) - 2 * near @ scaled.T
+    )
     nearest = min(NEAREST, len(scaled) - 1)
     donors = np.empty((len(rows), len(study.players), DONORS), dtype=np.intp)
     for player in range(len(study.players)):
-        distances = whole - squares[:, :, player]
+        distances = whole - np.square(near[:, player, None] - scaled[:, player])
         distances[np.arange(len(rows)), rows] = np.inf
         close = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
         picks = generator.integers(0, nearest, (len(rows), DONORS))

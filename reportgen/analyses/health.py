@@ -141,7 +141,7 @@ def _ignored(study: Study, settings: Settings) -> set[int]:
     moves = study.shared(single_moves)
     total = moves.spread.sum()
     limit = settings.ignored_effect / len(study.units)
-    if total <= 0:
+    if study.is_negligible(float(total), len(moves.rows)):
         return {int(unit) for unit in study.player_units}
     weak = (moves.solo.sum(axis=0) < limit * total) & (moves.last.sum(axis=0) < limit * total)
     return {int(unit) for unit in study.player_units[weak]}

@@ -91,7 +91,7 @@ def run(study: Study, settings: Settings) -> Interactions:
     rows = study.rows.table
     table = _read_table(study, coalitions, rows)
     energies = table.energies
-    if energies.sum() <= 0:
+    if study.is_negligible(float(energies.sum()), len(rows)):
         raise UnanswerableError("the decoder gives the same image whatever the coalition.")
     bootstrap = study.bootstrap(len(rows))
     orders = coalitions.every_coalition().sum(axis=1)

@@ -16,7 +16,6 @@ from reportgen.study import Study, squared_norms
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
 ROWS_PER_PRODUCT = 5
-NO_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def run(study: Study, settings: Settings) -> Linearity:
     test_codes = study.test.codes[:, coordinates].astype(np.float64)
     target = study.test.reconstructions.astype(np.float64)
     total = squared_norms(target - target.mean(axis=0))
-    if total.sum() <= NO_VARIANCE * np.square(target).sum():
+    if study.is_negligible(float(total.sum()), len(target)):
         raise UnanswerableError("the reconstruction is the same for every test row.")
     linear = Affine(fit_codes, study.fit.reconstructions)
     linear_misses = target - linear.predict(test_codes)

@@ -16,7 +16,6 @@ from reportgen.study import Study
 SUBSPACE = 24
 SHOWN_UNITS = 3
 SHOWN_QUANTILES = (0.02, 0.16, 0.84, 0.98)
-NO_EFFECT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,8 @@ def run(study: Study, settings: Settings) -> OnePicture:
         raise UnanswerableError("no unit of the code varies over the images.")
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
-    floor = NO_EFFECT * moves.spread.sum()
-    solo = [_Stack(stack, bootstrap, floor) for stack in moves.solo_stack]
-    context = [_Stack(stack, bootstrap, floor) for stack in moves.last_stack]
+    solo = [_Stack(stack, bootstrap, study) for stack in moves.solo_stack]
+    context = [_Stack(stack, bootstrap, study) for stack in moves.last_stack]
     values = study.players.values(study.test.codes[moves.rows])
     start = study.players.values(study.baseline[None])[0]
     shown = units_by_share(study)[:SHOWN_UNITS]
@@ -105,7 +103,7 @@ class _Stack:
     Resampled leading eigenvalues are taken within the 24 leading directions of the whole sample.
     """
 
-    def __init__(self, stack: np.ndarray, bootstrap: Bootstrap, floor: float) -> None:
+    def __init__(self, stack: np.ndarray, bootstrap: Bootstrap, study: Study) -> None:
         from scipy.linalg import eigh
 
         moves = stack.astype(np.float64)
@@ -115,7 +113,7 @@ class _Stack:
         eigenvalues, vectors = eigh(moves @ moves.T, subset_by_index=leading)
         eigenvalues, vectors = np.maximum(eigenvalues[::-1], 0), vectors[:, ::-1]
         self.first, self.total = float(eigenvalues[0]), float(squares.sum())
-        self.has_effect = self.total > floor
+        self.has_effect = not study.is_negligible(self.total, len(moves))
         self._intensity = vectors[:, 0] * np.sqrt(eigenvalues[0])
         coordinates = vectors * np.sqrt(eigenvalues)
         products = np.einsum("ni,nj->nij", coordinates, coordinates)
@@ -140,7 +138,7 @@ def _pooled(stacks: list[_Stack]) -> Estimate:
     firsts = np.sum([stack.firsts for stack in stacks], axis=0)
     totals = np.sum([stack.totals for stack in stacks], axis=0)
     total = sum(stack.total for stack in stacks)
-    if total == 0:
+    if not any(stack.has_effect for stack in stacks):
         return UNDEFINED
     return interval(sum(stack.first for stack in stacks) / total, safe_ratio(firsts, totals))
 

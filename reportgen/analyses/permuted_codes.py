@@ -67,7 +67,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)
     target = images[test]
     total = squared_norms(target - target.mean(axis=0))
-    if total.sum() <= 1e-10 * np.square(target).sum():
+    if study.is_negligible(float(total.sum()), len(target)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
     linear = Affine(values[fit], images[fit])
     splines = Splines(values[fit], images[fit], linear, settings.seed)

@@ -29,7 +29,7 @@ class Reconstruction:
     curve : (largest_components + 1,) PCA's R² with 0, 1, … components.
     variances : (K_pca,) λ of the fit rows, ddof 0; `variance_shares` over the total.
     order_undetermined : (K_pca,) whether λ_k and λ_{k+1} are too close to order.
-    participation_ratio : (Σλ)² / Σλ² over all fitted components.
+    participation_ratio : (Σλ)² / Σλ² over all components.
     model_errors, pca_errors : (n,) squared error of each test row, mean over pixels.
     share_of_rows_better : share of test rows that the model reconstructs better than PCA.
     test_rows, fit_rows : numbers of images.
@@ -101,7 +101,7 @@ def run(study: Study, settings: Settings) -> Reconstruction:
         variances=pca.variances[:count],
         variance_shares=pca.variances[:count] / pca.total_variance,
         order_undetermined=pca.undetermined(count),
-        participation_ratio=float(pca.variances.sum() ** 2 / (pca.variances**2).sum()),
+        participation_ratio=pca.participation_ratio,
         model_errors=model_errors / pixels,
         pca_errors=pca_errors[:, count] / pixels,
         share_of_rows_better=float(np.mean(model_errors < pca_errors[:, count])),
@@ -121,10 +121,12 @@ def _r2(bootstrap: Bootstrap, errors: np.ndarray, centred: np.ndarray) -> Estima
 def _equivalent(
     bootstrap: Bootstrap, model: np.ndarray, pca: np.ndarray, centred: np.ndarray
 ) -> Estimate:
-    curves = 1 - bootstrap.sums(pca) / bootstrap.sums(centred)[:, None]
-    levels = 1 - bootstrap.sums(model) / bootstrap.sums(centred)
+    totals = bootstrap.sums(centred)
+    curves = 1 - safe_ratio(bootstrap.sums(pca), totals[:, None])
+    levels = 1 - safe_ratio(bootstrap.sums(model), totals)
+    defined = np.isfinite(levels)
     resampled = np.array(
-        [_crossing(curve, level) for curve, level in zip(curves, levels, strict=True)]
+        [_crossing(c, level) for c, level in zip(curves[defined], levels[defined], strict=True)]
     )
     whole = _crossing(1 - pca.sum(axis=0) / centred.sum(), 1 - model.sum() / centred.sum())
     return interval(whole, resampled)

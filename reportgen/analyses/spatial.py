@@ -60,7 +60,7 @@ def run(study: Study, settings: Settings) -> Spatial:
     rows = study.rows.table
     spread = study.test.reconstructions[rows].astype(np.float64)
     total = squared_norms(spread - spread.mean(axis=0)).sum()
-    if total <= 0:
+    if study.is_negligible(float(total), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
     energy = _energy(study, sites, rows)
     radii = np.array([_radius(image) for image in energy]).reshape(grid)

@@ -79,7 +79,7 @@ def run(study: Study, settings: Settings) -> Subtraction:
         if len(pictures) < len(pictured):
             pictures.append((by_zero[strongest], by_mean[strongest], phi[strongest]))
     missed_zero, missed_mean, total = np.array(sums).T
-    if total.sum() <= 0:
+    if study.is_negligible(float(total.sum()), len(rows)):
         raise UnanswerableError("no unit contributes anything.")
     bootstrap = study.bootstrap(len(rows))
     drawn_zero, drawn_mean, drawn_phi = (

@@ -10,10 +10,12 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.image_factors import image_factors
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval
+from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.study import Study
 
 FEWEST_OF_A_CLASS = 5
+FEWEST_KNOWN = 8
+ROUNDING = 1e-12
 KEPT_FACTORS = 3
 
 
@@ -51,7 +53,7 @@ class Tracking:
     ----------
     units : in the order of the code.
     image_factors, given_factors, classes : names of what was looked at.
-    undefined_factors : factors that do not vary over the test images.
+    undefined_factors : factors that do not vary over the test images, or that too few have.
     rows : test images behind each number.
     """
 
@@ -75,7 +77,7 @@ def run(study: Study, settings: Settings) -> Tracking:
     bootstrap = study.bootstrap(len(values))
     pixels = image_factors(study.test.images, study.image_shape)
     given = _numeric(study.test.factors)
-    varying = {n: c for n, c in {**pixels, **given}.items() if np.ptp(c[np.isfinite(c)]) > 0}
+    varying = {name: c for name, c in {**pixels, **given}.items() if _varies(c)}
     classes = _classes(study.test.labels)
     found: list[list[Factor]] = [[] for _ in range(values.shape[1])]
     for name, column in varying.items():
@@ -99,6 +101,11 @@ def run(study: Study, settings: Settings) -> Tracking:
         undefined_factors=tuple(n for n in {**pixels, **given} if n not in varying),
         rows=len(values),
     )
+
+
+def _varies(column: np.ndarray) -> bool:
+    known = column[np.isfinite(column)]
+    return len(known) >= FEWEST_KNOWN and bool(np.ptp(known) > 0)
 
 
 def _numeric(factors: dict[str, tuple]) -> dict[str, np.ndarray]:
@@ -136,9 +143,12 @@ def _spearman(bootstrap: Bootstrap, values: np.ndarray, column: np.ndarray) -> l
     target[known] = rankdata(column[known])
 
     def correlation(n, y, yy, x, xx, xy):  # type: ignore[no-untyped-def]
-        covariance = xy / n - x / n * (y / n)
-        variances = (xx / n - (x / n) ** 2) * (yy / n - (y / n) ** 2)
-        return covariance / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+        covariance = n * xy - x * y
+        spread_x, spread_y = n * xx - x**2, n * yy - y**2
+        # Sums of ranks are whole or half numbers: without spread they cancel up to rounding.
+        varies = (spread_x > ROUNDING * n * xx) & (spread_y > ROUNDING * n * yy)
+        size = np.sqrt(np.where(varies, spread_x * spread_y, np.nan))
+        return np.clip(covariance / size, -1, 1)
 
     common = (known.astype(float), target, target**2)
     return [bootstrap.estimate(correlation, *common, x, x**2, x * target) for x in ranks.T]
@@ -149,12 +159,12 @@ def _auc(bootstrap: Bootstrap, values: np.ndarray, members: np.ndarray) -> list[
     inside, outside = values[members], values[~members]
     weights_in = bootstrap.weights[:, members]
     weights_out = bootstrap.weights[:, ~members]
-    pairs = np.maximum(weights_in.sum(axis=1) * weights_out.sum(axis=1), 1)
+    pairs = weights_in.sum(axis=1) * weights_out.sum(axis=1)
     estimates = []
     for unit in range(values.shape[1]):
         wins = _wins(inside[:, unit], outside[:, unit])
-        resampled = np.einsum("bi,ij,bj->b", weights_in, wins, weights_out, optimize=True) / pairs
-        estimates.append(interval(float(wins.mean()), resampled))
+        won = np.einsum("bi,ij,bj->b", weights_in, wins, weights_out, optimize=True)
+        estimates.append(interval(float(wins.mean()), safe_ratio(won, pairs)))
     return estimates
 
 

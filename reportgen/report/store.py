@@ -11,6 +11,7 @@ import json
 import types
 import typing
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from reportgen.errors import ResultsError
 from reportgen.report.results import SCHEMA_VERSION, Results
 
 IMAGES_KEY = "images"
+# What zipfile raises for members that are encrypted or of a later format.
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError)
 
 
 def results_json(results: Results) -> str:
@@ -43,7 +46,7 @@ def read_results(folder: Path) -> Results:
         plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         with np.load(folder / "results.npz", allow_pickle=False) as archive:
             arrays = dict(archive)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
         raise ResultsError(
             f"{folder} holds no readable results.json and results.npz ({error}); "
             "make them with reportgen build --results."
@@ -56,7 +59,7 @@ def read_results(folder: Path) -> Results:
         )
     try:
         return _typed(plain, Results, arrays)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ResultsError(
             f"{folder / 'results.json'} does not follow the schema: {error!r}; "
             "build the report again."

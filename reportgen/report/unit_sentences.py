@@ -15,6 +15,7 @@ from reportgen.report.results import Unit
 from reportgen.statistics.bootstrap import Estimate
 
 ONE_PICTURE, SEVERAL_PICTURES = 0.9, 0.6
+NO_EFFECT = 1e-10
 NOTHING_TO_SAY = {"constant", "ignored"}
 
 
@@ -88,7 +89,7 @@ def _partner(interactions: Interactions | None, unit: int) -> int | None:
         for place, other in enumerate(interactions.units)
         if other not in (unit, -1)
     ]
-    return max(others)[1] if others and max(others)[0] > 0 else None
+    return max(others)[1] if others and max(others)[0] > NO_EFFECT else None
 
 
 def _sentence(

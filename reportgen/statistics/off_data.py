@@ -16,6 +16,7 @@ from reportgen.decoder import Decoder
 
 QUANTILE = 0.99
 CYCLE_FLOOR = 1e-3
+REGULARISER = 1e-10
 LARGEST_CALIBRATION = 2_000
 
 
@@ -58,7 +59,8 @@ class OffData:
         if len(self.live) == 0:
             return np.zeros(len(codes), dtype=bool)
         far = self.distances(codes) > self.largest_distance
-        return far | (self.cycle_errors(codes, decoder) > self.largest_cycle_error)
+        # Written so that an image that is not a number is off data too.
+        return far | ~(self.cycle_errors(codes, decoder) <= self.largest_cycle_error)
 
     def far_share(self, codes: np.ndarray) -> float:
         """Share of codes that the Mahalanobis flag alone marks."""
@@ -72,14 +74,14 @@ def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decode
     values = units.values(codes)[:, live]
     if len(live) == 0:
         nothing = np.zeros(0)
-        return OffData(units, live, nothing, nothing, np.zeros((0, 0)), False, np.inf, np.inf)
+        return OffData(units, live, nothing, nothing, np.zeros((0, 0)), False, np.nan, np.nan)
     covariance, shrunk = _covariance(values)
     flag = OffData(
         units=units,
         live=live,
         mean=values.mean(axis=0),
         deviation=values.std(axis=0),
-        precision=np.linalg.pinv(covariance, hermitian=True),
+        precision=_inverse(covariance),
         shrunk=shrunk,
         largest_distance=np.inf,
         largest_cycle_error=np.inf,
@@ -95,6 +97,13 @@ def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decode
         largest_distance=float(np.quantile(flag.distances(codes), QUANTILE)),
         largest_cycle_error=max(float(np.quantile(cycle_errors, QUANTILE)), CYCLE_FLOOR),
     )
+
+
+def _inverse(covariance: np.ndarray) -> np.ndarray:
+    """Σ⁻¹ with 1e-10 of each variance added: units that copy each other are held to it."""
+    scale = np.sqrt(np.diag(covariance))
+    correlations = covariance / np.outer(scale, scale) + REGULARISER * np.eye(len(scale))
+    return np.linalg.inv(correlations) / np.outer(scale, scale)
 
 
 def _covariance(values: np.ndarray) -> tuple[np.ndarray, bool]:

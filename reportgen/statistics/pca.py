@@ -21,6 +21,7 @@ class Pca:
     components : (k, P) orthonormal; the largest |loading| of each is positive (scikit-learn ≥ 1.5).
     variances : (k,) λ, the variance along each component with ddof 0.
     total_variance : Σλ over all components, ddof 0.
+    participation_ratio : (Σλ)² / Σλ² over all components.
     fit_rows : number of images it was fitted on.
     """
 
@@ -28,6 +29,7 @@ class Pca:
     components: np.ndarray
     variances: np.ndarray
     total_variance: float
+    participation_ratio: float
     fit_rows: int
 
     def scores(self, images: np.ndarray) -> np.ndarray:
@@ -99,10 +101,32 @@ def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
         fitted = solver.fit(np.asarray(images, dtype=np.float64))
     # scikit-learn divides by n − 1; the report's λ is the variance over the rows themselves.
     to_ddof_0 = (rows - 1) / rows
+    variances = fitted.explained_variance_ * to_ddof_0
+    total = float(images.var(axis=0, dtype=np.float64).sum())
     return Pca(
         mean=fitted.mean_,
         components=fitted.components_,
-        variances=fitted.explained_variance_ * to_ddof_0,
-        total_variance=float(images.var(axis=0, dtype=np.float64).sum()),
+        variances=variances,
+        total_variance=total,
+        participation_ratio=_participation_ratio(images, variances, total),
         fit_rows=rows,
     )
+
+
+def _participation_ratio(images: np.ndarray, variances: np.ndarray, total: float) -> float:
+    """(Σλ)² / Σλ²; NaN for constant images.
+
+    Σλ² is the squared norm of the smaller of the two Gram matrices. Where even that is large, the
+    variance outside the fitted components counts as spread evenly over the rest.
+    """
+    if total <= 0:
+        return float("nan")
+    rows, pixels = images.shape
+    if min(rows, pixels) <= LARGEST_EXACT:
+        centred = images - images.mean(axis=0, dtype=np.float64)
+        gram = centred @ centred.T if rows <= pixels else centred.T @ centred
+        squares = float(np.square(gram / rows).sum())
+    else:
+        rest, count = max(0.0, total - variances.sum()), min(rows, pixels) - len(variances)
+        squares = float(np.square(variances).sum()) + rest**2 / max(1, count)
+    return total**2 / squares

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,7 +27,12 @@ class ArrayImages:
     pixel_range: tuple[float, float] = (0.0, 1.0)
     skipped: tuple = ()
     notes: tuple = ()
-    source: SourceFile = field(default_factory=lambda: SourceFile("array", 0, "0" * 64))
+    source: SourceFile | None = None
+
+    def __post_init__(self) -> None:
+        if self.source is None:
+            digest = hashlib.sha256(self.pixels.tobytes()).hexdigest()
+            object.__setattr__(self, "source", SourceFile("array", 0, digest))
 
     @property
     def shape(self) -> tuple[int, int, int]:
