@@ -45,6 +45,8 @@ def tensor_from_bytes(
 
 def check_extent(tensor: Tensor, name: str) -> None:
     """Raise ModelError for a loaded tensor that claims far more numbers than it stores."""
+    if tensor.is_meta:
+        raise ModelError(f"tensor {name!r} has a shape and no numbers; save the model again.")
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise ModelError(f"tensor {name!r} is sparse or quantised; save it dense in float32.")
     stored = tensor.untyped_storage().nbytes()

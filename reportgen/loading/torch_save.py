@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import pickle
-import re
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +13,8 @@ import torch
 from torch import nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.archive import open_archive
 from reportgen.loading.module_tensors import check_module_tensors
+from reportgen.loading.restricted_pickle import Inert, inert_names, load_restricted
 from reportgen.loading.weights import module_with_weights
 
 
@@ -29,121 +28,66 @@ def read_torch_save(
 ) -> nn.Module:
     """A torch.save file → a module.
 
-    A pickled module is opened with torch's restricted unpickler, which may build torch.nn's own
-    classes, `model_class`, and nothing else. Weights are put into a new `model_class`.
+    A pickled module may consist of torch.nn's own classes, `model_class` and what is defined beside
+    it. Weights are put into a new `model_class`.
 
     Raises ModelError where more than that is needed.
     """
-    if is_zip:
-        with open_archive(path):
-            pass
-    loaded = _load(path, model_class, trust)
-    if isinstance(loaded, nn.Module):
-        check_module_tensors(loaded, path)
-        return loaded
-    module = _module_within(loaded)
-    if module is not None:
-        check_module_tensors(module, path)
-        return module
-    return module_with_weights(path, loaded, model_class, model_args)
+    named = _classes_beside(model_class) if model_class is not None else {}
+    loaded = _load_trusted(path) if trust else load_restricted(path, named, is_zip=is_zip)
+    module = _module_in(loaded)
+    if module is None:
+        if isinstance(loaded, Inert):
+            raise ModelError(_needs_class(path, {loaded.wanted}))
+        return module_with_weights(path, loaded, model_class, model_args)
+    unknown = inert_names(module)
+    if unknown:
+        raise ModelError(_needs_class(path, unknown))
+    check_module_tensors(module, path)
+    return module
 
 
-def _load(path: Path, model_class: type[nn.Module] | None, trust: bool) -> Any:
-    allowed = _torch_classes()
-    if model_class is not None:
-        allowed += _named_classes(path, model_class)
+def _load_trusted(path: Path) -> Any:
     try:
-        # On the meta device a hostile pickle cannot spend memory by building huge layers; real
-        # weights bring their own device.
-        with (
-            warnings.catch_warnings(),
-            torch.serialization.safe_globals(allowed),
-            torch.device("cpu" if trust else "meta"),
-        ):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=not trust)
-    except pickle.UnpicklingError as error:
-        raise ModelError(_refusal(path, str(error), model_class)) from error
-    except ModelError:
-        raise
+            return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
-        # A damaged or hostile pickle makes the unpickler raise anything.
+        # The file's own code runs here, and may raise anything.
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
-            f"{path} is damaged, or written by something other than torch.save "
-            f"({type(error).__name__}: {reason}); save the model again."
+            f"{path} cannot be opened ({type(error).__name__}: {reason}); run this where the code "
+            "that defines the model can be imported."
         ) from error
 
 
-def _torch_classes() -> list[Any]:
-    """torch.nn's module classes, and the plain containers that they keep state in."""
-    import collections
-
-    classes: list[Any] = [collections.OrderedDict, collections.defaultdict, set, frozenset]
-    for package in (
-        nn.modules,
-        nn.modules.activation,
-        nn.modules.linear,
-        nn.modules.conv,
-        nn.modules.container,
-    ):
-        classes += [
-            value
-            for value in vars(package).values()
-            if inspect.isclass(value)
-            and issubclass(value, nn.Module)
-            and value.__module__.startswith("torch.nn.modules.")
-        ]
-    return list(dict.fromkeys(classes))
-
-
-def _named_classes(path: Path, model_class: type[nn.Module]) -> list[Any]:
-    """The named class and the modules beside it, under the names that the file has for them.
-
-    A class pickled from a training script is called `__main__.Class` there.
-    """
-    import sys
-
+def _classes_beside(model_class: type[nn.Module]) -> dict[str, type[nn.Module]]:
+    """The class and the modules defined beside it, its building blocks."""
     module = sys.modules[model_class.__module__]
     classes = {
         name: value
         for name, value in vars(module).items()
-        if inspect.isclass(value)
-        and issubclass(value, nn.Module)
-        and value.__module__ == module.__name__
+        if inspect.isclass(value) and issubclass(value, nn.Module)
     }
-    classes[model_class.__name__] = model_class
-    wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    return [
-        (classes[name.rpartition(".")[2]], name)
-        for name in wanted
-        if name.rpartition(".")[2] in classes
-    ]
+    return classes | {model_class.__name__: model_class}
 
 
-def _module_within(loaded: Any) -> nn.Module | None:
-    """The module in {"model": module, …}."""
-    if not isinstance(loaded, Mapping):
-        return None
-    modules = [value for value in loaded.values() if isinstance(value, nn.Module)]
-    return modules[0] if len(modules) == 1 else None
+def _module_in(loaded: Any) -> nn.Module | None:
+    """A module, or the one in {"model": module, …}; without a DataParallel around it."""
+    if isinstance(loaded, Mapping):
+        modules = [value for value in loaded.values() if isinstance(value, nn.Module)]
+        loaded = modules[0] if len(modules) == 1 else None
+    if isinstance(loaded, nn.DataParallel):
+        loaded = loaded.module
+    return loaded if isinstance(loaded, nn.Module) else None
 
 
-def _refusal(path: Path, message: str, model_class: type[nn.Module] | None) -> str:
-    wanted = re.search(r"(?:GLOBAL|global) ([\w.]+)|class ([\w.]+)|type ([\w.]+)", message)
-    name = next((group for group in wanted.groups() if group), "") if wanted else ""
-    what = f"needs {name} to be opened" if name else "holds more than tensors"
-    if name.startswith("__main__."):
-        cure = (
-            "it was defined in the training script: give that file as "
-            f"--model-class script.py:{name.removeprefix('__main__.')}"
-        )
-    elif name and model_class is None:
-        module, _, cls = name.rpartition(".")
-        cure = f"name the model's class with --model-class, such as {module}:{cls}"
-    else:
-        cure = "save the weights alone with torch.save(model.state_dict(), …)"
+def _needs_class(path: Path, unknown: set[str]) -> str:
+    shown = ", ".join(sorted(unknown)[:3])
+    example = min(unknown)
+    module, _, name = example.rpartition(".")
+    where = "train.py" if module == "__main__" else module
     return (
-        f"{path} is a pickle that {what}, which could run code; {cure}, or pass --trust if you "
-        "trust the file's origin."
+        f"{path} is a pickle of {shown}, which is not torch's own; give the code that defines it "
+        f"as --model-class {where}:{name}, or pass --trust if you trust the file's origin."
     )

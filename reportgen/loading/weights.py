@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from reportgen.errors import ModelError
 from reportgen.loading.model_class import build_model
 from reportgen.loading.raw_tensors import check_extent
+from reportgen.loading.restricted_pickle import inert_names
 
 CONTAINERS = (
     "state_dict",
@@ -86,6 +88,13 @@ def find_weights(path: Path, loaded: Any) -> dict[str, Tensor]:
     states = [key for key, value in loaded.items() if _is_state(value)]
     if len(states) == 1:
         return _checked(path, loaded[states[0]])
+    unknown = inert_names(loaded)
+    if unknown:
+        raise ModelError(
+            f"{path} is a pickle that needs {', '.join(sorted(unknown)[:3])}, which could run code; "
+            "name the model's class with --model-class, or pass --trust if you trust the file's "
+            "origin."
+        )
     keys = ", ".join(map(str, list(loaded)[:8]))
     raise ModelError(
         f"{path} is a dictionary without weights that are known here (its keys: {keys}); "
@@ -117,14 +126,16 @@ def _checked(path: Path, state: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _saved_arguments(loaded: Any, model_class: type[nn.Module]) -> dict[str, Any]:
     """Arguments that a checkpoint keeps (Lightning: hyper_parameters) and the class takes."""
-    import inspect
-
     kept = loaded.get("hyper_parameters") if isinstance(loaded, Mapping) else None
     if not isinstance(kept, Mapping):
         return {}
     parameters = inspect.signature(model_class).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    return {str(key): value for key, value in kept.items() if takes_any or key in parameters}
+    return {
+        str(key): value
+        for key, value in kept.items()
+        if (takes_any or key in parameters) and not inert_names(value)
+    }
 
 
 def _load_into(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -1,0 +1,235 @@
+"""Weights find their class, whatever a training script wrapped around them."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from reportgen.autoencoder import Autoencoder
+from reportgen.errors import ModelError
+from reportgen.loading import load_autoencoder
+from tests.loading.image_array import ImageArray, random_images
+
+SOURCE = """
+import torch
+from torch import nn
+from neighbour import activation
+
+class Sized(nn.Module):
+    def __init__(self, units, hidden=16, pixels=144):
+        super().__init__()
+        self.down = nn.Sequential(nn.Linear(pixels, hidden), activation(), nn.Linear(hidden, units))
+        self.up = nn.Linear(units, pixels)
+
+    def encode(self, x):
+        return self.down(x.flatten(1))
+
+    def decode(self, z):
+        return self.up(z).view(-1, 1, 12, 12)
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+class Fixed(Sized):
+    def __init__(self):
+        super().__init__(3)
+
+not_a_module = 5
+"""
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageArray:
+    return random_images((1, 12, 12))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "neighbour.py").write_text("from torch.nn import Tanh as activation\n")
+    (folder / "model.py").write_text(SOURCE)
+    return folder / "model.py"
+
+
+def state(units: int = 3) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    shapes = {
+        "down.0.weight": (16, 144),
+        "down.0.bias": (16,),
+        "down.2.weight": (units, 16),
+        "down.2.bias": (units,),
+        "up.weight": (144, units),
+        "up.bias": (144,),
+    }
+    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+def assert_has(found: Autoencoder, weights: dict[str, torch.Tensor], images: ImageArray) -> None:
+    """Codes are those of these weights, computed by hand."""
+    x = torch.from_numpy(images.pixels).flatten(1)
+    hidden = torch.tanh(x @ weights["down.0.weight"].T + weights["down.0.bias"])
+    code = hidden @ weights["down.2.weight"].T + weights["down.2.bias"]
+    torch.testing.assert_close(
+        found.encode(torch.from_numpy(images.pixels)), code, atol=1e-5, rtol=1e-5
+    )
+
+
+def wrap(weights: dict[str, torch.Tensor], how: str) -> object:
+    optimizer = {"state": {0: {"exp_avg": torch.zeros(4)}}, "param_groups": [{"lr": 0.1}]}
+    match how:
+        case "plain":
+            return weights
+        case "ordered":
+            return collections.OrderedDict(weights)
+        case "DataParallel":
+            return {f"module.{name}": tensor for name, tensor in weights.items()}
+        case "compiled":
+            return {f"_orig_mod.{name}": tensor for name, tensor in weights.items()}
+        case "compiled inside DDP":
+            return {f"module._orig_mod.{name}": tensor for name, tensor in weights.items()}
+        case "Lightning":
+            named = {f"model.{name}": tensor for name, tensor in weights.items()}
+            return {
+                "epoch": 9,
+                "pytorch-lightning_version": "2.4.0",
+                "state_dict": {**named, "loss.scale": torch.ones(1)},
+                "optimizer_states": [optimizer],
+                "callbacks": {"ModelCheckpoint": {"best": torch.tensor(0.2)}},
+                "hyper_parameters": {"units": 3, "learning_rate": 0.1},
+            }
+        case "training dictionary":
+            return {"epoch": 3, "model_state_dict": weights, "optimizer_state_dict": optimizer}
+        case "model key":
+            return {"model": weights, "optimizer": optimizer, "args": argparse.Namespace(lr=0.1)}
+        case "numpy beside":
+            return {"state_dict": weights, "best": np.float64(0.3), "path": Path("/data")}
+        case "other key":
+            return {"generator_weights": weights, "step": 5}
+    raise AssertionError(how)
+
+
+WRAPPINGS = (
+    "plain",
+    "ordered",
+    "DataParallel",
+    "compiled",
+    "compiled inside DDP",
+    "Lightning",
+    "training dictionary",
+    "model key",
+    "numpy beside",
+    "other key",
+)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("how", WRAPPINGS)
+def test_weights_are_found_inside_what_training_scripts_save(
+    how: str, zipped: bool, source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.ckpt"
+    torch.save(wrap(state(), how), path, _use_new_zipfile_serialization=zipped)
+    found = load_autoencoder(path, images=images, model_class=f"{source}:Fixed")
+    assert_has(found, state(), images)
+
+
+def test_safetensors_load(source: Path, images: ImageArray, tmp_path: Path) -> None:
+    save_file(state(), tmp_path / "model.safetensors")
+    found = load_autoencoder(
+        tmp_path / "model.safetensors", images=images, model_class=f"{source}:Fixed"
+    )
+    assert_has(found, state(), images)
+
+
+def test_arguments_are_given_or_taken_from_the_checkpoint(
+    source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    torch.save(state(7), tmp_path / "plain.pt")
+    found = load_autoencoder(
+        tmp_path / "plain.pt",
+        images=images,
+        model_class=f"{source}:Sized",
+        model_args={"units": 7},
+    )
+    assert found.code_shape == (7,)
+    torch.save(wrap(state(3), "Lightning"), tmp_path / "lightning.ckpt")
+    found = load_autoencoder(
+        tmp_path / "lightning.ckpt", images=images, model_class=f"{source}:Sized"
+    )
+    assert_has(found, state(3), images)
+
+
+def refusal(path: Path, images: ImageArray, **options: object) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_autoencoder(path, images=images, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_missing_is_said(source: Path, images: ImageArray, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(state(3), path)
+    assert "--model-class" in refusal(path, images)
+    assert "units" in refusal(path, images, model_class=f"{source}:Sized")
+    wrong = refusal(path, images, model_class=f"{source}:Sized", model_args={"units": 4})
+    assert "up.weight (144×3 in the file, 144×4 in the class)" in wrong
+    torch.save({"down.0.weight": state()["down.0.weight"]}, path)
+    assert "lacks down.0.bias" in refusal(path, images, model_class=f"{source}:Fixed")
+    torch.save({"epoch": 3, "loss": 0.1}, path)
+    assert "epoch, loss" in refusal(path, images, model_class=f"{source}:Fixed")
+    torch.save(torch.rand(3), path)
+    assert "Tensor" in refusal(path, images)
+
+
+def test_a_class_that_cannot_be_had_is_named(
+    source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(state(3), path)
+    assert "package.module:Class" in refusal(path, images, model_class="Sized")
+    assert "Fixed, Sized" in refusal(path, images, model_class=f"{source}:Missing")
+    assert "no torch.nn.Module" in refusal(path, images, model_class=f"{source}:not_a_module")
+    assert "no_such_package" in refusal(path, images, model_class="no_such_package:X")
+    assert "gone.py" in refusal(path, images, model_class=f"{tmp_path}/gone.py:X")
+    (tmp_path / "broken.py").write_text("import torch\n1 / 0\n")
+    assert "ZeroDivisionError" in refusal(path, images, model_class=f"{tmp_path}/broken.py:X")
+
+
+def test_not_a_number_is_named(source: Path, images: ImageArray, tmp_path: Path) -> None:
+    weights = state()
+    weights["up.weight"][3, 1] = float("nan")
+    torch.save(weights, tmp_path / "weights.pt")
+    sentence = refusal(tmp_path / "weights.pt", images, model_class=f"{source}:Fixed")
+    assert "'up.weight'" in sentence and "NaN" in sentence
+
+
+def test_a_pickled_module_of_torchs_own_classes_needs_nothing(
+    images: ImageArray, tmp_path: Path
+) -> None:
+    module = nn.Sequential(
+        nn.Flatten(), nn.Linear(144, 4), nn.GELU(), nn.Linear(4, 144), nn.Sigmoid()
+    )
+    for wrapped in (module, {"model": nn.DataParallel(module), "epoch": 4}):
+        torch.save(wrapped, tmp_path / "model.pt")
+        found = load_autoencoder(tmp_path / "model.pt", images=images)
+        with torch.no_grad():
+            expected = module[:3](torch.from_numpy(images.pixels))
+        torch.testing.assert_close(found.encode(torch.from_numpy(images.pixels)), expected)
+
+
+def test_a_pickled_module_in_the_legacy_layout_says_what_to_do(
+    images: ImageArray, tmp_path: Path
+) -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(144, 4), nn.Linear(4, 144))
+    path = tmp_path / "model.pt"
+    torch.save(module, path, _use_new_zipfile_serialization=False)
+    sentence = refusal(path, images)
+    assert "before 1.6" in sentence and "state_dict()" in sentence
+    assert load_autoencoder(path, images=images, trust=True).code_shape == (4,)
