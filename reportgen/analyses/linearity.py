@@ -10,8 +10,8 @@ import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.statistics.regression import Affine, Splines
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.regression import Splines, VarianceShares, variance_shares
 from reportgen.study import Study, squared_norms
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
@@ -63,44 +63,37 @@ def run(study: Study, settings: Settings) -> Linearity:
     fit_codes = study.fit.codes[:, coordinates].astype(np.float64)
     test_codes = study.test.codes[:, coordinates].astype(np.float64)
     target = study.test.reconstructions.astype(np.float64)
-    total = squared_norms(target - target.mean(axis=0))
-    if study.is_negligible(float(total.sum()), len(target)):
+    spread = squared_norms(target - target.mean(axis=0)).sum()
+    if study.is_negligible(float(spread), len(target)):
         raise UnanswerableError("the reconstruction is the same for every test row.")
-    linear = Affine(fit_codes, study.fit.reconstructions)
-    linear_misses = target - linear.predict(test_codes)
-    bootstrap = study.bootstrap(len(target))
-    missed_linear = squared_norms(linear_misses)
-    share_linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
-    if rows < ROWS_PER_UNIT_CURVED * count:
-        return Linearity(share_linear, None, None, None, rows, len(target), count, None)
-    splines = Splines(fit_codes, study.fit.reconstructions, linear, settings.seed)
-    missed_additive = squared_norms(linear_misses - splines.predict(test_codes))
+    shares = variance_shares(
+        (fit_codes, study.fit.reconstructions),
+        (test_codes, study.test.reconstructions),
+        study.bootstrap(len(target)),
+        settings.seed,
+        curves=rows >= ROWS_PER_UNIT_CURVED * count,
+    )
     return Linearity(
-        linear=share_linear,
-        curved=bootstrap.ratio(missed_linear - missed_additive, total),
-        not_additive=bootstrap.ratio(missed_additive, total),
-        ridge=splines.ridge,
+        linear=shares.linear,
+        curved=shares.curved,
+        not_additive=shares.not_additive,
+        ridge=shares.ridge,
         fit_rows=rows,
         test_rows=len(target),
         regressors=count,
-        products=_products(study, linear, fit_codes, test_codes, missed_additive, total),
+        products=_products(study, shares, fit_codes, test_codes) if shares.curved else None,
     )
 
 
 def _products(
-    study: Study,
-    linear: Affine,
-    fit_codes: np.ndarray,
-    test_codes: np.ndarray,
-    missed_additive: np.ndarray,
-    total: np.ndarray,
+    study: Study, shares: VarianceShares, fit_codes: np.ndarray, test_codes: np.ndarray
 ) -> Estimate | None:
     """R² that products of two coordinates add to the splines'."""
     count = fit_codes.shape[1]
     if not 0 < count * (count - 1) / 2 <= len(fit_codes) / ROWS_PER_PRODUCT:
         return None
     fitted = study.fit.reconstructions
-    both = Splines(fit_codes, fitted, linear, study.settings.seed, products=True)
+    both = Splines(fit_codes, fitted, shares.affine, study.settings.seed, products=True)
     target = study.test.reconstructions.astype(np.float64)
-    missed = squared_norms(target - linear.predict(test_codes) - both.predict(test_codes))
-    return study.bootstrap(len(target)).ratio(missed_additive - missed, total)
+    missed = squared_norms(target - shares.affine.predict(test_codes) - both.predict(test_codes))
+    return study.bootstrap(len(target)).ratio(shares.missed - missed, shares.total)

@@ -8,8 +8,8 @@ import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.statistics.regression import Affine, Splines
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.regression import variance_shares
 from reportgen.statistics.sketch import compressor
 from reportgen.study import Study, squared_norms
 
@@ -69,17 +69,18 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     total = squared_norms(target - target.mean(axis=0))
     if study.is_negligible(float(total.sum()), len(target)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
-    linear = Affine(values[fit], images[fit])
-    splines = Splines(values[fit], images[fit], linear, settings.seed)
-    misses = target - linear.predict(values[test])
-    missed_linear = squared_norms(misses)
-    missed_additive = squared_norms(misses - splines.predict(values[test]))
-    bootstrap = study.bootstrap(len(target))
+    shares = variance_shares(
+        (values[fit], images[fit]),
+        (values[test], target),
+        study.bootstrap(len(target)),
+        settings.seed,
+    )
+    assert shares.curved is not None and shares.not_additive is not None
     reconstructions = compress(study.test.reconstructions).astype(np.float64)
     return PermutedCodes(
-        linear=bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total),
-        curved=bootstrap.ratio(missed_linear - missed_additive, total),
-        not_additive=bootstrap.ratio(missed_additive, total),
+        linear=shares.linear,
+        curved=shares.curved,
+        not_additive=shares.not_additive,
         variance_ratio=float(images.var(axis=0).sum() / reconstructions.var(axis=0).sum()),
         far_share=study.off_data.far_share(codes),
         codes=CODES,

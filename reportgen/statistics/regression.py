@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+
+from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
 
 RIDGES = (1e-6, 1e-4, 1e-2)
 KNOTS = 8
@@ -88,3 +92,59 @@ def _chosen_ridge(features: np.ndarray, targets: np.ndarray, seed: int) -> float
         return float(np.square(targets[held_out] - fitted).sum())
 
     return min(RIDGES, key=error)
+
+
+@dataclass(frozen=True)
+class VarianceShares:
+    """What part of the targets' variance a linear map explains, curves add, and neither explains.
+
+    Attributes
+    ----------
+    linear, curved, not_additive : shares of the test targets' variance, pooled over columns; the
+        last two None where no curves were fitted.
+    ridge : the curves' penalty, or None.
+    affine : the linear fit; missed (n,) squared norms of what linear and curved leave.
+    total : (n,) squared norms of the centred test targets.
+    """
+
+    linear: Estimate
+    curved: Estimate | None
+    not_additive: Estimate | None
+    ridge: float | None
+    affine: Affine
+    missed: np.ndarray
+    total: np.ndarray
+
+
+def variance_shares(
+    fit: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    bootstrap: Bootstrap,
+    seed: int,
+    *,
+    curves: bool = True,
+) -> VarianceShares:
+    """Fit (regressors, targets) on `fit`, score on `test`, variance-weighted over columns."""
+    target = test[1].astype(np.float64)
+    total = _squared_norms(target - target.mean(axis=0))
+    affine = Affine(*fit)
+    misses = target - affine.predict(test[0])
+    missed_linear = _squared_norms(misses)
+    linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
+    if not curves:
+        return VarianceShares(linear, None, None, None, affine, missed_linear, total)
+    splines = Splines(*fit, affine, seed)
+    missed = _squared_norms(misses - splines.predict(test[0]))
+    return VarianceShares(
+        linear=linear,
+        curved=bootstrap.ratio(missed_linear - missed, total),
+        not_additive=bootstrap.ratio(missed, total),
+        ridge=splines.ridge,
+        affine=affine,
+        missed=missed,
+        total=total,
+    )
+
+
+def _squared_norms(rows: np.ndarray) -> np.ndarray:
+    return np.einsum("np,np->n", rows, rows)
