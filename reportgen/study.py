@@ -202,6 +202,14 @@ class Study:
             _shared={},
         )
 
+    def decoded_by(self, autoencoder: Autoencoder) -> Study:
+        """The same codes, units and rows with another decoder."""
+
+        def decoded(sample: Sample, decoder: Decoder) -> Sample:
+            return replace(sample, reconstructions=decoder.decode(sample.codes))
+
+        return replace(self.standing_in(autoencoder, decoded), units=self.units)
+
     def encoded_by(self, autoencoder: Autoencoder) -> Study:
         """The same images and rows with another training in the model's place."""
         return self.standing_in(autoencoder, _with_codes)

@@ -30,6 +30,7 @@ MAY_USE: dict[str, set[str]] = {
     "coalitions": {"autoencoder", "decoder"},
     "statistics": {"autoencoder", "decoder"},
     "image_factors": set(),
+    "last_squash": {"autoencoder"},
     "rows": {"settings"},
     "study": {
         *("autoencoder", "coalitions", "decoder", "errors", "images", "rows", "settings"),
@@ -40,8 +41,8 @@ MAY_USE: dict[str, set[str]] = {
         *("autoencoder", "coalitions", "settings", "single_moves", "statistics", "study"),
     },
     "analyses": {
-        *("autoencoder", "coalitions", "image_factors", "path_contributions", "settings"),
-        *("single_moves", "statistics", "study"),
+        *("autoencoder", "coalitions", "image_factors", "last_squash", "path_contributions"),
+        *("settings", "single_moves", "statistics", "study"),
     },
     "control": {
         *("analyses", "coalitions", "path_contributions", "settings", "single_moves"),

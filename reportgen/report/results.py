@@ -17,6 +17,7 @@ from reportgen.analyses.one_picture import OnePicture
 from reportgen.analyses.partial_reconstruction import PartialReconstruction
 from reportgen.analyses.permuted_codes import PermutedCodes
 from reportgen.analyses.plane_walks import PlaneWalks
+from reportgen.analyses.pre_activation import PreActivation
 from reportgen.analyses.reconstruction import Reconstruction
 from reportgen.analyses.replicates import Replicates
 from reportgen.analyses.spatial import Spatial
@@ -173,6 +174,7 @@ class Results:
     linearity: Linearity | None
     permuted_codes: PermutedCodes | None
     directions: Directions | None
+    pre_activation: PreActivation | None
     plane_walks: PlaneWalks | None
     baselines: Baselines | None
     spatial: Spatial | None

@@ -86,6 +86,12 @@ SECTIONS = (
         "directions",
     ),
     Section(
+        "pre_activation",
+        "Before the last squash",
+        "How much of it is the decoder's last Sigmoid, Tanh or Softplus?",
+        "pre_activation",
+    ),
+    Section(
         "plane_walks",
         "Two units at once",
         "What do the strongest units show when they move together?",

@@ -23,7 +23,7 @@ def answer_questions(
     return (
         _reconstructs(parts.get("reconstruction"), settings),
         _is_linear(parts.get("linearity"), settings),
-        _can_be_summed(parts.get("additivity"), settings),
+        _can_be_summed(parts.get("additivity"), parts.get("pre_activation"), settings),
         _which_matter(parts.get("health"), units),
         _subtraction_valid(parts.get("subtraction"), settings),
     )
@@ -87,7 +87,7 @@ def _is_linear(result: Any, settings: Settings) -> Answer:
     return Answer(question, word, result.linear, measure, "percent", "linearity", detail)
 
 
-def _can_be_summed(result: Any, settings: Settings) -> Answer:
+def _can_be_summed(result: Any, before_squash: Any, settings: Settings) -> Answer:
     question = "Can effects be summed?"
     if result is None:
         return _unknown(question, "additivity")
@@ -96,6 +96,10 @@ def _can_be_summed(result: Any, settings: Settings) -> Answer:
         f"Taken away one by one instead, the sum misses {_percent(result.down.gap)}; moved up, "
         f"it explains {_percent(result.up.r2_sum)} of the squared change."
     )
+    if before_squash is not None and before_squash.explains_gap:
+        detail += (
+            f" Before the last {before_squash.squash} the gap is {_percent(before_squash.gap_up)}."
+        )
     measure = "of the combined change is missed by the sum"
     word = _small_enough(gap, settings, ("Yes", "Roughly", "No"))
     return Answer(question, word, gap, measure, "percent", "additivity", detail)

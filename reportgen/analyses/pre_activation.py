@@ -1,0 +1,122 @@
+"""Is it the last squash? Headline numbers on what goes into a last Sigmoid, Tanh or Softplus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.settings import Settings
+from reportgen.single_moves import SingleMoves, single_moves
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.regression import VarianceShares, variance_shares
+from reportgen.study import Study
+
+ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
+WATCHED = 16
+SATURATED = 1e-3
+
+
+@dataclass(frozen=True)
+class PreActivation:
+    """Sum against combined, and linear shares, before the decoder's last squash.
+
+    Attributes
+    ----------
+    squash : "sigmoid", "tanh" or "softplus".
+    gap_up, gap_down : on pre-activations, over the statistics rows.
+    gap_up_pixels, gap_down_pixels : on pixels, the same rows.
+    linear, curved, not_additive : shares of the pre-activations' variance on test rows; None where
+        fit rows are too few.
+    saturated_share : part of the reconstructions' pixels within 1e-3 of the range's ends, where a
+        pre-activation may move far without a trace in the image.
+    explains_gap : whether the gap, up, falls by more than a third.
+    rows : images behind the gaps.
+    """
+
+    squash: str
+    gap_up: Estimate
+    gap_down: Estimate
+    gap_up_pixels: Estimate
+    gap_down_pixels: Estimate
+    linear: Estimate | None
+    curved: Estimate | None
+    not_additive: Estimate | None
+    saturated_share: float
+    explains_gap: bool
+    rows: int
+
+
+def run(study: Study, settings: Settings) -> PreActivation:
+    """Repeat the single moves and the regressions on the input of the last squash.
+
+    Raises DoesNotApplyError where the decoder does not end in one, and UnanswerableError with
+    fewer than two units that vary or where they change nothing.
+    """
+    if len(study.players) < 2:
+        raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
+    before = _before_squash(study)
+    if before is None:
+        raise DoesNotApplyError("the decoder does not end in a Sigmoid, Tanh or Softplus.")
+    name, unsquashed = before
+    pixels, pre = study.shared(single_moves), unsquashed.shared(single_moves)
+    study.decoder.forwards["pre_activation"] += sum(unsquashed.decoder.forwards.values())
+    if study.is_negligible(float(pixels.combined.sum()), len(pixels.rows)):
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
+    gap_up = _gap(unsquashed, pre, pre.gap_up)
+    gap_up_pixels = _gap(study, pixels, pixels.gap_up)
+    shares = _shares(unsquashed, settings)
+    return PreActivation(
+        squash=name,
+        gap_up=gap_up,
+        gap_down=_gap(unsquashed, pre, pre.gap_down),
+        gap_up_pixels=gap_up_pixels,
+        gap_down_pixels=_gap(study, pixels, pixels.gap_down),
+        linear=shares.linear if shares else None,
+        curved=shares.curved if shares else None,
+        not_additive=shares.not_additive if shares else None,
+        saturated_share=_saturated(study.test.reconstructions),
+        explains_gap=bool(gap_up.value < 2 / 3 * gap_up_pixels.value),
+        rows=len(pre.rows),
+    )
+
+
+def _before_squash(study: Study) -> tuple[str, Study] | None:
+    import torch
+
+    from reportgen.last_squash import find_last_squash
+
+    autoencoder = study.autoencoder
+    codes = torch.from_numpy(study.test.codes[:WATCHED]).reshape(-1, *autoencoder.code_shape)
+    found = find_last_squash(autoencoder, codes.to(autoencoder.device))
+    if found is None:
+        return None
+
+    return found.name, study.decoded_by(found.autoencoder)
+
+
+def _gap(study: Study, moves: SingleMoves, missed: np.ndarray) -> Estimate:
+    bootstrap = study.bootstrap(len(moves.rows))
+    return bootstrap.ratio(np.sqrt(missed), np.sqrt(moves.combined))
+
+
+def _shares(study: Study, settings: Settings) -> VarianceShares | None:
+    coordinates = np.concatenate(study.players.members)
+    rows, count = len(study.fit), len(coordinates)
+    if rows < ROWS_PER_UNIT_LINEAR * count:
+        return None
+    return variance_shares(
+        (study.fit.codes[:, coordinates].astype(np.float64), study.fit.reconstructions),
+        (study.test.codes[:, coordinates].astype(np.float64), study.test.reconstructions),
+        study.bootstrap(len(study.test)),
+        settings.seed,
+        curves=rows >= ROWS_PER_UNIT_CURVED * count,
+    )
+
+
+def _saturated(reconstructions: np.ndarray) -> float:
+    low, high = float(reconstructions.min()), float(reconstructions.max())
+    margin = SATURATED * (high - low)
+    ends = (reconstructions < low + margin) | (reconstructions > high - margin)
+    return float(ends.mean())

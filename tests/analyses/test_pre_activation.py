@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from reportgen.analyses import DoesNotApplyError, pre_activation
+from reportgen.last_squash import find_last_squash
+from reportgen.settings import Settings
+from tests.oracles import decoders
+
+FEW = Settings(rows=64)
+
+
+def study(decode):
+    return decoders.study_of(decode, decoders.gaussian_codes(400, 3), settings=FEW)
+
+
+@pytest.mark.parametrize("squash", ["sigmoid", "tanh", "softplus"])
+def test_linear_before_a_squash_adds_up_and_pixels_do_not(squash: str) -> None:
+    weights = 4 * decoders.directions(3)
+    act = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": torch.nn.functional.softplus}
+    result = pre_activation.run(study(lambda z: act[squash](z @ weights)), FEW)
+    assert result.squash == squash
+    assert result.gap_up.value <= 1e-5
+    assert result.gap_down.value <= 1e-5
+    assert result.gap_up_pixels.value > 0.1
+    assert result.linear is not None
+    assert result.linear.value == pytest.approx(1, abs=1e-6)
+    assert result.explains_gap
+
+
+def test_a_rescaled_tanh_counts_as_the_last_operation() -> None:
+    weights = decoders.directions(3)
+    result = pre_activation.run(study(lambda z: 0.5 + 0.5 * torch.tanh(2 * z @ weights)), FEW)
+    assert result.gap_up.value <= 1e-5
+
+
+def test_an_interaction_before_the_squash_stays() -> None:
+    pictures = decoders.directions(2)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(z[:, :1] * z[:, 1:2] * pictures[0] + z[:, 2:] * pictures[1])
+
+    result = pre_activation.run(study(decode), FEW)
+    assert result.gap_up.value > 0.2
+    assert not result.explains_gap
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        decoders.linear(3),
+        lambda z: torch.relu(torch.sigmoid(z @ decoders.directions(3)) - 0.5),
+        lambda z: torch.sigmoid(z) @ decoders.directions(3),
+    ],
+    ids=["no squash", "relu after it", "linear after it"],
+)
+def test_a_squash_that_is_not_the_last_operation_does_not_apply(decode) -> None:
+    with pytest.raises(DoesNotApplyError):
+        pre_activation.run(study(decode), FEW)
+
+
+def test_saturated_pixels_are_counted() -> None:
+    weights = torch.full((3, decoders.PIXELS), 100.0)
+    result = pre_activation.run(study(lambda z: torch.sigmoid(z @ weights)), FEW)
+    assert result.saturated_share > 0.9
+
+
+def test_the_input_of_an_in_place_squash_is_what_went_in() -> None:
+    study_ = study(lambda z: (z @ decoders.directions(3)).sigmoid_())
+    codes = torch.from_numpy(study_.test.codes[:8])
+    found = find_last_squash(study_.autoencoder, codes)
+    assert found is not None
+    expected = (codes @ decoders.directions(3)).numpy()
+    np.testing.assert_allclose(found.autoencoder.decode(codes).reshape(8, -1), expected, atol=1e-6)
