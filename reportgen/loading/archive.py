@@ -32,16 +32,21 @@ class Archive:
 
     def size(self, name: str) -> int:
         """Bytes of a record once read."""
-        return self._entries[name].file_size
+        return self._entry(name).file_size
 
-    def read(self, name: str) -> bytes:
-        """A whole record. Raises ModelError where it is missing or damaged."""
+    def _entry(self, name: str) -> zipfile.ZipInfo:
         try:
-            return self._file.read(self._entries[name])
+            return self._entries[name]
         except KeyError as error:
             raise ModelError(
                 f"{self.path} lacks its record {name!r}; save the model again."
             ) from error
+
+    def read(self, name: str) -> bytes:
+        """A whole record. Raises ModelError where it is missing or damaged."""
+        entry = self._entry(name)
+        try:
+            return self._file.read(entry)
         except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
             raise ModelError(
                 f"{self.path} is damaged at {name!r} ({error}); save or download it again."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,8 +14,6 @@ from reportgen.errors import ModelError
 MARGIN = 0.2
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
-# Below this share of the variance a scaling counts as reconstructing at all.
-EXPLAINS = 0.9
 
 
 @dataclass(frozen=True)
@@ -159,15 +157,16 @@ def find_pixel_scale(
     scored: dict[tuple[str, str], tuple[float, PixelScale]] = {}
     for scaling in candidates:
         returned = reconstruct(scaling.apply(sample))
+        if not bool(torch.isfinite(returned).all()):
+            continue
         for kind in _output_kinds(scaling, output, on_unit_scale, returned):
             pixels = _read_output(scaling, kind, returned)
             error = float((pixels - sample).square().mean(dtype=torch.float64))
-            if error == error:
-                scored[scaling.name, kind] = (error, PixelScale(scaling, kind, ""))
+            scored[scaling.name, kind] = (error, PixelScale(scaling, kind, ""))
     if not scored:
         raise ModelError(
-            "the model returns NaN for these images under every input scaling; check the weights, "
-            "or give the scaling it was trained on with --normalize."
+            "the model returns NaN or infinity for these images under every input scaling; check "
+            "its weights, or give the scaling it was trained on with --normalize."
         )
     return _choose(scored, sample, normalize, output)
 
@@ -194,34 +193,38 @@ def _choose(
     normalize: str | None,
     output: str | None,
 ) -> PixelScale:
+    """The best, where it is best by the margin; else plain [0, 1] if that is as good."""
     ranked = sorted(scored.items(), key=lambda item: item[1][0])
-    (name, kind), (best, chosen) = ranked[0]
-    variance = float(sample.var(dim=0, correction=0).mean(dtype=torch.float64))
-    if normalize is not None and output is not None:
-        text = f"Input scaling {name} and output {output}, as you said."
-        return PixelScale(chosen.scaling, kind, text)
-    if len(ranked) == 1:
-        return PixelScale(
-            chosen.scaling, kind, f"Input scaling {name}, {_kind_text(kind)}, as you said."
-        )
-    (other_name, other_kind), (second, _) = ranked[1]
-    described = f"{name} ({_kind_text(kind)})"
-    evidence = (
-        f"mean squared error {best:.3g} against {second:.3g} for {other_name} "
-        f"({_kind_text(other_kind)}), the next best; the images' variance is {variance:.3g}"
-    )
-    if best <= (1 - MARGIN) * second:
-        text = f"Pixel scale {described}, found by reconstruction: {evidence}."
-        return PixelScale(chosen.scaling, kind, text)
+    _, (best, chosen) = ranked[0]
     plain = scored.get(("0,1", "pixels"))
-    if normalize is None and plain is not None:
-        chosen, described = plain[1], "0,1 (pixels out)"
-        kind = "pixels"
-    text = (
-        f"Pixel scale {described} is assumed: reconstruction does not settle it ({evidence}). "
-        "Say which with --normalize and --output."
+    if normalize is not None and output is not None:
+        return replace(chosen, text=f"Pixel scale {_described(chosen)}, as you said.")
+    if len(ranked) == 1:
+        said = "input scaling" if normalize is not None else "output"
+        return replace(chosen, text=f"Pixel scale {_described(chosen)}; the {said} as you said.")
+    second, other = ranked[1][1]
+    variance = float(sample.var(dim=0, correction=0).mean(dtype=torch.float64))
+    evidence = (
+        f"mean squared error {best:.3g} against {second:.3g} for {_described(other)}, the next "
+        f"best; the images' variance is {variance:.3g}"
     )
-    return PixelScale(chosen.scaling, kind, text)
+    said = ""
+    if normalize is not None or output is not None:
+        said = f" ({'input scaling' if normalize is not None else 'output'} as you said)"
+    if best <= (1 - MARGIN) * second:
+        text = f"Pixel scale {_described(chosen)}{said}, found by reconstruction: {evidence}."
+        return replace(chosen, text=text)
+    if plain is not None and best > (1 - MARGIN) * plain[0]:
+        chosen = plain[1]
+    text = (
+        f"Pixel scale {_described(chosen)}{said} is assumed: reconstruction does not settle it "
+        f"({evidence}). Say which with --normalize and --output."
+    )
+    return replace(chosen, text=text)
+
+
+def _described(pixel_scale: PixelScale) -> str:
+    return f"{pixel_scale.scaling.name} ({_kind_text(pixel_scale.output)})"
 
 
 def _kind_text(kind: str) -> str:

@@ -91,7 +91,7 @@ def find_weights(path: Path, loaded: Any) -> dict[str, Tensor]:
     unknown = inert_names(loaded)
     if unknown:
         raise ModelError(
-            f"{path} is a pickle that needs {', '.join(sorted(unknown)[:3])}, which could run code; "
+            f"{path} is a pickle that needs {_few(sorted(unknown))}, which could run code; "
             "name the model's class with --model-class, or pass --trust if you trust the file's "
             "origin."
         )

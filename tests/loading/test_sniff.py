@@ -49,7 +49,7 @@ def test_what_is_no_model_is_named_in_one_sentence(name: str, tmp_path: Path) ->
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model file .*gone.pt"):
+    with pytest.raises(ModelError, match=r"no model file .*gone\.pt"):
         sniff(tmp_path / "gone.pt")
     with pytest.raises(ModelError, match="is a folder"):
         sniff(tmp_path)

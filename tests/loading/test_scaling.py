@@ -1,0 +1,166 @@
+"""The pixel scale a model was trained on is found from how well it reconstructs, or asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError
+from reportgen.loading import autoencoder_from_module
+from reportgen.loading.scaling import IMAGENET_MEAN, IMAGENET_SD
+from tests.loading.image_array import ImageArray
+
+UNITS = 12
+
+
+def smooth_images(channels: int = 3, count: int = 96, size: int = 12) -> ImageArray:
+    """Blobs in [0, 1] that 12 numbers describe well."""
+    generator = np.random.default_rng(5)
+    y, x = np.mgrid[0:size, 0:size]
+    images = np.empty((count, channels, size, size))
+    for row in range(count):
+        cx, cy = generator.uniform(2, size - 2, 2)
+        width = generator.uniform(2, 4)
+        blob = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * width**2))
+        for channel in range(channels):
+            low, high = np.sort(generator.uniform(0, 1, 2))
+            images[row, channel] = low + (high - low) * blob
+    return ImageArray(images)
+
+
+class Linear(nn.Module):
+    """PCA of scaled images, as a model trained on that scale would end: oracle by construction."""
+
+    def __init__(self, scaled: Tensor, squash: str = "none") -> None:
+        super().__init__()
+        flat = scaled.flatten(1)
+        self.shape = scaled.shape[1:]
+        self.register_buffer("mean", flat.mean(0))
+        _, _, axes = torch.linalg.svd(flat - self.mean, full_matrices=False)
+        self.register_buffer("axes", axes[:UNITS])
+        self.squash = squash
+
+    def encode(self, x: Tensor) -> Tensor:
+        return (x.flatten(1) - self.mean) @ self.axes.T
+
+    def decode(self, z: Tensor) -> Tensor:
+        image = z @ self.axes + self.mean
+        if self.squash == "logits":
+            image = torch.logit(image.clamp(0.01, 0.99))
+        return image.view(-1, *self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+
+def numbers(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values).view(1, -1, 1, 1)
+
+
+def scaled(images: ImageArray, name: str) -> Tensor:
+    pixels = torch.from_numpy(images.pixels)
+    match name:
+        case "0,1":
+            return pixels
+        case "-1,1":
+            return 2 * pixels - 1
+        case "0,255":
+            return 255 * pixels
+        case "imagenet":
+            return (pixels - numbers(IMAGENET_MEAN)) / numbers(IMAGENET_SD)
+        case "dataset":
+            mean = pixels.mean((0, 2, 3), keepdim=True)
+            return (pixels - mean) / pixels.std((0, 2, 3), correction=0, keepdim=True)
+    raise AssertionError(name)
+
+
+def note(found: object) -> str:
+    return next(note.text for note in found.notes if note.topic == "scaling")
+
+
+@pytest.mark.parametrize("name", ["0,1", "-1,1", "0,255"])
+def test_codes_and_reconstructions_are_on_the_data_scale(name: str) -> None:
+    """Even where a linear model cannot tell the scales apart, the flag sets it."""
+    images = smooth_images()
+    found = autoencoder_from_module(Linear(scaled(images, name)), images, normalize=name)
+    pixels = torch.from_numpy(images.pixels)
+    x = scaled(images, name)
+    module = Linear(x)
+    torch.testing.assert_close(found.encode(pixels), module.encode(x), rtol=1e-4, atol=1e-3)
+    restored = found.decode(found.encode(pixels))
+    assert float((restored - pixels).square().mean()) < 2e-3
+    assert float((found.forward(pixels) - restored).abs().max()) < 1e-5
+    assert "as you said" in note(found)
+
+
+@pytest.mark.parametrize("name", ["0,1", "-1,1", "0,255", "imagenet", "dataset"])
+def test_the_scale_is_found_by_reconstruction(name: str) -> None:
+    images = smooth_images()
+    found = autoencoder_from_module(Memory(scaled(images, name)), images)
+    assert f"Pixel scale {name} (pixels out), found by reconstruction" in note(found), note(found)
+    pixels = torch.from_numpy(images.pixels)
+    assert float((found.decode(found.encode(pixels)) - pixels).square().mean()) < 5e-3
+
+
+class Memory(Linear):
+    """Decodes a code to the training images whose codes are near: of no use on another scale."""
+
+    def __init__(self, scaled_images: Tensor) -> None:
+        super().__init__(scaled_images)
+        self.register_buffer("images", scaled_images.flatten(1))
+        self.register_buffer("codes", self.encode(scaled_images))
+        self.width = float(torch.cdist(self.codes, self.codes).mean()) / 20
+
+    def decode(self, z: Tensor) -> Tensor:
+        near = torch.softmax(-((torch.cdist(z, self.codes) / self.width) ** 2), dim=1)
+        return (near @ self.images).view(-1, *self.shape)
+
+
+def test_logits_are_recognised_and_squashed() -> None:
+    images = smooth_images()
+    found = autoencoder_from_module(Linear(scaled(images, "0,1"), squash="logits"), images)
+    assert "0,1 (logits out)" in note(found)
+    pixels = torch.from_numpy(images.pixels)
+    restored = found.decode(found.encode(pixels))
+    assert float(restored.min()) >= 0
+    assert float(restored.max()) <= 1
+    assert float((restored - pixels).square().mean()) < 2e-3
+
+
+def test_what_reconstruction_does_not_settle_is_assumed_and_said() -> None:
+    """A linear model without an offset reconstructs alike on scales that differ by a factor."""
+    images = smooth_images(channels=1)
+
+    class Orthogonal(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            flat = torch.from_numpy(images.pixels).flatten(1)
+            self.register_buffer("axes", torch.linalg.svd(flat, full_matrices=False)[2][:UNITS])
+
+        def encode(self, x: Tensor) -> Tensor:
+            return x.flatten(1) @ self.axes.T
+
+        def decode(self, z: Tensor) -> Tensor:
+            return (z @ self.axes).view(-1, 1, 12, 12)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.decode(self.encode(x))
+
+    text = note(autoencoder_from_module(Orthogonal(), images))
+    assert "Pixel scale 0,1 (pixels out) is assumed" in text and "--normalize" in text
+
+
+def test_flags_are_checked() -> None:
+    images = smooth_images()
+    module = Linear(scaled(images, "0,1"))
+    found = autoencoder_from_module(module, images, normalize="mean=0.5,0.5,0.5 std=0.5,0.5,0.5")
+    assert "as you said" in note(found)
+    found = autoencoder_from_module(module, images, normalize="0,1", output="pixels")
+    assert note(found) == "Pixel scale 0,1 (pixels out), as you said."
+    for wrong in ("1,0", "mean=0.5", "mean=0.5,0.5 std=0.5,0.5", "mean=0 std=0"):
+        with pytest.raises(ModelError, match="--normalize"):
+            autoencoder_from_module(module, images, normalize=wrong)
+    with pytest.raises(ModelError, match="--output"):
+        autoencoder_from_module(module, images, output="probabilities")
