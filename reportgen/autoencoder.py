@@ -139,7 +139,8 @@ class Units:
     def together(self, groups: dict[str, tuple[int, ...]]) -> Units:
         """Named groups of units, each one unit, and after them the units in no group.
 
-        Raises SettingsError where a group is empty, overlaps another or names a missing unit.
+        Raises SettingsError where a group is empty, overlaps another, names a missing unit, or is
+        called as a unit outside it is.
         """
         taken: set[int] = set()
         for name, units in groups.items():
@@ -157,6 +158,12 @@ class Units:
                 )
             taken |= set(units)
         alone = [unit for unit in range(len(self)) if unit not in taken]
+        for unit in alone:
+            if self.names[unit] in groups:
+                raise SettingsError(
+                    f"group {self.names[unit]!r} has the name of a unit that is not in any group; "
+                    "call it something else."
+                )
         members = [np.concatenate([self.members[u] for u in units]) for units in groups.values()]
         return Units(
             (*members, *(self.members[unit] for unit in alone)),

@@ -132,9 +132,16 @@ def _random_donors(study: Study) -> np.ndarray:
 
 
 def _nearest_donors(study: Study) -> np.ndarray:
-    """(r, K, R) test rows among the 10 nearest in the other players' values, in sd."""
+    """(r, K, R) test rows among the 10 nearest in the other players' values, in sd.
+
+    The only player has no others to be near in: then every row is as near as any.
+    """
+    if len(study.players) == 1:
+        return _random_donors(study)
     values = study.players.values(study.test.codes)
-    scaled = values / np.maximum(values.std(axis=0), np.finfo(float).tiny)
+    values = values - values.mean(axis=0)
+    deviations = study.deviations[study.player_units]
+    scaled = values / np.where(deviations > 0, deviations, 1)
     rows = study.rows.statistics
     generator = np.random.default_rng([study.settings.seed, 7])
     near = scaled[rows]

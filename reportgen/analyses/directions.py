@@ -65,7 +65,7 @@ def run(study: Study, settings: Settings) -> Directions:
     quantised), fewer than two varying units, or fewer than 5 fit rows for each unit.
     """
     _refuse(study, settings)
-    basis = _Basis(study.fit, study.player_units)
+    basis = _Basis(study.fit, _coordinates(study))
     rotated = _in_directions(study, basis)
     before, after = study.shared(single_moves), rotated.shared(single_moves)
     study.decoder.forwards["directions"] += sum(rotated.decoder.forwards.values())
@@ -98,12 +98,15 @@ def run(study: Study, settings: Settings) -> Directions:
 def _refuse(study: Study, settings: Settings) -> None:
     if study.units.kind != "coordinate":
         raise DoesNotApplyError("directions are for flat codes; this code is spatial.")
+    if any(len(members) > 1 for members in study.units.members):
+        raise DoesNotApplyError("directions mix single units; here units are grouped.")
     if len(study.players) < 2:
         raise UnanswerableError("fewer than two units vary, so there is nothing to rotate.")
     if len(study.fit) < ROWS_PER_UNIT * len(study.players):
         raise UnanswerableError(f"{len(study.fit)} fit rows are too few for the code's covariance.")
+    values = study.units.values(study.test.codes)
     for unit in study.player_units:
-        _, counts = np.unique(study.test.codes[:, unit], return_counts=True)
+        _, counts = np.unique(values[:, unit], return_counts=True)
         if counts.max() > settings.atom_share * len(study.test):
             raise UnanswerableError(
                 f"unit {unit} has one value for most images, and directions through it would "
@@ -111,27 +114,38 @@ def _refuse(study: Study, settings: Settings) -> None:
             )
 
 
+def _coordinates(study: Study) -> np.ndarray:
+    """(players,) the coordinate of the code that each player is."""
+    return np.concatenate(study.players.members)
+
+
 class _Basis:
-    """y = UᵀΣ^(−½)(z − m) over the players of flat codes, and back."""
+    """y = UᵀΣ^(−½)(z − m) over the players of flat codes, and back.
+
+    Units are first divided by their sd, so that which directions have no variance does not depend
+    on the units' scales.
+    """
 
     def __init__(self, sample: Sample, players: np.ndarray) -> None:
         codes = sample.codes[:, players].astype(np.float64)
         self.mean = codes.mean(axis=0)
-        covariance = np.cov(codes, rowvar=False, ddof=0)
-        values, vectors = np.linalg.eigh(covariance)
+        deviations = codes.std(axis=0)
+        deviations[deviations == 0] = 1
+        standardised = (codes - self.mean) / deviations
+        values, vectors = np.linalg.eigh(standardised.T @ standardised / len(codes))
         kept = values > SMALLEST_VARIANCE * values.max()
         values, vectors = values[kept], vectors[:, kept]
         whiten = vectors / np.sqrt(values)
         images = sample.reconstructions.astype(np.float64)
-        white = (codes - self.mean) @ whiten
+        white = standardised @ whiten
         # White codes have unit covariance, so least squares is a cross-covariance.
         slopes = white.T @ (images - images.mean(axis=0)) / len(codes)
         variances, rotation = np.linalg.eigh(slopes @ slopes.T)
         self.variances, rotation = np.maximum(variances[::-1], 0), rotation[:, ::-1]
-        self.to_directions = whiten @ rotation
-        self.to_codes = rotation.T @ (vectors * np.sqrt(values)).T
+        scaled = rotation.T @ (vectors * np.sqrt(values)).T
+        self.to_directions = (whiten @ rotation) / deviations[:, None]
+        self.to_codes = scaled * deviations
         self.pictures = rotation.T @ slopes
-        scaled = self.to_codes / np.sqrt(np.diag(covariance))
         self.loadings = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
 
 
@@ -139,7 +153,7 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
     """The same model and rows with y in the code's place."""
     import torch
 
-    players = study.player_units
+    players = _coordinates(study)
     device = study.autoencoder.device
     to_codes = torch.from_numpy(basis.to_codes.astype(np.float32)).to(device)
     mean = torch.from_numpy(basis.mean.astype(np.float32)).to(device)
@@ -180,7 +194,7 @@ def _repeatability(study: Study) -> np.ndarray:
     shuffled = np.random.default_rng([study.settings.seed, 9]).permutation(len(study.fit))
     half = len(shuffled) // 2
     first, second = (
-        _Basis(study.fit.take(np.sort(rows)), study.player_units).pictures
+        _Basis(study.fit.take(np.sort(rows)), _coordinates(study)).pictures
         for rows in (shuffled[:half], shuffled[half:])
     )
     count = min(len(first), len(second))

@@ -14,6 +14,7 @@ BINS = 20
 FEWEST_ROWS = 100
 MOST_CLASSES = 50
 TREES = 50
+LEAST_KNOWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,16 @@ class LabelMetrics:
     factors : columns of labels.csv, and "class" where images stand in class folders.
     units : indices of the units that vary.
     mutual_information : (factors, units) in nat, of a unit cut into 20 equally filled bins and a
-        factor (numbers with more than 20 values are cut likewise); corrected for chance by the
-        mean over 10 shuffles, so that 0 is what unrelated labels give.
+        factor (numbers with more than 20 values are cut likewise; equal values share a bin);
+        corrected for chance by the mean over 10 shuffles, so that 0 is what unrelated labels give.
     entropies : (factors,) of the cut factors, in nat.
     gap : mutual information gap (Chen et al., 2018): the mean over factors of the difference
         between the two largest entries over the entropy; None with fewer than two factors.
     disentanglement, completeness : DCI (Eastwood & Williams, 2018) from random forests;
-        None with fewer than two factors.
+        None with fewer than two factors, completeness also with one unit.
     informativeness : (factors,) R² (numbers) or accuracy above chance (classes) of those forests on
-        held-out rows; empty with fewer than two factors.
-    rows : test images with every label.
+        held-out rows; NaN where these are all of one class; empty with fewer than two factors.
+    rows : test images with every one of these labels.
     """
 
     factors: tuple[str, ...]
@@ -65,12 +66,13 @@ def run(study: Study, settings: Settings) -> LabelMetrics:
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    columns = _columns(study)
+    columns, rows = _columns(study)
     if not columns:
         raise DoesNotApplyError(
-            "the images have no labels: no class folders and no varying column in a labels.csv."
+            "the images have no labels: no class folders, and no varying column in a labels.csv "
+            "that at least half of the images have."
         )
-    values = study.players.values(study.test.codes)
+    values = study.players.values(study.test.codes[rows])
     if len(values) < FEWEST_ROWS:
         raise UnanswerableError(f"{len(values)} labelled test images are fewer than {FEWEST_ROWS}.")
     units = [_equally_filled(column) for column in values.T]
@@ -87,26 +89,36 @@ def run(study: Study, settings: Settings) -> LabelMetrics:
         entropies=entropies,
         gap=_gap(information, entropies) if several and len(units) > 1 else None,
         disentanglement=None if importances is None else _concentration(importances.T),
-        completeness=None if importances is None else _concentration(importances),
+        completeness=(
+            None if importances is None or len(units) < 2 else _concentration(importances)
+        ),
         informativeness=scores,
         rows=len(values),
     )
 
 
-def _columns(study: Study) -> list[_Column]:
+def _columns(study: Study) -> tuple[list[_Column], np.ndarray]:
+    """Usable factors, and the test rows that have a label in each of them."""
     given = dict(study.test.factors)
     if study.test.labels is not None:
         given["class"] = study.test.labels
-    columns = []
-    for name, entries in given.items():
-        column = _column(name, entries)
-        if column is not None:
-            columns.append(column)
-    return columns
+    known = {name: np.array([_is_known(entry) for entry in c]) for name, c in given.items()}
+    common = {name: column for name, column in known.items() if column.mean() >= LEAST_KNOWN}
+    rows = np.arange(len(study.test))
+    if common:
+        rows = np.flatnonzero(np.all(list(common.values()), axis=0))
+    if len(rows) == 0:
+        return [], rows
+    found = [_column(name, [given[name][row] for row in rows]) for name in common]
+    return [column for column in found if column is not None], rows
 
 
-def _column(name: str, entries: tuple) -> _Column | None:
-    """A usable factor; None where it does not vary, has gaps or is a name for each image."""
+def _is_known(entry: object) -> bool:
+    return entry != "" and entry == entry
+
+
+def _column(name: str, entries: list) -> _Column | None:
+    """A usable factor; None where it does not vary or is a name for each image."""
     try:
         values = np.array([float(entry) for entry in entries])
     except (TypeError, ValueError):
@@ -120,8 +132,10 @@ def _column(name: str, entries: tuple) -> _Column | None:
 
 
 def _equally_filled(values: np.ndarray) -> np.ndarray:
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.searchsorted(edges, values, side="right")
+    """(n,) bins by rank. Ties share their mean rank: an atom is apart from what is beside it."""
+    from scipy.stats import rankdata
+
+    return np.floor(BINS * (rankdata(values) - 0.5) / len(values)).astype(np.intp)
 
 
 def _entropy(bins: np.ndarray) -> float:
@@ -160,15 +174,20 @@ def _forests(
         importances.append(forest.feature_importances_)
         score = float(forest.score(values[held_out], column.values[held_out]))
         if not column.numeric:
-            commonest = np.bincount(column.bins[held_out]).max() / len(held_out)
-            score = (score - commonest) / (1 - commonest)
+            commonest = float(np.bincount(column.bins[held_out]).max() / len(held_out))
+            score = (score - commonest) / (1 - commonest) if commonest < 1 else float("nan")
         scores.append(score)
     return np.array(importances), tuple(scores)
 
 
 def _concentration(importances: np.ndarray) -> float:
-    """Σ_i weight_i (1 − H_i / log n): how far each row's importance lies on one column."""
+    """Σ_i weight_i (1 − H_i / log n): how far each row's importance lies on one column.
+
+    NaN where no forest found anything to split on.
+    """
     totals = importances.sum(axis=1)
+    if totals.sum() == 0:
+        return float("nan")
     shares = importances / np.where(totals > 0, totals, 1)[:, None]
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     entropies = -(shares * logs).sum(axis=1) / np.log(importances.shape[1])

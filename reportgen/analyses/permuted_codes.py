@@ -46,14 +46,17 @@ class PermutedCodes:
 def run(study: Study, settings: Settings) -> PermutedCodes:
     """Decode 4096 codes whose players were permuted independently, and regress the images.
 
-    Raises UnanswerableError where no unit varies, where units are too many for 4096 codes, or
-    where the images do not vary.
+    A player's coordinates stay together, and each of them is a regressor. Raises UnanswerableError
+    where no unit varies, where coordinates are too many for 4096 codes, or where the images do not
+    vary.
     """
-    players = len(study.players)
-    if players == 0:
+    if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    if CODES_PER_UNIT * players > CODES // 2:
-        raise UnanswerableError(f"{CODES} codes are too few for {players} units.")
+    coordinates = np.concatenate(study.players.members)
+    if CODES_PER_UNIT * len(coordinates) > CODES // 2:
+        raise UnanswerableError(
+            f"{CODES} codes are too few for the code's {len(coordinates)} coordinates that vary."
+        )
     codes = _permuted(study, settings.seed)
     compress, _, sketched = compressor(study.decoder.image_size, CODES, settings.seed)
     step = study.decoder.batch_size
@@ -63,7 +66,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
             for start in range(0, CODES, step)
         ]
     ).astype(np.float64)
-    values = study.players.values(codes)
+    values = codes[:, coordinates].astype(np.float64)
     fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)
     target = images[test]
     total = squared_norms(target - target.mean(axis=0))

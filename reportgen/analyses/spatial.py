@@ -55,7 +55,7 @@ def run(study: Study, settings: Settings) -> Spatial:
     if len(shape) != 3:
         raise DoesNotApplyError("the code is flat: it has no sites.")
     channels, height, width = shape
-    block = int(np.ceil(np.sqrt(height * width / MOST_SITES)))
+    block = _block(height, width)
     sites, grid = _sites(shape, block)
     rows = study.rows.table
     spread = study.test.reconstructions[rows].astype(np.float64)
@@ -75,6 +75,14 @@ def run(study: Study, settings: Settings) -> Spatial:
         colour_weights=weights,
         rows=len(rows),
     )
+
+
+def _block(height: int, width: int) -> int:
+    """The smallest side of square blocks of sites that are at most 256."""
+    block = 1
+    while -(-height // block) * -(-width // block) > MOST_SITES:
+        block += 1
+    return block
 
 
 def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
@@ -124,17 +132,8 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[floa
 
     def targets(images: np.ndarray) -> np.ndarray:
         pixels = images.reshape(-1, *study.image_shape).astype(np.float64)
-        rows = np.array_split(np.arange(pixels.shape[2]), height)
-        columns = np.array_split(np.arange(pixels.shape[3]), width)
-        patches = np.stack(
-            [
-                [
-                    pixels[:, :, r[0] : r[-1] + 1, c[0] : c[-1] + 1].mean(axis=(2, 3))
-                    for c in columns
-                ]
-                for r in rows
-            ]
-        )
+        rows, columns = _patches(pixels.shape[2], height), _patches(pixels.shape[3], width)
+        patches = np.stack([[pixels[:, :, r, c].mean(axis=(2, 3)) for c in columns] for r in rows])
         return patches.transpose(2, 0, 1, 3).reshape(-1, pixels.shape[1])
 
     fitted = Affine(regressors(study.fit.codes), targets(study.fit.images))
@@ -142,3 +141,10 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[floa
     missed = squared_norms(colour - fitted.predict(regressors(study.test.codes))).sum()
     total = squared_norms(colour - colour.mean(axis=0)).sum()
     return float(1 - safe_ratio(missed, total)), fitted.coefficients
+
+
+def _patches(pixels: int, sites: int) -> list[slice]:
+    """The pixels below each site along one axis; sites finer than pixels share them."""
+    starts = np.arange(sites) * pixels // sites
+    stops = np.maximum(starts + 1, np.arange(1, sites + 1) * pixels // sites)
+    return [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]
