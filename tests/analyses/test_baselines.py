@@ -87,13 +87,34 @@ def test_donors_are_other_rows() -> None:
 
 def test_near_donors_are_among_scikit_learn_s_ten_nearest_in_the_other_units(shifted) -> None:
     donors = baselines._nearest_donors(shifted)
-    scaled = shifted.test.codes / shifted.test.codes.std(axis=0, dtype=np.float64)
+    scaled = shifted.test.codes / shifted.fit.codes.std(axis=0, dtype=np.float64)
     for unit in range(3):
         others = np.delete(scaled, unit, axis=1)
         nearest = NearestNeighbors(n_neighbors=11).fit(others)
         close = nearest.kneighbors(others[shifted.rows.statistics], return_distance=False)
         for row, picked in zip(close, donors[:, unit], strict=True):
             assert set(picked) <= set(row)
+
+
+def test_a_unit_that_does_not_vary_over_the_test_rows_has_no_say_in_who_is_near() -> None:
+    """It varies over the fit rows, so it is a player; it has no sd of its own in the test rows."""
+    codes = decoders.gaussian_codes(80, 3)
+    codes[:, 2] = 3
+    study = decoders.carrying(
+        decoders.linear(3), codes, fit_codes=decoders.gaussian_codes(80, 3, seed=5), settings=FEW
+    )
+    scaled = codes[:, :2] / study.fit.codes[:, :2].std(axis=0, dtype=np.float64)
+    nearest = NearestNeighbors(n_neighbors=11).fit(scaled[:, 1:])
+    close = nearest.kneighbors(scaled[study.rows.statistics, 1:], return_distance=False)
+    for row, picked in zip(close, baselines._nearest_donors(study)[:, 0], strict=True):
+        assert set(picked) <= set(row)
+
+
+def test_the_only_unit_has_every_row_near_it() -> None:
+    study = decoders.carrying(
+        decoders.linear(1), decoders.gaussian_codes(400, 1), settings=Settings(rows=200)
+    )
+    assert len(np.unique(baselines._nearest_donors(study))) > 100
 
 
 def test_near_donors_of_a_copied_unit_change_next_to_nothing() -> None:
