@@ -14,6 +14,7 @@ import click
 from reportgen import __version__
 from reportgen.errors import ReportgenError
 from reportgen.settings import Settings, read_settings
+from reportgen.threads import calm_threads
 
 if TYPE_CHECKING:
     from reportgen.build import BuildOutcome
@@ -138,6 +139,7 @@ def build(
     module, or weights with --model-class. DATA is a folder of images (subfolders are classes) or
     an .npy or .npz array. Nothing in MODEL is run without --trust beyond its tensor operations.
     """
+    calm_threads()
     progress = _progress(quiet)
     try:
         settings = read_settings(flags, config or _default_config())

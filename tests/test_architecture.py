@@ -22,6 +22,7 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "misc", "common"
 # it is made here, and in the table of CONTRIBUTING.md.
 MAY_USE: dict[str, set[str]] = {
     "errors": set(),
+    "threads": set(),
     "settings": {"errors"},
     "autoencoder": {"errors"},
     "loading": {"autoencoder", "errors", "images"},
@@ -59,7 +60,7 @@ MAY_USE: dict[str, set[str]] = {
         *("analyses", "autoencoder", "control", "errors", "images", "loading", "output", "plan"),
         *("progress", "report", "settings", "study"),
     },
-    "cli": {"build", "errors", "progress", "settings"},
+    "cli": {"build", "errors", "progress", "settings", "threads"},
     "__main__": {"cli"},
 }
 # Libraries that only these rooms may use: what draws, prints, reads files or parses commands.
