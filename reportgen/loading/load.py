@@ -17,6 +17,7 @@ from reportgen.errors import DataError, ModelError
 from reportgen.loading.assemble import assemble
 from reportgen.loading.image_layout import text
 from reportgen.loading.image_source import ImageSource, sample_rows
+from reportgen.loading.memory_format import prefer_channels_last
 from reportgen.loading.model_class import find_class
 from reportgen.loading.model_parts import ModelParts, parts_of_module
 from reportgen.loading.module_tensors import named_tensors, refuse_not_finite
@@ -160,7 +161,9 @@ def _split_graph(program: Program, sample: Tensor, options: LoadingOptions) -> S
 def _split_eager(module: nn.Module, sample: Tensor, options: LoadingOptions, where: str) -> Split:
     refuse_not_finite(named_tensors(module), where)
     module = module.eval().float().to(options.device).requires_grad_(False)
-    return _split_parts(parts_of_module(module), sample, options)
+    split = _split_parts(parts_of_module(module), sample, options)
+    prefer_channels_last(module, split, sample[:4], options.device)
+    return split
 
 
 def _split_parts(parts: ModelParts, sample: Tensor, options: LoadingOptions) -> Split:
