@@ -1,0 +1,248 @@
+"""M13: spatial codes: footprints, effects, colours in closed form; every section on such a code."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from reportgen.analyses import (
+    DoesNotApplyError,
+    UnanswerableError,
+    ablation,
+    contributions,
+    linearity,
+    permuted_codes,
+    spatial,
+)
+from reportgen.build import ANALYSES
+from reportgen.settings import Settings
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+from tests.oracles.spatial_codes import colours, painting, site_codes
+
+SHAPE, SCALE = (3, 3, 4), 4
+
+
+@pytest.fixture(scope="module")
+def linear() -> Study:
+    return painting(site_codes(200, SHAPE), SCALE, settings=FEW)
+
+
+@pytest.fixture(scope="module")
+def bent() -> Study:
+    labels = tuple("ab"[row % 2] for row in range(400))
+    return painting(site_codes(400, (2, 2, 2)), 2, bend=0.3, settings=FEW, labels=labels)
+
+
+def expected_effects(study: Study, shape: tuple[int, int, int], scale: int) -> np.ndarray:
+    """(height, width) Σ‖(z − m) · colours‖² · scale² / Σ‖x̂ − mean x̂‖², site by site."""
+    rows = study.rows.table
+    codes = study.test.codes.astype(np.float64).reshape(-1, *shape)[rows]
+    moves = codes - study.baseline.reshape(shape)
+    painted = np.einsum("nchw,cd->ndhw", moves, colours(shape[0]).double().numpy())
+    images = study.test.reconstructions[rows].astype(np.float64)
+    total = np.square(images - images.mean(axis=0)).sum()
+    return np.square(painted).sum(axis=(0, 1)) * scale**2 / total
+
+
+def test_effects_of_sites_are_their_closed_form(linear) -> None:
+    result = spatial.run(linear, FEW)
+    assert result.block == 1
+    np.testing.assert_allclose(
+        result.site_effects, expected_effects(linear, SHAPE, SCALE), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("scale", "corner"), [(1, 0.0), (2, 0.5), (4, 1.5), (5, 2.0)])
+def test_a_footprint_is_the_distance_to_the_corner_of_a_site_s_patch(scale, corner) -> None:
+    """A patch of ≤ 5 × 5 even pixels: its four corners hold more than a tenth."""
+    study = painting(site_codes(60, (2, 2, 3)), scale, settings=FEW)
+    result = spatial.run(study, FEW)
+    np.testing.assert_allclose(result.footprint_radii, corner * np.sqrt(2), atol=1e-3)
+    assert result.median_radius == pytest.approx(corner * np.sqrt(2), abs=1e-3)
+
+
+def test_the_footprint_leaves_out_a_tenth() -> None:
+    """A ring that holds 9 % is outside, one of 11 % is not."""
+    y, x = np.mgrid[:9, :9] - 4
+    distance = np.hypot(y, x)
+    for share, radius in ((0.09, 0.0), (0.11, 4.0)):
+        energy = np.zeros((9, 9))
+        energy[4, 4] = 1 - share
+        energy[distance == 4] = share / 4
+        assert spatial._radius(energy) == radius
+
+
+def test_a_site_that_paints_nothing_has_no_effect_and_no_footprint() -> None:
+    study = painting(site_codes(60, (2, 2, 2)), 3, hidden_sites=((0, 1),), settings=FEW)
+    result = spatial.run(study, FEW)
+    assert result.site_effects[0, 1] == 0
+    assert np.isnan(result.footprint_radii[0, 1])
+    assert np.isfinite(result.median_radius)
+
+
+def test_a_linear_colour_map_has_r2_one_and_the_painted_slopes(linear) -> None:
+    result = spatial.run(linear, FEW)
+    assert result.colour_r2 == pytest.approx(1, abs=1e-6)
+    fitted = linear.fit.codes.astype(np.float64).reshape(-1, *SHAPE)
+    deviations = fitted.std(axis=(0, 2, 3))
+    expected = colours(SHAPE[0]).numpy() * deviations[:, None]
+    np.testing.assert_allclose(result.colour_weights, expected, atol=1e-5)
+
+
+def test_a_bent_colour_map_has_scikit_learn_s_r2_on_the_test_rows(bent) -> None:
+    """One regression for all sites, on patches averaged here by reshaping."""
+    channels, height, width = bent.autoencoder.code_shape
+
+    def parts(sample) -> tuple[np.ndarray, np.ndarray]:
+        codes = sample.codes.astype(np.float64).reshape(-1, channels, height, width)
+        images = sample.images.astype(np.float64).reshape(-1, 3, height, 2, width, 2)
+        patches = images.mean(axis=(3, 5))
+        return tuple(
+            np.moveaxis(part, 1, -1).reshape(-1, part.shape[1]) for part in (codes, patches)
+        )
+
+    fitted = LinearRegression().fit(*parts(bent.fit))
+    codes, patches = parts(bent.test)
+    missed = np.square(patches - fitted.predict(codes)).sum()
+    expected = 1 - missed / np.square(patches - patches.mean(axis=0)).sum()
+    assert expected < 0.9
+    assert spatial.run(bent, FEW).colour_r2 == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "block"),
+    [(16, 16, 1), (17, 16, 2), (32, 32, 2), (31, 33, 3), (1, 256, 1), (1, 257, 2), (2, 1000, 4)],
+)
+def test_blocks_are_the_smallest_that_are_at_most_256(height, width, block) -> None:
+    assert spatial._block(height, width) == block
+    units, grid = spatial._sites((2, height, width), block)
+    assert len(units) == grid[0] * grid[1] <= 256
+    coordinates = np.concatenate(units.members)
+    assert sorted(coordinates.tolist()) == list(range(2 * height * width))
+
+
+def test_above_256_sites_blocks_move_together() -> None:
+    shape = (1, 19, 15)
+    study = painting(site_codes(24, shape), 1, settings=Settings(rows=8, table_rows=4))
+    result = spatial.run(study, study.settings)
+    assert result.block == 2
+    assert result.site_effects.shape == (10, 8)
+    by_site = np.pad(expected_effects(study, shape, 1), ((0, 1), (0, 1)))
+    np.testing.assert_allclose(
+        result.site_effects, by_site.reshape(10, 2, 8, 2).sum(axis=(1, 3)), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("pixels", "sites"), [(12, 3), (13, 5), (7, 7), (4, 8), (1, 3)])
+def test_patches_cover_every_pixel_and_none_is_empty(pixels: int, sites: int) -> None:
+    patches = spatial._patches(pixels, sites)
+    assert len(patches) == sites
+    covered = [pixel for patch in patches for pixel in range(pixels)[patch]]
+    assert set(covered) == set(range(pixels))
+    assert all(patch.stop > patch.start for patch in patches)
+    if sites <= pixels:
+        assert covered == list(range(pixels))
+
+
+def test_flat_codes_have_no_sites(smooth_study) -> None:
+    with pytest.raises(DoesNotApplyError, match="flat"):
+        spatial.run(smooth_study, FEW)
+
+
+def test_a_decoder_that_ignores_its_code_has_no_site_effects() -> None:
+    everywhere = tuple((y, x) for y in range(2) for x in range(2))
+    study = painting(site_codes(40, (2, 2, 2)), 2, hidden_sites=everywhere, settings=FEW)
+    with pytest.raises(UnanswerableError, match="same for every row"):
+        spatial.run(study, FEW)
+
+
+def test_units_are_channels_and_the_baseline_is_a_mean_for_each_channel_and_site(linear) -> None:
+    assert linear.units.kind == "channel"
+    assert len(linear.units) == SHAPE[0]
+    expected = linear.fit.codes.astype(np.float64).reshape(-1, *SHAPE).mean(axis=0)
+    np.testing.assert_allclose(linear.baseline.reshape(SHAPE), expected, atol=1e-6)
+    assert np.ptp(linear.baseline.reshape(SHAPE)[0]) > 0.1  # not one mean for the channel
+
+
+def test_channels_of_a_linear_painter_have_their_closed_forms(linear) -> None:
+    codes = linear.test.codes.astype(np.float64).reshape(-1, *SHAPE)
+    weights = np.square(colours(SHAPE[0]).double().numpy()).sum(axis=1) * SCALE**2
+    rows = linear.rows.statistics
+    moves = np.square(codes[rows] - linear.baseline.reshape(SHAPE)).sum(axis=(0, 2, 3))
+    images = linear.test.reconstructions[rows].astype(np.float64)
+    total = np.square(images - images.mean(axis=0)).sum()
+    for found, expected in zip(
+        ablation.run(linear, FEW).effects, moves * weights / total, strict=True
+    ):
+        assert found.effect.value == pytest.approx(expected, rel=1e-4)
+        assert found.solo.value == pytest.approx(expected, rel=1e-4)
+    shares = contributions.run(linear, FEW).shares
+    assert sum(share.share.value for share in shares) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_linear_painter_is_linear_with_real_and_with_permuted_channels(linear) -> None:
+    """Each site's value is a regressor: channels' means would call it not additive."""
+    small = painting(site_codes(200, (2, 2, 3)), 2, settings=FEW)
+    assert linearity.run(small, FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert permuted_codes.run(small, FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert permuted_codes.run(linear, FEW).linear.value == pytest.approx(1, abs=1e-6)
+
+
+def test_permuting_keeps_a_channel_s_sites_together(linear) -> None:
+    codes = permuted_codes._permuted(linear, 0).reshape(-1, *SHAPE)
+    fitted = linear.fit.codes.reshape(-1, *SHAPE)
+    for channel in range(SHAPE[0]):
+        known = {row.tobytes() for row in fitted[:, channel]}
+        assert all(row.tobytes() in known for row in codes[:50, channel])
+
+
+def test_every_section_answers_a_spatial_code_or_says_why_not(bent) -> None:
+    study = dataclasses.replace(bent, _shared={})
+    answered, reasons = set(), {}
+    for name, run in ANALYSES.items():
+        try:
+            run(study, FEW)
+            answered.add(name)
+        except (DoesNotApplyError, UnanswerableError) as reason:
+            reasons[name] = str(reason)
+    assert set(reasons) == {"directions", "pre_activation", "replicates"}
+    assert "spatial" in reasons["directions"]
+    assert all(reason.endswith((".", ")")) for reason in reasons.values())
+    assert answered == set(ANALYSES) - set(reasons)
+
+
+def test_a_wide_spatial_code_leaves_out_only_what_needs_more_images() -> None:
+    """128 elements and 30 fit rows: the regressions have too few rows and say so."""
+    study = painting(site_codes(60, (2, 8, 8)), 1, bend=0.3, settings=FEW)
+    for analysis in (linearity, permuted_codes):
+        with pytest.raises(UnanswerableError, match="128 coordinates that vary"):
+            analysis.run(study, FEW)
+    assert spatial.run(study, FEW).site_effects.shape == (8, 8)
+
+
+def test_one_channel_and_one_site_are_answered_too() -> None:
+    for shape in ((1, 2, 3), (3, 1, 1)):
+        study = painting(site_codes(60, shape), 2, settings=FEW)
+        result = spatial.run(study, FEW)
+        assert result.site_effects.shape == shape[1:]
+        assert result.colour_r2 == pytest.approx(1, abs=1e-5)
+
+
+def test_sites_finer_than_pixels_are_answered() -> None:
+    codes = site_codes(60, (2, 8, 8))
+    flat = decoders.of_pixels(
+        codes[:, 0, ::2, ::2].reshape(60, -1),
+        shape=(1, 4, 4),
+        encode=lambda x: x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3),
+        decode=lambda z: z[:, :, ::2, ::2],
+        code_shape=(1, 8, 8),
+        settings=FEW,
+    )
+    result = spatial.run(flat, FEW)
+    assert result.colour_r2 == pytest.approx(1, abs=1e-6)
+    assert (result.site_effects[1::2] == 0).all()
