@@ -9,6 +9,7 @@ import numpy as np
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import safe_ratio
 from reportgen.study import Study
 
 
@@ -20,7 +21,7 @@ class UnitReplication:
     ----------
     unit : its index.
     correlations : (replicates,) |r| over the test images with the unit matched to it; 0 where a
-        replicate has fewer units.
+        replicate has fewer units that vary.
     median : of these.
     shares : (replicates,) share of the matched unit; NaN where there is none.
     shares_inside : how many of these lie in the interval of this unit's own share.
@@ -70,11 +71,8 @@ def run(study: Study, settings: Settings) -> Replicates:
     total = np.square(study.test.images - study.pca.mean).sum()
     for place, replicate in enumerate(study.replicates):
         other = study.encoded_by(replicate)
-        r2[place] = 1 - other.test.squared_errors.sum() / total
-        strength = _correlations(values, other.players.values(other.test.codes))
-        units, matched = _match(strength)
-        correlations[place, units] = strength[units, matched]
-        shares[place, units] = _shares(other)[matched]
+        r2[place] = 1 - safe_ratio(other.test.squared_errors.sum(), total)
+        correlations[place], shares[place] = _matched(values, other)
         study.decoder.forwards["replicates"] += sum(other.decoder.forwards.values())
     low, high = _own_intervals(study)
     return Replicates(
@@ -106,6 +104,17 @@ def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.abs(scaled[0].T @ scaled[1])
 
 
+def _matched(values: np.ndarray, other: Study) -> tuple[np.ndarray, np.ndarray]:
+    """|r| with the unit matched to each of our players (n, K), and that unit's share."""
+    correlations, shares = np.zeros(values.shape[1]), np.full(values.shape[1], np.nan)
+    if len(other.players) > 0:
+        strength = _correlations(values, other.players.values(other.test.codes))
+        units, matched = _match(strength)
+        correlations[units] = strength[units, matched]
+        shares[units] = _shares(other)[matched]
+    return correlations, shares
+
+
 def _match(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.optimize import linear_sum_assignment
 
@@ -113,8 +122,10 @@ def _match(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shares(study: Study) -> np.ndarray:
-    """(players,) share of each player; NaN for those that moved as "rest"."""
+    """(players,) share of each player; NaN for those that moved as "rest", or if none changes x̂."""
     shares = study.shared(path_shares)
+    if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
+        return np.full(len(study.players), np.nan)
     return _by_player(study, shares.projections.sum(axis=0) / shares.changes.sum())
 
 
