@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reportgen import __version__
-from reportgen.errors import ReportgenError
+from reportgen.errors import ReportgenError, SettingsError
 from reportgen.settings import Settings, read_settings
 from reportgen.threads import calm_threads
 
@@ -40,6 +40,13 @@ def _setting_options(command: Any) -> Any:
         rule = knob.metadata
         if not rule["flag"]:
             continue
+        if knob.type == "bool":
+            flags = f"--{knob.name}/--no-{knob.name}"
+            default = " [default: on]" if knob.default else " [default: off]"
+            command = click.option(flags, knob.name, default=None, help=rule["help"] + default)(
+                command
+            )
+            continue
         kind = {"int": int, "float": float, "str": str}[str(knob.type).removesuffix(" | None")]
         option = click.option(
             "--" + knob.name.replace("_", "-"),
@@ -48,6 +55,41 @@ def _setting_options(command: Any) -> Any:
             default=None,
             help=rule["help"] + ("" if knob.default is None else f" [default: {knob.default}]"),
         )
+        command = option(command)
+    return command
+
+
+# How MODEL is read: option, placeholder (None for a switch) and help.
+LOADING_OPTIONS: dict[str, tuple[str | None, str]] = {
+    "model_class": (
+        "WHERE:CLASS",
+        "The class of a file that holds weights only: package.module:Class or file.py:Class. "
+        "This runs that code.",
+    ),
+    "model_args": ("JSON", "Keyword arguments of the class, as a JSON object."),
+    "encoder": ("NAME", "The method or submodule that maps images to codes."),
+    "decoder": ("NAME", "The method or submodule that maps codes to images."),
+    "bottleneck": ("NAME", "The node or submodule whose output is the code."),
+    "input_shape": ("C,H,W", "The image shape that MODEL was trained on, where it does not say."),
+    "normalize": (
+        "HOW",
+        "How pixels are scaled for MODEL: 0,1 or -1,1 or 0,255 or imagenet or dataset or "
+        "'mean=0.5 std=0.5' [default: found by reconstruction error].",
+    ),
+    "output": ("pixels|logits", "What the decoder gives [default: found]."),
+    "trust": (
+        None,
+        "Allow MODEL to run code of its own while it is loaded. Only for files you made.",
+    ),
+}
+
+
+def _loading_options(command: Any) -> Any:
+    """One option for each way to say how the model is read."""
+    for name, (placeholder, help) in reversed(LOADING_OPTIONS.items()):
+        flag = "--" + name.replace("_", "-")
+        switch = placeholder is None
+        option = click.option(flag, name, metavar=placeholder, is_flag=switch, help=help)
         command = option(command)
     return command
 
@@ -63,7 +105,7 @@ def main() -> None:
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "-o",
-    "--output",
+    "page",
     type=click.Path(path_type=Path),
     default="report.html",
     show_default=True,
@@ -96,20 +138,7 @@ def main() -> None:
     metavar="FILE",
     help="A TOML file of units that move together, a line each: colour = [0, 3].",
 )
-@click.option(
-    "--model-class",
-    metavar="WHERE:CLASS",
-    help="The class of a file that holds weights only: package.module:Class or file.py:Class. "
-    "This runs that code.",
-)
-@click.option(
-    "--model-args", metavar="JSON", help="Keyword arguments of the class, as a JSON object."
-)
-@click.option(
-    "--trust",
-    is_flag=True,
-    help="Allow MODEL to run code of its own while it is loaded. Only for files you made.",
-)
+@_loading_options
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -121,43 +150,42 @@ def main() -> None:
 def build(
     model: Path,
     data: Path,
-    output: Path,
+    page: Path,
     results_folder: Path | None,
     fit_data: Path | None,
     replicates: tuple[Path, ...],
     groups: Path | None,
-    model_class: str | None,
-    model_args: str | None,
-    trust: bool,
     config: Path | None,
     quiet: bool,
-    **flags: Any,
+    **options: Any,
 ) -> None:
     """Report on MODEL with the images in DATA.
 
     MODEL is a trained autoencoder: a torch.export archive (.pt2), a TorchScript file, a pickled
-    module, or weights with --model-class. DATA is a folder of images (subfolders are classes) or
-    an .npy or .npz array. Nothing in MODEL is run without --trust beyond its tensor operations.
+    module, or weights with --model-class. DATA is a folder of images (subfolders are classes),
+    an archive, a table of paths, or an array file. Nothing in MODEL is run without --trust beyond
+    its tensor operations.
     """
     calm_threads()
     progress = _progress(quiet)
+    loading = {name: options.pop(name) for name in LOADING_OPTIONS}
     try:
-        settings = read_settings(flags, config or _default_config())
+        settings = read_settings(options, config or _default_config())
         from reportgen.build import BuildRequest
         from reportgen.build import build as make_report
 
         request = BuildRequest(
             model=model,
             data=data,
-            output=output,
+            output=page,
             fit_data=fit_data,
             replicates=replicates,
             groups=groups,
             results_folder=results_folder,
-            loading={
-                "model_class": model_class,
-                "model_args": _parse_model_args(model_args),
-                "trust": trust,
+            loading=loading
+            | {
+                "model_args": _parse_model_args(loading["model_args"]),
+                "input_shape": _parse_shape(loading["input_shape"]),
             },
             command=_command(
                 model,
@@ -165,10 +193,8 @@ def build(
                 fit_data=fit_data,
                 replicates=replicates,
                 groups=groups,
-                model_class=model_class,
-                model_args=model_args,
-                trust=trust,
-                **flags,
+                **loading,
+                **options,
             ),
         )
         outcome = make_report(request, settings, progress)
@@ -176,7 +202,7 @@ def build(
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
     if not quiet:
-        _print_outcome(outcome, output, progress)
+        _print_outcome(outcome, page, progress)
     if outcome.results.failures:
         sys.exit(SECTION_FAILED)
 
@@ -185,22 +211,22 @@ def build(
 @click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
     "-o",
-    "--output",
+    "page",
     type=click.Path(path_type=Path),
     default="report.html",
     show_default=True,
     help="Where the page goes.",
 )
-def render(results_folder: Path, output: Path) -> None:
+def render(results_folder: Path, page: Path) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.build import render as make_page
 
     try:
-        size = make_page(results_folder, output)
+        size = make_page(results_folder, page)
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
-    click.echo(f"{output}  {size / 1e6:.2f} MB")
+    click.echo(f"{page}  {size / 1e6:.2f} MB")
 
 
 def _progress(quiet: bool) -> QuietProgress:
@@ -214,11 +240,18 @@ def _default_config() -> Path | None:
     return path if path.is_file() else None
 
 
+def _parse_shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise SettingsError(f"--input-shape is {text!r}; write channels,height,width as 3,64,64.")
+    return tuple(int(part) for part in parts)
+
+
 def _parse_model_args(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
-    from reportgen.errors import SettingsError
-
     try:
         arguments = json.loads(text)
     except json.JSONDecodeError as error:
@@ -231,10 +264,13 @@ def _parse_model_args(text: str | None) -> dict[str, Any]:
 def _command(model: Path, data: Path, **options: Any) -> str:
     """The command line that gives the same numbers again; where it writes to is left out."""
     words = ["reportgen", "build", str(model), str(data)]
+    settings = {knob.name for knob in fields(Settings)}
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
         if value is True:
             words.append(flag)
+        elif value is False and name in settings:
+            words.append(f"--no-{name}")
         elif isinstance(value, tuple):
             words += [word for entry in value for word in (flag, str(entry))]
         elif value not in (None, False):
