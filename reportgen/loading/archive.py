@@ -47,7 +47,7 @@ class Archive:
         entry = self._entry(name)
         try:
             return self._file.read(entry)
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self.path} is damaged at {name!r} ({error}); save or download it again."
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from reportgen.loading.module_tensors import named_tensors, refuse_not_finite
 from reportgen.loading.parts_split import split_parts
 from reportgen.loading.program import Program, title
 from reportgen.loading.program_split import split_program
+from reportgen.loading.sidecar import read_sidecar
 from reportgen.loading.sniff import ModelFormat, sniff
 from reportgen.loading.split import Split, exact_arithmetic
 
@@ -48,6 +49,7 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
     """The `Autoencoder` in a file."""
     path = Path(path)
     kind = sniff(path)
+    options, said = _with_sidecar(path, options)
     _check_images(images, options)
     _check_device(options.device)
     sample = _sample(images, options.device)
@@ -64,7 +66,7 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
             options.device,
             normalize=options.normalize,
             output=options.output,
-            notes=notes + _trust_notes(options),
+            notes=notes + said + _trust_notes(options),
             source=_source(path),
             name=path.stem,
         )
@@ -90,6 +92,21 @@ def split_module(
             source=None,
             name=name,
         )
+
+
+def _with_sidecar(path: Path, options: LoadingOptions) -> tuple[LoadingOptions, tuple[Note, ...]]:
+    """What the user says on the command line, completed by what stands beside the model."""
+    sidecar = read_sidecar(path)
+    used = {key: value for key, value in sidecar.options.items() if not getattr(options, key)}
+    if "model_class" in used and not options.trust:
+        raise ModelError(
+            f"{sidecar.path} names code to import ({used['model_class']}), which a stranger's "
+            "file may not do; say it yourself with --model-class, or pass --trust."
+        )
+    if not used or sidecar.path is None:
+        return options, ()
+    text = f"From {sidecar.path.name} beside the model: {', '.join(sorted(used))}."
+    return replace(options, **used), (Note("sidecar", text),)
 
 
 def _split_file(path: Path, kind: ModelFormat, sample: Tensor, options: LoadingOptions) -> Split:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import inspect
 import io
+import mmap
 import pickle
 import pickletools
 import warnings
@@ -110,11 +111,15 @@ def _names_in(path: Path, is_zip: bool) -> set[str]:
         if is_zip:
             with open_archive(path) as archive:
                 return set(_globals(io.BytesIO(archive.read("data.pkl"))))
-        with path.open("rb") as file:
-            names: set[str] = set()
+        names: set[str] = set()
+        # Lengths in a damaged pickle can be anything; mapped memory is never read past its end.
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
             for _ in range(LEGACY_PREAMBLE + 1):
-                names = set(_globals(file))
-            return names
+                names = set(_globals(mapped))
+        return names
     except (ValueError, EOFError, UnicodeDecodeError, OSError, IndexError) as error:
         raise ModelError(
             f"{path} is damaged ({error}); save or download the model again."
