@@ -41,6 +41,8 @@ from reportgen.analyses import (
 from reportgen.autoencoder import Autoencoder, Note
 from reportgen.errors import ReportgenError
 from reportgen.images import ImageSet, open_images
+from reportgen.live.program import LiveWalk, NotLiveError
+from reportgen.live.walk import live_walk
 from reportgen.loading import load_autoencoder
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
@@ -135,9 +137,10 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     with progress.step("images"):
         images = open_images(request.data, limit=settings.limit, seed=settings.seed)
         fit_images = _open_fit_images(request, settings)
+    device = _device(settings.device)
     with progress.step("model"):
         autoencoder, *others = (
-            load_autoencoder(path, images=images, device=settings.device, **request.loading)
+            load_autoencoder(path, images=images, device=device, **request.loading)
             for path in (request.model, *request.replicates)
         )
     with progress.step("codes"):
@@ -154,6 +157,8 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     outcome = _analyse(study, settings, progress)
     parts = outcome.parts
     units = merge_units(parts)
+    with progress.step("live walk"):
+        live, live_reason = _live(study, parts, settings)
     results = Results(
         schema_version=SCHEMA_VERSION,
         title=settings.title or _title(request.model),
@@ -163,6 +168,8 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         verdict=answer_questions(parts, units, settings),
         units=units,
         off_data=_off_data(parts),
+        live=live,
+        live_reason=live_reason,
         unanswered=outcome.unanswered,
         not_applicable=outcome.not_applicable,
         failures=outcome.failures,
@@ -192,6 +199,17 @@ def render(folder: Path, page: Path) -> int:
     html = render_page(read_results(folder)).html
     output.write(html, "", {})
     return len(html.encode("utf-8"))
+
+
+def _device(name: str) -> str:
+    """A torch device; "auto" is the first of CUDA, MPS and CPU that is there."""
+    if name != "auto":
+        return name
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _title(model: Path) -> str:
@@ -238,6 +256,20 @@ def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Anal
                 traceback.print_exc()
                 outcome.failures[name] = f"{type(error).__name__}: {error}"
     return outcome
+
+
+def _live(
+    study: Study, parts: dict[str, Any], settings: Settings
+) -> tuple[LiveWalk | None, str]:
+    """The decoder for the page's live walk; or None, and why not."""
+    if "traversal" not in parts:
+        return None, "there is no walk"
+    if not settings.live:
+        return None, "it was built with --no-live"
+    try:
+        return live_walk(study, parts["traversal"]), ""
+    except NotLiveError as reason:
+        return None, str(reason)
 
 
 def _off_data(parts: dict[str, Any]) -> OffDataSummary | None:
