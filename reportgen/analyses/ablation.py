@@ -41,6 +41,8 @@ class Ablation:
     rows : number of images behind each number.
     off_data_last, off_data_solo : share of the decoded codes that is flagged.
     picture_names, reconstructions (r, P), ablated (r, K, P) : pictures of the walk rows.
+    alone (r, K, P) : v({k}) − v(∅), what only this unit's move changes in the decoded baseline.
+    baseline_image (P,) : v(∅) = g(z0).
     """
 
     effects: tuple[UnitEffect, ...]
@@ -50,6 +52,8 @@ class Ablation:
     picture_names: tuple[str, ...]
     reconstructions: ImageArray
     ablated: ImageArray
+    alone: ImageArray
+    baseline_image: ImageArray
 
 
 def run(study: Study, settings: Settings) -> Ablation:
@@ -66,7 +70,9 @@ def run(study: Study, settings: Settings) -> Ablation:
     solos = bootstrap.ratios(moves.solo, spread)
     damages = bootstrap.ratios(moves.damage, np.ones(len(moves.rows)))
     rows = study.rows.walks
-    without_one = study.coalitions.without_one()
+    without_one, alone = study.coalitions.without_one(), study.coalitions.alone()
+    codes = study.test.codes[rows]
+    baseline_image = study.coalitions.values(codes[0], study.coalitions.empty)[0]
     return Ablation(
         effects=tuple(
             UnitEffect(int(unit), effects[player], solos[player], damages[player])
@@ -77,9 +83,9 @@ def run(study: Study, settings: Settings) -> Ablation:
         off_data_solo=study.off_data_share(moves.solo_codes),
         picture_names=tuple(study.test.names[row] for row in rows),
         reconstructions=study.test.reconstructions[rows],
-        ablated=np.stack(
-            [study.coalitions.values(study.test.codes[row], without_one) for row in rows]
-        ),
+        ablated=np.stack([study.coalitions.values(code, without_one) for code in codes]),
+        alone=np.stack([study.coalitions.values(code, alone) - baseline_image for code in codes]),
+        baseline_image=baseline_image,
     )
 
 

@@ -14,6 +14,7 @@ from reportgen.report import numbers
 from reportgen.report.album import Album
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, Headline, headline_of
+from reportgen.report.limits import limits_of
 from reportgen.report.results import Results
 from reportgen.report.sections import SECTIONS, Section
 from reportgen.report.store import results_json
@@ -121,7 +122,12 @@ def _section(
     from markupsafe import Markup
 
     result = getattr(results, section.analysis) if section.analysis else None
-    context: dict[str, Any] = {"section": section, "result": result, "section_bytes": dict(sizes)}
+    context: dict[str, Any] = {
+        "section": section,
+        "result": result,
+        "section_bytes": dict(sizes),
+        "own_limits": limits_of(results, section.name),
+    }
     if section.analysis and result is None:
         name = "unanswered.html.j2"
         context["reason"] = results.unanswered.get(section.analysis)

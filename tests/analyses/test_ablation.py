@@ -157,3 +157,14 @@ def test_intervals_of_effects_hold_their_values(smooth_study) -> None:
         for estimate in (effect.effect, effect.solo, effect.damage):
             assert estimate.low <= estimate.value <= estimate.high
     assert ablation.run(smooth_study, Settings()).rows == 40
+
+
+def test_moved_alone_is_captum_s_with_code_and_baseline_exchanged(smooth_study) -> None:
+    study = smooth_study
+    result = ablation.run(study, study.settings)
+    codes = study.test.codes[study.rows.walks]
+    baselines = np.broadcast_to(study.baseline, codes.shape).copy()
+    expected = -by_captum(doubled(), baselines, codes)
+    assert result.alone == pytest.approx(expected, abs=1e-5)
+    decoded = doubled()(torch.from_numpy(baselines[:1])).numpy()[0]
+    assert result.baseline_image == pytest.approx(decoded, abs=1e-6)

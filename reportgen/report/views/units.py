@@ -28,7 +28,7 @@ class UnitCard:
     unit, health : its numbers.
     walk, walk_difference : full-range walk from the medoid, as images and as changes from x̂.
     end_cosine, deviation_ratio : of that walk; NaN where undefined or not walked.
-    ablations : for each row with | without | difference | contribution.
+    ablations : for each row with | without | moved alone | contribution | ablation.
     limit : the signed scale of the ablations' differences.
     histogram : of its values; lowest, highest: images at its ends.
     """
@@ -155,7 +155,9 @@ def _walks(
 def _ablations(
     results: Results, drawing: Drawing, unit: Unit
 ) -> tuple[tuple[LabelledStrip, ...], float]:
-    """With | without | what ablation takes away | contribution, one scale for all rows."""
+    """With | without, then three views of the unit on one scale for all rows: moved alone from the
+    mean code | contribution | what ablation takes away.
+    """
     result = results.ablation
     if result is None:
         return (), 0.0
@@ -166,24 +168,29 @@ def _ablations(
     rows = range(min(CARD_ROWS, len(result.picture_names)))
     taken = [result.reconstructions[row] - result.ablated[row, player] for row in rows]
     given = [_contribution(results, unit, result.picture_names[row]) for row in rows]
-    limit = drawing.limit(*taken, *(part for part in given if part is not None))
+    alone = [result.alone[row, player] for row in rows]
+    limit = drawing.limit(*alone, *taken, *(part for part in given if part is not None))
     strips = []
     for row in rows:
         tiles = [
             drawing.images(result.reconstructions[row]),
             drawing.images(result.ablated[row, player]),
-            drawing.differences(taken[row], limit),
+            drawing.differences(alone[row], limit),
         ]
-        captions = ["with", "without", "difference"]
+        captions = ["with", "without", "moved alone"]
         part = given[row]
         if part is not None:
             tiles.append(drawing.differences(part, limit))
             captions.append("contribution")
+        tiles.append(drawing.differences(taken[row], limit))
+        captions.append("ablation")
         name = result.picture_names[row]
-        effect = numbers.plain(unit.effect, "percent")
         alt = (
-            f"{name}: {', '.join(captions)} of unit {unit.name}; ablation effect {effect} of "
-            f"variance, signed pictures on ±{numbers.number(limit)}."
+            f"{name}: {', '.join(captions)} of unit {unit.name}, the signed pictures on "
+            f"±{numbers.number(limit)}. Over all images: alone "
+            f"{numbers.plain(unit.solo, 'percent')} of variance, share of the change "
+            f"{numbers.plain(unit.share, 'percent')}, ablation effect "
+            f"{numbers.plain(unit.effect, 'percent')} of variance."
         )
         strips.append(
             LabelledStrip(name, Strip(drawing.strip(*tiles), alt, tuple(captions), limit=limit))

@@ -1,0 +1,234 @@
+"""What would make a section misleading for this model, from the numbers of its own results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from reportgen.report import numbers
+from reportgen.report.headline import WORRYING_OFF_DATA
+from reportgen.report.results import Results
+
+FEW_IMAGES = 32
+IMAGES_FOR_A_REGRESSOR = 10
+BOUND_UNIT = 0.2
+POOR_REPEAT = 0.5
+MOST_NAMED = 6
+MOVES_UNITS = frozenset({"units", "partial_reconstruction", "subtraction", "baselines"})
+DESCRIBES_THE_BUILD = frozenset({"method", "provenance", "control"})
+
+
+def limits_of(results: Results, section: str) -> tuple[str, ...]:
+    """Sentences on what to beware of in a section of this report; empty where nothing stands out.
+
+    The cut-offs: a quarter of moved codes off data, fewer than 32 images, fewer than 10 images for
+    each regressor, a unit that is free to vary by less than a fifth of its sd.
+    """
+    if section in DESCRIBES_THE_BUILD:
+        return ()
+    return (
+        *_in_sample(results),
+        *_few_images(results, section),
+        *(_correlated(results) if section in MOVES_UNITS else ()),
+        *_off_data(results, section),
+        *OWN.get(section, _nothing)(results),
+    )
+
+
+def _nothing(results: Results) -> Iterator[str]:
+    yield from ()
+
+
+def _in_sample(results: Results) -> Iterator[str]:
+    if results.trust is not None and results.trust.in_sample:
+        yield (
+            f"The {numbers.count(results.provenance.images)} images were too few to split: "
+            "everything was fitted and tested on the same ones, and looks better than it is."
+        )
+
+
+def _few_images(results: Results, section: str) -> Iterator[str]:
+    result = getattr(results, section, None)
+    rows = getattr(result, "rows", None)
+    if isinstance(rows, int) and rows < FEW_IMAGES:
+        yield f"Only {rows} images stand behind these numbers; read the intervals, not the values."
+
+
+def _correlated(results: Results) -> Iterator[str]:
+    pairs = {
+        (min(unit.index, other), max(unit.index, other)): r
+        for unit in results.units
+        for other, r in unit.correlated_with
+    }
+    if not pairs:
+        return
+    names = {unit.index: unit.name for unit in results.units}
+    strongest = sorted(pairs.items(), key=lambda pair: -abs(pair[1]))
+    listed = [
+        f"{names[first]} and {names[second]} (r {numbers.signed(r)})"
+        for (first, second), r in strongest[:MOST_NAMED]
+    ]
+    more = f", and {len(pairs) - MOST_NAMED} more pairs" if len(pairs) > MOST_NAMED else ""
+    yield (
+        f"Some units go together: {', '.join(listed)}{more}. Moving one of them without the other "
+        "makes codes that images do not have, and each looks less needed than the pair is."
+    )
+
+
+def _off_data(results: Results, section: str) -> Iterator[str]:
+    if results.off_data is None:
+        return
+    for what, share in _moved_codes(results, section):
+        if share > WORRYING_OFF_DATA:
+            yield (
+                f"{numbers.percent(share)} of {what} are off data, against "
+                f"{numbers.percent(results.off_data.real_codes)} of real codes: much of what is "
+                "shown is the decoder away from the images it was made for."
+            )
+
+
+def _moved_codes(results: Results, section: str) -> Iterator[tuple[str, float]]:
+    if section in ("units", "one_picture") and results.ablation is not None:
+        yield "the codes with one unit alone away from the mean", results.ablation.off_data_solo
+        yield "the codes with one unit at its mean", results.ablation.off_data_last
+    if section == "contributions" and results.contributions is not None:
+        yield "the codes on the paths", results.contributions.off_data_share
+    if section in ("interactions", "partial_reconstruction") and results.interactions is not None:
+        yield "the mixed codes", results.interactions.off_data_share
+    if section == "additivity" and results.additivity is not None:
+        yield "the codes with one unit away from the mean", results.additivity.off_data_up
+        yield "the codes with one unit at its mean", results.additivity.off_data_down
+    if section == "subtraction" and results.subtraction is not None:
+        yield "the codes with a zeroed unit", results.subtraction.off_data_zero
+        yield "the codes with a unit at its mean", results.subtraction.off_data_mean
+    if section == "baselines" and results.baselines is not None:
+        for table in results.baselines.tables:
+            yield f"the codes of the baseline “{table.baseline}”", table.off_data_share
+    if section == "plane_walks" and results.plane_walks is not None:
+        for plane in results.plane_walks.planes:
+            yield f"the codes of units {' and '.join(plane.names)}", plane.flagged_share
+    if section == "traversal" and results.traversal is not None:
+        yield "the frames of these walks", results.traversal.supported.flagged_share
+    if section == "permuted_codes" and results.permuted_codes is not None:
+        yield "these codes", results.permuted_codes.far_share
+
+
+def _reconstruction(results: Results) -> Iterator[str]:
+    result = results.reconstruction
+    if result is None or result.pca_r2 is None:
+        return
+    if result.fit_rows < IMAGES_FOR_A_REGRESSOR * result.pca_components:
+        yield (
+            f"PCA's {result.pca_components} components were fitted on {result.fit_rows} images, "
+            "few for so many: with more, PCA would reconstruct better."
+        )
+    undetermined = np.flatnonzero(result.order_undetermined)[: result.pca_components]
+    if undetermined.size:
+        yield (
+            f"The order of PCA's components {_listed(undetermined + 1)} and the one after each is "
+            "not determined by these images: take such neighbours together."
+        )
+
+
+def _contributions(results: Results) -> Iterator[str]:
+    result = results.contributions
+    if result is None:
+        return
+    alone = [share for share in result.shares if share.unit >= 0]
+    tied = [share.name for share in alone if share.rank_low != share.rank_high]
+    if tied:
+        yield f"The ranks of units {_listed(tied)} are not settled by {result.rows} images."
+    negative = [share.name for share in alone if share.share.high < 0]
+    if negative:
+        yield (
+            f"The shares of units {_listed(negative)} are negative: they work against the change, "
+            "and the others' shares sum to more than 100 %."
+        )
+
+
+def _linearity(results: Results) -> Iterator[str]:
+    result = results.linearity
+    if result is not None and result.fit_rows < IMAGES_FOR_A_REGRESSOR * result.regressors:
+        yield (
+            f"{result.fit_rows} images for {result.regressors} regressors are few: the map fits "
+            "their noise, and the linear share on other images is too low."
+        )
+
+
+def _traversal(results: Results) -> Iterator[str]:
+    result = results.traversal
+    if result is None:
+        return
+    bound = [
+        name
+        for name, ratio in zip(result.names, result.deviation_ratios, strict=True)
+        if ratio < BOUND_UNIT
+    ]
+    if bound:
+        yield (
+            f"Given the others, units {_listed(bound)} are free to vary by less than "
+            f"{numbers.percent(BOUND_UNIT)} of their sd: their walks are short because the data "
+            "are, not because the units do little."
+        )
+
+
+def _interactions(results: Results) -> Iterator[str]:
+    result = results.interactions
+    if result is not None and -1 in result.units:
+        yield "The weakest units move as one, so interactions among them count as one unit's own."
+
+
+def _additivity(results: Results) -> Iterator[str]:
+    result = results.additivity
+    if result is not None and result.rows_left_out:
+        yield (
+            f"{numbers.count(result.rows_left_out)} of the images are too close to the mean code "
+            "to have a gap of their own and are not among the dots."
+        )
+
+
+def _directions(results: Results) -> Iterator[str]:
+    result = results.directions
+    if result is None:
+        return
+    poor = np.flatnonzero(np.asarray(result.repeatability) < POOR_REPEAT) + 1
+    if poor.size:
+        yield (
+            f"Directions {_listed(poor)} are not found again on the other half of the images "
+            f"(|cos| below {numbers.short(POOR_REPEAT)}): do not interpret them."
+        )
+    undetermined = np.flatnonzero(result.undetermined) + 1
+    if undetermined.size:
+        yield (
+            f"Directions {_listed(undetermined)} explain too nearly as much as the next one to "
+            "be told from it."
+        )
+
+
+def _trust(results: Results) -> Iterator[str]:
+    trust = results.trust
+    if trust is not None and trust.covariance_shrunk:
+        yield (
+            "The images are few for so many units, so the covariance behind the flag is shrunk "
+            "(Ledoit–Wolf) and the flag is coarse."
+        )
+
+
+def _listed(names: Iterable[object]) -> str:
+    """The first six, and how many more."""
+    texts = [str(name) for name in names]
+    more = len(texts) - MOST_NAMED
+    return ", ".join(texts[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+OWN: dict[str, Callable[[Results], Iterator[str]]] = {
+    "reconstruction": _reconstruction,
+    "contributions": _contributions,
+    "linearity": _linearity,
+    "traversal": _traversal,
+    "interactions": _interactions,
+    "additivity": _additivity,
+    "directions": _directions,
+    "trust": _trust,
+}

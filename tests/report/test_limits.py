@@ -1,0 +1,123 @@
+"""Limits that hold for one model: named exactly where its numbers pass the cut-off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reportgen.report.limits import limits_of
+from reportgen.report.page import render_page
+from reportgen.report.results import Results
+from tests.report.parsed import parsed
+
+
+def calm(results: Results) -> Results:
+    """The same results without anything to warn of in the sections that are changed below."""
+    units = tuple(replace(unit, correlated_with=()) for unit in results.units)
+    ablation = replace(results.ablation, rows=64, off_data_solo=0.1, off_data_last=0.1)
+    contributions = replace(
+        results.contributions,
+        rows=64,
+        off_data_share=0.1,
+        shares=tuple(
+            replace(share, rank_low=share.rank, rank_high=share.rank)
+            for share in results.contributions.shares
+        ),
+    )
+    return replace(results, units=units, ablation=ablation, contributions=contributions)
+
+
+def test_calm_results_have_no_limits_of_their_own(results: Results) -> None:
+    assert limits_of(calm(results), "units") == ()
+    assert limits_of(calm(results), "contributions") == ()
+
+
+def test_units_that_go_together_are_named_once_beside_ablation(results: Results) -> None:
+    base = calm(results)
+    first, second, *others = base.units
+    together = (
+        replace(first, correlated_with=((second.index, -0.83),)),
+        replace(second, correlated_with=((first.index, -0.83),)),
+        *others,
+    )
+    (sentence,) = limits_of(replace(base, units=together), "units")
+    low, high = sorted((first, second), key=lambda unit: unit.index)
+    assert f"{low.name} and {high.name} (r −.83)." in sentence
+    assert "more pairs" not in sentence
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.25, False), (0.26, True)])
+def test_moved_codes_are_named_from_a_quarter_off_data(
+    results: Results, share: float, warned: bool
+) -> None:
+    base = calm(results)
+    paths = replace(base.contributions, off_data_share=share)
+    found = limits_of(replace(base, contributions=paths), "contributions")
+    assert bool(found) == warned
+    assert all("26.0\u202f% of the codes on the paths are off data" in text for text in found)
+
+
+def test_few_images_and_open_ranks_are_said(results: Results) -> None:
+    base = calm(results)
+    shares = list(base.contributions.shares)
+    shares[1] = replace(shares[1], rank_low=1, rank_high=3)
+    few = replace(base.contributions, rows=31, shares=tuple(shares))
+    found = limits_of(replace(base, contributions=few), "contributions")
+    assert found == (
+        "Only 31 images stand behind these numbers; read the intervals, not the values.",
+        f"The ranks of units {shares[1].name} are not settled by 31 images.",
+    )
+
+
+def test_in_sample_numbers_are_said_in_every_section_of_evidence(results: Results) -> None:
+    in_sample = replace(results, trust=replace(results.trust, in_sample=True))
+    for section in ("traversal", "units", "linearity", "trust"):
+        assert "fitted and tested on the same ones" in limits_of(in_sample, section)[0]
+    assert limits_of(in_sample, "method") == ()
+
+
+def test_units_bound_by_the_others_are_named_beside_the_walk(results: Results) -> None:
+    ratios = np.full(len(results.traversal.names), 0.9)
+    ratios[0] = 0.1
+    bound = replace(results.traversal, deviation_ratios=ratios)
+    sentences = limits_of(replace(results, traversal=bound), "traversal")
+    assert any(f"units {bound.names[0]} are free to vary by less than" in s for s in sentences)
+
+
+def test_undetermined_components_are_numbered_from_one(results: Results) -> None:
+    order = np.zeros(len(results.reconstruction.order_undetermined), dtype=bool)
+    order[[0, 2]] = True
+    changed = replace(results.reconstruction, order_undetermined=order, fit_rows=10_000)
+    (sentence,) = limits_of(replace(results, reconstruction=changed), "reconstruction")
+    assert "components 1, 3 and the one after each" in sentence
+
+
+def test_few_images_for_the_regression_are_said(results: Results) -> None:
+    for rows, warned in ((10, False), (9, True)):
+        linearity = replace(
+            results.linearity,
+            regressors=5,
+            fit_rows=rows * 5,
+            test_rows=results.linearity.test_rows,
+        )
+        found = limits_of(replace(results, linearity=linearity), "linearity")
+        assert any("regressors are few" in sentence for sentence in found) == warned
+
+
+def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:
+    base = calm(results)
+    paths = replace(base.contributions, off_data_share=0.9)
+    page = parsed(render_page(replace(base, contributions=paths)).html)
+    section = page.one("section", id="contributions")
+    summaries = [fold.one("summary").text for fold in section.all("details")]
+    assert "Limits, 1 of this model and data" in summaries
+    assert len(section.one("ul", **{"class": "own-limits"}).all("li")) == 1
+
+
+def test_what_was_not_asked_is_listed_with_its_reason(results: Results) -> None:
+    assert results.not_applicable
+    section = parsed(render_page(results).html).one("section", id="provenance")
+    for reason in results.not_applicable.values():
+        assert reason[1:] in section.text
