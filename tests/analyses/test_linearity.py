@@ -71,6 +71,23 @@ def test_half_curved_half_linear() -> None:
     assert not_additive == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [
+        ("linear", (1, 0, 0)),
+        ("in_thirds", (1 / 3, 1 / 3, 1 / 3)),
+        ("fifty_fifty", (1 / 2, 0, 1 / 2)),
+        ("product", (0, 0, 1)),
+    ],
+)
+def test_shares_of_decoders_made_by_hand_are_within_three_hundredths_of_the_truth(
+    name: str, truth: tuple[float, float, float]
+) -> None:
+    codes = decoders.uniform_codes(4000, 4)
+    found = shares(getattr(decoders, name)(), codes)
+    np.testing.assert_allclose(found, truth, atol=0.03)
+
+
 @pytest.mark.parametrize("r", [0.3, 0.5, 0.8])
 def test_correlated_units_let_additive_terms_imitate_a_product(r: float) -> None:
     """For normal units the best additive part of z₀z₁ explains 4r²/(1 + r²)²."""

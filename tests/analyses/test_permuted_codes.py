@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -89,3 +91,61 @@ def test_it_costs_4096_forwards_whatever_k() -> None:
 def test_a_decoder_that_ignores_its_code_has_no_shares() -> None:
     with pytest.raises(UnanswerableError):
         of(lambda z: 0 * z @ decoders.directions(3) + 0.5, decoders.gaussian_codes(200, 3))
+
+
+def test_a_third_each_of_linear_curved_and_product_is_told() -> None:
+    result = of(decoders.in_thirds(), decoders.uniform_codes(4000, 4))
+    for share in (result.linear, result.curved, result.not_additive):
+        assert share.value == pytest.approx(1 / 3, abs=0.03)
+
+
+UNIFORM = np.random.default_rng(16).uniform(-np.pi, np.pi, size=(8000, 3)).astype(np.float32)
+
+
+def test_ishigami_s_additive_part_is_salib_s_sum_of_first_order_indices() -> None:
+    """sin z₀ + 7 sin² z₁ + .1 z₂⁴ sin z₀, uniform on ±π: S = .3139, .4424, 0."""
+    from SALib.test_functions import Ishigami
+
+    values = Ishigami.evaluate(UNIFORM[:2].astype(float), A=7, B=0.1)
+    found = decoders.ishigami()(torch.from_numpy(UNIFORM[:2])).norm(dim=1).numpy()
+    np.testing.assert_allclose(found, np.abs(values), rtol=1e-5)
+    result = of(decoders.ishigami(), UNIFORM)
+    assert additive_share(result) == pytest.approx(0.3139 + 0.4424, abs=0.03)
+
+
+def test_sobol_s_g_s_additive_part_is_salib_s_analytic_sum() -> None:
+    from SALib.test_functions import Sobol_G
+
+    importances = np.array([0.0, 1.0, 4.5])
+    uniform = (UNIFORM / (2 * np.pi) + 0.5).clip(0, 1)
+    expected = Sobol_G.sensitivity_index(importances).sum()
+    result = of(decoders.sobol_g(importances), uniform)
+    assert additive_share(result) == pytest.approx(expected, abs=0.03)
+
+
+def test_players_of_several_coordinates_are_regressed_on_each_of_them() -> None:
+    """A group's mean would miss most of what a linear decoder does with it."""
+    study = decoders.carrying(decoders.linear(4), decoders.gaussian_codes(400, 4), settings=FEW)
+    grouped = dataclasses.replace(study, units=study.units.together({"pair": (0, 3)}), _shared={})
+    assert len(grouped.players) == 3
+    assert permuted_codes.run(grouped, FEW).linear.value == pytest.approx(1, abs=1e-6)
+
+
+def test_102_coordinates_are_answered_and_103_are_not() -> None:
+    for units, answered in ((102, True), (103, False)):
+        pixels = np.random.default_rng(0).normal(size=(240, 120))
+        study = decoders.of_pixels(
+            pixels,
+            shape=(1, 10, 12),
+            encode=lambda x, k=units: x.reshape(len(x), -1)[:, :k],
+            decode=lambda z: torch.nn.functional.pad(z, (0, 120 - z.shape[1])).reshape(
+                -1, 1, 10, 12
+            ),
+            code_shape=(units,),
+            settings=FEW,
+        )
+        if answered:
+            assert permuted_codes.run(study, FEW).linear.value == pytest.approx(1, abs=1e-6)
+        else:
+            with pytest.raises(UnanswerableError, match="103 coordinates"):
+                permuted_codes.run(study, FEW)

@@ -266,3 +266,50 @@ def correlated_pixels(rows: int, seed: int = 8, scale: float = 0.1) -> np.ndarra
     axes = np.linalg.qr(np.random.default_rng(2).normal(size=(PIXELS, PIXELS)))[0]
     scores = generator.normal(size=(rows, PIXELS)) * 1.4 ** -np.arange(PIXELS)
     return (0.5 + scale * scores @ axes).astype(np.float32)
+
+
+def ishigami() -> Callable[[torch.Tensor], torch.Tensor]:
+    """g(z) = (sin z_0 + 7 sin² z_1 + z_2⁴ sin z_0 / 10) u (Ishigami & Homma, 1990)."""
+    picture = directions(1)[0]
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        first, second, third = z[:, :1], z[:, 1:2], z[:, 2:3]
+        wave = torch.sin(first) * (1 + 0.1 * third**4)
+        return (wave + 7 * torch.sin(second) ** 2) * picture
+
+    return decode
+
+
+def sobol_g(importances: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+    """g(z) = Π_k (|4 z_k − 2| + a_k)/(1 + a_k) u, for z uniform on [0, 1] (Sobol')."""
+    picture = directions(1)[0]
+    weights = torch.from_numpy(np.asarray(importances, dtype=np.float32))
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        factors = ((4 * z - 2).abs() + weights) / (1 + weights)
+        return factors.prod(dim=1, keepdim=True) * picture
+
+    return decode
+
+
+def uniform_codes(rows: int, units: int, seed: int = 17) -> np.ndarray:
+    """Independent units of mean 0 and variance 1 without tails, so that few rows tell variances."""
+    generator = np.random.default_rng(seed)
+    return generator.uniform(-np.sqrt(3), np.sqrt(3), size=(rows, units)).astype(np.float32)
+
+
+def in_thirds() -> Callable[[torch.Tensor], torch.Tensor]:
+    """z_0 u_0 + (z_1² − 1)/√.8 u_1 + z_2 z_3 u_2: for `uniform_codes` all three of variance 1."""
+    first, second, third = directions(3)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        curve = (z[:, 1:2] ** 2 - 1) / np.sqrt(0.8)
+        return z[:, :1] * first + curve * second + z[:, 2:3] * z[:, 3:4] * third
+
+    return decode
+
+
+def fifty_fifty() -> Callable[[torch.Tensor], torch.Tensor]:
+    """z_0 u_0 + z_1 z_2 u_1: half of the variance is linear, half a product."""
+    first, second = directions(2)
+    return lambda z: z[:, :1] * first + z[:, 1:2] * z[:, 2:3] * second
