@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from reportgen import __version__, control
+from reportgen import control
 from reportgen.analyses import (
     DoesNotApplyError,
     UnanswerableError,
@@ -38,7 +34,7 @@ from reportgen.analyses import (
     traversal,
     trust,
 )
-from reportgen.autoencoder import Autoencoder, Note
+from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
 from reportgen.images import ImageSet, open_images
 from reportgen.live.program import LiveWalk, NotLiveError
@@ -47,8 +43,10 @@ from reportgen.loading import load_autoencoder
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
 from reportgen.progress import QuietProgress
+from reportgen.provenance import make_provenance
+from reportgen.report.off_data_panels import summarise_off_data
 from reportgen.report.page import render_page
-from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
+from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
@@ -80,7 +78,6 @@ ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
     "control": control.run,
 }
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
-LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")
 
 
 @dataclass(frozen=True)
@@ -167,14 +164,14 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         pixel_range=images.pixel_range,
         verdict=answer_questions(parts, units, settings),
         units=units,
-        off_data=_off_data(parts),
+        off_data=summarise_off_data(parts),
         live=live,
         live_reason=live_reason,
         unanswered=outcome.unanswered,
         not_applicable=outcome.not_applicable,
         failures=outcome.failures,
         settings=settings,
-        provenance=_provenance(request, autoencoder, images, fit_images, study, notes),
+        provenance=make_provenance(study, images, fit_images, command=request.command, notes=notes),
         **{name: parts.get(name) for name in ANALYSES},
     )
     with progress.step("page"):
@@ -258,9 +255,7 @@ def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Anal
     return outcome
 
 
-def _live(
-    study: Study, parts: dict[str, Any], settings: Settings
-) -> tuple[LiveWalk | None, str]:
+def _live(study: Study, parts: dict[str, Any], settings: Settings) -> tuple[LiveWalk | None, str]:
     """The decoder for the page's live walk; or None, and why not."""
     if "traversal" not in parts:
         return None, "there is no walk"
@@ -270,77 +265,3 @@ def _live(
         return live_walk(study, parts["traversal"]), ""
     except NotLiveError as reason:
         return None, str(reason)
-
-
-def _off_data(parts: dict[str, Any]) -> OffDataSummary | None:
-    trusted = parts.get("trust")
-    if trusted is None:
-        return None
-    fields = {
-        "ablation": (("last-in ablation", "off_data_last"), ("solo moves", "off_data_solo")),
-        "contributions": (("contribution paths", "off_data_share"),),
-        "interactions": (("coalitions", "off_data_share"),),
-        "subtraction": (("zeroed codes", "off_data_zero"), ("averaged codes", "off_data_mean")),
-    }
-    panels = {
-        panel: getattr(parts[name], attribute)
-        for name, entries in fields.items()
-        if name in parts
-        for panel, attribute in entries
-    }
-    if "traversal" in parts:
-        panels["walks, data-supported range"] = parts["traversal"].supported.flagged_share
-        panels["walks, full range"] = parts["traversal"].full.flagged_share
-    return OffDataSummary(
-        real_codes=trusted.real_codes_flagged,
-        largest_distance=trusted.largest_distance,
-        largest_cycle_error=trusted.largest_cycle_error,
-        covariance_shrunk=trusted.covariance_shrunk,
-        panels=panels,
-    )
-
-
-def _provenance(
-    request: BuildRequest,
-    autoencoder: Autoencoder,
-    images: ImageSet,
-    fit_images: ImageSet | None,
-    study: Study,
-    notes: tuple[Note, ...],
-) -> Provenance:
-    rows = study.rows
-    kinds = {
-        "pictures": rows.pictures,
-        "statistics": rows.statistics,
-        "pooled shares": rows.pooled,
-        "coalition table": rows.table,
-    }
-    return Provenance(
-        model=autoencoder.source,
-        data=images.source,
-        fit_data=fit_images.source if fit_images else None,
-        model_notes=autoencoder.notes,
-        data_notes=(*images.notes, *notes),
-        skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
-        command=request.command,
-        versions={"reportgen": __version__, "python": platform.python_version()}
-        | {library: metadata.version(library) for library in LIBRARIES},
-        date=_today(),
-        input_shape=autoencoder.input_shape,
-        code_shape=autoencoder.code_shape,
-        images=len(images),
-        fit_rows=len(study.fit),
-        test_rows=len(study.test),
-        decodes=dict(study.decoder.forwards),
-        encodes=dict(study.decoder.encodes),
-        row_names={
-            kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
-        },
-    )
-
-
-def _today() -> str:
-    """The day in UTC; SOURCE_DATE_EPOCH, where set, makes builds on different days identical."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
-    return moment.date().isoformat()
