@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +147,81 @@ def test_rectified_and_spatial_codes_have_no_directions() -> None:
     )
     with pytest.raises(DoesNotApplyError):
         directions.run(spatial, spatial.settings)
+
+
+def remixed(study_codes: np.ndarray, decode, mixing: np.ndarray, shift: float) -> Study:
+    """The same images by other units: z′ = z · mixing + shift, undone by the decoder."""
+    back = torch.from_numpy(np.linalg.inv(mixing).astype(np.float32))
+    codes = (study_codes.astype(np.float64) @ mixing + shift).astype(np.float32)
+    return decoders.carrying(lambda z: decode((z - shift) @ back), codes, settings=FEW)
+
+
+@pytest.mark.parametrize(
+    "mixing",
+    [
+        np.random.default_rng(1).normal(size=(3, 3)),
+        np.diag([1e-5, 1.0, 1e3]),
+        np.eye(3)[[2, 0, 1]] * [-1, 1, -1],
+    ],
+    ids=["dense", "scales", "permutation"],
+)
+def test_any_invertible_mixture_of_the_units_has_the_same_directions(mixing: np.ndarray) -> None:
+    """Units of very unequal scale too: none is dropped for being small."""
+    codes, decode = decoders.gaussian_codes(400, 3), decoders.smooth(3)
+    plain = directions.run(decoders.carrying(decode, codes, settings=FEW), FEW)
+    other = directions.run(remixed(codes, decode, mixing, 0.0), FEW)
+    np.testing.assert_allclose(other.variance_shares, plain.variance_shares, rtol=1e-3)
+    cosines = np.abs(np.einsum("dp,dp->d", plain.pictures, other.pictures))
+    norms = np.linalg.norm(plain.pictures, axis=1) * np.linalg.norm(other.pictures, axis=1)
+    np.testing.assert_allclose(cosines / norms, 1, atol=1e-4)
+    assert other.gap_up.value == pytest.approx(plain.gap_up.value, rel=1e-3)
+    assert other.gap_down.value == pytest.approx(plain.gap_down.value, rel=1e-3)
+    assert other.rho_solo == pytest.approx(plain.rho_solo, rel=1e-3)
+
+
+def test_mu_is_the_variance_along_scikit_learn_s_axes_for_ten_linear_autoencoders() -> None:
+    for seed in range(10):
+        generator = np.random.default_rng([5, seed])
+        weights = torch.from_numpy(generator.normal(size=(3, decoders.PIXELS)).astype(np.float32))
+        codes = generator.normal(size=(120, 3)) @ generator.normal(size=(3, 3))
+        study = decoders.carrying(
+            lambda z, w=weights: 0.2 + z @ w, codes.astype(np.float32), settings=FEW
+        )
+        fitted = PCA(3, svd_solver="full").fit(study.fit.reconstructions.astype(np.float64))
+        result = directions.run(study, FEW)
+        pictures = result.pictures.astype(np.float64)
+        unit_length = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
+        cosines = np.abs(np.einsum("dp,dp->d", unit_length, fitted.components_))
+        np.testing.assert_allclose(cosines, 1, atol=1e-6)
+        np.testing.assert_allclose(
+            result.variance_shares, fitted.explained_variance_ratio_, atol=1e-6
+        )
+        assert max(result.gap_up.value, result.gap_down.value) < 1e-4
+
+
+def test_effects_of_a_linear_decoder_s_directions_are_its_eigenvalues_shares() -> None:
+    """Last-in effects over rows that are the fit rows are λ/Σλ; there is one picture for each."""
+    codes = (decoders.gaussian_codes(200, 3) * [3, 2, 1]).astype(np.float32)
+    study = decoders.carrying(
+        lambda z: z @ decoders.directions(3),
+        codes,
+        fit_codes=codes,
+        settings=dataclasses.replace(FEW, rows=200),
+    )
+    fitted = PCA(3, svd_solver="full").fit(study.fit.reconstructions.astype(np.float64))
+    effects = [effect.value for effect in directions.run(study, FEW).effects]
+    np.testing.assert_allclose(effects, fitted.explained_variance_ratio_, rtol=1e-4)
+
+
+def test_two_directions_of_equal_variance_are_not_determined() -> None:
+    equal = decoders.carrying(
+        lambda z: z @ decoders.directions(2), decoders.gaussian_codes(400, 2), settings=FEW
+    )
+    apart = decoders.carrying(
+        lambda z: z @ (decoders.directions(2) * torch.tensor([[5.0], [1.0]])),
+        decoders.gaussian_codes(400, 2),
+        settings=FEW,
+    )
+    assert directions.run(equal, FEW).undetermined.tolist() == [True, False]
+    assert directions.run(apart, FEW).undetermined.tolist() == [False, False]
+    assert directions.run(apart, FEW).repeatability.min() > 0.98
