@@ -5,18 +5,18 @@ Nothing here imports torch until a model is loaded, so that `reportgen --help` s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from reportgen.autoencoder import Autoencoder
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from reportgen.loading.image_source import ImageSource
 
-__all__ = ["autoencoder_from_module", "load_autoencoder"]
+__all__ = ["autoencoder_from_module", "load_autoencoder", "save"]
 
 
 def load_autoencoder(
@@ -59,7 +59,8 @@ def load_autoencoder(
     ModelError : the file cannot be loaded, split or run.
     DataError : the images do not fit the model.
     """
-    from reportgen.loading.load import LoadingOptions, load
+    from reportgen.loading.load import load
+    from reportgen.loading.options import LoadingOptions
 
     options = LoadingOptions(
         model_class=model_class,
@@ -93,7 +94,8 @@ def autoencoder_from_module(
 
     The module is put in evaluation mode, cast to float32 and moved to `device`.
     """
-    from reportgen.loading.load import LoadingOptions, split_module
+    from reportgen.loading.load import load_module
+    from reportgen.loading.options import LoadingOptions
 
     options = LoadingOptions(
         device=device,
@@ -104,4 +106,53 @@ def autoencoder_from_module(
         normalize=normalize,
         output=output,
     )
-    return split_module(module, images, options, name=name or type(module).__name__)
+    return load_module(module, images, options, name=name or type(module).__name__)
+
+
+def save(
+    model: nn.Module,
+    path: str | PathLike[str],
+    *,
+    example: Tensor,
+    normalize: str | tuple[Sequence[float], Sequence[float]] | None = None,
+    output: str | None = None,
+    classes: Sequence[str] = (),
+    encoder: str | None = None,
+    decoder: str | None = None,
+    bottleneck: str | None = None,
+) -> None:
+    """Write a trained autoencoder so that `reportgen build` needs no flag for it.
+
+    The file is a torch.export archive that `torch.export.load` opens too. It holds the model in
+    evaluation mode, in float32, and says where its code is and what its pixels mean. The model
+    itself is left as it was.
+
+    Parameters
+    ----------
+    model : the trained module.
+    path : where to write; the usual suffix is .pt2.
+    example : at least two images, (n, C, H, W), as the model takes them (scaled).
+    normalize : how images were scaled: as --normalize says it, or (means, sds). None leaves it to
+        be found when the report is built.
+    output : "pixels" or "logits"; None likewise.
+    classes : names of the images' classes, for the report.
+    encoder, decoder, bottleneck : as for `load_autoencoder`, where the usual rules would miss.
+
+    Raises
+    ------
+    ModelError : the model cannot be exported or split; nothing is left at `path`.
+    DataError : the model does not take the example.
+    """
+    from reportgen.loading.saving import save_model
+
+    save_model(
+        model,
+        path,
+        example=example,
+        normalize=normalize,
+        output=output,
+        classes=classes,
+        encoder=encoder,
+        decoder=decoder,
+        bottleneck=bottleneck,
+    )

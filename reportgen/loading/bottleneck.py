@@ -84,13 +84,14 @@ def find_bottleneck(
     program: Program,
     measured: Measurement,
     image_shape: tuple[int, ...],
-    named: str | None = None,
+    named: str | int | None = None,
 ) -> Bottleneck:
     """The narrowest node that every path from image to reconstruction crosses.
 
     A node is crossed by every path exactly if, in topological order, no edge jumps over it. Among
     equally narrow ones the first is taken, and then followed through activations, normalisation
-    and quantisation up to the next linear map or convolution. `named` overrides the search.
+    and quantisation up to the next linear map or convolution. `named` overrides the search: the
+    name of a node or submodule, or the number of an output of the program.
 
     Raises ModelError where skip connections carry the image past every narrow node.
     """
@@ -100,7 +101,8 @@ def find_bottleneck(
         raise ModelError("the model's output does not depend on its input; it cannot be studied.")
     crossed = _crossed_by_all(path)
     if named is not None:
-        code = _named_node(path, crossed, named)
+        code = program.leaves[named] if isinstance(named, int) else _named_node(path, named)
+        _refuse_bypassed(path, crossed, code)
     else:
         code = _narrowest(path, crossed, measured, image_shape)
         _refuse_skips(path, code, measured)
@@ -135,7 +137,7 @@ def _crossed_by_all(path: list[fx.Node]) -> list[fx.Node]:
     return crossed
 
 
-def _named_node(path: list[fx.Node], crossed: list[fx.Node], named: str) -> fx.Node:
+def _named_node(path: list[fx.Node], named: str) -> fx.Node:
     matching = [
         node
         for node in path
@@ -143,18 +145,22 @@ def _named_node(path: list[fx.Node], crossed: list[fx.Node], named: str) -> fx.N
         or title(node).endswith(f" in {named}")
     ]
     if not matching:
-        known = ", ".join(title(node) for node in crossed[1:-1][:12])
+        known = ", ".join(title(node) for node in _crossed_by_all(path)[1:-1][:12])
         raise ModelError(
             f"the model has no node or submodule {named!r}; among those that it could be cut at "
             f"are {known}."
         )
-    code = matching[-1]
+    return matching[-1]
+
+
+def _refuse_bypassed(path: list[fx.Node], crossed: list[fx.Node], code: fx.Node) -> None:
+    if code not in path:
+        raise ModelError(f"the reconstruction is not computed from the node {title(code)}.")
     if code not in crossed:
         raise ModelError(
             f"the node {title(code)} is bypassed by {_bypass(path, code)}, so the image cannot be "
             "reconstructed from it alone."
         )
-    return code
 
 
 def _narrowest(

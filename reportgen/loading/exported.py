@@ -18,9 +18,10 @@ from torch import Tensor
 from reportgen.errors import ModelError
 from reportgen.loading.archive import Archive, open_archive
 from reportgen.loading.exported_graph import build_program
-from reportgen.loading.program import Program
+from reportgen.loading.program import Description, Program
 from reportgen.loading.raw_tensors import check_extent, tensor_from_bytes
 
+DESCRIPTION_RECORD = "extra/reportgen.json"
 JSON_LIMIT = 256 * 1024 * 1024
 
 # Numbers of torch._export.serde.schema.ScalarType; the file format fixes them.
@@ -51,7 +52,13 @@ def read_exported(path: Path) -> Program:
         name = models[0].removeprefix("models/").removesuffix(".json")
         weights = _read_payload(archive, "weights", name)
         constants = _read_payload(archive, "constants", name)
-        return _program(path, _read_json(archive, models[0]), {**weights, **constants})
+        description = _read_description(archive)
+        # `save` exports the model inside a module of its own.
+        wrapper = "" if description is None else "module."
+        graph = _read_json(archive, models[0])
+        program = _program(path, graph, {**weights, **constants}, wrapper)
+        program.description = description or Description()
+        return program
 
 
 def read_exported_zip(path: Path) -> Program:
@@ -65,15 +72,36 @@ def read_exported_zip(path: Path) -> Program:
         return _program(path, graph, {**weights, **constants})
 
 
-def _program(path: Path, model: Any, tensors: dict[str, Tensor]) -> Program:
+def _program(path: Path, model: Any, tensors: dict[str, Tensor], wrapper: str = "") -> Program:
     try:
-        return build_program(model, tensors, DTYPES)
+        return build_program(model, tensors, DTYPES, wrapper)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path} holds a graph that cannot be read ({type(error).__name__}: {error}); "
             "export the model again with torch.export.save."
+        ) from error
+
+
+def _read_description(archive: Archive) -> Description | None:
+    """What `save` wrote; None in files from elsewhere."""
+    if DESCRIPTION_RECORD not in archive:
+        return None
+    found = _read_json(archive, DESCRIPTION_RECORD)
+    try:
+        options = {key: found["options"][key] for key in ("normalize", "output", "bottleneck")
+                   if key in found["options"]}  # fmt: skip
+        places = [found["code_output"], found["sd_output"]]
+        texts = [*options.values(), *found["classes"]]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a text is missing")
+        if not all(place is None or type(place) is int for place in places):
+            raise TypeError("an output is no number")
+        return Description(places[0], places[1], options, tuple(found["classes"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{archive.path} is damaged at {DESCRIPTION_RECORD!r}; save the model again."
         ) from error
 
 

@@ -29,7 +29,10 @@ TRANSPARENT = frozenset(
 
 
 def build_program(
-    model: dict[str, Any], tensors: dict[str, Tensor], dtypes: dict[int, torch.dtype]
+    model: dict[str, Any],
+    tensors: dict[str, Tensor],
+    dtypes: dict[int, torch.dtype],
+    wrapper: str = "",
 ) -> Program:
     """Rebuild a serialised ExportedProgram.
 
@@ -38,11 +41,12 @@ def build_program(
     model : the parsed JSON.
     tensors : weights, buffers and constants by name.
     dtypes : dtype by its number in the file.
+    wrapper : what names of submodules and weights begin with, and is not shown.
 
     Raises ModelError for operators off the allow-list and inputs that are no image; KeyError,
     TypeError, ValueError for JSON that does not follow the schema.
     """
-    return _Reader(model["graph_module"], tensors, dtypes).read()
+    return _Reader(model["graph_module"], tensors, dtypes, wrapper).read()
 
 
 class _Reader:
@@ -51,11 +55,13 @@ class _Reader:
         graph_module: dict[str, Any],
         tensors: dict[str, Tensor],
         dtypes: dict[int, torch.dtype],
+        wrapper: str,
     ) -> None:
         self.graph = graph_module["graph"]
         self.signature = graph_module["signature"]
         self.tensors = tensors
         self.dtypes = dtypes
+        self.wrapper = wrapper
         self.builder = ProgramBuilder()
         self.values: dict[str, Any] = {}
 
@@ -91,7 +97,7 @@ class _Reader:
             if name_field is not None:
                 name = value[name_field]
                 self.values[value["arg"]["name"]] = self.builder.constant(
-                    self.tensors[name], str(name)
+                    self.tensors[name], str(name).removeprefix(self.wrapper)
                 )
             elif kind == "constant_input":
                 self.values[value["name"]] = next(iter(value["value"].values()))
@@ -130,7 +136,7 @@ class _Reader:
             if found is None:
                 return
             call = found
-        call.meta["title"] = _title(node)
+        call.meta["title"] = _title(node, self.wrapper)
         self._name_outputs(node["outputs"], call)
 
     def _read_operator(self, node: dict[str, Any], target: str) -> fx.Node | None:
@@ -269,13 +275,14 @@ def _flat(outputs: list[dict[str, Any]]) -> list[str]:
     return names
 
 
-def _title(node: dict[str, Any]) -> str:
+def _title(node: dict[str, Any], wrapper: str) -> str:
     """The node's name with the submodule it comes from, as "linear_3 in encoder.7"."""
     name = node.get("name")
     if not name and node["outputs"]:
         name = _output_name(node["outputs"][0])
     stack = (node.get("metadata") or {}).get("nn_module_stack", "")
     path = stack.rsplit(";", 1)[-1].split(",")
-    if len(path) > 1 and path[1]:
-        return f"{name} in {path[1]}"
+    place = path[1].removeprefix(wrapper) if len(path) > 1 else ""
+    if place and place != wrapper.rstrip("."):
+        return f"{name} in {place}"
     return str(name or "")

@@ -31,16 +31,26 @@ def program_of_module(module: nn.Module, example: Tensor) -> Program:
 
     Raises ModelError where its forward cannot be traced.
     """
-    module = _TensorsAlone(module)
+    return program_of_export(export_module(module, example))
+
+
+def export_module(module: nn.Module, example: Tensor, *, flattened: bool = True) -> ExportedProgram:
+    """torch.export of a module with a free batch size, or with a fixed one where that fails.
+
+    `flattened` returns its tensors as a plain tuple, whatever type it returns them in.
+
+    Raises ModelError where its forward cannot be traced.
+    """
+    if flattened:
+        module = _TensorsAlone(module)
     with _quiet_export():
         try:
-            exported = torch.export.export(
+            return torch.export.export(
                 module, (example,), dynamic_shapes=({0: Dim("batch", min=1)},), strict=False
             )
         except Exception as error:
             # Tracing runs the user's code with stand-ins for tensors; anything may be raised.
             return _fixed_batch(module, example, error)
-    return program_of_export(exported)
 
 
 class _TensorsAlone(nn.Module):
@@ -56,16 +66,15 @@ class _TensorsAlone(nn.Module):
         return tuple(leaf for leaf in means if isinstance(leaf, Tensor))
 
 
-def _fixed_batch(module: nn.Module, example: Tensor, error: Exception) -> Program:
+def _fixed_batch(module: nn.Module, example: Tensor, error: Exception) -> ExportedProgram:
     try:
-        exported = torch.export.export(module, (example,), strict=False)
+        return torch.export.export(module, (example,), strict=False)
     except Exception:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
             f"the model has no encoder and decoder that can be told apart, and its graph cannot be "
             f"traced ({reason}); give it methods encode(images) and decode(code)."
         ) from error
-    return program_of_export(exported)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from reportgen.errors import ModelError
 from reportgen.loading.model_parts import ModelParts
-from reportgen.loading.pair import Pair, try_pair
+from reportgen.loading.pair import Pair, SplitPair, try_pair
 from reportgen.loading.program_split import split_program
 from reportgen.loading.split import Split
-from reportgen.loading.whole import try_whole
+from reportgen.loading.whole import WholeModel, try_whole
 
 PAIRS = (
     ("encode", "decode"),
@@ -43,21 +43,38 @@ def split_parts(
 
     Raises ModelError where it cannot be split, DataError where the images do not fit.
     """
-    images = sample[:TRIED_IMAGES]
-    whole = try_whole(model, images)
+    whole = try_whole(model, sample[:TRIED_IMAGES])
     reasons: list[str] = []
     if bottleneck is None:
-        for pair in _pairs(model, encoder, decoder, reasons):
-            found, reason = try_pair(pair, whole, images)
-            if found is not None:
-                return found.split(whole)
-            reasons.append(reason)
-        if encoder is not None or decoder is not None:
-            raise ModelError(f"{'; '.join(reasons)}.")
+        found = find_pair(model, whole, sample, encoder, decoder, reasons)
+        if found is not None:
+            return found.split(whole)
     if whole.function is None:
         raise ModelError(f"{'; '.join([whole.reason, *reasons])}.")
     program = model.graph(whole.layout.arrange(sample[:2]))
     return split_program(program, sample, device, bottleneck)
+
+
+def find_pair(
+    model: ModelParts,
+    whole: WholeModel,
+    sample: Tensor,
+    encoder: str | None,
+    decoder: str | None,
+    reasons: list[str],
+) -> SplitPair | None:
+    """The model's own encoder and decoder, where they reproduce its output; `reasons` says why not.
+
+    Raises ModelError where the two are named and do not fit.
+    """
+    for pair in _pairs(model, encoder, decoder, reasons):
+        found, reason = try_pair(pair, whole, sample[:TRIED_IMAGES])
+        if found is not None:
+            return found
+        reasons.append(reason)
+    if encoder is not None or decoder is not None:
+        raise ModelError(f"{'; '.join(reasons)}.")
+    return None
 
 
 def _pairs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,23 @@ import torch
 from torch import Tensor, fx, nn
 
 from reportgen.loading.operators import base_name
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file that `reportgen.loading.save` wrote says of its model.
+
+    Attributes
+    ----------
+    code_output, sd_output : which outputs hold the code and the posterior sd; None for neither.
+    options : keywords of `load_autoencoder`, weaker than what the user says.
+    classes : names of the classes of its images.
+    """
+
+    code_output: int | None = None
+    sd_output: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -23,12 +40,14 @@ class Program:
     root : holds the constants that the get_attr nodes name.
     declared_shape : shape of the example the model was exported with, None for dynamic sizes.
     device : where the constants live.
+    description : what the file says of itself; empty for files that `save` did not write.
     """
 
     graph: fx.Graph
     root: nn.Module
     declared_shape: tuple[int | None, ...] | None = None
     device: str = "cpu"
+    description: Description = Description()
 
     @property
     def input(self) -> fx.Node:
@@ -62,7 +81,7 @@ class Program:
         graph = fx.Graph()
         copied: dict[fx.Node, fx.Node] = {}
         graph.output(graph.graph_copy(self.graph, copied))
-        return Program(graph, self.root, self.declared_shape, self.device)
+        return Program(graph, self.root, self.declared_shape, self.device, self.description)
 
 
 @dataclass

@@ -42,7 +42,7 @@ def split_program(
     program: Program,
     sample: Tensor,
     device: str,
-    named: str | None = None,
+    named: str | int | None = None,
 ) -> Split:
     """Cut a program at its bottleneck.
 
@@ -51,7 +51,8 @@ def split_program(
     program : the whole model; it is changed.
     sample : (n, C, H, W) images on the data's scale; shapes count, and values only to tell a
         log-variance from an sd.
-    named : the node or submodule whose output is the code, instead of the narrowest.
+    named : the node or submodule whose output is the code, or the number of the output that holds
+        it, instead of the narrowest.
 
     Raises ModelError where there is no bottleneck, DataError where the images do not fit.
     """
@@ -129,7 +130,7 @@ def _measure(
 
 
 def _cut(
-    program: Program, measured: Measurement, layout: ImageLayout, named: str | None
+    program: Program, measured: Measurement, layout: ImageLayout, named: str | int | None
 ) -> tuple[Bottleneck, Program, Program]:
     bottleneck = find_bottleneck(program, measured, layout.model_shape, named)
     refuse_random(returning(program, bottleneck.output))
@@ -164,8 +165,12 @@ def _posterior_sd(
     layout: ImageLayout,
     sample: Tensor,
 ) -> tuple[ImageMap | None, list[Note]]:
-    """The posterior sd: what multiplied the noise, else a second output shaped like the code."""
+    """The posterior sd: as the file says, else what multiplied the noise, else another output."""
     data = data_nodes(program)
+    place = program.description.sd_output
+    if place is not None:
+        sd = _image_map(returning(program, program.leaves[place]), runner, layout, "encode")
+        return sd, [Note("posterior", "The posterior sd is an output of the model, as it says.")]
     for scale in scales:
         if scale in data and measured.per_image(scale) == bottleneck.shape:
             sd = _image_map(returning(program, scale), runner, layout, "encode")
@@ -232,12 +237,14 @@ def _notes(
     layout: ImageLayout,
     fixed_batch: int | None,
     draws: list[fx.Node],
-    named: str | None,
+    named: str | int | None,
 ) -> list[Note]:
     size = 1
     for length in bottleneck.shape:
         size *= length
-    how = "named by you" if named else "found as the narrowest point that every path crosses"
+    how = "found as the narrowest point that every path crosses"
+    if named is not None:
+        how = "named by you" if isinstance(named, str) else "as the file says"
     notes = [
         Note("code", f"Code: node {title(bottleneck.code)}, {size} numbers "
                      f"({text(bottleneck.shape)}), {how}."),

@@ -42,7 +42,7 @@ def test_settings_beside_the_model_are_used_and_said(name: str, tmp_path: Path) 
     found = load_beside(tmp_path, toml, name)
     assert found.code_shape == (32,)
     assert note(found, "scaling") == "Pixel scale -1,1 (pixels out), as you said."
-    assert note(found, "sidecar").startswith(f"From {name} beside the model: bottleneck, input_sh")
+    assert note(found, "settings").startswith(f"From {name} beside the model: bottleneck, input_sh")
 
 
 def test_a_flag_wins_over_the_sidecar(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_flag_wins_over_the_sidecar(tmp_path: Path) -> None:
         tmp_path, 'normalize = "-1,1"\noutput = "pixels"\n', normalize="0,255", bottleneck="linear"
     )
     assert "0,255" in note(found, "scaling") and found.code_shape == (32,)
-    assert note(found, "sidecar") == "From model.toml beside the model: output."
+    assert note(found, "settings") == "From model.toml beside the model: output."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""A model file → a model that can be split, by the reader of its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError
+from reportgen.loading.model_class import find_class
+from reportgen.loading.model_parts import ModelParts
+from reportgen.loading.module_tensors import named_tensors, refuse_not_finite
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.program import Program, title
+from reportgen.loading.sniff import ModelFormat
+
+LoadedModel = Program | ModelParts | nn.Module
+
+
+def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> LoadedModel:
+    """Read a file of a known format.
+
+    A graph for torch.export archives, callables for TorchScript, a module for the rest.
+
+    Raises ModelError where the file is damaged, unsafe, or needs more than was said.
+    """
+    match kind:
+        case ModelFormat.EXPORTED | ModelFormat.EXPORTED_ZIP:
+            program = _exported(path, kind, options)
+            refuse_not_finite(_constants(program), str(path))
+            return program
+        case ModelFormat.TORCHSCRIPT:
+            from reportgen.loading.torchscript import read_torchscript
+
+            return read_torchscript(path, options.device, trust=options.trust)
+        case ModelFormat.TORCH_SAVE | ModelFormat.LEGACY_TORCH_SAVE | ModelFormat.SAFETENSORS:
+            module = _module(path, kind, options)
+            refuse_not_finite(named_tensors(module), str(path))
+            return module
+        case ModelFormat.AOT_INDUCTOR:
+            raise ModelError(
+                f"{path} is an AOTInductor package: compiled machine code, whose inside cannot be "
+                "studied; save the model with torch.export.save instead."
+            )
+        case ModelFormat.ONNX:
+            raise ModelError(
+                f"{path} is an ONNX model, which cannot be read yet; save the PyTorch model with "
+                "torch.export.save instead."
+            )
+
+
+def _exported(path: Path, kind: ModelFormat, options: LoadingOptions) -> Program:
+    from reportgen.loading.exported import read_exported, read_exported_zip
+
+    if options.trust:
+        from reportgen.loading.trusted import read_trusted_export
+
+        return read_trusted_export(path)
+    return read_exported(path) if kind is ModelFormat.EXPORTED else read_exported_zip(path)
+
+
+def _module(path: Path, kind: ModelFormat, options: LoadingOptions) -> nn.Module:
+    model_class = find_class(options.model_class) if options.model_class else None
+    if kind is ModelFormat.SAFETENSORS:
+        from reportgen.loading.weights import read_safetensors
+
+        return read_safetensors(path, model_class, options.model_args)
+    from reportgen.loading.torch_save import read_torch_save
+
+    return read_torch_save(
+        path,
+        model_class,
+        options.model_args,
+        is_zip=kind is ModelFormat.TORCH_SAVE,
+        trust=options.trust,
+    )
+
+
+def _constants(program: Program) -> list[tuple[str, Tensor]]:
+    return [
+        (title(node), program.constant(node))
+        for node in program.graph.nodes
+        if node.op == "get_attr"
+    ]

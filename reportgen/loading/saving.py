@@ -1,0 +1,137 @@
+"""Writes a model so that `reportgen build` needs no flag for it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reportgen.errors import ModelError
+from reportgen.loading.exported import read_exported
+from reportgen.loading.model_parts import parts_of_module
+from reportgen.loading.module_graph import export_module
+from reportgen.loading.pair import SplitPair
+from reportgen.loading.parts_split import find_pair
+from reportgen.loading.program_split import split_program
+from reportgen.loading.returned import distribution_mean, flatten, is_distribution
+from reportgen.loading.scaling import parse_scaling
+from reportgen.loading.split import exact_arithmetic, relative_difference
+from reportgen.loading.whole import try_whole
+
+TOLERANCE = 1e-5
+# Float tensors that a saved model returns, in this order.
+IMAGE, CODE, SD = 0, 1, 2
+
+
+def save_model(
+    model: nn.Module,
+    path: str | PathLike[str],
+    *,
+    example: Tensor,
+    normalize: str | tuple[Sequence[float], Sequence[float]] | None,
+    output: str | None,
+    classes: Sequence[str],
+    encoder: str | None,
+    decoder: str | None,
+    bottleneck: str | None,
+) -> None:
+    """Export a model with a description of itself; see `reportgen.loading.save`."""
+    if example.dim() != 4 or len(example) < 2 or not example.is_floating_point():
+        raise ModelError("example must be at least two float images, (n, C, H, W).")
+    sample = example.detach().float().cpu().clone()
+    options = _options(sample, normalize, output, bottleneck)
+    module = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    pair = None
+    if bottleneck is None:
+        parts = parts_of_module(module)
+        whole = try_whole(parts, sample)
+        pair = find_pair(parts, whole, sample, encoder, decoder, [])
+    described: nn.Module = module
+    description: dict[str, Any] = {"code_output": None, "sd_output": None}
+    given = sample[:2]
+    if pair is not None:
+        described = _Described(module, pair, sample)
+        description["code_output"] = CODE
+        description["sd_output"] = SD if pair.reading.spread is not None else None
+    description |= {"version": 1, "options": options, "classes": list(classes)}
+    program = export_module(described, given, flattened=pair is None)
+    path = Path(path)
+    with path.open("wb") as file:
+        torch.export.save(program, file, extra_files={"reportgen.json": json.dumps(description)})
+    _check(path, pair, sample, bottleneck)
+
+
+class _Described(nn.Module):
+    """A model that returns image, code and, where it has one, posterior sd."""
+
+    def __init__(self, module: nn.Module, pair: SplitPair, sample: Tensor) -> None:
+        super().__init__()
+        self.module = module
+        self._pair = pair
+        self._image = _place_of_image(pair, sample)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        pair = self._pair
+        encoded = pair.pair.encode(pair.layout.arrange(images))
+        code = pair.reading.mean(encoded)
+        decoded = flatten(pair.pair.decode(code))[self._image]
+        image = distribution_mean(decoded) if is_distribution(decoded) else decoded
+        returned = (image.reshape(images.shape), code)
+        if pair.reading.spread is None:
+            return returned
+        return (*returned, pair.reading.spread.sd(encoded))
+
+
+def _place_of_image(pair: SplitPair, sample: Tensor) -> int:
+    """Where the reconstruction stands among what the decoder returns."""
+    with torch.no_grad():
+        code = pair.encode(sample)
+        leaves = flatten(pair.pair.decode(code))
+    for place, leaf in enumerate(leaves):
+        value = distribution_mean(leaf) if is_distribution(leaf) else leaf
+        if isinstance(value, Tensor) and value.numel() == sample.numel():
+            return place
+    raise AssertionError("the decoder returned an image when it was tried")
+
+
+def _options(
+    sample: Tensor,
+    normalize: str | tuple[Sequence[float], Sequence[float]] | None,
+    output: str | None,
+    bottleneck: str | None,
+) -> dict[str, str]:
+    if normalize is not None and not isinstance(normalize, str):
+        texts = [",".join(f"{number:.8g}" for number in numbers) for numbers in normalize]
+        normalize = f"mean={texts[0]} std={texts[1]}"
+    if normalize is not None:
+        parse_scaling(normalize, sample)
+    if output not in (None, "pixels", "logits"):
+        raise ModelError(f"output {output!r} is not known; give pixels or logits.")
+    options = {"normalize": normalize, "output": output, "bottleneck": bottleneck}
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _check(path: Path, pair: SplitPair | None, sample: Tensor, bottleneck: str | None) -> None:
+    """Read the file back and compare codes; it is removed where it would not do."""
+    try:
+        program = read_exported(path)
+        named = bottleneck if bottleneck is not None else program.description.code_output
+        with exact_arithmetic("cpu"):
+            split = split_program(program, sample, "cpu", named)
+            if pair is None:
+                return
+            difference = relative_difference(pair.encode(sample), split.encode(sample))
+        if not difference <= TOLERANCE:
+            raise ModelError(
+                f"the saved model's codes differ by {difference:.2g} from the model's own; please "
+                "report this."
+            )
+    except ModelError:
+        path.unlink()
+        raise
