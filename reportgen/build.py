@@ -37,8 +37,7 @@ from reportgen.analyses import (
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
 from reportgen.images import ImageSet, open_images
-from reportgen.live.program import LiveWalk, NotLiveError
-from reportgen.live.walk import live_walk
+from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import load_autoencoder
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
@@ -155,7 +154,7 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     parts = outcome.parts
     units = merge_units(parts)
     with progress.step("live walk"):
-        live, live_reason = _live(study, parts, settings)
+        live, live_reason = live_walk_or_reason(study, parts.get("traversal"), settings.live)
     results = Results(
         schema_version=SCHEMA_VERSION,
         title=settings.title or _title(request.model),
@@ -253,15 +252,3 @@ def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Anal
                 traceback.print_exc()
                 outcome.failures[name] = f"{type(error).__name__}: {error}"
     return outcome
-
-
-def _live(study: Study, parts: dict[str, Any], settings: Settings) -> tuple[LiveWalk | None, str]:
-    """The decoder for the page's live walk; or None, and why not."""
-    if "traversal" not in parts:
-        return None, "there is no walk"
-    if not settings.live:
-        return None, "it was built with --no-live"
-    try:
-        return live_walk(study, parts["traversal"]), ""
-    except NotLiveError as reason:
-        return None, str(reason)

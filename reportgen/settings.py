@@ -61,6 +61,9 @@ class Settings:
     title: str | None = _knob(
         None, "Heading of the report [default: the model's file name].", flag=True
     )
+    live: bool = _knob(
+        True, "Carry a decoder below 1 MB in the page, so that its walk is live.", flag=True
+    )
 
     picture_rows: int = _knob(8, "Test images shown as pictures.", low=1, high=64)
     table_rows: int = _knob(32, "Test images behind the coalition table.", low=2)
@@ -73,7 +76,13 @@ class Settings:
     table_players: int = _knob(10, "Players of the coalition table; 2 to this power codes.", low=2)
     bootstrap_resamples: int = _knob(1000, "Bootstrap resamples of each interval.", low=100)
     off_data_sample: int = _knob(256, "Codes of a panel that are checked for being off data.")
-    max_page_megabytes: float = _knob(25.0, "The page is never larger than this.", low=1)
+    max_page_megabytes: float | None = _knob(
+        None,
+        "Megabytes that the page may have; pictures are left out to stay below, and the page says "
+        "which [default: pictures are left out from 5 on, and 25 are never passed].",
+        low=0.1,
+        flag=True,
+    )
 
     well_reconstructed: float = _knob(0.8, "R² from which a model reconstructs 'well'.")
     partly_reconstructed: float = _knob(0.5, "R² from which a model reconstructs 'partly'.")
@@ -164,6 +173,7 @@ def _check_type(file: Path, name: str, value: Any, knob: Any) -> None:
         "int": number and float(value).is_integer(),
         "float": number,
         "str": isinstance(value, str),
+        "bool": isinstance(value, bool),
     }[declared.removesuffix(" | None")]
     if not fits:
         raise SettingsError(f"{file} sets {name} to {value!r}; it must be a {declared}.")

@@ -16,6 +16,7 @@ from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, Headline, headline_of
 from reportgen.report.limits import limits_of
 from reportgen.report.results import Results
+from reportgen.report.script_data import safe_in_script
 from reportgen.report.sections import SECTIONS, Section
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
@@ -24,7 +25,10 @@ from reportgen.report.views import VIEWS
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
 EARLY_SCRIPTS = ("theme.js",)
-SCRIPTS = ("tables.js", "contents.js", "frames.js", "walk.js", "enlarge.js", "download.js")
+SCRIPTS = (
+    *("tables.js", "contents.js", "frames.js", "walk.js", "live.js", "live_walk.js"),
+    *("enlarge.js", "download.js"),
+)
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": numbers.number,
     "percent": numbers.percent,
@@ -165,7 +169,7 @@ class _Assets:
         late = "".join(map(read, SCRIPTS))
         data = _compact(results)
         self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
-        self.results_json = Markup(_safe_in_script(data))
+        self.results_json = Markup(safe_in_script(data))
         self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
         self.files: dict[str, bytes] = {}
         self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results_json))
@@ -216,9 +220,3 @@ def _tile_rules(drawing: Drawing) -> str:
 def _compact(results: Results) -> str:
     """results.json without its line breaks."""
     return json.dumps(json.loads(results_json(results)), ensure_ascii=False, separators=(",", ":"))
-
-
-def _safe_in_script(text: str) -> str:
-    """JSON that cannot end its script element or start a comment in it; still the same JSON."""
-    unsafe = "<>&\u2028\u2029"
-    return text.translate({ord(character): f"\\u{ord(character):04x}" for character in unsafe})

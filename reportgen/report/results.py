@@ -27,6 +27,7 @@ from reportgen.analyses.traversal import Traversal
 from reportgen.analyses.trust import Trust
 from reportgen.autoencoder import Note, SourceFile
 from reportgen.control import Control
+from reportgen.live.program import LiveWalk
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 
@@ -153,6 +154,8 @@ class Results:
     """One report. An analysis that gave no result is None and has a line in `unanswered` (it
     cannot be answered for this model and data), in `not_applicable` (it asks about something that
     they do not have) or in `failures` (a bug; the exit code is 3).
+
+    `live` is the decoder for the page's live walk; where it is None, `live_reason` says why.
     """
 
     schema_version: str
@@ -185,6 +188,8 @@ class Results:
     trust: Trust | None
     control: Control | None
     off_data: OffDataSummary | None
+    live: LiveWalk | None
+    live_reason: str
     unanswered: dict[str, str]
     not_applicable: dict[str, str]
     failures: dict[str, str]

@@ -10,6 +10,7 @@ import torch
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.build import ANALYSES
+from reportgen.live.walk import live_walk
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
@@ -44,6 +45,7 @@ def example_results(
     name: str = "example",
     encoder_gain: float = 1.0,
     settings: Settings = FEW,
+    live: bool = False,
 ) -> Results:
     """Results of x̂ = σ(tanh(.3 z W) V) on images it made itself, with noise; seeded.
 
@@ -115,6 +117,8 @@ def example_results(
             covariance_shrunk=trust.covariance_shrunk,
             panels={"last-in ablation": parts["ablation"].off_data_last},
         ),
+        live=live_walk(study, parts["traversal"]) if live else None,
+        live_reason="" if live else "this example has none",
         unanswered=unanswered,
         not_applicable=not_applicable,
         failures={},

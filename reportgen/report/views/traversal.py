@@ -10,6 +10,7 @@ from reportgen.analyses.traversal import Traversal, Walks
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.results import Results
+from reportgen.report.views.live import LiveView, live_view
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class RowWalk:
 
 @dataclass(frozen=True)
 class View:
-    """All rows; `units_left_out` live units that are not walked."""
+    """All rows; `units_left_out` live units that are not walked; the live walk, if there is one."""
 
     rows: tuple[RowWalk, ...]
     units_left_out: int
+    live: LiveView | None
 
 
 def view(results: Results, drawing: Drawing) -> View:
@@ -46,8 +48,9 @@ def view(results: Results, drawing: Drawing) -> View:
     walked = set(result.units)
     left_out = [u for u in results.units if u.share is not None and u.index not in walked]
     return View(
-        rows=tuple(_row(result, drawing, row) for row in range(len(result.rows))),
+        rows=tuple(_row(result, drawing, row) for row in range(min(len(result.rows), drawing.thinning.walk_rows))),
         units_left_out=len(left_out),
+        live=live_view(results),
     )
 
 

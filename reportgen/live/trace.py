@@ -1,0 +1,172 @@
+"""A decoder's own operations, from running it once, to a `LiveDecoder`."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from reportgen.live.emission import Call, Emitter
+from reportgen.live.layers import BATCH_NORMS
+from reportgen.live.operators import HANDLERS
+from reportgen.live.program import LiveDecoder, NotLiveError
+
+LARGEST_WEIGHTS = 1_000_000
+LARGEST_WORK = 100_000_000
+LARGEST_ERROR = 1 / 255
+
+
+def live_decoder(
+    decode: Callable[[Tensor], Tensor],
+    code_shape: tuple[int, ...],
+    device: str,
+    codes: np.ndarray,
+    images: np.ndarray,
+    pixel_range: tuple[float, float],
+) -> LiveDecoder:
+    """The decoder as steps, its weights rounded to 16 bits.
+
+    `codes` (n, code_size) and the `images` (n, P) that the decoder makes of them check the trace.
+    Raises NotLiveError: an operator that has no step, more than 1 MB of weights, more than 10⁸
+    multiplications an image, or rounding that moves a pixel by more than 1/255 of the range.
+    """
+    graph = _trace(decode, code_shape, device)
+    emitter = Emitter()
+    _lower(graph, torch.zeros(1, *code_shape), emitter)
+    size = 2 * emitter.weight_count
+    if size >= LARGEST_WEIGHTS:
+        raise NotLiveError(
+            f"the decoder's weights take {size / 1e6:.2f} MB in 16 bits, and the page carries "
+            "less than 1 MB"
+        )
+    if emitter.multiplications > LARGEST_WORK:
+        raise NotLiveError(
+            f"one image takes {emitter.multiplications / 1e6:.0f} million multiplications, and a "
+            "page keeps up with 100 million at most"
+        )
+    weights = emitter.weights()
+    if not np.isfinite(weights).all():
+        raise NotLiveError("a weight of the decoder is larger than a 16-bit number can be")
+    error = _rounding_error(graph, code_shape, codes, images, pixel_range)
+    if not error <= LARGEST_ERROR:
+        raise NotLiveError(
+            f"in 16 bits the decoder's weights change a pixel by {error:.2g} of the range, "
+            "more than 1/255"
+        )
+    return LiveDecoder(
+        steps=tuple(emitter.steps),
+        weights=weights,
+        multiplications=emitter.multiplications,
+        largest_error=error,
+        checked=len(codes),
+    )
+
+
+def _trace(
+    decode: Callable[[Tensor], Tensor], code_shape: tuple[int, ...], device: str
+) -> fx.GraphModule:
+    """The decoder as flat ATen operations without writes in place, on the CPU."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    example = torch.zeros(1, *code_shape, device=device)
+    try:
+        with torch.no_grad():
+            graph = make_fx(torch.func.functionalize(decode))(example)
+    except Exception as error:
+        # A decoder may do anything; what cannot be followed is pre-rendered instead.
+        raise NotLiveError(
+            f"the decoder's operations cannot be followed ({type(error).__name__})"
+        ) from error
+    graph.graph.eliminate_dead_code()
+    return graph.cpu() if device == "cpu" else _on_cpu(graph)
+
+
+def _on_cpu(graph: fx.GraphModule) -> fx.GraphModule:
+    """Constants move with the module; devices named in a call are replaced."""
+    for name in {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}:
+        setattr(graph, name, getattr(graph, name).detach().cpu())
+    for node in graph.graph.nodes:
+        if "device" in node.kwargs:
+            node.kwargs = {**node.kwargs, "device": torch.device("cpu")}
+    graph.recompile()
+    return graph
+
+
+@torch.no_grad()
+def _lower(graph: fx.GraphModule, code: Tensor, emitter: Emitter) -> None:
+    """Every node that depends on the code becomes steps; all others are computed here."""
+    values: dict[fx.Node, Any] = {}
+    places: dict[fx.Node, int] = {}
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            values[node], places[node] = code, 0
+        elif node.op == "get_attr":
+            values[node] = operator.attrgetter(str(node.target))(graph)
+        elif node.op == "call_function":
+            arguments = fx.map_arg(node.args, values.__getitem__)
+            keywords = fx.map_arg(node.kwargs, values.__getitem__)
+            values[node] = node.target(*arguments, **keywords)
+            if any(parent in places for parent in node.all_input_nodes):
+                places[node] = _place(node, values, places, emitter)
+        elif node.op == "output":
+            result = node.args[0]
+            if result not in places:
+                raise NotLiveError("the decoder's image does not depend on the code")
+            emitter.finish(places[result], values[result])
+
+
+def _place(
+    node: fx.Node, values: dict[fx.Node, Any], places: dict[fx.Node, int], emitter: Emitter
+) -> int:
+    if node.target is operator.getitem:
+        source, which = node.args
+        if which != 0:
+            raise NotLiveError(f"the decoder uses the statistics of `{_name(source)}`")
+        return places[source]  # type: ignore[index]
+    handler = HANDLERS.get(_name(node))
+    if handler is None:
+        raise NotLiveError(f"the decoder uses `{_name(node)}`")
+    return handler(Call(node, values, places, emitter))
+
+
+def _name(node: Any) -> str:
+    """The ATen operator without its overload: "upsample_nearest2d"."""
+    target = node.target
+    return getattr(getattr(target, "overloadpacket", target), "__name__", str(target))
+
+
+@torch.no_grad()
+def _rounding_error(
+    graph: fx.GraphModule,
+    code_shape: tuple[int, ...],
+    codes: np.ndarray,
+    images: np.ndarray,
+    pixel_range: tuple[float, float],
+) -> float:
+    """Largest |pixel − image| / range of the traced decoder with its constants in 16 bits.
+
+    A batch norm's statistics stay as they are: the page holds the scale and shift made of them.
+    """
+    rounded = fx.GraphModule(graph, graph.graph)
+    for node in graph.graph.nodes:
+        if node.op != "get_attr" or any(_name(user) in BATCH_NORMS for user in node.users):
+            continue
+        constant = operator.attrgetter(str(node.target))(graph)
+        if torch.is_tensor(constant) and constant.is_floating_point() and constant.numel() > 1:
+            owner, _, leaf = str(node.target).rpartition(".")
+            module = operator.attrgetter(owner)(rounded) if owner else rounded
+            if leaf in module._parameters:
+                del module._parameters[leaf]
+            setattr(module, leaf, constant.detach().half().to(constant.dtype))
+    largest = 0.0
+    for code, image in zip(codes, images, strict=True):
+        made = rounded(torch.from_numpy(np.array(code, np.float32).reshape(1, *code_shape)))
+        difference = np.abs(made.reshape(-1).numpy().astype(np.float64) - image).max()
+        if not np.isfinite(difference):
+            return float("inf")
+        largest = max(largest, float(difference))
+    return largest / (pixel_range[1] - pixel_range[0])

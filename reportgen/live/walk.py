@@ -1,0 +1,62 @@
+"""What the live walk needs, from a study and the walks that were pre-rendered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reportgen.analyses.traversal import Traversal
+from reportgen.live.program import LiveWalk, NotLiveError
+from reportgen.study import Study
+
+LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
+
+
+def live_walk_or_reason(
+    study: Study, traversal: Traversal | None, wanted: bool
+) -> tuple[LiveWalk | None, str]:
+    """The live walk and no reason; or None, and why there is none."""
+    if traversal is None:
+        return None, "there is no walk"
+    if not wanted:
+        return None, "the report was built with --no-live"
+    try:
+        return live_walk(study, traversal), ""
+    except NotLiveError as reason:
+        return None, str(reason)
+
+
+def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
+    """The decoder as data, and the units and rows of the pre-rendered walks.
+
+    Raises NotLiveError where the page cannot run this decoder.
+    """
+    from reportgen.live.trace import live_decoder
+
+    autoencoder, rows = study.autoencoder, study.rows.walks
+    checked = np.union1d(rows, study.rows.pictures)
+    decoder = live_decoder(
+        autoencoder.decode,
+        autoencoder.code_shape,
+        autoencoder.device,
+        study.test.codes[checked],
+        study.test.reconstructions[checked],
+        study.pixel_range,
+    )
+    walked = np.searchsorted(study.player_units, traversal.units)
+    fitted = study.players.values(study.fit.codes)[:, walked]
+    off_data = study.off_data
+    codes = study.test.codes[rows]
+    centred = study.players.values(codes) - off_data.mean
+    return LiveWalk(
+        decoder=decoder,
+        units=traversal.units,
+        names=traversal.names,
+        members=tuple(tuple(int(n) for n in study.players.members[place]) for place in walked),
+        codes=codes,
+        means=fitted.mean(axis=0),
+        quantiles=np.quantile(fitted, LEVELS, axis=0).T,
+        distances=off_data.distances(codes),
+        slopes=(centred @ off_data.precision)[:, walked],
+        precision=off_data.precision[np.ix_(walked, walked)],
+        largest_distance=off_data.largest_distance,
+    )
