@@ -48,7 +48,7 @@ def view(results: Results, drawing: Drawing) -> View:
     walked = set(result.units)
     left_out = [u for u in results.units if u.share is not None and u.index not in walked]
     return View(
-        rows=tuple(_row(result, drawing, row) for row in range(min(len(result.rows), drawing.thinning.walk_rows))),
+        rows=tuple(_row(result, drawing, row) for row in range(len(result.rows))),
         units_left_out=len(left_out),
         live=live_view(results),
     )
