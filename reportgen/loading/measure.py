@@ -103,12 +103,16 @@ def _recorded(program: Program, images: Tensor) -> dict[fx.Node, Any]:
     except ModelError:
         raise
     except Exception as error:
-        # An operator of the model may raise anything for shapes that it does not take.
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        if isinstance(error, MemoryError) or "allocate" in reason:
-            raise ModelError(
-                f"the model asks for more memory than a few images can need ({reason}); refused "
-                "as unsafe."
-            ) from error
-        raise DoesNotFitError(reason) from error
+        raise misfit(error) from error
     return recorder.recorded
+
+
+def misfit(error: Exception) -> ModelError | DoesNotFitError:
+    """What to raise for what an operator raised: it may be anything for shapes it does not take."""
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if isinstance(error, MemoryError) or "allocate" in reason:
+        return ModelError(
+            f"the model asks for more memory than a few images can need ({reason}); refused as "
+            "unsafe."
+        )
+    return DoesNotFitError(reason)

@@ -15,6 +15,7 @@ from torch import nn
 from reportgen.autoencoder import Autoencoder
 from reportgen.errors import ModelError
 from reportgen.loading import load_autoencoder
+from tests.loading.files import load
 from tests.loading.image_array import ImageArray, random_images
 
 SOURCE = """
@@ -136,15 +137,13 @@ def test_weights_are_found_inside_what_training_scripts_save(
 ) -> None:
     path = tmp_path / "model.ckpt"
     torch.save(wrap(state(), how), path, _use_new_zipfile_serialization=zipped)
-    found = load_autoencoder(path, images=images, model_class=f"{source}:Fixed")
+    found = load(path, images, model_class=f"{source}:Fixed")
     assert_has(found, state(), images)
 
 
 def test_safetensors_load(source: Path, images: ImageArray, tmp_path: Path) -> None:
     save_file(state(), tmp_path / "model.safetensors")
-    found = load_autoencoder(
-        tmp_path / "model.safetensors", images=images, model_class=f"{source}:Fixed"
-    )
+    found = load(tmp_path / "model.safetensors", images, model_class=f"{source}:Fixed")
     assert_has(found, state(), images)
 
 
@@ -160,9 +159,7 @@ def test_arguments_are_given_or_taken_from_the_checkpoint(
     )
     assert found.code_shape == (7,)
     torch.save(wrap(state(3), "Lightning"), tmp_path / "lightning.ckpt")
-    found = load_autoencoder(
-        tmp_path / "lightning.ckpt", images=images, model_class=f"{source}:Sized"
-    )
+    found = load(tmp_path / "lightning.ckpt", images, model_class=f"{source}:Sized")
     assert_has(found, state(3), images)
 
 
@@ -218,7 +215,7 @@ def test_a_pickled_module_of_torchs_own_classes_needs_nothing(
     )
     for wrapped in (module, {"model": nn.DataParallel(module), "epoch": 4}):
         torch.save(wrapped, tmp_path / "model.pt")
-        found = load_autoencoder(tmp_path / "model.pt", images=images)
+        found = load(tmp_path / "model.pt", images)
         with torch.no_grad():
             expected = module[:3](torch.from_numpy(images.pixels))
         torch.testing.assert_close(found.encode(torch.from_numpy(images.pixels)), expected)
