@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.errors import DataError, ModelError
+from reportgen.loading.adapter import adapter_file, is_adapter, split_adapter
 from reportgen.loading.assemble import assemble
 from reportgen.loading.image_layout import text
 from reportgen.loading.image_source import ImageSource, sample_rows
@@ -22,15 +23,21 @@ from reportgen.loading.parts_split import split_parts
 from reportgen.loading.program import Program
 from reportgen.loading.program_split import split_program
 from reportgen.loading.reading import LoadedModel, read_model
-from reportgen.loading.sniff import sniff
+from reportgen.loading.sniff import ModelFormat, sniff
 from reportgen.loading.split import Split, exact_arithmetic
 
 
 def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions) -> Autoencoder:
     """The `Autoencoder` in a file."""
-    path = Path(path)
+    if is_adapter(str(path)):
+        return _load_adapter(str(path), images, options)
+    path = _model_in(Path(path))
     kind = sniff(path)
     options, said = with_sidecar(path, options)
+    if kind is ModelFormat.DIFFUSERS:
+        # Its models take and return pixels in [−1, 1].
+        options, known = options.completed({"normalize": "-1,1", "output": "pixels"}, "diffusers")
+        said += known
     sample = _sample(images, options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -53,6 +60,29 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
             if path.name in str(error):
                 raise
             raise ModelError(f"{path}: {error}") from error
+
+
+def _model_in(path: Path) -> Path:
+    """The autoencoder's folder in a folder of a whole diffusers pipeline; else the path itself."""
+    is_pipeline = (path / "model_index.json").is_file()
+    return path / "vae" if is_pipeline and (path / "vae").is_dir() else path
+
+
+def _load_adapter(spec: str, images: ImageSource, options: LoadingOptions) -> Autoencoder:
+    sample = _sample(images, options)
+    file = adapter_file(spec)
+    with exact_arithmetic(options.device):
+        split = split_adapter(spec, sample, options.device)
+    return assemble(
+        split,
+        sample,
+        options.device,
+        normalize=options.normalize or "0,1",
+        output=options.output or "pixels",
+        notes=(Note("format", f"{spec}: a function that returns an encoder and a decoder."),),
+        source=None if file is None else _source(file),
+        name=spec.rpartition(":")[0].rpartition("/")[2].removesuffix(".py"),
+    )
 
 
 def load_module(
@@ -150,8 +180,13 @@ def _trust_notes(options: LoadingOptions) -> tuple[Note, ...]:
 
 
 def _source(path: Path) -> SourceFile:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return SourceFile(path.name, path.stat().st_size, digest.hexdigest())
+    """A file's bytes; for a folder, those of the files in it, in the order of their names."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for each in files:
+        if each.is_file():
+            with each.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+                    size += len(block)
+    return SourceFile(path.name, size, digest.hexdigest())

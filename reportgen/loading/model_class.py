@@ -23,21 +23,31 @@ def find_class(spec: str) -> type[nn.Module]:
 
     Raises ModelError with what is missing.
     """
+    found = find_named(spec, "--model-class")
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        raise ModelError(f"--model-class {spec!r} is no torch.nn.Module class.")
+    return found
+
+
+def find_named(spec: str, flag: str) -> Any:
+    """ "package.module:name" or "file.py:name" → what it names; imports the user's own code.
+
+    Raises ModelError with what is missing.
+    """
     where, separator, name = spec.rpartition(":")
     if not separator or not where or not name:
         raise ModelError(
-            f"--model-class {spec!r} does not say where the class is; write package.module:Class "
-            "or path/to/file.py:Class."
+            f"{flag} {spec!r} does not say where to look; write package.module:Class or "
+            "path/to/file.py:Class."
         )
-    module = _from_file(Path(where)) if where.endswith(".py") else _from_package(where)
+    is_file = where.endswith(".py")
+    module = _from_file(Path(where), flag) if is_file else _from_package(where, flag)
     found: Any = module
     for part in name.split("."):
         found = getattr(found, part, None)
     if found is None:
         classes = ", ".join(sorted(_module_classes(module))) or "none"
-        raise ModelError(f"{where} has no class {name!r}; its modules are {classes}.")
-    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
-        raise ModelError(f"--model-class {spec!r} is no torch.nn.Module class.")
+        raise ModelError(f"{where} has no {name!r}; the models it defines are {classes}.")
     return found
 
 
@@ -49,9 +59,9 @@ def _module_classes(module: ModuleType) -> list[str]:
     ]
 
 
-def _from_file(path: Path) -> ModuleType:
+def _from_file(path: Path, flag: str) -> ModuleType:
     if not path.is_file():
-        raise ModelError(f"There is no file {path} (from --model-class); check the path.")
+        raise ModelError(f"There is no file {path} (from {flag}); check the path.")
     # A name of its own: the file may be called model.py or torch.py.
     name = f"_reportgen_model_class_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -65,14 +75,14 @@ def _from_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ModelError(
-            f"{path} (from --model-class) cannot be imported: {type(error).__name__}: {error}."
+            f"{path} (from {flag}) cannot be imported: {type(error).__name__}: {error}."
         ) from error
     finally:
         sys.path.remove(folder)
     return module
 
 
-def _from_package(name: str) -> ModuleType:
+def _from_package(name: str, flag: str) -> ModuleType:
     # The command runs from an installed script; the user's package is where they are.
     added = "" not in sys.path and str(Path.cwd()) not in sys.path
     if added:
@@ -81,7 +91,7 @@ def _from_package(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise ModelError(
-            f"the package {name!r} (from --model-class) cannot be imported: {error}; install it, "
+            f"the package {name!r} (from {flag}) cannot be imported: {error}; install it, "
             "or give the file as path/to/file.py:Class."
         ) from error
     finally:
@@ -93,6 +103,13 @@ def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> n
     """An instance of the class. Raises ModelError naming the arguments it needs."""
     try:
         return model_class(**arguments)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "allocate" in str(error):
+            raise ModelError(
+                f"{model_class.__name__} with {dict(arguments)} asks for more memory than there "
+                "is; check --model-args."
+            ) from error
+        raise
     except TypeError as error:
         raise ModelError(
             f"{model_class.__name__}{inspect.signature(model_class)} cannot be built with "

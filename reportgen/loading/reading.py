@@ -37,6 +37,13 @@ def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> Loaded
             module = _module(path, kind, options)
             refuse_not_finite(named_tensors(module), str(path))
             return module
+        case ModelFormat.DIFFUSERS | ModelFormat.PYTHAE:
+            from reportgen.loading.folders import read_diffusers, read_pythae
+
+            read = read_diffusers if kind is ModelFormat.DIFFUSERS else read_pythae
+            module = read(path)
+            refuse_not_finite(named_tensors(module), str(path))
+            return module
         case ModelFormat.AOT_INDUCTOR:
             raise ModelError(
                 f"{path} is an AOTInductor package: compiled machine code, whose inside cannot be "

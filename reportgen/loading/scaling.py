@@ -198,10 +198,10 @@ def _choose(
     _, (best, chosen) = ranked[0]
     plain = scored.get(("0,1", "pixels"))
     if normalize is not None and output is not None:
-        return replace(chosen, text=f"Pixel scale {_described(chosen)}, as you said.")
+        return replace(chosen, text=f"Pixel scale {_described(chosen)}, as given.")
     if len(ranked) == 1:
         said = "input scaling" if normalize is not None else "output"
-        return replace(chosen, text=f"Pixel scale {_described(chosen)}; the {said} as you said.")
+        return replace(chosen, text=f"Pixel scale {_described(chosen)}; the {said} as given.")
     second, other = ranked[1][1]
     variance = float(sample.var(dim=0, correction=0).mean(dtype=torch.float64))
     evidence = (
@@ -210,7 +210,7 @@ def _choose(
     )
     said = ""
     if normalize is not None or output is not None:
-        said = f" ({'input scaling' if normalize is not None else 'output'} as you said)"
+        said = f" ({'input scaling' if normalize is not None else 'output'} as given)"
     if best <= (1 - MARGIN) * second:
         text = f"Pixel scale {_described(chosen)}{said}, found by reconstruction: {evidence}."
         return replace(chosen, text=text)

@@ -25,6 +25,8 @@ class ModelFormat(Enum):
     SAFETENSORS = "safetensors"
     AOT_INDUCTOR = "AOTInductor package"
     ONNX = "ONNX"
+    DIFFUSERS = "diffusers folder"
+    PYTHAE = "pythae folder"
 
 
 _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
@@ -49,6 +51,8 @@ def sniff(path: Path) -> ModelFormat:
 
     Raises ModelError, with what the file is instead, for anything that is no model.
     """
+    if path.is_dir():
+        return _sniff_folder(path)
     head = _read_head(path)
     for magic, description in _OTHER_FILES:
         if head.startswith(magic):
@@ -85,8 +89,6 @@ def sniff(path: Path) -> ModelFormat:
 def _read_head(path: Path) -> bytes:
     if not path.exists():
         raise ModelError(f"There is no model file {path}; check the path.")
-    if path.is_dir():
-        raise ModelError(f"{path} is a folder, not a model file; name the file inside it.")
     if not path.is_file():
         raise ModelError(f"{path} is not a regular file; copy the model to one.")
     try:
@@ -98,6 +100,18 @@ def _read_head(path: Path) -> bytes:
     if not head:
         raise ModelError(f"{path} is empty; save or download the model again.")
     return head
+
+
+def _sniff_folder(path: Path) -> ModelFormat:
+    if (path / "model_config.json").is_file():
+        return ModelFormat.PYTHAE
+    config = path / "config.json"
+    try:
+        if config.is_file() and b'"_class_name"' in config.read_bytes()[: 1 << 20]:
+            return ModelFormat.DIFFUSERS
+    except OSError as error:
+        raise ModelError(f"{config} cannot be read: {error.strerror}.") from error
+    raise ModelError(f"{path} is a folder, not a model file; name the file inside it.")
 
 
 def _sniff_zip(path: Path) -> ModelFormat:

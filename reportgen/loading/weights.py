@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
+from reportgen.loading.memory_limit import memory_limit
 from reportgen.loading.model_class import build_model
 from reportgen.loading.raw_tensors import check_extent
 from reportgen.loading.restricted_pickle import inert_names
@@ -37,16 +38,20 @@ def read_safetensors(
     path: Path, model_class: type[nn.Module] | None, model_args: Mapping[str, Any]
 ) -> nn.Module:
     """A safetensors file → a module. Raises ModelError where the file is damaged."""
+    return module_with_weights(path, read_safetensors_file(path), model_class, model_args)
+
+
+def read_safetensors_file(path: Path) -> dict[str, Tensor]:
+    """The tensors in a safetensors file. Raises ModelError where it is damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        tensors = load_file(path, device="cpu")
+        return load_file(path, device="cpu")
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{path} is a damaged safetensors file ({error}); save or download it again."
         ) from error
-    return module_with_weights(path, tensors, model_class, model_args)
 
 
 def module_with_weights(
@@ -67,8 +72,10 @@ def module_with_weights(
             "--model-args."
         )
     arguments = dict(model_args) or _saved_arguments(loaded, model_class)
-    module = build_model(model_class, arguments)
-    _load_into(path, module, weights)
+    # Sizes among the arguments may come from the file.
+    with memory_limit():
+        module = build_model(model_class, arguments)
+    load_into(path, module, weights)
     return module
 
 
@@ -138,7 +145,11 @@ def _saved_arguments(loaded: Any, model_class: type[nn.Module]) -> dict[str, Any
     }
 
 
-def _load_into(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> None:
+def load_into(path: Path, module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights into a module, whatever prefixes their names have.
+
+    Raises ModelError naming what is missing or of another shape.
+    """
     wanted = module.state_dict()
     best = min(_renamed(weights), key=lambda state: len(wanted.keys() ^ state.keys()))
     extra = [key for key in best if key not in wanted]
@@ -159,9 +170,9 @@ def _load_into(path: Path, module: nn.Module, weights: dict[str, Tensor]) -> Non
     module.load_state_dict({key: best[key] for key in wanted})
 
 
-def _renamed(weights: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+def _renamed(weights: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
     """The weights as they are, and without the prefixes that wrappers add to their names."""
-    versions = [weights]
+    versions: list[Mapping[str, Tensor]] = [weights]
     for _ in range(3):
         latest = versions[-1]
         prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in latest)), None)

@@ -29,7 +29,7 @@ def test_a_saved_model_is_split_as_its_own_code_splits_it(member: object, tmp_pa
     assert module.training
     images = random_images(member.shape)
     found = load_autoencoder(tmp_path / "model.pt2", images=images)
-    assert note(found, "scaling") == "Pixel scale 0,1 (pixels out), as you said."
+    assert note(found, "scaling") == "Pixel scale 0,1 (pixels out), as given."
     assert "normalize, output" in note(found, "settings")
     pixels = torch.from_numpy(images.pixels)
     oracle = member.make()

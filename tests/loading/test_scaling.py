@@ -92,7 +92,7 @@ def test_codes_and_reconstructions_are_on_the_data_scale(name: str) -> None:
     restored = found.decode(found.encode(pixels))
     assert float((restored - pixels).square().mean()) < 2e-3
     assert float((found.forward(pixels) - restored).abs().max()) < 1e-5
-    assert "as you said" in note(found)
+    assert "as given" in note(found)
 
 
 @pytest.mark.parametrize("name", ["0,1", "-1,1", "0,255", "imagenet", "dataset"])
@@ -156,9 +156,9 @@ def test_flags_are_checked() -> None:
     images = smooth_images()
     module = Linear(scaled(images, "0,1"))
     found = autoencoder_from_module(module, images, normalize="mean=0.5,0.5,0.5 std=0.5,0.5,0.5")
-    assert "as you said" in note(found)
+    assert "as given" in note(found)
     found = autoencoder_from_module(module, images, normalize="0,1", output="pixels")
-    assert note(found) == "Pixel scale 0,1 (pixels out), as you said."
+    assert note(found) == "Pixel scale 0,1 (pixels out), as given."
     for wrong in ("1,0", "mean=0.5", "mean=0.5,0.5 std=0.5,0.5", "mean=0 std=0"):
         with pytest.raises(ModelError, match="--normalize"):
             autoencoder_from_module(module, images, normalize=wrong)

@@ -41,7 +41,7 @@ def test_settings_beside_the_model_are_used_and_said(name: str, tmp_path: Path) 
     )
     found = load_beside(tmp_path, toml, name)
     assert found.code_shape == (32,)
-    assert note(found, "scaling") == "Pixel scale -1,1 (pixels out), as you said."
+    assert note(found, "scaling") == "Pixel scale -1,1 (pixels out), as given."
     assert note(found, "settings").startswith(f"From {name} beside the model: bottleneck, input_sh")
 
 

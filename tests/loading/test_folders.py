@@ -1,0 +1,156 @@
+"""Folders that diffusers and pythae wrote themselves, small and untrained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reportgen.errors import DataError, ModelError
+from reportgen.loading import load_autoencoder
+from tests.loading.attacks import Touch
+from tests.loading.image_array import random_images
+
+COLOUR, GREY = (3, 32, 32), (1, 12, 12)
+BLOCKS = {
+    "down_block_types": ("DownEncoderBlock2D",) * 2,
+    "up_block_types": ("UpDecoderBlock2D",) * 2,
+    "block_out_channels": (8, 8),
+    "norm_num_groups": 4,
+}
+
+
+def diffusers_model(name: str) -> Any:
+    diffusers = pytest.importorskip("diffusers")
+    torch.manual_seed(0)
+    if name == "AutoencoderKL":
+        model = diffusers.AutoencoderKL(latent_channels=2, sample_size=32, **BLOCKS)
+    elif name == "VQModel":
+        model = diffusers.VQModel(latent_channels=2, num_vq_embeddings=16, **BLOCKS)
+    else:
+        model = diffusers.AutoencoderTiny(
+            encoder_block_out_channels=(8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8),
+            num_encoder_blocks=(1, 1, 1),
+            num_decoder_blocks=(1, 1, 1),
+            latent_channels=2,
+        )
+    return model.eval()
+
+
+@pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "bin"])
+@pytest.mark.parametrize("name", ["AutoencoderKL", "VQModel", "AutoencoderTiny"])
+def test_diffusers_folders_are_split_as_diffusers_splits_them(
+    name: str, safe: bool, tmp_path: Path
+) -> None:
+    model = diffusers_model(name)
+    model.save_pretrained(tmp_path / "net", safe_serialization=safe)
+    images = random_images(COLOUR, count=6)
+    found = load_autoencoder(tmp_path / "net", images=images)
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        encoded = model.encode(2 * pixels - 1)
+        if name == "AutoencoderKL":
+            code, sd = encoded.latent_dist.mode(), encoded.latent_dist.std
+            torch.testing.assert_close(found.posterior_sd(pixels), sd, atol=5e-6, rtol=1e-5)
+        elif name == "VQModel":
+            code = model.quantize(encoded.latents)[0]
+        else:
+            code = encoded.latents
+        decoded = model.decode(code, **({"force_not_quantize": True} if name == "VQModel" else {}))
+        image = (decoded.sample + 1) / 2
+    torch.testing.assert_close(found.encode(pixels), code, atol=5e-6, rtol=1e-5)
+    torch.testing.assert_close(found.decode(code), image, atol=5e-6, rtol=1e-5)
+    assert found.source.name == "net" and found.source.size > 1000
+
+
+def test_the_vae_of_a_whole_pipeline_is_taken(tmp_path: Path) -> None:
+    diffusers_model("AutoencoderKL").save_pretrained(tmp_path / "pipeline" / "vae")
+    (tmp_path / "pipeline" / "model_index.json").write_text("{}")
+    found = load_autoencoder(tmp_path / "pipeline", images=random_images(COLOUR, count=4))
+    assert found.code_shape == (2, 16, 16)
+
+
+def test_a_diffusers_folder_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+    images = random_images(COLOUR, count=4)
+    model = diffusers_model("AutoencoderKL")
+    model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    weights = tmp_path / "diffusion_pytorch_model.safetensors"
+
+    def refusal(change: dict) -> str:
+        (tmp_path / "config.json").write_text(json.dumps(config | change))
+        with pytest.raises(ModelError) as caught:
+            load_autoencoder(tmp_path, images=images)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "UNet2DModel" in refusal({"_class_name": "UNet2DModel"})
+    assert "conv_in" in refusal({"latent_channels": 3, "in_channels": 4})
+    assert "configuration does not make a model" in refusal({"norm_num_groups": 5})
+    assert "memory" in refusal({"block_out_channels": [400_000, 400_000], "norm_num_groups": 4})
+    weights.write_bytes(weights.read_bytes()[:2000])
+    assert "truncated" in refusal({})
+    weights.unlink()
+    assert "holds no weights" in refusal({})
+
+
+def test_a_pickle_in_a_diffusers_folder_does_not_run(tmp_path: Path) -> None:
+    diffusers_model("AutoencoderKL").save_pretrained(tmp_path / "net", safe_serialization=False)
+    path = tmp_path / "net" / "diffusion_pytorch_model.bin"
+    torch.save({"a": torch.zeros(1), "b": Touch(tmp_path / "marker")}, path)
+    with pytest.raises(ModelError):
+        load_autoencoder(tmp_path / "net", images=random_images(COLOUR, count=4))
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("name", ["VAE", "BetaVAE", "AE", "VQVAE", "WAE_MMD"])
+def test_pythae_folders_are_split_as_pythae_splits_them(name: str, tmp_path: Path) -> None:
+    models = pytest.importorskip("pythae.models")
+    torch.manual_seed(0)
+    config_name = f"{name}_Config" if "_" in name else f"{name}Config"
+    config = getattr(models, config_name)(input_dim=GREY, latent_dim=4)
+    model = getattr(models, name)(config).eval()
+    model.save(str(tmp_path / "net"))
+    images = random_images(GREY, count=8)
+    found = load_autoencoder(tmp_path / "net", images=images, normalize="0,1", output="pixels")
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        encoded = model.encoder(pixels)
+        code = encoded.embedding
+        image = (
+            model({"data": pixels}).recon_x
+            if name == "VQVAE"
+            else model.decoder(code).reconstruction
+        )
+    assert found.code_size == 4
+    if name != "VQVAE":
+        torch.testing.assert_close(found.encode(pixels), code, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        found.decode(found.encode(pixels)), image.view_as(pixels), atol=1e-6, rtol=1e-5
+    )
+    if "VAE" in name and name != "VQVAE":
+        torch.testing.assert_close(
+            found.posterior_sd(pixels), torch.exp(0.5 * encoded.log_covariance)
+        )
+
+
+def test_networks_pickled_in_a_pythae_folder_are_not_opened(tmp_path: Path) -> None:
+    models = pytest.importorskip("pythae.models")
+    models.AE(models.AEConfig(input_dim=GREY, latent_dim=4)).save(str(tmp_path / "net"))
+    import pickle
+
+    (tmp_path / "net" / "encoder.pkl").write_bytes(pickle.dumps(Touch(tmp_path / "marker")))
+    with pytest.raises(ModelError, match=r"encoder\.pkl"):
+        load_autoencoder(tmp_path / "net", images=random_images(GREY))
+    assert not (tmp_path / "marker").exists()
+
+
+def test_images_of_the_wrong_size_are_named(tmp_path: Path) -> None:
+    models = pytest.importorskip("pythae.models")
+    models.AE(models.AEConfig(input_dim=GREY, latent_dim=4)).save(str(tmp_path / "net"))
+    with pytest.raises(DataError, match="1×14×14"):
+        load_autoencoder(tmp_path / "net", images=random_images((1, 14, 14)))
