@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from reportgen.loading.image_source import ImageSource
+    from reportgen.loading.inspection import Inspection
 
-__all__ = ["autoencoder_from_module", "load_autoencoder", "save"]
+__all__ = ["autoencoder_from_module", "inspect_model", "load_autoencoder", "save"]
 
 
 def load_autoencoder(
@@ -75,6 +76,42 @@ def load_autoencoder(
         output=output,
     )
     return load(path, images, options)
+
+
+def inspect_model(
+    path: str | PathLike[str],
+    *,
+    images: ImageSource | None = None,
+    model_class: str | None = None,
+    model_args: Mapping[str, Any] | None = None,
+    trust: bool = False,
+    encoder: str | None = None,
+    decoder: str | None = None,
+    bottleneck: str | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    normalize: str | None = None,
+    output: str | None = None,
+) -> Inspection:
+    """Say what a model file is, how it would be split, and what is missing.
+
+    It never raises for what is wrong with the file: that is the inspection's `problem`. Without
+    `images` the shapes are found with random ones, and the pixel scale is not known.
+    """
+    from reportgen.loading.inspection import inspect_file
+    from reportgen.loading.options import LoadingOptions
+
+    options = LoadingOptions(
+        model_class=model_class,
+        model_args=dict(model_args or {}),
+        trust=trust,
+        encoder=encoder,
+        decoder=decoder,
+        bottleneck=bottleneck,
+        input_shape=input_shape,
+        normalize=normalize,
+        output=output,
+    )
+    return inspect_file(path, images, options)
 
 
 def autoencoder_from_module(

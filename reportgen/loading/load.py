@@ -53,7 +53,7 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
                 normalize=options.normalize,
                 output=options.output,
                 notes=notes + said + described + _trust_notes(options),
-                source=_source(path),
+                source=source_of(path),
                 name=path.stem,
             )
         except ModelError as error:
@@ -80,7 +80,7 @@ def _load_adapter(spec: str, images: ImageSource, options: LoadingOptions) -> Au
         normalize=options.normalize or "0,1",
         output=options.output or "pixels",
         notes=(Note("format", f"{spec}: a function that returns an encoder and a decoder."),),
-        source=None if file is None else _source(file),
+        source=None if file is None else source_of(file),
         name=spec.rpartition(":")[0].rpartition("/")[2].removesuffix(".py"),
     )
 
@@ -179,7 +179,7 @@ def _trust_notes(options: LoadingOptions) -> tuple[Note, ...]:
     return (Note("trust", "Loaded with --trust: code in the file was allowed to run."),)
 
 
-def _source(path: Path) -> SourceFile:
+def source_of(path: Path) -> SourceFile:
     """A file's bytes; for a folder, those of the files in it, in the order of their names."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     digest, size = hashlib.sha256(), 0

@@ -92,6 +92,7 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
     draws = frozenset(noise.draws)
     image = image_of(returned, len(images), math.prod(shape), layout.arrange(images))
     if image is None:
+        _refuse_split_images(returned, images)
         return WholeModel(None, None, layout, draws, _no_image(returned, shape))
     return WholeModel(_function(model, layout), layout.restore(image), layout, draws)
 
@@ -122,6 +123,17 @@ def held_still(draws: bool) -> contextlib.AbstractContextManager[Any]:
 def first_line(error: Exception) -> str:
     """The first line of what an error says."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _refuse_split_images(returned: Any, images: Tensor) -> None:
+    """Raise DataError where a fixed view made several rows of each image."""
+    for leaf in flatten(returned):
+        if isinstance(leaf, Tensor) and leaf.dim() >= 2 and leaf.numel() == images.numel():
+            shape = text(tuple(images.shape[1:]))
+            raise DataError(
+                f"The model makes {len(leaf)} rows of {len(images)} images of {shape}: they are "
+                "not of the size it was trained on; resize the images."
+            )
 
 
 def _no_image(returned: Any, shape: tuple[int, int, int]) -> str:

@@ -202,6 +202,11 @@ def test_images_of_another_size_are_named(tmp_path: Path) -> None:
         )
 
 
+def test_images_that_a_fixed_view_cuts_in_pieces_are_refused() -> None:
+    with pytest.raises(DataError, match="32 rows of 8 images of 1×24×24"):
+        autoencoder_from_module(TupleVAE().eval(), random_images((1, 24, 24)))
+
+
 def test_an_export_of_one_batch_size_is_run_in_padded_chunks(tmp_path: Path) -> None:
     class Baked(nn.Module):
         def __init__(self) -> None:

@@ -1,0 +1,94 @@
+"""`inspect_model` says what a file is and what is missing, and runs no analysis."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from reportgen.images import open_images
+from reportgen.loading import inspect_model
+from tests.loading.files import ZOO, export
+from tests.loading.image_array import random_images
+from tests.loading.zoo import Classifier, ConvChildren, Dense, FlatDense, TupleVAE
+
+SAMPLES = Path(__file__).parents[2] / "sample_models"
+
+
+def test_an_export_says_everything_without_images(tmp_path: Path) -> None:
+    export(Dense().eval(), torch.rand(2, 1, 12, 12), tmp_path / "model.pt2")
+    found = inspect_model(tmp_path / "model.pt2")
+    assert found.problem is None
+    assert (found.input_shape, found.code_shape) == ((1, 12, 12), (5,))
+    assert found.format == "torch.export archive"
+    assert found.parameters == sum(p.numel() for p in Dense().parameters())
+    notes = {note.topic: note.text for note in found.notes}
+    assert "linear_1 in 3" in notes["code"] and "--normalize" in notes["scaling"]
+    assert json.loads(json.dumps(found.as_json()))["code_shape"] == [5]
+
+
+def test_with_images_the_scale_is_found_too() -> None:
+    images = open_images(SAMPLES / "fashion_images")
+    found = inspect_model(SAMPLES / "fashion_vae" / "model.pt2", images=images)
+    notes = {note.topic: note.text for note in found.notes}
+    assert found.is_variational and "Pixel scale 0,1" in notes["scaling"]
+
+
+def test_shapes_are_tried_where_the_file_says_none(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(784, 6), nn.Linear(6, 784))
+    torch.save(module, tmp_path / "model.pt")
+    found = inspect_model(tmp_path / "model.pt")
+    assert (found.input_shape, found.code_shape) == ((1, 28, 28), (6,))
+    torch.save(ConvChildren().state_dict(), tmp_path / "weights.pt")
+    found = inspect_model(tmp_path / "weights.pt", model_class=f"{ZOO}:ConvChildren")
+    assert found.input_shape == (3, 28, 28) and found.code_shape == (2, 7, 7)
+    torch.save(TupleVAE().state_dict(), tmp_path / "odd.pt")
+    found = inspect_model(tmp_path / "odd.pt", model_class=f"{ZOO}:TupleVAE")
+    assert found.problem is not None and "--input-shape" in found.problem
+    found = inspect_model(
+        tmp_path / "odd.pt", model_class=f"{ZOO}:TupleVAE", input_shape=(1, 12, 12)
+    )
+    assert found.code_shape == (4,)
+
+
+def test_flat_exports_get_square_images(tmp_path: Path) -> None:
+    export(FlatDense().eval(), torch.rand(2, 144), tmp_path / "model.pt2")
+    assert inspect_model(tmp_path / "model.pt2").input_shape == (1, 12, 12)
+
+
+def test_what_is_missing_is_the_problem(tmp_path: Path) -> None:
+    torch.save(Dense().state_dict(), tmp_path / "weights.pt")
+    found = inspect_model(tmp_path / "weights.pt")
+    assert found.problem is not None and "--model-class" in found.problem
+    assert found.format == "torch.save file" and found.source is not None
+    (tmp_path / "text.pt").write_text("hello")
+    found = inspect_model(tmp_path / "text.pt")
+    assert found.format is None and "text file" in str(found.problem)
+    found = inspect_model(tmp_path / "gone.pt")
+    assert found.source is None and "no model file" in str(found.problem)
+    export(Classifier().eval(), torch.rand(2, 3, 12, 12), tmp_path / "classifier.pt2")
+    found = inspect_model(tmp_path / "classifier.pt2", images=random_images((3, 12, 12)))
+    assert "no autoencoder" in str(found.problem) and found.parameters
+
+
+@pytest.mark.parametrize("sample", ["fashion_vae/model.pt2", "fashion_autoencoder/model.pt"])
+def test_a_sample_is_inspected_in_little_more_than_the_import_of_torch(sample: str) -> None:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    importing = time.perf_counter() - started
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore');"
+        "from reportgen.loading import inspect_model;"
+        "found = inspect_model(sys.argv[1]); assert found.code_shape, found.problem;"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code, SAMPLES / sample], check=True)
+    # The whole must take < 3 s; a loaded machine is measured against itself.
+    assert time.perf_counter() - started < 1.5 * importing + 1.5
