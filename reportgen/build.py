@@ -41,10 +41,11 @@ from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import load_autoencoder
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
+from reportgen.printing import PdfPrinter
 from reportgen.progress import QuietProgress
 from reportgen.provenance import make_provenance
+from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import summarise_off_data
-from reportgen.report.page import render_page
 from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
@@ -88,7 +89,9 @@ class BuildRequest:
     model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
     replicates : files of other trainings of the model, read as the model is.
     groups : a TOML file, name = [units], of units that move together.
-    output : the page's path; `results_folder` where results.json and results.npz go, or None.
+    output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
+        where the page is also printed to, or None; `results_folder` where results.json and
+        results.npz go, or None.
     loading : keywords of `load_autoencoder`: model_class, model_args, trust, …
     command : the command line, as printed in the report.
     """
@@ -100,6 +103,8 @@ class BuildRequest:
     replicates: tuple[Path, ...] = ()
     groups: Path | None = None
     results_folder: Path | None = None
+    layout: str = "file"
+    pdf: Path | None = None
     loading: dict[str, Any] = field(default_factory=dict)
     command: str = ""
 
@@ -111,11 +116,13 @@ class BuildOutcome:
     Attributes
     ----------
     results : everything in it.
-    page_bytes : its size; section_bytes the size of each section.
+    page : its path; page_bytes its size with all that belongs to it; section_bytes the size of
+        each section.
     decodes : decoder forwards; model_seconds the seconds the model took for them.
     """
 
     results: Results
+    page: Path
     page_bytes: int
     section_bytes: dict[str, int]
     decodes: int
@@ -128,7 +135,8 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
     a line in `results.failures`, and everything else still comes out.
     """
-    output = Output(request.output, request.results_folder)
+    output = Output(request.output, request.results_folder, request.layout)
+    printer = PdfPrinter(request.pdf) if request.pdf else None
     groups = read_groups(request.groups) if request.groups else None
     with progress.step("images"):
         images = open_images(request.data, limit=settings.limit, seed=settings.seed)
@@ -174,27 +182,31 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         **{name: parts.get(name) for name in ANALYSES},
     )
     with progress.step("page"):
-        page = render_page(results)
+        page = page_within_size(results, request.layout)
     with progress.step("writing"):
-        output.write(page.html, results_json(results), image_arrays(results))
+        output.write(page.html, results_json(results), image_arrays(results), page.files)
+    if printer is not None:
+        with progress.step("printing"):
+            printer.print(output.page)
     return BuildOutcome(
         results=results,
-        page_bytes=len(page.html.encode("utf-8")),
+        page=output.page,
+        page_bytes=page.size,
         section_bytes=page.section_bytes,
         decodes=sum(study.decoder.forwards.values()),
         model_seconds=sum(study.decoder.seconds.values()),
     )
 
 
-def render(folder: Path, page: Path) -> int:
+def render(folder: Path, page: Path, layout: str = "file") -> int:
     """Make the page again from a folder's results.json and results.npz; returns its bytes.
 
     Raises ResultsError for a folder that holds no results of this version.
     """
-    output = Output(page)
-    html = render_page(read_results(folder)).html
-    output.write(html, "", {})
-    return len(html.encode("utf-8"))
+    output = Output(page, layout=layout)
+    rendered = page_within_size(read_results(folder), layout)
+    output.write(rendered.html, "", {}, rendered.files)
+    return rendered.size
 
 
 def _device(name: str) -> str:

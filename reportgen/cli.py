@@ -17,10 +17,16 @@ from reportgen.settings import Settings, read_settings
 from reportgen.threads import calm_threads
 
 if TYPE_CHECKING:
-    from reportgen.build import BuildOutcome
     from reportgen.progress import QuietProgress
 
 SECTION_FAILED, BAD_INPUT = 3, 2
+LARGE_PAGE_MEGABYTES = 10
+LARGE_PAGE = (
+    f"Warning: the page is larger than {LARGE_PAGE_MEGABYTES} MB, more than many mailboxes and "
+    "trackers take; --max-size leaves pictures out."
+)
+DEFAULT_OUTPUT = {"file": "report.html", "folder": "report"}
+OTHER_SPELLINGS = {"max_page_megabytes": ("--max-size",)}
 
 EPILOG = """
 \b
@@ -50,6 +56,7 @@ def _setting_options(command: Any) -> Any:
         kind = {"int": int, "float": float, "str": str}[str(knob.type).removesuffix(" | None")]
         option = click.option(
             "--" + knob.name.replace("_", "-"),
+            *OTHER_SPELLINGS.get(knob.name, ()),
             knob.name,
             type=click.Choice(rule["choices"]) if rule["choices"] else kind,
             default=None,
@@ -107,9 +114,21 @@ def main() -> None:
     "-o",
     "page",
     type=click.Path(path_type=Path),
-    default="report.html",
+    help="Where the page goes [default: report.html, or the folder report].",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(("file", "folder")),
+    default="file",
     show_default=True,
-    help="Where the page goes.",
+    help="One file, or a folder of index.html and assets/ for servers that forbid inline styles, "
+    "as Jenkins does.",
+)
+@click.option(
+    "--pdf",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also print the page to FILE with the Chromium or Chrome that is on PATH.",
 )
 @click.option(
     "--results",
@@ -150,7 +169,9 @@ def main() -> None:
 def build(
     model: Path,
     data: Path,
-    page: Path,
+    page: Path | None,
+    layout: str,
+    pdf: Path | None,
     results_folder: Path | None,
     fit_data: Path | None,
     replicates: tuple[Path, ...],
@@ -177,7 +198,9 @@ def build(
         request = BuildRequest(
             model=model,
             data=data,
-            output=page,
+            output=page or Path(DEFAULT_OUTPUT[layout]),
+            layout=layout,
+            pdf=pdf,
             fit_data=fit_data,
             replicates=replicates,
             groups=groups,
@@ -202,7 +225,13 @@ def build(
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
     if not quiet:
-        _print_outcome(outcome, page, progress)
+        from reportgen.summary import summary_lines
+
+        click.echo("\n".join(summary_lines(outcome, progress)))
+        if outcome.page_bytes > LARGE_PAGE_MEGABYTES * 1e6:
+            click.echo(LARGE_PAGE, err=True)
+        if pdf is not None:
+            click.echo(f"{pdf}  {pdf.stat().st_size / 1e6:.2f} MB")
     if outcome.results.failures:
         sys.exit(SECTION_FAILED)
 
@@ -213,20 +242,27 @@ def build(
     "-o",
     "page",
     type=click.Path(path_type=Path),
-    default="report.html",
-    show_default=True,
-    help="Where the page goes.",
+    help="Where the page goes [default: report.html, or the folder report].",
 )
-def render(results_folder: Path, page: Path) -> None:
+@click.option(
+    "--layout",
+    type=click.Choice(("file", "folder")),
+    default="file",
+    show_default=True,
+    help="One file, or a folder of index.html and assets/ for servers that forbid inline styles, "
+    "as Jenkins does.",
+)
+def render(results_folder: Path, page: Path | None, layout: str) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.build import render as make_page
 
+    target = page or Path(DEFAULT_OUTPUT[layout])
     try:
-        size = make_page(results_folder, page)
+        size = make_page(results_folder, target, layout)
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
-    click.echo(f"{page}  {size / 1e6:.2f} MB")
+    click.echo(f"{target}  {size / 1e6:.2f} MB")
 
 
 def _progress(quiet: bool) -> QuietProgress:
@@ -276,30 +312,3 @@ def _command(model: Path, data: Path, **options: Any) -> str:
         elif value not in (None, False):
             words += [flag, str(value)]
     return shlex.join(words)
-
-
-def _print_outcome(outcome: BuildOutcome, output: Path, progress: QuietProgress) -> None:
-    results = outcome.results
-    for answer in results.verdict:
-        number = answer.number
-        if number is None:
-            click.echo(f"{answer.question:<32}{answer.word}")
-            continue
-        scale, sign = (100, " %") if answer.scale == "percent" else (1, "")
-        value, low, high = (f"{scale * x:.3g}" for x in (number.value, number.low, number.high))
-        click.echo(
-            f"{answer.question:<32}{answer.word}: {value}{sign} [{low}, {high}] {answer.measure}"
-        )
-    control = results.control
-    if control is not None:
-        state = "passed" if control.passed else "FAILED: do not trust the numbers"
-        click.echo(f"{'Linear control (PCA)':<32}{state}")
-    for name, reason in {**results.unanswered, **results.failures}.items():
-        click.echo(f"{name.replace('_', ' ')}: not answered, {reason}")
-    slowest = sorted(progress.seconds.items(), key=lambda step: -step[1])[:5]
-    seconds = sum(progress.seconds.values())
-    click.echo(
-        f"\n{output}  {outcome.page_bytes / 1e6:.2f} MB  {outcome.decodes:,} decodes  "
-        f"{seconds:.1f} s, of which {outcome.model_seconds:.1f} s in the model"
-    )
-    click.echo("Most time: " + ", ".join(f"{name} {s:.1f} s" for name, s in slowest))

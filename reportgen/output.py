@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,34 +14,54 @@ import numpy as np
 
 from reportgen.errors import OutputError
 
+INDEX = "index.html"
+PICTURE_OF_OURS = re.compile(r"[0-9a-f]{16}\.webp")
+
 
 class Output:
     """Where a report goes. Nothing appears under its final name before all of it is written.
 
     Parameters
     ----------
-    page : path of the HTML file.
+    page : path of the HTML file; in the layout "folder", of the folder that index.html is in.
+    layout : "file", or "folder" with files beside the page.
     folder : where results.json and results.npz go, made if need be; None for neither.
 
     Raises OutputError at once where a folder is missing or cannot be written to.
     """
 
-    def __init__(self, page: Path, folder: Path | None = None) -> None:
-        self.page = page
+    def __init__(self, page: Path, folder: Path | None = None, layout: str = "file") -> None:
+        self.page = page / INDEX if layout == "folder" else page
         self.folder = folder
-        if page.is_dir():
-            raise OutputError(f"{page} is a folder; give -o the name of a file, as report.html.")
-        _check_writable(page.parent, page)
+        if layout == "folder":
+            if page.exists() and not page.is_dir():
+                raise OutputError(f"{page} is a file; give -o the name of a folder, as report.")
+            _check_makeable(page)
+        else:
+            if page.is_dir():
+                raise OutputError(
+                    f"{page} is a folder; give -o the name of a file, as report.html."
+                )
+            check_writable(page.parent, page)
         if folder is not None:
-            nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-            _check_writable(nearest, folder)
+            _check_makeable(folder)
 
-    def write(self, html: str, results: str, images: dict[str, np.ndarray]) -> None:
+    def write(
+        self,
+        html: str,
+        results: str,
+        images: dict[str, np.ndarray],
+        beside: dict[str, bytes] | None = None,
+    ) -> None:
         """Write everything to temporary files, then rename.
+
+        `beside` is what belongs beside the page, by relative path. Pictures of an earlier report
+        in the same folder are removed once the new one is there.
 
         Raises OutputError; then, and whatever else stops it, all is as it was before.
         """
-        contents = {self.page: html.encode("utf-8")}
+        contents = {self.page.parent / name: data for name, data in (beside or {}).items()}
+        contents[self.page] = html.encode("utf-8")
         if self.folder is not None:
             contents[self.folder / "results.json"] = results.encode("utf-8")
             contents[self.folder / "results.npz"] = _archive(images)
@@ -54,6 +75,10 @@ class Output:
             undo.pop_all()
         for backup in backups:
             backup.unlink()
+        for folder in {path.parent for path in contents if PICTURE_OF_OURS.fullmatch(path.name)}:
+            for path in folder.iterdir():
+                if PICTURE_OF_OURS.fullmatch(path.name) and path not in contents:
+                    path.unlink()
 
 
 def _write_all(contents: dict[Path, bytes], undo: ExitStack) -> list[Path]:
@@ -85,7 +110,13 @@ def _make_folder(folder: Path, undo: ExitStack) -> None:
         undo.callback(missing.rmdir)
 
 
-def _check_writable(folder: Path, target: Path) -> None:
+def _check_makeable(folder: Path) -> None:
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    check_writable(nearest, folder)
+
+
+def check_writable(folder: Path, target: Path) -> None:
+    """Raises OutputError, about `target`, where nothing can be written in `folder`."""
     if not folder.is_dir():
         state = "is not a folder" if folder.exists() else "does not exist"
         raise OutputError(f"{target} cannot be written: {folder} {state}.")

@@ -58,12 +58,14 @@ MAY_USE: dict[str, set[str]] = {
         "statistics",
     },
     "output": {"errors"},
+    "printing": {"errors", "output"},
     "progress": set(),
     "build": {
         *("analyses", "autoencoder", "control", "errors", "images", "live", "loading", "output"),
-        *("plan", "progress", "provenance", "report", "settings", "study"),
+        *("plan", "printing", "progress", "provenance", "report", "settings", "study"),
     },
-    "cli": {"build", "errors", "progress", "settings", "threads"},
+    "cli": {"build", "errors", "progress", "settings", "summary", "threads"},
+    "summary": {"build", "progress"},
     "__main__": {"cli"},
 }
 # Libraries that only these rooms may use: what draws, prints, reads files or parses commands.

@@ -13,6 +13,7 @@ from reportgen.figures.tiles import (
     shrink_factor,
     symmetric_limit,
 )
+from reportgen.report.thinning import WHOLE, Thinning
 
 LARGEST_TILE = 64
 LARGEST_THUMBNAIL = 32
@@ -45,9 +46,16 @@ class Drawing:
     """Draws images of `shape` (C, H, W) on the data's pixel range.
 
     Tiles larger than 64 pixels are averaged down by a whole factor, thumbnails to 32.
+    `thinning` says how many pictures the views draw.
     """
 
-    def __init__(self, shape: tuple[int, int, int], pixel_range: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        pixel_range: tuple[float, float],
+        thinning: Thinning = WHOLE,
+    ) -> None:
+        self.thinning = thinning
         self.shape = shape
         self.pixel_range = pixel_range
         self.factor = shrink_factor(shape, LARGEST_TILE)

@@ -20,6 +20,7 @@ from reportgen.report.script_data import safe_in_script
 from reportgen.report.sections import SECTIONS, Section
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
+from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.views import VIEWS
 
 LAYOUTS = ("file", "folder")
@@ -62,6 +63,11 @@ class Page:
     section_bytes: dict[str, int]
     files: dict[str, bytes] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the page and of what belongs beside it."""
+        return len(self.html.encode("utf-8")) + sum(map(len, self.files.values()))
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -71,14 +77,14 @@ class Rendered:
     html: Any
 
 
-def render_page(results: Results, layout: str = "file") -> Page:
+def render_page(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:
     """The page of these results; the same results give the same bytes.
 
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
-    results.json are files under `assets/`.
+    results.json are files under `assets/`. `thinning` says which pictures are left out.
     """
     album = Album(layout)
-    drawing = Drawing(results.provenance.input_shape, results.pixel_range)
+    drawing = Drawing(results.provenance.input_shape, results.pixel_range, thinning)
     headline = headline_of(results)
     environment = _environment(results, album, drawing, headline)
     assets = _Assets(layout, drawing, results)

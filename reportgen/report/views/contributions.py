@@ -57,7 +57,10 @@ def view(results: Results, drawing: Drawing) -> View:
     assert result is not None
     alone = [share for share in result.shares if share.unit >= 0] or result.shares
     largest = max((s.share.high for s in alone if np.isfinite(s.share.high)), default=1.0)
-    rows = tuple(_row(result, drawing, row) for row in range(len(result.picture_names)))
+    rows = tuple(
+        _row(result, drawing, row)
+        for row in range(min(len(result.picture_names), drawing.thinning.picture_rows))
+    )
     return View(
         shares=tuple(
             ShareRow(

@@ -53,7 +53,7 @@ def view(results: Results, drawing: Drawing) -> View:
     assert result is not None
     shown = steps_shown(len(result.names))
     rows = []
-    for row, name in enumerate(result.picture_names):
+    for row, name in enumerate(result.picture_names[: drawing.thinning.picture_rows]):
         pca = [k for k in shown if k < result.pca_pictures.shape[1]]
         rows.append(
             PartialRow(

@@ -43,7 +43,7 @@ def view(results: Results, drawing: Drawing) -> View:
                 plane,
                 tuple(
                     Grid(name, tuple(_strip(plane, row, step, drawing) for step in _steps(plane)))
-                    for row, name in enumerate(result.rows)
+                    for row, name in enumerate(result.rows[: drawing.thinning.plane_rows])
                 ),
             )
             for plane in result.planes

@@ -47,8 +47,9 @@ def view(results: Results, drawing: Drawing) -> View:
     result = _result(results)
     walked = set(result.units)
     left_out = [u for u in results.units if u.share is not None and u.index not in walked]
+    shown = min(len(result.rows), drawing.thinning.walk_rows)
     return View(
-        rows=tuple(_row(result, drawing, row) for row in range(len(result.rows))),
+        rows=tuple(_row(result, drawing, row) for row in range(shown)),
         units_left_out=len(left_out),
         live=live_view(results),
     )

@@ -14,7 +14,6 @@ from reportgen.report.results import Results, Unit
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
 
-MOST_CARDS = 32
 CARD_ROWS = 2
 QUIET = frozenset({"constant", "ignored"})
 
@@ -77,6 +76,7 @@ class View:
 
 def view(results: Results, drawing: Drawing) -> View:
     """Cards for the 32 strongest units that have an effect; lines for the others."""
+    most = drawing.thinning.unit_cards
     health = {entry.unit: entry for entry in results.health.units} if results.health else {}
     active = [unit for unit in results.units if not QUIET & set(unit.health)]
     quiet = [unit for unit in results.units if QUIET & set(unit.health)]
@@ -84,12 +84,10 @@ def view(results: Results, drawing: Drawing) -> View:
     largest = max(highs, default=1.0)
     return View(
         table=tuple(TableRow(unit, _bar(unit, largest)) for unit in results.units),
-        cards=tuple(
-            _card(results, drawing, unit, health[unit.index]) for unit in active[:MOST_CARDS]
-        ),
-        weak=tuple(UnitLine(unit, health[unit.index]) for unit in active[MOST_CARDS:]),
+        cards=tuple(_card(results, drawing, unit, health[unit.index]) for unit in active[:most]),
+        weak=tuple(UnitLine(unit, health[unit.index]) for unit in active[most:]),
         quiet=tuple(UnitLine(unit, health[unit.index]) for unit in quiet),
-        most_cards=MOST_CARDS,
+        most_cards=most,
         kind=results.health.kind if results.health else "coordinate",
         variational=results.health.variational if results.health else False,
     )
@@ -133,7 +131,8 @@ def _walks(
     results: Results, drawing: Drawing, unit: Unit
 ) -> tuple[Strip | None, Strip | None, float, float]:
     result = results.traversal
-    if result is None or unit.index not in result.units:
+    walked = result is not None and drawing.thinning.full_walks
+    if result is None or not walked or unit.index not in result.units:
         return None, None, float("nan"), float("nan")
     place = result.units.index(unit.index)
     moved = result.full.frames[0, place] - result.reconstructions[0]

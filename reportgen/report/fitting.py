@@ -1,0 +1,30 @@
+"""A page that stays below its largest size: thinned by a stated rule, or refused."""
+
+from __future__ import annotations
+
+from reportgen.errors import OutputError
+from reportgen.report.page import Page, render_page
+from reportgen.report.results import Results
+from reportgen.report.thinning import THINNINGS
+
+USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
+
+
+def page_within_size(results: Results, layout: str = "file") -> Page:
+    """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
+
+    `THINNINGS` says in which order pictures go. Raises OutputError where even the thinnest page is
+    larger than the setting or, without one, than 25 MB.
+    """
+    chosen = results.settings.max_page_megabytes
+    wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
+    for thinning in THINNINGS:
+        page = render_page(results, layout, thinning)
+        if page.size <= wanted * 1e6:
+            return page
+    if page.size <= most * 1e6:
+        return page
+    raise OutputError(
+        f"The page would be {page.size / 1e6:.3g} MB even without most of its pictures, more than "
+        f"the {most:g} MB it may have; allow more with --max-size."
+    )

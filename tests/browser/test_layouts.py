@@ -1,0 +1,89 @@
+"""The folder behind Jenkins' default header, a thinned page, and the page as PDF."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reportgen.output import Output
+from reportgen.printing import PdfPrinter
+from reportgen.report.page import render_page
+from tests.report.example import example_results
+
+pytestmark = pytest.mark.browser
+
+JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self'"
+
+
+class LikeJenkins(http.server.SimpleHTTPRequestHandler):
+    """Static files under the header that Jenkins sends with archived reports."""
+
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", JENKINS)
+        super().end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing on the terminal."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    page = render_page(example_results(units=3, side=28), layout="folder")
+    Output(folder / "report", layout="folder").write(page.html, "", {}, page.files)
+    handler = functools.partial(LikeJenkins, directory=str(folder / "report"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_folder_is_complete_under_jenkins_s_default_header(
+    chromium: Any, served: str, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("requestfailed", lambda request: refused.append(request.url))
+    header = page.goto(served).headers["content-security-policy"]
+    assert header == JENKINS
+    folds = page.locator("main details > summary")
+    for place in range(folds.count()):
+        fold = folds.nth(place)
+        if fold.locator("..").get_attribute("open") is None:
+            fold.click()
+    pictures = page.locator("main img")
+    assert pictures.count() > 40
+    for place in range(pictures.count()):
+        pictures.nth(place).scroll_into_view_if_needed()
+    loaded = page.evaluate(
+        "[...document.querySelectorAll('main img')].filter((i) => !i.complete || !i.naturalWidth)"
+        ".map((i) => i.alt)"
+    )
+    assert loaded == []
+    assert page.locator("main img:visible").count() == pictures.count()
+    assert page.evaluate("getComputedStyle(document.querySelector('.page')).maxWidth") == "1408px"
+    assert page.locator("[style], style").count() == 0
+    assert page.locator("img[src^='data:']").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert all(url.endswith((".js", "favicon.ico")) for url in refused)
+    context.close()
+
+
+def test_a_page_prints_to_pdf_and_leaves_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(render_page(example_results(units=2)).html, encoding="utf-8")
+    size = PdfPrinter(tmp_path / "report.pdf").print(page)
+    printed = (tmp_path / "report.pdf").read_bytes()
+    assert printed.startswith(b"%PDF-")
+    assert len(printed) == size > 20_000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.pdf"]
