@@ -51,12 +51,17 @@ def study_with(decode=DECODE, fit=FIT, test=TEST, of=EVERY_ROW) -> Study:
     )
 
 
+def once(analysis, study: Study):
+    """What the analysis says of a study, computed once."""
+    return study.shared_by(analysis.__name__, lambda: analysis.run(study, study.settings))
+
+
 def by_unit(study: Study) -> dict[int, np.ndarray]:
     """Mean-baseline effect, solo, Shapley share, main effect of the table, of each unit."""
-    table = interactions.run(study, study.settings)
+    table = once(interactions, study)
     place = {unit: where for where, unit in enumerate(table.units)}
-    mean = baselines.run(study, study.settings).tables[0]
-    solo = {e.unit: e.solo.value for e in ablation.run(study, study.settings).effects}
+    mean = once(baselines, study).tables[0]
+    solo = {e.unit: e.solo.value for e in once(ablation, study).effects}
     return {
         unit: np.array(
             [
@@ -71,11 +76,11 @@ def by_unit(study: Study) -> dict[int, np.ndarray]:
 
 
 def shares(study: Study) -> dict[int, float]:
-    return {s.unit: s.share.value for s in contributions.run(study, study.settings).shares}
+    return {s.unit: s.share.value for s in once(contributions, study).shares}
 
 
 def pairs(study: Study) -> dict[frozenset[int], float]:
-    table = interactions.run(study, study.settings)
+    table = once(interactions, study)
     return {
         frozenset((a, b)): table.matrix[i, j]
         for i, a in enumerate(table.units)
@@ -86,9 +91,9 @@ def pairs(study: Study) -> dict[frozenset[int], float]:
 
 def overall(study: Study) -> np.ndarray:
     """Gaps, order shares, and the headline numbers along directions."""
-    summed = additivity.run(study, study.settings)
-    turned = directions.run(study, study.settings)
-    orders = interactions.run(study, study.settings).order_shares
+    summed = once(additivity, study)
+    turned = once(directions, study)
+    orders = once(interactions, study).order_shares
     return np.array(
         [
             summed.up.gap.value,
@@ -100,12 +105,12 @@ def overall(study: Study) -> np.ndarray:
 
 
 def along_directions(study: Study) -> np.ndarray:
-    turned = directions.run(study, study.settings)
+    turned = once(directions, study)
     return np.array([turned.gap_up.value, turned.gap_down.value, turned.rho_solo])
 
 
 def information(study: Study) -> dict[int, np.ndarray]:
-    result = label_metrics.run(study, study.settings)
+    result = once(label_metrics, study)
     return dict(zip(result.units, result.mutual_information.T, strict=True))
 
 
@@ -135,7 +140,7 @@ def test_permuting_units_permutes_results(order: list[int]) -> None:
 
 
 def planes(study: Study):
-    return plane_walks.run(study, study.settings).planes
+    return once(plane_walks, study).planes
 
 
 scales = st.tuples(*[st.floats(0.01, 100)] * UNITS)
@@ -157,8 +162,8 @@ def test_scale_and_origin_of_units_change_nothing_but_what_is_in_code_units(scal
         np.testing.assert_allclose(information(other)[unit], information(PLAIN)[unit], atol=1e-9)
     np.testing.assert_allclose(overall(other), overall(PLAIN), atol=1e-4)
     np.testing.assert_allclose(along_directions(other), along_directions(PLAIN), atol=1e-3)
-    assert permuted_codes.run(other, other.settings).linear.value == pytest.approx(
-        permuted_codes.run(PLAIN, PLAIN.settings).linear.value, abs=1e-5
+    assert once(permuted_codes, other).linear.value == pytest.approx(
+        once(permuted_codes, PLAIN).linear.value, abs=1e-5
     )
     for ours, theirs in zip(planes(other), planes(PLAIN), strict=True):
         assert ours.units == theirs.units
@@ -175,8 +180,8 @@ def test_copies_of_all_rows_change_no_estimate() -> None:
         np.testing.assert_allclose(numbers[unit], before, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(overall(doubled), overall(PLAIN), atol=1e-5)
     np.testing.assert_allclose(along_directions(doubled), along_directions(PLAIN), atol=1e-4)
-    assert linearity.run(doubled, twice).linear.value == pytest.approx(
-        linearity.run(PLAIN, EVERY_ROW).linear.value, abs=1e-6
+    assert once(linearity, doubled).linear.value == pytest.approx(
+        once(linearity, PLAIN).linear.value, abs=1e-6
     )
 
 
@@ -216,7 +221,7 @@ def test_a_unit_that_varies_without_effect_gets_nothing_and_takes_nothing() -> N
     for pair, value in pairs(other).items():
         assert value == pytest.approx(0 if UNITS in pair else pairs(PLAIN)[pair], abs=1e-7)
     # A direction more to overfit with: 1 / fit rows of what is not linear.
-    assert directions.run(other, EVERY_ROW).variance_shares[UNITS] < 1e-2
+    assert once(directions, other).variance_shares[UNITS] < 1e-2
 
 
 @pytest.mark.parametrize("batch", [1, 7])
@@ -231,12 +236,12 @@ def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
         np.testing.assert_allclose(numbers[unit], before, atol=1e-5)
     np.testing.assert_allclose(overall(other), overall(whole), atol=1e-5)
     for name in ("linear", "curved", "not_additive"):
-        ours, theirs = (getattr(permuted_codes.run(s, few), name).value for s in (other, whole))
+        ours, theirs = (getattr(once(permuted_codes, s), name).value for s in (other, whole))
         assert ours == pytest.approx(theirs, abs=1e-5)
     for ours, theirs in zip(planes(other), planes(whole), strict=True):
         np.testing.assert_allclose(ours.frames, theirs.frames, atol=1e-5)
     for ours, theirs in zip(
-        baselines.run(other, few).tables, baselines.run(whole, few).tables, strict=True
+        once(baselines, other).tables, once(baselines, whole).tables, strict=True
     ):
         np.testing.assert_allclose(
             [e.value for e in ours.effects], [e.value for e in theirs.effects], atol=1e-5
