@@ -18,25 +18,33 @@ class ImageLayout:
     Attributes
     ----------
     shape : (C, H, W) of the data.
-    model_shape : what the model takes for one image: (C, H, W), (P,) or (H, W).
+    model_shape : what the model takes for one image: (C, H, W), (H, W, C), (P,) or (H, W).
+    channels_last : whether that is (H, W, C), as models from TensorFlow take it.
     """
 
     shape: tuple[int, int, int]
     model_shape: tuple[int, ...]
+    channels_last: bool = False
 
     def arrange(self, images: Tensor) -> Tensor:
         """(n, C, H, W) → what the model takes."""
+        if self.channels_last:
+            return images.permute(0, 2, 3, 1).contiguous()
         if self.model_shape == self.shape:
             return images
         return images.reshape(len(images), *self.model_shape)
 
     def restore(self, output: Tensor) -> Tensor:
         """What the model returns → (n, C, H, W), contiguous."""
+        if self.channels_last and tuple(output.shape[1:]) == self.model_shape:
+            return output.permute(0, 3, 1, 2).contiguous()
         return output.reshape(len(output), *self.shape).contiguous()
 
     @property
     def note(self) -> str | None:
         """One sentence where images are rearranged; None where not."""
+        if self.channels_last:
+            return "Images are given to the model with their channels last."
         if self.model_shape == self.shape:
             return None
         return f"Images are given to the model as {text(self.model_shape)} numbers each."
@@ -56,6 +64,9 @@ def declared_layout(declared: tuple[int | None, ...], shape: tuple[int, int, int
     for candidate in (shape, (math.prod(shape),), shape[1:] if shape[0] == 1 else None):
         if candidate is not None and _fits(wanted, candidate):
             return ImageLayout(shape, candidate)
+    last = (*shape[1:], shape[0])
+    if _fits(wanted, last):
+        return ImageLayout(shape, last, channels_last=True)
     raise DataError(
         f"The model takes images of {text(wanted)} and these are {text(shape)} "
         "(channels × height × width); resize or convert the images."

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
@@ -15,11 +15,15 @@ from reportgen.autoencoder import Note, SourceFile
 from reportgen.errors import DataError, ModelError
 from reportgen.loading.image_source import ImageSource
 from reportgen.loading.load import load, source_of
+from reportgen.loading.model_parts import ModelParts
 from reportgen.loading.module_tensors import named_tensors
 from reportgen.loading.options import LoadingOptions, with_sidecar
 from reportgen.loading.program import Program
-from reportgen.loading.reading import LoadedModel, read_model
+from reportgen.loading.reading import read_model
 from reportgen.loading.sniff import sniff
+
+if TYPE_CHECKING:
+    from reportgen.loading.reading import LoadedModel
 
 # Sizes tried, with 1 and 3 channels, for a model that says nothing of its images.
 TRIED_SIZES = (28, 32, 64, 96, 128, 224, 256)
@@ -135,7 +139,11 @@ def _stand_in(path: Path, model: LoadedModel, options: LoadingOptions) -> ImageS
 
 
 def _declared(model: LoadedModel) -> list[tuple[int, int, int]]:
-    declared = model.declared_shape if isinstance(model, Program) else None
+    declared = None
+    if isinstance(model, Program):
+        declared = model.declared_shape
+    elif not isinstance(model, ModelParts | nn.Module):
+        declared = model.declared_shape()
     if declared is None:
         return []
     sizes = declared[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +23,13 @@ from reportgen.loading.options import LoadingOptions, with_sidecar
 from reportgen.loading.parts_split import split_parts
 from reportgen.loading.program import Program
 from reportgen.loading.program_split import split_program
-from reportgen.loading.reading import LoadedModel, read_model
+from reportgen.loading.reading import read_model
 from reportgen.loading.sniff import ModelFormat, sniff
 from reportgen.loading.split import Split, exact_arithmetic
+
+if TYPE_CHECKING:
+    from reportgen.loading.onnx_graph import OnnxGraph
+    from reportgen.loading.reading import LoadedModel
 
 
 def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions) -> Autoencoder:
@@ -127,6 +132,8 @@ def split_model(model: LoadedModel, sample: Tensor, options: LoadingOptions) -> 
         return _split_graph(model, sample, options)
     if isinstance(model, ModelParts):
         return _split_parts(model, sample, options)
+    if not isinstance(model, nn.Module):
+        return _split_onnx(model, sample, options)
     module = model.eval().float().to(options.device).requires_grad_(False)
     split = _split_parts(parts_of_module(module), sample, options)
     prefer_channels_last(module, split, sample[:4], options.device)
@@ -134,14 +141,26 @@ def split_model(model: LoadedModel, sample: Tensor, options: LoadingOptions) -> 
 
 
 def _split_graph(program: Program, sample: Tensor, options: LoadingOptions) -> Split:
+    _refuse_part_names(options)
+    named = program.description.code_output if options.bottleneck is None else options.bottleneck
+    with exact_arithmetic(options.device):
+        return split_program(program, sample, options.device, named)
+
+
+def _split_onnx(graph: OnnxGraph, sample: Tensor, options: LoadingOptions) -> Split:
+    from reportgen.loading.onnx_split import refuse_device, split_onnx
+
+    _refuse_part_names(options)
+    refuse_device(options.device)
+    return split_onnx(graph, graph.path, sample, options.bottleneck)
+
+
+def _refuse_part_names(options: LoadingOptions) -> None:
     if options.encoder or options.decoder:
         raise ModelError(
             "--encoder and --decoder name parts of a module, and this file holds a graph; name the "
             "node where it is cut with --bottleneck."
         )
-    named = program.description.code_output if options.bottleneck is None else options.bottleneck
-    with exact_arithmetic(options.device):
-        return split_program(program, sample, options.device, named)
 
 
 def _split_parts(parts: ModelParts, sample: Tensor, options: LoadingOptions) -> Split:

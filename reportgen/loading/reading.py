@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -14,13 +15,16 @@ from reportgen.loading.options import LoadingOptions
 from reportgen.loading.program import Program, title
 from reportgen.loading.sniff import ModelFormat
 
-LoadedModel = Program | ModelParts | nn.Module
+if TYPE_CHECKING:
+    from reportgen.loading.onnx_graph import OnnxGraph
+
+    LoadedModel = Program | ModelParts | OnnxGraph | nn.Module
 
 
 def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> LoadedModel:
     """Read a file of a known format.
 
-    A graph for torch.export archives, callables for TorchScript, a module for the rest.
+    A graph for torch.export archives and ONNX, callables for TorchScript, a module for the rest.
 
     Raises ModelError where the file is damaged, unsafe, or needs more than was said.
     """
@@ -50,10 +54,10 @@ def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> Loaded
                 "studied; save the model with torch.export.save instead."
             )
         case ModelFormat.ONNX:
-            raise ModelError(
-                f"{path} is an ONNX model, which cannot be read yet; save the PyTorch model with "
-                "torch.export.save instead."
-            )
+            from reportgen.loading.onnx_file import read_onnx
+            from reportgen.loading.onnx_graph import OnnxGraph
+
+            return OnnxGraph(read_onnx(path), path)
 
 
 def _exported(path: Path, kind: ModelFormat, options: LoadingOptions) -> Program:

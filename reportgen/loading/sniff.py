@@ -11,6 +11,8 @@ from reportgen.errors import ModelError
 
 HEAD_BYTES = 4096
 LEGACY_TORCH_SAVE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20"
+# What may follow an ONNX file's version: producer, its version, domain, graph, operator sets.
+ONNX_FIELDS = (b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42")
 SAFETENSORS_HEADER_LIMIT = 100_000_000
 
 
@@ -63,6 +65,8 @@ def sniff(path: Path) -> ModelFormat:
         return ModelFormat.LEGACY_TORCH_SAVE
     if _is_safetensors(path, head):
         return ModelFormat.SAFETENSORS
+    if head[:1] == b"\x08" and head[2:3] in ONNX_FIELDS:
+        return ModelFormat.ONNX
     if _is_html(head):
         raise ModelError(
             f"{path} is a web page, often saved in place of a download; "
@@ -78,8 +82,6 @@ def sniff(path: Path) -> ModelFormat:
             f"{path} is a plain Python pickle, which could run code when it is opened; "
             "save the model with torch.save or torch.export.save instead."
         )
-    if head[:1] == b"\x08" and b"\x12" in head[2:4]:
-        return ModelFormat.ONNX
     raise ModelError(
         f"{path} is in no format that is known here; "
         "save the model with torch.export.save, torch.jit.save or torch.save."
