@@ -18,12 +18,15 @@ from tests.loading.zoo import MEMBERS, REFUSED, Dense
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-HELD = [
-    member
-    for member in MEMBERS
-    # No exporter to ONNX for: a distribution's checks, outputs that are no tuples or dictionaries.
-    if member.name not in ("RsampleVAE", "DistributionVAE", "PythaeStyle", "DictOutput")
-]
+# What torch's exporter cannot write, or writes so that onnxruntime itself refuses it.
+NOT_HELD = {
+    "RsampleVAE": "checks of a distribution's arguments",
+    "DistributionVAE": "checks of a distribution's arguments",
+    "PythaeStyle": "outputs that are no tuple",
+    "DictOutput": "outputs that are no tuple",
+    "ChunkVAE": "empty_like becomes a double, and Elu has no kernel for doubles",
+}
+HELD = [member for member in MEMBERS if member.name not in NOT_HELD]
 
 
 def export_onnx(module: nn.Module, given: Tensor, path: Path, dynamic: bool = True) -> None:
