@@ -8,6 +8,9 @@ from typing import Protocol
 import numpy as np
 
 SAMPLED_ROWS = 64
+FEWEST_ROWS = 8
+# Models of large images are slow, and a few of those say as much about scaling.
+SAMPLED_VALUES = 64 * 64 * 64 * 3
 
 
 class ImageSource(Protocol):
@@ -30,7 +33,8 @@ class ImageSource(Protocol):
         ...
 
 
-def sample_rows(count: int) -> list[int]:
-    """At most SAMPLED_ROWS row numbers, evenly spaced over all `count`."""
-    chosen = min(count, SAMPLED_ROWS)
+def sample_rows(count: int, values: int) -> list[int]:
+    """At most SAMPLED_ROWS row numbers, evenly spaced over `count` images of `values` numbers."""
+    wanted = min(SAMPLED_ROWS, max(FEWEST_ROWS, SAMPLED_VALUES // values))
+    chosen = min(count, wanted)
     return sorted({round(row) for row in np.linspace(0, count - 1, chosen)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,7 +185,8 @@ def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:
             f"The model takes images of {text(tuple(wanted))} (--input-shape) and these are "
             f"{text(tuple(images.shape))}; resize or convert the images."
         )
-    pixels = torch.from_numpy(images.read(sample_rows(len(images))).astype("float32", copy=True))
+    rows = sample_rows(len(images), math.prod(images.shape))
+    pixels = torch.from_numpy(images.read(rows).astype("float32", copy=True))
     try:
         return pixels.to(options.device)
     except (RuntimeError, AssertionError) as error:

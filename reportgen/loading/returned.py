@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+DEPTH = 6
+
 
 def fields(returned: Any) -> dict[str, Any]:
     """Named parts of a mapping, named tuple, dataclass or plain object; none for the rest."""
@@ -21,15 +23,16 @@ def fields(returned: Any) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if not name.startswith("_")}
 
 
-def flatten(returned: Any) -> list[Any]:
+def flatten(returned: Any, depth: int = DEPTH) -> list[Any]:
     """The parts of nested tuples, lists, mappings and plain objects, in order."""
-    if isinstance(returned, Tensor) or is_distribution(returned):
+    # Objects may hold each other in a circle.
+    if depth == 0 or isinstance(returned, Tensor) or is_distribution(returned):
         return [returned]
     if isinstance(returned, tuple | list):
-        return [leaf for part in returned for leaf in flatten(part)]
+        return [leaf for part in returned for leaf in flatten(part, depth - 1)]
     named = fields(returned)
     if named:
-        return [leaf for part in named.values() for leaf in flatten(part)]
+        return [leaf for part in named.values() for leaf in flatten(part, depth - 1)]
     return [returned]
 
 

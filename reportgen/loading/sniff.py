@@ -37,7 +37,7 @@ _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "a JPEG picture; give the model first and the images second"),
     (
         b"\x89HDF\r\n\x1a\n",
-        "an HDF5 file, as Keras writes; only PyTorch models can be read, so convert it first",
+        "an HDF5 file, as Keras writes; convert the model to ONNX with tf2onnx",
     ),
     (b"\x93NUMPY", "a NumPy array; give the model first and the images second"),
     (b"\x1f\x8b", "gzip-compressed; unpack it first"),
@@ -128,6 +128,10 @@ def _sniff_zip(path: Path) -> ModelFormat:
         return ModelFormat.TORCHSCRIPT
     if "data.pkl" in names:
         return ModelFormat.TORCH_SAVE
+    if "model.weights.h5" in names:
+        raise ModelError(f"{path} is a Keras model; convert it to ONNX with tf2onnx.")
+    if names and all(name.endswith(".npy") for name in names):
+        raise ModelError(f"{path} is a NumPy array file; give the model first and the data second.")
     raise ModelError(
         f"{path} is a zip archive without a model in it; unpack it and name the model file inside."
     )

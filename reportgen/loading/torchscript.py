@@ -48,7 +48,7 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> ModelParts:
 class _ScriptParts:
     module: torch.jit.ScriptModule
     device: str
-    graphs: dict[tuple[str, tuple[int, ...]], Program] = field(default_factory=dict)
+    graphs: dict[tuple[str, tuple[int, ...]], Program | None] = field(default_factory=dict)
 
     def parts(self) -> ModelParts:
         return ModelParts(
@@ -67,24 +67,40 @@ class _ScriptParts:
         return self._callable(name) if callable(owner) else None
 
     def _callable(self, name: str) -> Callable[[Tensor], Any]:
-        """The method or child as a prepared program, made when its first batch is known."""
+        """The method or child as a prepared program, made when its first batch is known.
+
+        Where its code cannot be made a program, as with branches on pixel values, the code itself.
+        """
 
         def run(values: Tensor) -> Any:
             program = self._prepared(name, values)
+            if program is None:
+                return self._script(name)(values.clone())
             leaves = program.run(values)
             return leaves[0] if len(leaves) == 1 else leaves
 
         run.schema = self._schema(name)  # type: ignore[attr-defined]
         return run
 
-    def _prepared(self, name: str, values: Tensor) -> Program:
+    def _prepared(self, name: str, values: Tensor) -> Program | None:
         key = (name, tuple(values.shape[1:]))
         if key not in self.graphs:
-            program = self._program(name, values[:2].cpu())
-            prepare(program, self.device)
-            use_channels_last(program)
-            self.graphs[key] = program
+            try:
+                program = self._program(name, values[:2].cpu())
+            except ModelError:
+                # The model is still of use if it has an encoder and a decoder that can be called.
+                self.graphs[key] = None
+            else:
+                prepare(program, self.device)
+                use_channels_last(program)
+                self.graphs[key] = program
         return self.graphs[key]
+
+    def _script(self, name: str) -> Callable[[Tensor], Any]:
+        found: Any = self.module.to(self.device)
+        for step in name.split("."):
+            found = getattr(found, step)
+        return found
 
     def _program(self, name: str, example: Tensor) -> Program:
         """Convert a method or child; its first input is the frozen module."""

@@ -62,6 +62,17 @@ def test_a_zip_without_a_model_is_named(tmp_path: Path) -> None:
         sniff(tmp_path / "model.pt")
 
 
+def test_archives_of_other_libraries_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "arrays.npz", x=np.zeros(3))
+    with pytest.raises(ModelError, match="NumPy array file"):
+        sniff(tmp_path / "arrays.npz")
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", "")
+    with pytest.raises(ModelError, match="Keras model; convert it to ONNX"):
+        sniff(tmp_path / "model.keras")
+
+
 def test_an_aot_inductor_package_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.pt2", "w") as archive:
         archive.writestr("m/archive_format", "pt2")
