@@ -1,14 +1,14 @@
-"""Makes every file of `sample_models/` again: the images, and the three models trained on their like.
+"""Makes every file of `sample_models/` again: the images, and the three models.
 
     python sample_models/train.py            # everything, in this order
     python sample_models/train.py images     # only the images
     python sample_models/train.py fashion_vae fashion_autoencoder shapes
 
-Needs torch, numpy, scikit-learn and Pillow, and Fashion-MNIST in its IDX files. On Debian and Ubuntu:
-`apt install dataset-fashion-mnist`; elsewhere put the four files of
+Needs torch, numpy, scikit-learn and Pillow, and Fashion-MNIST in its IDX files. On Debian and
+Ubuntu: `apt install dataset-fashion-mnist`; elsewhere put the four files of
 https://github.com/zalandoresearch/fashion-mnist in a folder and name it with `--fashion-mnist`.
 
-Everything is seeded and runs on two threads: the same machine and the same version of torch make the
+Everything is seeded and runs on one thread: the same machine and the same version of torch make the
 same bytes. Each part prints what its README quotes.
 """
 
@@ -30,7 +30,7 @@ from fashion_autoencoder.model import FashionAutoencoder
 from fashion_vae.model import FashionVAE
 from PIL import Image
 from shapes.model import ShapesVAE
-from shapes.rendering import FACTORS, draw_factors, render
+from shapes.rendering import FACTORS, HELD_OUT_SEED, TRAINING_SEED, draw_factors, render
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
@@ -88,7 +88,7 @@ def make_images(fashion_mnist: Path) -> None:
             Image.fromarray(pictures[number]).save(folder / f"{number:04d}.png", optimize=True)
 
     folder = empty_folder(HERE / "shapes" / "images")
-    factors = draw_factors(SHAPES_HELD_OUT, SEED + 1)
+    factors = draw_factors(SHAPES_HELD_OUT, HELD_OUT_SEED)
     with (folder / "labels.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["file", *FACTORS])
@@ -117,27 +117,46 @@ def squared_error(reconstruction: Tensor, images: Tensor) -> Tensor:
     return (reconstruction - images).square().sum() / len(images)
 
 
-def beta_vae_loss(noise: float, beta: float, warm_up: float) -> Loss:
-    """The β-VAE loss (Higgins et al. 2017) with Gaussian pixels of standard deviation `noise`.
+def beta_vae_loss(scale: float, beta: Callable[[float], float]) -> Loss:
+    """The β-VAE loss (Higgins et al. 2017): `scale` × squared error + β × KL divergence.
 
-    β grows from 0 to its value during the first `warm_up` share of the training.
+    A scale of 1 / (2 s²) stands for Gaussian pixels of standard deviation s. β may change with the
+    progress of training, from 0 to 1.
     """
 
     def loss(network: nn.Module, images: Tensor, progress: float) -> Tensor:
         reconstruction, mean, log_variance = network(images)
-        divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1.0).sum()
-        weight = beta * min(1.0, progress / warm_up)
-        error = squared_error(reconstruction, images) / (2.0 * noise**2)
-        return error + weight * divergence / len(images)
+        error = ((reconstruction - images) ** 2).sum()
+        divergence = (1 + log_variance - mean**2 - log_variance.exp()).sum()
+        return (scale * error - 0.5 * beta(progress) * divergence) / len(images)
 
     return loss
 
 
+def softening_loss(network: nn.Module, images: Tensor, progress: float) -> Tensor:
+    """A β-VAE loss with Gaussian pixels of standard deviation .1 whose β falls from 40 to 2.
+
+    A hard bottleneck first finds the place, a softer one the other factors.
+    """
+    reconstruction, mean, log_variance = network(images)
+    beta = 40.0 * (2.0 / 40.0) ** min(1, progress / 0.6)
+    divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+    error = squared_error(reconstruction, images) / (2 * 0.1**2)
+    return error + beta * divergence.sum() / len(images)
+
+
 def train(
-    network: nn.Module, images: Tensor, loss: Loss, epochs: int, batch_size: int, rate: float
+    network: nn.Module,
+    images: Tensor,
+    loss: Loss,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    rate: float = 2e-3,
 ) -> None:
     """Adam with one cycle of the learning rate; prints the loss and the seconds of each epoch."""
-    order = torch.Generator().manual_seed(SEED)
+    order = torch.Generator().manual_seed(seed)
     batches = len(images) // batch_size
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -216,14 +235,16 @@ def report(network: nn.Module, reconstruct: Callable[[Tensor], Tensor], units: i
 
 def make_fashion_vae(fashion_mnist: Path) -> None:
     images = as_pixels(read_idx(fashion_mnist / "train-images-idx3-ubyte.gz"))
+    torch.manual_seed(0)
     network = FashionVAE()
+    torch.manual_seed(0)
     train(
         network,
         images,
-        beta_vae_loss(noise=0.2, beta=4.0, warm_up=0.3),
-        epochs=3,
-        batch_size=256,
-        rate=2e-3,
+        beta_vae_loss(10.0, lambda progress: 4.0 * min(1.0, progress / 0.01)),
+        epochs=12,
+        batch_size=128,
+        seed=0,
     )
     save_exported(network, images[:2], HERE / "fashion_vae" / "model.pt2")
     report(network, lambda x: network.decode(network.encode(x)[0]), 10, images,
@@ -239,16 +260,16 @@ def make_fashion_autoencoder(fashion_mnist: Path) -> None:
         lambda net, x, _: squared_error(net(x), x),
         epochs=3,
         batch_size=256,
-        rate=2e-3,
+        seed=SEED,
     )
     save_scripted(network, HERE / "fashion_autoencoder" / "model.pt")
     report(network, network, 8, images, HERE / "fashion_images")
 
 
 def make_shapes(_: Path) -> None:
-    images = as_pixels(render(draw_factors(SHAPES_TRAINED, SEED)))
+    images = as_pixels(render(draw_factors(SHAPES_TRAINED, TRAINING_SEED)))
     network = ShapesVAE()
-    train(network, images, beta_vae_loss(0.1, 2.0, 0.5), epochs=6, batch_size=64, rate=2e-3)
+    train(network, images, softening_loss, epochs=8, batch_size=64, seed=SEED)
     save_exported(network, images[:2], HERE / "shapes" / "model.pt2")
     torch.save(network.state_dict(), HERE / "shapes" / "weights.pt")
     report(network, lambda x: network(x)[0], 6, images, HERE / "shapes" / "images")
@@ -275,7 +296,7 @@ def main() -> None:
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"unknown part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     for part in [name for name in PARTS if name in arguments.parts or not arguments.parts]:
         torch.manual_seed(SEED)

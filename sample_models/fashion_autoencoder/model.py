@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class FashionAutoencoder(nn.Module):
-    """Images (n, 1, 28, 28) with pixels in [0, 1] → codes (n, 8) → reconstructions of the same shape.
+    """Images (n, 1, 28, 28) with pixels in [0, 1] → codes (n, 8) → reconstructions.
 
     `encode` and `decode` are exported, so that the TorchScript file carries them as methods.
     """

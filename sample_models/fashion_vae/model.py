@@ -1,4 +1,4 @@
-"""The network of this sample: a convolutional β-VAE for 28×28 grey images, written as one usually is."""
+"""The network of this sample: a convolutional β-VAE for 28×28 grey images."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class ShapesVAE(nn.Module):
-    """Images (n, 3, 32, 32) with pixels in [0, 1] → reconstruction, mean (n, 6), log-variance (n, 6).
+    """Images (n, 3, 32, 32) in [0, 1] → reconstruction, mean (n, 6), log-variance (n, 6).
 
     A code is sampled while training; in evaluation mode it is the posterior mean.
     """

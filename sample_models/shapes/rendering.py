@@ -7,6 +7,7 @@ import colorsys
 import numpy as np
 
 SIDE = 32
+HELD_OUT_SEED, TRAINING_SEED = 4, 7
 SUPERSAMPLING = 4
 ASPECT = 2.0
 BACKGROUND = 0.12
