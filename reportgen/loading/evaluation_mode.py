@@ -25,12 +25,14 @@ _DROPOUTS = names(
 _TRAINING_FLAGS = {
     "batch_norm": "training",
     "native_batch_norm": "training",
+    "_native_batch_norm_legit": "training",
     "cudnn_batch_norm": "training",
     "rrelu": "training",
     "rrelu_": "training",
     "rrelu_with_noise": "training",
     "instance_norm": "use_input_stats",
 }
+_NORM_ARGUMENTS = ("input", "weight", "bias", "running_mean", "running_var", "momentum", "eps")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -96,6 +98,12 @@ def _leave_training(program: Program) -> None:
             assert isinstance(replacement, fx.Node)
             node.replace_all_uses_with(replacement)
             program.graph.erase_node(node)
+        elif name == "_native_batch_norm_legit_functional":
+            # The form that training takes once it is written without in-place updates.
+            bound = arguments(node)
+            node.target = torch.ops.aten._native_batch_norm_legit_no_training.default
+            node.args = tuple(bound[key] for key in _NORM_ARGUMENTS)
+            node.kwargs = {}
         elif name == "native_dropout":
             set_arguments(node, train=False)
         elif name in _TRAINING_FLAGS:

@@ -21,7 +21,8 @@ from reportgen.loading.exported_graph import build_program
 from reportgen.loading.program import Description, Program
 from reportgen.loading.raw_tensors import check_extent, tensor_from_bytes
 
-DESCRIPTION_RECORD = "extra/reportgen.json"
+# Where torch.export.save puts extra files; the second until 2.6.
+DESCRIPTION_RECORDS = ("extra/reportgen.json", "extra_files/reportgen.json")
 JSON_LIMIT = 256 * 1024 * 1024
 
 # Numbers of torch._export.serde.schema.ScalarType; the file format fixes them.
@@ -52,13 +53,7 @@ def read_exported(path: Path) -> Program:
         name = models[0].removeprefix("models/").removesuffix(".json")
         weights = _read_payload(archive, "weights", name)
         constants = _read_payload(archive, "constants", name)
-        description = _read_description(archive)
-        # `save` exports the model inside a module of its own.
-        wrapper = "" if description is None else "module."
-        graph = _read_json(archive, models[0])
-        program = _program(path, graph, {**weights, **constants}, wrapper)
-        program.description = description or Description()
-        return program
+        return _program(archive, models[0], {**weights, **constants})
 
 
 def read_exported_zip(path: Path) -> Program:
@@ -68,27 +63,33 @@ def read_exported_zip(path: Path) -> Program:
         constants: dict[str, Tensor] = {}
         if "serialized_constants.pt" in archive:
             constants = _read_saved_tensors(archive, "serialized_constants.pt")
-        graph = _read_json(archive, "serialized_exported_program.json")
-        return _program(path, graph, {**weights, **constants})
+        return _program(archive, "serialized_exported_program.json", {**weights, **constants})
 
 
-def _program(path: Path, model: Any, tensors: dict[str, Tensor], wrapper: str = "") -> Program:
+def _program(archive: Archive, record: str, tensors: dict[str, Tensor]) -> Program:
+    description = _read_description(archive)
+    # `save` exports the model inside a module of its own.
+    wrapper = "" if description is None else "module."
+    graph = _read_json(archive, record)
     try:
-        return build_program(model, tensors, DTYPES, wrapper)
+        program = build_program(graph, tensors, DTYPES, wrapper)
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{archive.path}: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"{path} holds a graph that cannot be read ({type(error).__name__}: {error}); "
+            f"{archive.path} holds a graph that cannot be read ({type(error).__name__}: {error}); "
             "export the model again with torch.export.save."
         ) from error
+    program.description = description or Description()
+    return program
 
 
 def _read_description(archive: Archive) -> Description | None:
     """What `save` wrote; None in files from elsewhere."""
-    if DESCRIPTION_RECORD not in archive:
+    record = next((name for name in DESCRIPTION_RECORDS if name in archive), None)
+    if record is None:
         return None
-    found = _read_json(archive, DESCRIPTION_RECORD)
+    found = _read_json(archive, record)
     try:
         options = {key: found["options"][key] for key in ("normalize", "output", "bottleneck")
                    if key in found["options"]}  # fmt: skip
@@ -101,7 +102,7 @@ def _read_description(archive: Archive) -> Description | None:
         return Description(places[0], places[1], options, tuple(found["classes"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{archive.path} is damaged at {DESCRIPTION_RECORD!r}; save the model again."
+            f"{archive.path} is damaged at {record!r}; save the model again."
         ) from error
 
 

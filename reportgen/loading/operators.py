@@ -22,7 +22,8 @@ def names(text: str) -> frozenset[str]:
 _LAYERS = """
 linear conv1d conv2d conv3d convolution _convolution conv_transpose1d conv_transpose2d
 conv_transpose3d batch_norm instance_norm group_norm layer_norm rms_norm native_batch_norm
-_native_batch_norm_legit _native_batch_norm_legit_no_training native_group_norm native_layer_norm
+_native_batch_norm_legit _native_batch_norm_legit_functional
+_native_batch_norm_legit_no_training native_group_norm native_layer_norm
 native_dropout dropout dropout_ feature_dropout feature_dropout_ alpha_dropout alpha_dropout_
 feature_alpha_dropout feature_alpha_dropout_ bilinear
 embedding scaled_dot_product_attention channel_shuffle pixel_shuffle

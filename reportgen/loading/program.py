@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,7 +128,11 @@ class ProgramBuilder:
 
 def title(node: fx.Node) -> str:
     """How a node is named to the user: as in the model file, else as in the graph."""
-    return str(node.meta.get("title") or node.name)
+    named = str(node.meta.get("title") or node.name)
+    whole = node.args[0] if node.target is operator.getitem else None
+    if isinstance(whole, fx.Node):
+        return f"{named.partition(' in ')[0]} of {title(whole)}"
+    return named
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:

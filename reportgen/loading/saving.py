@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.exported import read_exported
+from reportgen.loading.exported import read_exported, read_exported_zip
 from reportgen.loading.model_parts import parts_of_module
 from reportgen.loading.module_graph import export_module
 from reportgen.loading.pair import SplitPair
@@ -21,6 +21,7 @@ from reportgen.loading.parts_split import find_pair
 from reportgen.loading.program_split import split_program
 from reportgen.loading.returned import distribution_mean, flatten, is_distribution
 from reportgen.loading.scaling import parse_scaling
+from reportgen.loading.sniff import ModelFormat, sniff
 from reportgen.loading.split import exact_arithmetic, relative_difference
 from reportgen.loading.whole import try_whole
 
@@ -120,7 +121,8 @@ def _options(
 def _check(path: Path, pair: SplitPair | None, sample: Tensor, bottleneck: str | None) -> None:
     """Read the file back and compare codes; it is removed where it would not do."""
     try:
-        program = read_exported(path)
+        is_new = sniff(path) is ModelFormat.EXPORTED
+        program = read_exported(path) if is_new else read_exported_zip(path)
         named = bottleneck if bottleneck is not None else program.description.code_output
         with exact_arithmetic("cpu"):
             split = split_program(program, sample, "cpu", named)

@@ -39,6 +39,19 @@ def exported_in_training(member: Member, folder: Path, images: ImageArray) -> Au
     return load(folder / "model.bin", images)
 
 
+def exported_to_core(member: Member, folder: Path, images: ImageArray) -> Autoencoder:
+    """In training mode, and decomposed into torch's core operators."""
+    program = torch.export.export(
+        member.make().train(),
+        (example(member),),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        strict=False,
+    ).run_decompositions()
+    with (folder / "model.bin").open("wb") as file:
+        torch.export.save(program, file)
+    return load(folder / "model.bin", images)
+
+
 def exported_static(member: Member, folder: Path, images: ImageArray) -> Autoencoder:
     export(member.make(), example(member, 4), folder / "model.bin", dynamic=False)
     return load(folder / "model.bin", images)
@@ -73,6 +86,7 @@ FORMATS: dict[str, Callable[[Member, Path, ImageArray], Autoencoder]] = {
     "in_memory": in_memory,
     "exported": exported,
     "exported_in_training": exported_in_training,
+    "exported_to_core": exported_to_core,
     "exported_static": exported_static,
     "scripted": scripted,
     "traced": traced,
