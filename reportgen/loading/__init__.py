@@ -129,7 +129,7 @@ def autoencoder_from_module(
 ) -> Autoencoder:
     """Split a module in memory, like `load_autoencoder` does for a file.
 
-    The module is put in evaluation mode, cast to float32 and moved to `device`.
+    The module is put in evaluation mode, without gradients, cast to float32 and moved to `device`.
     """
     from reportgen.loading.load import load_module
     from reportgen.loading.options import LoadingOptions

@@ -118,6 +118,21 @@ class Memory(Linear):
         return (near @ self.images).view(-1, *self.shape)
 
 
+class HalfScaled(Memory):
+    """Takes [−1, 1] and returns [0, 1], as a network with a last sigmoid does."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        return (super().decode(z) + 1) / 2
+
+
+def test_a_model_that_takes_one_scale_and_returns_another_is_recognised() -> None:
+    images = smooth_images()
+    found = autoencoder_from_module(HalfScaled(scaled(images, "-1,1")), images)
+    assert "Pixel scale -1,1 ([0, 1] pixels out), found" in note(found), note(found)
+    pixels = torch.from_numpy(images.pixels)
+    assert float((found.decode(found.encode(pixels)) - pixels).square().mean()) < 5e-3
+
+
 def test_logits_are_recognised_and_squashed() -> None:
     images = smooth_images()
     found = autoencoder_from_module(Linear(scaled(images, "0,1"), squash="logits"), images)
