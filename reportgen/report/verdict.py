@@ -14,6 +14,8 @@ from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 
 UNKNOWN = "Unknown"
+# Keeps a number and its sign on one line.
+NARROW_SPACE = "\u202f"
 
 
 def answer_questions(
@@ -92,9 +94,15 @@ def _can_be_summed(result: Any, before_squash: Any, settings: Settings) -> Answe
     if result is None:
         return _unknown(question, "additivity")
     gap = result.up.gap
+    explained = result.up.r2_sum
+    moved_up = (
+        f"explains {_percent(explained)} of the squared change"
+        if not explained.value < 0
+        else "is further from the combined change than no change at all"
+    )
     detail = (
-        f"Taken away one by one instead, the sum misses {_percent(result.down.gap)}; moved up, "
-        f"it explains {_percent(result.up.r2_sum)} of the squared change."
+        f"Taken away one by one instead, the sum misses {_percent(result.down.gap)}; moved up, it "
+        f"{moved_up}."
     )
     if before_squash is not None and before_squash.explains_gap:
         detail += (
@@ -128,7 +136,7 @@ def _subtraction_valid(result: Any, settings: Settings) -> Answer:
         return _unknown(question, "subtraction")
     detail = (
         f"With the mean in place of zero it misses {_percent(result.miss_mean)}; "
-        f"{100 * result.off_data_zero:.3g} % of the zeroed codes are off data."
+        f"{100 * result.off_data_zero:.3g}{NARROW_SPACE}% of the zeroed codes are off data."
     )
     measure = "is how far the difference pictures are from contributions that add up"
     word = _small_enough(result.miss_zero, settings, ("Valid", "Roughly", "No"))
@@ -144,4 +152,4 @@ def _small_enough(gap: Estimate, settings: Settings, words: tuple[str, str, str]
 
 
 def _percent(number: Estimate) -> str:
-    return f"{100 * number.value:.3g} %".replace("-", "−")
+    return f"{100 * number.value:.3g}{NARROW_SPACE}%".replace("-", "−")
