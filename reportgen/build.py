@@ -38,7 +38,8 @@ from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
 from reportgen.images import ImageSet, open_images
 from reportgen.live.walk import live_walk_or_reason
-from reportgen.loading import load_autoencoder
+from reportgen.loading import inspect_model, load_autoencoder
+from reportgen.loading.inspection import Inspection
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
 from reportgen.printing import PdfPrinter
@@ -77,6 +78,7 @@ ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
     "trust": trust.run,
     "control": control.run,
 }
+INSPECTED_IMAGES = 64
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
 
 
@@ -196,6 +198,16 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         decodes=sum(study.decoder.forwards.values()),
         model_seconds=sum(study.decoder.seconds.values()),
     )
+
+
+def inspect(model: Path, data: Path | None, loading: dict[str, Any]) -> Inspection:
+    """What a model file is and how it would be read; nothing is analysed or written.
+
+    Raises a ReportgenError where DATA cannot be read; what is wrong with the model is in the
+    inspection.
+    """
+    images = open_images(data, limit=INSPECTED_IMAGES) if data is not None else None
+    return inspect_model(model, images=images, **loading)
 
 
 def render(folder: Path, page: Path, layout: str = "file") -> int:

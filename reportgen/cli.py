@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reportgen import __version__
-from reportgen.errors import ReportgenError, SettingsError
+from reportgen.errors import ReportgenError
+from reportgen.loading_options import LOADING_OPTIONS, parse_loading
 from reportgen.settings import Settings, read_settings
 from reportgen.threads import calm_threads
 
 if TYPE_CHECKING:
+    from reportgen.loading.inspection import Inspection
     from reportgen.progress import QuietProgress
 
 SECTION_FAILED, BAD_INPUT = 3, 2
@@ -64,31 +66,6 @@ def _setting_options(command: Any) -> Any:
         )
         command = option(command)
     return command
-
-
-# How MODEL is read: option, placeholder (None for a switch) and help.
-LOADING_OPTIONS: dict[str, tuple[str | None, str]] = {
-    "model_class": (
-        "WHERE:CLASS",
-        "The class of a file that holds weights only: package.module:Class or file.py:Class. "
-        "This runs that code.",
-    ),
-    "model_args": ("JSON", "Keyword arguments of the class, as a JSON object."),
-    "encoder": ("NAME", "The method or submodule that maps images to codes."),
-    "decoder": ("NAME", "The method or submodule that maps codes to images."),
-    "bottleneck": ("NAME", "The node or submodule whose output is the code."),
-    "input_shape": ("C,H,W", "The image shape that MODEL was trained on, where it does not say."),
-    "normalize": (
-        "HOW",
-        "How pixels are scaled for MODEL: 0,1 or -1,1 or 0,255 or imagenet or dataset or "
-        "'mean=0.5 std=0.5' [default: found by reconstruction error].",
-    ),
-    "output": ("pixels|logits", "What the decoder gives [default: found]."),
-    "trust": (
-        None,
-        "Allow MODEL to run code of its own while it is loaded. Only for files you made.",
-    ),
-}
 
 
 def _loading_options(command: Any) -> Any:
@@ -205,11 +182,7 @@ def build(
             replicates=replicates,
             groups=groups,
             results_folder=results_folder,
-            loading=loading
-            | {
-                "model_args": _parse_model_args(loading["model_args"]),
-                "input_shape": _parse_shape(loading["input_shape"]),
-            },
+            loading=parse_loading(loading),
             command=_command(
                 model,
                 data,
@@ -234,6 +207,33 @@ def build(
             click.echo(f"{pdf}  {pdf.stat().st_size / 1e6:.2f} MB")
     if outcome.results.failures:
         sys.exit(SECTION_FAILED)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@_loading_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(model: Path, data: Path | None, as_json: bool, **loading: Any) -> None:
+    """Say what MODEL is and how it would be split; with DATA also how its pixels are scaled.
+
+    Runs no analysis. Exits with 2 where MODEL could not be reported on as it is, and says what is
+    missing.
+    """
+    calm_threads()
+    try:
+        from reportgen.build import inspect as look_at
+
+        inspection = look_at(model, data, parse_loading(loading))
+    except ReportgenError as error:
+        click.echo(f"reportgen: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    if as_json:
+        click.echo(json.dumps(inspection.as_json(), ensure_ascii=False, indent=1))
+    else:
+        _print_inspection(inspection)
+    if inspection.problem is not None:
+        sys.exit(BAD_INPUT)
 
 
 @main.command()
@@ -276,25 +276,22 @@ def _default_config() -> Path | None:
     return path if path.is_file() else None
 
 
-def _parse_shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise SettingsError(f"--input-shape is {text!r}; write channels,height,width as 3,64,64.")
-    return tuple(int(part) for part in parts)
-
-
-def _parse_model_args(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        arguments = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SettingsError(f"--model-args is not JSON: {error}.") from error
-    if not isinstance(arguments, dict):
-        raise SettingsError('--model-args must be a JSON object, as {"width": 32}.')
-    return arguments
+def _print_inspection(inspection: Inspection) -> None:
+    facts = {
+        "format": inspection.format,
+        "parameters": inspection.parameters,
+        "images": inspection.input_shape,
+        "code": inspection.code_shape,
+        "variational": "yes" if inspection.is_variational else None,
+    }
+    for name, fact in facts.items():
+        if fact is not None:
+            shown = " × ".join(map(str, fact)) if isinstance(fact, tuple) else fact
+            click.echo(f"{name:<12}{shown}")
+    for note in inspection.notes:
+        click.echo(f"{note.topic:<12}{note.text}")
+    if inspection.problem is not None:
+        click.echo(f"reportgen: {inspection.problem}", err=True)
 
 
 def _command(model: Path, data: Path, **options: Any) -> str:

@@ -64,7 +64,11 @@ MAY_USE: dict[str, set[str]] = {
         *("analyses", "autoencoder", "control", "errors", "images", "live", "loading", "output"),
         *("plan", "printing", "progress", "provenance", "report", "settings", "study"),
     },
-    "cli": {"build", "errors", "progress", "settings", "summary", "threads"},
+    "loading_options": {"errors"},
+    "cli": {
+        *("build", "errors", "loading", "loading_options", "progress", "settings", "summary"),
+        "threads",
+    },
     "summary": {"build", "progress"},
     "__main__": {"cli"},
 }

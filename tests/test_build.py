@@ -303,3 +303,21 @@ def test_help_comes_fast_and_without_heavy_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_inspect_says_how_a_file_would_be_split_and_writes_nothing(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("inspect", small / "model.pt", small / "images", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert (found["input_shape"], found["code_shape"]) == ([1, 8, 8], [3])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_names_what_is_missing(tmp_path: Path) -> None:
+    torch.save({"encoder.weight": torch.zeros(3, 4)}, tmp_path / "weights.pt")
+    result = run("inspect", tmp_path / "weights.pt")
+    assert result.exit_code == 2
+    assert "--model-class" in result.output
