@@ -57,6 +57,11 @@ def _watched(
     last: list[tuple[str, Tensor, Tensor]] = []
 
     class Watch(TorchDispatchMode):
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            # Otherwise torch imports its compiler, two seconds, for a mode it never compiles.
+            return False
+
         def __torch_dispatch__(
             self, function: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
