@@ -14,8 +14,6 @@ from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 
 UNKNOWN = "Unknown"
-# Keeps a number and its sign on one line.
-NARROW_SPACE = "\u202f"
 
 
 def answer_questions(
@@ -136,7 +134,7 @@ def _subtraction_valid(result: Any, settings: Settings) -> Answer:
         return _unknown(question, "subtraction")
     detail = (
         f"With the mean in place of zero it misses {_percent(result.miss_mean)}; "
-        f"{100 * result.off_data_zero:.3g}{NARROW_SPACE}% of the zeroed codes are off data."
+        f"{100 * result.off_data_zero:.3g} % of the zeroed codes are off data."
     )
     measure = "is how far the difference pictures are from contributions that add up"
     word = _small_enough(result.miss_zero, settings, ("Valid", "Roughly", "No"))
@@ -152,4 +150,4 @@ def _small_enough(gap: Estimate, settings: Settings, words: tuple[str, str, str]
 
 
 def _percent(number: Estimate) -> str:
-    return f"{100 * number.value:.3g}{NARROW_SPACE}%".replace("-", "−")
+    return f"{100 * number.value:.3g} %".replace("-", "−")
