@@ -78,6 +78,25 @@ def _loading_options(command: Any) -> Any:
     return command
 
 
+def _page_options(command: Any) -> Any:
+    """Where the page goes, and whether it is one file or a folder."""
+    layout = click.option(
+        "--layout",
+        type=click.Choice(("file", "folder")),
+        default="file",
+        show_default=True,
+        help="One file, or a folder of index.html and assets/ for servers that forbid inline "
+        "styles, as Jenkins does.",
+    )
+    page = click.option(
+        "-o",
+        "page",
+        type=click.Path(path_type=Path),
+        help="Where the page goes [default: report.html, or the folder report].",
+    )
+    return page(layout(command))
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reportgen")
 def main() -> None:
@@ -87,20 +106,7 @@ def main() -> None:
 @main.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "page",
-    type=click.Path(path_type=Path),
-    help="Where the page goes [default: report.html, or the folder report].",
-)
-@click.option(
-    "--layout",
-    type=click.Choice(("file", "folder")),
-    default="file",
-    show_default=True,
-    help="One file, or a folder of index.html and assets/ for servers that forbid inline styles, "
-    "as Jenkins does.",
-)
+@_page_options
 @click.option(
     "--pdf",
     type=click.Path(path_type=Path),
@@ -238,20 +244,7 @@ def inspect(model: Path, data: Path | None, as_json: bool, **loading: Any) -> No
 
 @main.command()
 @click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option(
-    "-o",
-    "page",
-    type=click.Path(path_type=Path),
-    help="Where the page goes [default: report.html, or the folder report].",
-)
-@click.option(
-    "--layout",
-    type=click.Choice(("file", "folder")),
-    default="file",
-    show_default=True,
-    help="One file, or a folder of index.html and assets/ for servers that forbid inline styles, "
-    "as Jenkins does.",
-)
+@_page_options
 def render(results_folder: Path, page: Path | None, layout: str) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.build import render as make_page

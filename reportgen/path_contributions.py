@@ -148,3 +148,25 @@ def units_by_share(study: Study) -> np.ndarray:
     named = [place[int(u)] for u in shares.player_units[shares.order] if u >= 0]
     seen = set(named)
     return np.array(named + [p for p in strongest_players(study) if p not in seen], np.intp)
+
+
+def by_player(study: Study, on_path: np.ndarray) -> np.ndarray:
+    """Numbers of the path's players in the order of the study's; NaN for those in "rest"."""
+    place = {int(unit): player for player, unit in enumerate(study.player_units)}
+    result = np.full(len(study.players), np.nan)
+    for entry, unit in zip(on_path, study.shared(path_shares).player_units, strict=True):
+        if unit >= 0:
+            result[place[int(unit)]] = entry
+    return result
+
+
+def agreement_with_shares(study: Study, effects: np.ndarray) -> float | None:
+    """Kendall's τ between effects (players,) and shares; None below 3 players or without ranks."""
+    if len(effects) < 3:
+        return None
+    from scipy.stats import kendalltau
+
+    shares = by_player(study, study.shared(path_shares).projections.sum(axis=0))
+    named = np.isfinite(shares)
+    agreement = float(kendalltau(effects[named], shares[named]).statistic)
+    return agreement if np.isfinite(agreement) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
-from reportgen.path_contributions import path_shares
+from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
@@ -105,7 +105,7 @@ def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> B
         effects=bootstrap.ratios(scale * effects, spread),
         damages=bootstrap.ratios(damages, np.ones(len(rows))),
         off_data_share=study.off_data_share(codes),
-        rank_agreement=_agreement(study, effects.sum(axis=0)),
+        rank_agreement=agreement_with_shares(study, effects.sum(axis=0)),
     )
 
 
@@ -157,16 +157,3 @@ def _nearest_donors(study: Study) -> np.ndarray:
         picks = generator.integers(0, nearest, (len(rows), DONORS))
         donors[:, player] = np.take_along_axis(np.sort(close, axis=1), picks, axis=1)
     return donors
-
-
-def _agreement(study: Study, effects: np.ndarray) -> float | None:
-    if len(effects) < 3:
-        return None
-    from scipy.stats import kendalltau
-
-    shares = study.shared(path_shares)
-    named = shares.player_units >= 0
-    player_of = {int(unit): player for player, unit in enumerate(study.player_units)}
-    players = [player_of[int(unit)] for unit in shares.player_units[named]]
-    tau = kendalltau(effects[players], shares.projections.sum(axis=0)[named]).statistic
-    return float(tau) if np.isfinite(tau) else None

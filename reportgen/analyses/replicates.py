@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
-from reportgen.path_contributions import path_shares
+from reportgen.path_contributions import by_player, path_shares
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import safe_ratio
 from reportgen.study import Study
@@ -126,21 +126,11 @@ def _shares(study: Study) -> np.ndarray:
     shares = study.shared(path_shares)
     if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
         return np.full(len(study.players), np.nan)
-    return _by_player(study, shares.projections.sum(axis=0) / shares.changes.sum())
+    return by_player(study, shares.projections.sum(axis=0) / shares.changes.sum())
 
 
 def _own_intervals(study: Study) -> tuple[np.ndarray, np.ndarray]:
     shares = study.shared(path_shares)
     estimates = study.bootstrap(len(shares.rows)).ratios(shares.projections, shares.changes)
     low, high = (np.array([getattr(e, end) for e in estimates]) for end in ("low", "high"))
-    return _by_player(study, low), _by_player(study, high)
-
-
-def _by_player(study: Study, on_path: np.ndarray) -> np.ndarray:
-    """From the path's players to the study's, in the order of the code."""
-    place = {int(unit): player for player, unit in enumerate(study.player_units)}
-    result = np.full(len(study.players), np.nan)
-    for entry, unit in zip(on_path, study.shared(path_shares).player_units, strict=True):
-        if unit >= 0:
-            result[place[int(unit)]] = entry
-    return result
+    return by_player(study, low), by_player(study, high)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.path_contributions import path_shares
+from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -60,7 +60,7 @@ def run(study: Study, settings: Settings) -> Trust:
         largest_distance=flag.largest_distance,
         largest_cycle_error=flag.largest_cycle_error,
         covariance_shrunk=flag.shrunk,
-        share_and_ablation_agree=_agreement(study),
+        share_and_ablation_agree=_share_and_ablation(study),
         posterior_noise_floor=_noise_floor(study),
         in_sample=study.in_sample,
     )
@@ -96,15 +96,7 @@ def _noise_floor(study: Study) -> Estimate | None:
     return study.bootstrap(len(rows)).ratio(squared_norms(moved - still), spread)
 
 
-def _agreement(study: Study) -> float | None:
-    if len(study.players) < 3:
+def _share_and_ablation(study: Study) -> float | None:
+    if len(study.players) == 0:
         return None
-    from scipy.stats import kendalltau
-
-    shares = study.shared(path_shares)
-    named = shares.player_units >= 0
-    place = {int(unit): player for player, unit in enumerate(study.player_units)}
-    players = [place[int(unit)] for unit in shares.player_units[named]]
-    last = study.shared(single_moves).last.sum(axis=0)[players]
-    agreement = float(kendalltau(last, shares.projections.sum(axis=0)[named]).statistic)
-    return agreement if np.isfinite(agreement) else None
+    return agreement_with_shares(study, study.shared(single_moves).last.sum(axis=0))
