@@ -59,8 +59,9 @@ def _decodes(study: Study, settings: Settings) -> dict[str, int]:
 
     walks = 2 * len(rows.walks) * min(units, settings.walk_units) * settings.walk_frames
     pictures = len(rows.pictures) * (on_path(settings.path_steps) + 3 * path)
-    # Single moves, partial reconstruction, the pair and the triple, half of the sweep's rows.
-    for_each_row = 2 * units + path + 3 + units // 2
+    # Single moves, partial reconstruction, the pair and the triple; on a quarter of the rows
+    # two steps of the sweep and three other baselines.
+    for_each_row = 2 * units + path + 3 + units // 2 + 3 * (units + 1) // 4
     return {
         "statistics": len(rows.statistics) * for_each_row,
         "pooled": len(rows.pooled) * on_path(settings.pooled_path_steps),

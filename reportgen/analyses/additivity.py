@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import units_by_share
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves, summed_and_combined
@@ -55,6 +56,25 @@ class SetPictures:
 
 
 @dataclass(frozen=True)
+class BaselineGap:
+    """Sum against combined, all units moved up from one baseline.
+
+    Attributes
+    ----------
+    baseline : "mean code" of the fit rows; "medoid", the real code that walks start from first;
+        "code of the mean image" of the fit rows; "zero code".
+    gap : over the sweep's rows.
+    off_data : whether the baseline itself is flagged.
+    off_data_share : share of the codes with one unit away from it that is flagged.
+    """
+
+    baseline: str
+    gap: Gap
+    off_data: bool
+    off_data_share: float
+
+
+@dataclass(frozen=True)
 class Additivity:
     """Claim 2, "units moved together do not give the sum", measured.
 
@@ -69,7 +89,8 @@ class Additivity:
     off_data_up, off_data_down : share of the moved codes that is flagged.
     sets : all units, the strongest pair and the strongest triple, as pictures.
     sweep_factors, sweep_gaps : the gap of all units moved ¼, ½ and all of their way.
-    sweep_rows : images behind the sweep.
+    by_baseline : all units moved up from other baselines too; the mean code comes first.
+    sweep_rows : images behind the sweep and the baselines.
     row_sizes, row_gaps : (n,) ‖Δ‖ and gap of each row; near the baseline, rows are left out.
     rows_left_out : how many, because ‖Δ‖ < 1e-3 of its root mean square.
     picture_names : names of the pictured rows.
@@ -85,6 +106,7 @@ class Additivity:
     sets: tuple[SetPictures, ...]
     sweep_factors: tuple[float, ...]
     sweep_gaps: tuple[Estimate, ...]
+    by_baseline: tuple[BaselineGap, ...]
     sweep_rows: int
     row_sizes: np.ndarray
     row_gaps: np.ndarray
@@ -108,6 +130,9 @@ def run(study: Study, settings: Settings) -> Additivity:
     shown = sizes >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
     row_gaps = safe_ratio(np.sqrt(moves.gap_up), sizes)
     sweep_rows = moves.rows[: max(2, len(moves.rows) // 4)]
+    by_baseline = _by_baseline(study, sweep_rows)
+    # The last factor is 1: the whole way from the mean code, which by_baseline has.
+    part_way = tuple(_swept(study, sweep_rows, factor) for factor in SWEEP_FACTORS[:-1])
     return Additivity(
         up=_gap(bootstrap, moves.gap_up, moves.combined),
         down=_gap(bootstrap, moves.gap_down, moves.combined),
@@ -118,7 +143,8 @@ def run(study: Study, settings: Settings) -> Additivity:
         off_data_down=study.off_data_share(moves.last_codes),
         sets=_sets(study),
         sweep_factors=SWEEP_FACTORS,
-        sweep_gaps=tuple(_swept(study, sweep_rows, factor) for factor in SWEEP_FACTORS),
+        sweep_gaps=(*part_way, by_baseline[0].gap.gap),
+        by_baseline=by_baseline,
         sweep_rows=len(sweep_rows),
         row_sizes=sizes[shown],
         row_gaps=row_gaps[shown],
@@ -152,15 +178,42 @@ def _bounded(
 
 def _swept(study: Study, rows: np.ndarray, factor: float) -> Estimate:
     everyone = np.arange(len(study.players))
-    missed, size = _norms(study, rows, everyone, factor)
+    missed, size = _norms(study.coalitions, study.test.codes[rows], everyone, factor)
     return study.bootstrap(len(rows)).ratio(np.sqrt(missed), np.sqrt(size))
 
 
+def _by_baseline(study: Study, rows: np.ndarray) -> tuple[BaselineGap, ...]:
+    """All units up from each baseline, K + 2 codes a row; coordinates of no unit stay the row's."""
+    mean_image = study.pca.mean.astype(np.float32)
+    baselines = {
+        "mean code": study.baseline,
+        "medoid": study.test.codes[study.rows.walks[0]],
+        "code of the mean image": study.decoder.encode(mean_image[None])[0],
+        "zero code": np.zeros_like(study.baseline),
+    }
+    codes, everyone = study.test.codes[rows], np.arange(len(study.players))
+    bootstrap = study.bootstrap(len(rows))
+    found = []
+    for name, baseline in baselines.items():
+        coalitions = Coalitions(study.decoder, study.players, baseline)
+        moved = [coalitions.codes(code, coalitions.alone()) for code in codes]
+        start = coalitions.codes(codes[0], coalitions.empty)
+        found.append(
+            BaselineGap(
+                baseline=name,
+                gap=_gap(bootstrap, *_norms(coalitions, codes, everyone)),
+                off_data=study.off_data_share(start) > 0,
+                off_data_share=study.off_data_share(moved),
+            )
+        )
+    return tuple(found)
+
+
 def _norms(
-    study: Study, rows: np.ndarray, members: np.ndarray, factor: float = 1.0
+    coalitions: Coalitions, codes: np.ndarray, members: np.ndarray, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """‖Δ_S − ΣΔ_k‖² and ‖Δ_S‖² of each row (n,)."""
-    pairs = summed_and_combined(study.coalitions, study.test.codes[rows], members, factor)
+    """‖Δ_S − ΣΔ_k‖² and ‖Δ_S‖² of each code (n,)."""
+    pairs = summed_and_combined(coalitions, codes, members, factor)
     norms = [(squared_norms(both - summed), squared_norms(both)) for summed, both in pairs]
     missed, size = np.array(norms).T
     return missed, size
@@ -181,7 +234,10 @@ def _sets(study: Study) -> tuple[SetPictures, ...]:
             SetPictures(
                 units=tuple(int(study.player_units[player]) for player in members),
                 names=tuple(study.players.names[player] for player in members),
-                gap=_gap(study.bootstrap(len(rows)), *_norms(study, rows, members)),
+                gap=_gap(
+                    study.bootstrap(len(rows)),
+                    *_norms(study.coalitions, study.test.codes[rows], members),
+                ),
                 summed=summed.astype(np.float32),
                 combined=combined.astype(np.float32),
                 row_gaps=np.sqrt(

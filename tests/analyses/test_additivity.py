@@ -182,3 +182,66 @@ def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_gap(slope: float)
     except UnanswerableError:
         return
     assert np.isnan(result.up.gap.value)
+
+
+def test_gaps_from_every_baseline_have_their_closed_form() -> None:
+    """From (p, q) the sum of z_0 z_1 u + 2 z_0 u' + 3 z_1 u'' misses (z_0 − p)(z_1 − q) u."""
+    pixels = np.random.default_rng(31).normal(size=(200, decoders.PIXELS)).astype(np.float32)
+    decode = decoders.product_and_linear()
+    # Squares: the mean image's code is not the mean code.
+    study = decoders.of_pixels(
+        pixels,
+        encode=lambda images: images.reshape(len(images), -1)[:, :2] ** 2,
+        decode=lambda z: decode(z).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH),
+        code_shape=(2,),
+        settings=ROWS_64,
+    )
+    codes = study.test.codes.astype(np.float64)
+    scaled = codes / codes.std(axis=0)
+    medoid = np.linalg.norm(scaled[:, None] - scaled[None], axis=2).sum(axis=1).argmin()
+    baselines = {
+        "mean code": study.fit.codes.mean(axis=0, dtype=np.float64),
+        "medoid": codes[medoid],
+        "code of the mean image": study.fit.images.mean(axis=0, dtype=np.float64)[:2] ** 2,
+        "zero code": np.zeros(2),
+    }
+    result = additivity.run(study, ROWS_64)
+    assert [row.baseline for row in result.by_baseline] == list(baselines)
+    a, b = codes[study.rows.statistics[: result.sweep_rows]].T
+    for row in result.by_baseline:
+        p, q = baselines[row.baseline]
+        missed = np.abs((a - p) * (b - q))
+        changed = (a * b - p * q) ** 2 + 4 * (a - p) ** 2 + 9 * (b - q) ** 2
+        expected = missed.sum() / np.sqrt(changed).sum()
+        assert row.gap.gap.value == pytest.approx(expected, rel=1e-4)
+        r2 = 1 - (missed**2).sum() / changed.sum()
+        assert row.gap.r2_sum.value == pytest.approx(r2, rel=1e-4)
+        assert row.gap.size == pytest.approx(np.sqrt(changed).mean(), rel=1e-4)
+    assert result.by_baseline[0].gap.gap == result.sweep_gaps[-1]
+
+
+def test_an_additive_decoder_adds_up_from_every_baseline() -> None:
+    study = decoders.carrying(
+        decoders.additive(4), decoders.gaussian_codes(80, 4) + np.float32(1), settings=FEW
+    )
+    for row in additivity.run(study, FEW).by_baseline:
+        assert row.gap.gap.value < 1e-5
+
+
+def test_a_baseline_is_named_off_data_where_no_code_is_near() -> None:
+    """Codes on a ring: the mean, in its hole, encodes to something else; the medoid is real."""
+    angle = np.random.default_rng(3).uniform(0, 2 * np.pi, size=300)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    study = decoders.study_of(decoders.linear(2), 5 * ring, settings=ROWS_64)
+    flags = {row.baseline: row.off_data for row in additivity.run(study, ROWS_64).by_baseline}
+    assert flags["mean code"] and flags["zero code"] and not flags["medoid"]
+
+
+def test_other_baselines_cost_k_plus_2_forwards_on_a_quarter_of_the_rows() -> None:
+    study = decoders.carrying(decoders.smooth(4), decoders.gaussian_codes(300, 4), settings=FEW)
+    study.off_data  # noqa: B018 - calibrated beforehand, on real codes
+    study.shared(additivity.single_moves)
+    with study.decoder.charged_to("baselines"):
+        additivity._by_baseline(study, study.rows.statistics[:10])
+    # Here the mean image's code is the mean code, whose moves are stored.
+    assert 2 * 10 * 4 <= study.decoder.forwards["baselines"] <= 2 * (10 * (4 + 1) + 1)
