@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import pytest
 import torch
+from pythae import models
 
 from reportgen.errors import DataError, ModelError
 from reportgen.loading import load_autoencoder
@@ -24,7 +26,6 @@ BLOCKS = {
 
 
 def diffusers_model(name: str) -> Any:
-    diffusers = pytest.importorskip("diffusers")
     torch.manual_seed(0)
     if name == "AutoencoderKL":
         model = diffusers.AutoencoderKL(latent_channels=2, sample_size=32, **BLOCKS)
@@ -109,7 +110,6 @@ def test_a_pickle_in_a_diffusers_folder_does_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["VAE", "BetaVAE", "AE", "VQVAE", "WAE_MMD"])
 def test_pythae_folders_are_split_as_pythae_splits_them(name: str, tmp_path: Path) -> None:
-    models = pytest.importorskip("pythae.models")
     torch.manual_seed(0)
     config_name = f"{name}_Config" if "_" in name else f"{name}Config"
     config = getattr(models, config_name)(input_dim=GREY, latent_dim=4)
@@ -139,7 +139,6 @@ def test_pythae_folders_are_split_as_pythae_splits_them(name: str, tmp_path: Pat
 
 
 def test_networks_pickled_in_a_pythae_folder_are_not_opened(tmp_path: Path) -> None:
-    models = pytest.importorskip("pythae.models")
     models.AE(models.AEConfig(input_dim=GREY, latent_dim=4)).save(str(tmp_path / "net"))
     import pickle
 
@@ -150,7 +149,6 @@ def test_networks_pickled_in_a_pythae_folder_are_not_opened(tmp_path: Path) -> N
 
 
 def test_images_of_the_wrong_size_are_named(tmp_path: Path) -> None:
-    models = pytest.importorskip("pythae.models")
     models.AE(models.AEConfig(input_dim=GREY, latent_dim=4)).save(str(tmp_path / "net"))
     with pytest.raises(DataError, match="1×14×14"):
         load_autoencoder(tmp_path / "net", images=random_images((1, 14, 14)))

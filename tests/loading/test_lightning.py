@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
 from torch import Tensor
 
 from tests.loading.files import load
 from tests.loading.image_array import random_images
-
-lightning = pytest.importorskip("lightning")
 
 SOURCE = """
 import torch

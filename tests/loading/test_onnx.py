@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,6 @@ from tests.loading.files import example, load
 from tests.loading.image_array import random_images
 from tests.loading.zoo import MEMBERS, REFUSED, Dense
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
 # What torch's exporter cannot write, or writes so that onnxruntime itself refuses it.
 NOT_HELD = {
     "RsampleVAE": "checks of a distribution's arguments",
