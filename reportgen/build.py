@@ -42,6 +42,7 @@ from reportgen.loading import inspect_model, load_autoencoder
 from reportgen.loading.inspection import Inspection
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
+from reportgen.profile import Cost, costs
 from reportgen.printing import PdfPrinter
 from reportgen.progress import QuietProgress
 from reportgen.provenance import make_provenance
@@ -120,15 +121,14 @@ class BuildOutcome:
     results : everything in it.
     page : its path; page_bytes its size with all that belongs to it; section_bytes the size of
         each section.
-    decodes : decoder forwards; model_seconds the seconds the model took for them.
+    profile : what each part cost, dearest first.
     """
 
     results: Results
     page: Path
     page_bytes: int
     section_bytes: dict[str, int]
-    decodes: int
-    model_seconds: float
+    profile: tuple[Cost, ...]
 
 
 def build(request: BuildRequest, settings: Settings, progress: QuietProgress) -> BuildOutcome:
@@ -195,8 +195,7 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         page=output.page,
         page_bytes=page.size,
         section_bytes=page.section_bytes,
-        decodes=sum(study.decoder.forwards.values()),
-        model_seconds=sum(study.decoder.seconds.values()),
+        profile=costs(study.decoder, progress.seconds),
     )
 
 

@@ -148,6 +148,7 @@ def main() -> None:
     help="Settings file [default: reportgen.toml here, if there is one].",
 )
 @_setting_options
+@click.option("--profile", is_flag=True, help="Also print what each part of the build cost.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def build(
     model: Path,
@@ -160,6 +161,7 @@ def build(
     replicates: tuple[Path, ...],
     groups: Path | None,
     config: Path | None,
+    profile: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -204,9 +206,11 @@ def build(
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
     if not quiet:
-        from reportgen.summary import summary_lines
+        from reportgen.summary import profile_lines, summary_lines
 
-        click.echo("\n".join(summary_lines(outcome, progress)))
+        click.echo("\n".join(summary_lines(outcome)))
+        if profile:
+            click.echo("\n" + "\n".join(profile_lines(outcome.profile)))
         if outcome.page_bytes > LARGE_PAGE_MEGABYTES * 1e6:
             click.echo(LARGE_PAGE, err=True)
         if pdf is not None:

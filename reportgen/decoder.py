@@ -28,6 +28,7 @@ class Decoder:
     ----------
     forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
     seconds : from an analysis' name to the seconds spent in the model for it.
+    elapsed : from an analysis' name to all the seconds spent on it, in the model or not.
     """
 
     def __init__(
@@ -48,15 +49,31 @@ class Decoder:
         self.forwards: Counter[str] = Counter()
         self.encodes: Counter[str] = Counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.elapsed: defaultdict[str, float] = defaultdict(float)
+        self._charged_since = time.perf_counter()
 
     @contextmanager
     def charged_to(self, analysis: str) -> Iterator[None]:
-        """Within this block, forwards and seconds count for `analysis`."""
-        outer, self._charged_to = self._charged_to, analysis
+        """Within this block, forwards and seconds count for `analysis` and nothing outside it."""
+        outer = self._charge(analysis)
         try:
             yield
         finally:
-            self._charged_to = outer
+            self._charge(outer)
+
+    def _charge(self, analysis: str) -> str:
+        """Whom the seconds went to until now; from now on they go to `analysis`."""
+        now = time.perf_counter()
+        before, self._charged_to = self._charged_to, analysis
+        self.elapsed[before] += now - self._charged_since
+        self._charged_since = now
+        return before
+
+    def add_costs_of(self, other: Decoder, analysis: str) -> None:
+        """Charge to `analysis` what another decoder of the same model has done."""
+        self.forwards[analysis] += sum(other.forwards.values())
+        self.encodes[analysis] += sum(other.encodes.values())
+        self.seconds[analysis] += sum(other.seconds.values())
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """(n, code_size) → (n, P) float32; equal rows are decoded once."""

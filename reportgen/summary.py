@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reportgen.build import BuildOutcome
-from reportgen.progress import QuietProgress
+from reportgen.profile import Cost, total_cost
 
 
-def summary_lines(outcome: BuildOutcome, progress: QuietProgress) -> list[str]:
+def summary_lines(outcome: BuildOutcome) -> list[str]:
     """The verdict, what went unanswered, the page and its size, and where the time went."""
     lines = []
     results = outcome.results
@@ -26,11 +26,21 @@ def summary_lines(outcome: BuildOutcome, progress: QuietProgress) -> list[str]:
         lines.append(f"{'Linear control (PCA)':<32}{state}")
     for name, reason in {**results.unanswered, **results.failures}.items():
         lines.append(f"{name.replace('_', ' ')}: not answered, {reason}")
-    slowest = sorted(progress.seconds.items(), key=lambda step: -step[1])[:5]
-    seconds = sum(progress.seconds.values())
+    total = total_cost(outcome.profile)
+    slowest = outcome.profile[:5]
     lines.append(
-        f"\n{outcome.page}  {outcome.page_bytes / 1e6:.2f} MB  {outcome.decodes:,} decodes  "
-        f"{seconds:.1f} s, of which {outcome.model_seconds:.1f} s in the model"
+        f"\n{outcome.page}  {outcome.page_bytes / 1e6:.2f} MB  {total.decodes:,} decodes  "
+        f"{total.seconds:.1f} s, of which {total.model_seconds:.1f} s in the model"
     )
-    lines.append("Most time: " + ", ".join(f"{name} {s:.1f} s" for name, s in slowest))
+    lines.append("Most time: " + ", ".join(f"{c.name} {c.seconds:.1f} s" for c in slowest))
     return lines
+
+
+def profile_lines(profile: tuple[Cost, ...]) -> list[str]:
+    """A table of what each part cost, and the sum."""
+    heading = f"{'':<24}{'decodes':>10}{'encodes':>10}{'in the model':>14}{'elsewhere':>11}"
+    return [heading] + [
+        f"{cost.name:<24}{cost.decodes:>10,}{cost.encodes:>10,}{cost.model_seconds:>12.2f} s"
+        f"{cost.seconds - cost.model_seconds:>9.2f} s"
+        for cost in (*profile, total_cost(profile))
+    ]

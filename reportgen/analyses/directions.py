@@ -8,6 +8,7 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.autoencoder import Autoencoder
+from reportgen.leading_shares import leading_shares, pooled_rho
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -50,10 +51,10 @@ class Directions:
     gap_down: Estimate
     gap_up_units: Estimate
     gap_down_units: Estimate
-    rho_solo: float
-    rho_context: float
-    rho_solo_units: float
-    rho_context_units: float
+    rho_solo: Estimate
+    rho_context: Estimate
+    rho_solo_units: Estimate
+    rho_context_units: Estimate
     effects: tuple[Estimate, ...]
     rows: int
 
@@ -68,7 +69,8 @@ def run(study: Study, settings: Settings) -> Directions:
     basis = _Basis(study.fit, _coordinates(study))
     rotated = _in_directions(study, basis)
     before, after = study.shared(single_moves), rotated.shared(single_moves)
-    study.decoder.forwards["directions"] += sum(rotated.decoder.forwards.values())
+    along_units, along_directions = study.shared(leading_shares), rotated.shared(leading_shares)
+    study.decoder.add_costs_of(rotated.decoder, "directions")
     bootstrap = study.bootstrap(len(before.rows))
     variance = float(study.fit.reconstructions.var(axis=0, dtype=np.float64).sum())
 
@@ -86,10 +88,10 @@ def run(study: Study, settings: Settings) -> Directions:
         gap_down=gap(after.gap_down, after.combined),
         gap_up_units=gap(before.gap_up, before.combined),
         gap_down_units=gap(before.gap_down, before.combined),
-        rho_solo=_one_picture(after.solo_stack),
-        rho_context=_one_picture(after.last_stack),
-        rho_solo_units=_one_picture(before.solo_stack),
-        rho_context_units=_one_picture(before.last_stack),
+        rho_solo=pooled_rho(along_directions.solo),
+        rho_context=pooled_rho(along_directions.context),
+        rho_solo_units=pooled_rho(along_units.solo),
+        rho_context_units=pooled_rho(along_units.context),
         effects=bootstrap.ratios(after.last, after.spread),
         rows=len(after.rows),
     )
@@ -201,13 +203,3 @@ def _repeatability(study: Study) -> np.ndarray:
     products = np.abs(np.einsum("dp,dp->d", first[:count], second[:count]))
     norms = np.linalg.norm(first[:count], axis=1) * np.linalg.norm(second[:count], axis=1)
     return np.divide(products, norms, out=np.full(count, np.nan), where=norms > 0)
-
-
-def _one_picture(stacks: np.ndarray) -> float:
-    """Σ_k σ₁² / Σ_k Σσ² of stacks (K, r, q)."""
-    first, total = 0.0, 0.0
-    for stack in stacks.astype(np.float64):
-        singular = np.linalg.norm(stack, 2) if stack.any() else 0.0
-        first += float(singular) ** 2
-        total += float(np.square(stack).sum())
-    return first / total if total > 0 else float("nan")

@@ -61,7 +61,7 @@ def run(study: Study, settings: Settings) -> PreActivation:
         raise DoesNotApplyError("the decoder does not end in a Sigmoid, Tanh or Softplus.")
     name, unsquashed = before
     pixels, pre = study.shared(single_moves), unsquashed.shared(single_moves)
-    study.decoder.forwards["pre_activation"] += sum(unsquashed.decoder.forwards.values())
+    study.decoder.add_costs_of(unsquashed.decoder, "pre_activation")
     if study.is_negligible(float(pixels.combined.sum()), len(pixels.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
     gap_up = _gap(unsquashed, pre, pre.gap_up)

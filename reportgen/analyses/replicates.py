@@ -73,7 +73,7 @@ def run(study: Study, settings: Settings) -> Replicates:
         other = study.encoded_by(replicate)
         r2[place] = 1 - safe_ratio(other.test.squared_errors.sum(), total)
         correlations[place], shares[place] = _matched(values, other)
-        study.decoder.forwards["replicates"] += sum(other.decoder.forwards.values())
+        study.decoder.add_costs_of(other.decoder, "replicates")
     low, high = _own_intervals(study)
     return Replicates(
         units=tuple(
