@@ -11,8 +11,14 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.regression import Splines, VarianceShares, variance_shares
-from reportgen.study import Study, squared_norms
+from reportgen.statistics.regression import (
+    Splines,
+    VarianceShares,
+    centred_squares,
+    missed_squares,
+    variance_shares,
+)
+from reportgen.study import Study
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
 ROWS_PER_PRODUCT = 5
@@ -62,13 +68,13 @@ def run(study: Study, settings: Settings) -> Linearity:
         )
     fit_codes = study.fit.codes[:, coordinates].astype(np.float64)
     test_codes = study.test.codes[:, coordinates].astype(np.float64)
-    target = study.test.reconstructions.astype(np.float64)
-    spread = squared_norms(target - target.mean(axis=0)).sum()
+    target = study.test.reconstructions
+    spread = centred_squares(target).sum()
     if study.is_negligible(float(spread), len(target)):
         raise UnanswerableError("the reconstruction is the same for every test row.")
     shares = variance_shares(
         (fit_codes, study.fit.reconstructions),
-        (test_codes, study.test.reconstructions),
+        (test_codes, target),
         study.bootstrap(len(target)),
         settings.seed,
         curves=rows >= ROWS_PER_UNIT_CURVED * count,
@@ -94,6 +100,5 @@ def _products(
         return None
     fitted = study.fit.reconstructions
     both = Splines(fit_codes, fitted, shares.affine, study.settings.seed, products=True)
-    target = study.test.reconstructions.astype(np.float64)
-    missed = squared_norms(target - shares.affine.predict(test_codes) - both.predict(test_codes))
-    return study.bootstrap(len(target)).ratio(shares.missed - missed, shares.total)
+    missed = missed_squares(test_codes, study.test.reconstructions, shares.affine, both)
+    return study.bootstrap(len(missed)).ratio(shares.missed - missed, shares.total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,26 +11,34 @@ from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
 
 RIDGES = (1e-6, 1e-4, 1e-2)
 KNOTS = 8
+BLOCK_BYTES = 64 * 2**20
 
 
 class Affine:
-    """Least squares of targets (n, P) on regressors (n, m), with an intercept, standardised."""
+    """Least squares of targets (n, P) on regressors (n, m), with an intercept, standardised.
+
+    Attributes
+    ----------
+    intercept : (P,) the targets' means; coefficients (m, P) of the standardised regressors.
+    """
 
     def __init__(self, regressors: np.ndarray, targets: np.ndarray) -> None:
         self._centre = regressors.mean(axis=0)
         scale = regressors.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1)
-        self.mean = targets.mean(axis=0, dtype=np.float64)
-        self.coefficients, *_ = np.linalg.lstsq(
-            self._standardised(regressors), targets - self.mean, rcond=None
-        )
+        self.intercept = targets.mean(axis=0, dtype=np.float64)
+        solve = np.linalg.pinv(self.features(regressors))
+        self.coefficients = np.empty((len(solve), targets.shape[1]))
+        for columns in column_blocks(targets):
+            self.coefficients[:, columns] = solve @ (targets[:, columns] - self.intercept[columns])
 
-    def _standardised(self, regressors: np.ndarray) -> np.ndarray:
+    def features(self, regressors: np.ndarray) -> np.ndarray:
+        """(n, m) what the coefficients multiply."""
         return (regressors - self._centre) / self._scale
 
     def predict(self, regressors: np.ndarray) -> np.ndarray:
         """The fitted targets, (n, P)."""
-        return self.mean + self._standardised(regressors) @ self.coefficients
+        return self.intercept + self.features(regressors) @ self.coefficients
 
 
 class Splines:
@@ -56,12 +65,17 @@ class Splines:
         ).fit(regressors)
         self._products = products
         self._centre, self._scale = regressors.mean(axis=0), regressors.std(axis=0)
-        features = self._raw_features(regressors)
-        self._linear_part = Affine(regressors, features)
-        features = features - self._linear_part.predict(regressors)
-        residual = targets - linear.predict(regressors)
+        raw = self._raw_features(regressors)
+        self._linear_part = Affine(regressors, raw)
+        features = raw - self._linear_part.predict(regressors)
+        residual = _Residual(linear, regressors, targets)
         self.ridge = _chosen_ridge(features, residual, seed)
-        self._coefficients = _ridge_fit(features, residual, self.ridge)
+        solve = _ridge_solver(features, self.ridge)
+        # The features' own means are 0, and so are the residual's.
+        self.intercept = np.zeros(targets.shape[1])
+        self.coefficients = np.empty((features.shape[1], targets.shape[1]))
+        for columns in column_blocks(targets):
+            self.coefficients[:, columns] = solve(residual.of(columns))
 
     def _raw_features(self, regressors: np.ndarray) -> np.ndarray:
         splines = self._basis.transform(regressors)
@@ -71,27 +85,80 @@ class Splines:
         first, second = np.triu_indices(regressors.shape[1], k=1)
         return np.hstack([splines, scaled[:, first] * scaled[:, second]])
 
-    def predict(self, regressors: np.ndarray) -> np.ndarray:
-        """What the linear fit misses, (n, P)."""
-        features = self._raw_features(regressors) - self._linear_part.predict(regressors)
-        return features @ self._coefficients
+    def features(self, regressors: np.ndarray) -> np.ndarray:
+        """(n, m) what the coefficients multiply."""
+        return self._raw_features(regressors) - self._linear_part.predict(regressors)
 
 
-def _ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float) -> np.ndarray:
+def column_blocks(targets: np.ndarray) -> Iterator[slice]:
+    """Slices of columns such that a float64 copy of one block is at most 64 MiB."""
+    rows, columns = targets.shape
+    step = max(1, BLOCK_BYTES // (8 * max(1, rows)))
+    for start in range(0, columns, step):
+        yield slice(start, start + step)
+
+
+class _Residual:
+    """What a linear fit leaves of its own targets, block by block."""
+
+    def __init__(self, linear: Affine, regressors: np.ndarray, targets: np.ndarray) -> None:
+        self._linear, self._targets = linear, targets
+        self._features = linear.features(regressors)
+
+    def of(self, columns: slice) -> np.ndarray:
+        """(n, columns) float64."""
+        fitted = self._features @ self._linear.coefficients[:, columns]
+        return self._targets[:, columns] - (self._linear.intercept[columns] + fitted)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All of it."""
+        for columns in column_blocks(self._targets):
+            yield self.of(columns)
+
+
+def _ridge_solver(features: np.ndarray, ridge: float) -> Callable[[np.ndarray], np.ndarray]:
+    """From targets (n, columns) to coefficients (m, columns); the penalty is ridge · n."""
+    from scipy.linalg import cho_factor, cho_solve
+
     penalty = ridge * len(features) * np.eye(features.shape[1])
-    return np.linalg.solve(features.T @ features + penalty, features.T @ targets)
+    factor = cho_factor(features.T @ features + penalty)
+    return lambda targets: cho_solve(factor, features.T @ targets)
 
 
-def _chosen_ridge(features: np.ndarray, targets: np.ndarray, seed: int) -> float:
+def _chosen_ridge(features: np.ndarray, residual: _Residual, seed: int) -> float:
     """The penalty with the smallest error on a seeded quarter of the rows."""
     shuffled = np.random.default_rng([seed, 5]).permutation(len(features))
     held_out, kept = shuffled[: len(features) // 4], shuffled[len(features) // 4 :]
+    solvers = {ridge: _ridge_solver(features[kept], ridge) for ridge in RIDGES}
+    errors = dict.fromkeys(RIDGES, 0.0)
+    for block in residual.blocks():
+        for ridge, solve in solvers.items():
+            fitted = features[held_out] @ solve(block[kept])
+            errors[ridge] += float(np.square(block[held_out] - fitted).sum())
+    return min(RIDGES, key=lambda ridge: errors[ridge])
 
-    def error(ridge: float) -> float:
-        fitted = features[held_out] @ _ridge_fit(features[kept], targets[kept], ridge)
-        return float(np.square(targets[held_out] - fitted).sum())
 
-    return min(RIDGES, key=error)
+def missed_squares(
+    regressors: np.ndarray, targets: np.ndarray, *fits: Affine | Splines
+) -> np.ndarray:
+    """(n,) squared norms of what the fits together leave of targets (n, P)."""
+    features = [fit.features(regressors) for fit in fits]
+    missed = np.zeros(len(targets))
+    for columns in column_blocks(targets):
+        block = targets[:, columns].astype(np.float64)
+        for fit, design in zip(fits, features, strict=True):
+            block -= fit.intercept[columns] + design @ fit.coefficients[:, columns]
+        missed += _squared_norms(block)
+    return missed
+
+
+def centred_squares(targets: np.ndarray) -> np.ndarray:
+    """(n,) squared distances of targets (n, P) from their mean."""
+    squares = np.zeros(len(targets))
+    for columns in column_blocks(targets):
+        block = targets[:, columns].astype(np.float64)
+        squares += _squared_norms(block - block.mean(axis=0))
+    return squares
 
 
 @dataclass(frozen=True)
@@ -125,16 +192,14 @@ def variance_shares(
     curves: bool = True,
 ) -> VarianceShares:
     """Fit (regressors, targets) on `fit`, score on `test`, variance-weighted over columns."""
-    target = test[1].astype(np.float64)
-    total = _squared_norms(target - target.mean(axis=0))
+    total = centred_squares(test[1])
     affine = Affine(*fit)
-    misses = target - affine.predict(test[0])
-    missed_linear = _squared_norms(misses)
+    missed_linear = missed_squares(*test, affine)
     linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
     if not curves:
         return VarianceShares(linear, None, None, None, affine, missed_linear, total)
     splines = Splines(*fit, affine, seed)
-    missed = _squared_norms(misses - splines.predict(test[0]))
+    missed = missed_squares(*test, affine, splines)
     return VarianceShares(
         linear=linear,
         curved=bootstrap.ratio(missed_linear - missed, total),
