@@ -9,6 +9,7 @@ import numpy as np
 from reportgen.autoencoder import Autoencoder, Note
 
 LARGEST_EXACT = 4_000
+LARGEST_DENSE = 1_000
 
 
 @dataclass(frozen=True)
@@ -82,20 +83,15 @@ class Pca:
 def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
     """PCA of (n, P) images with at most `count` components, never more than n − 1 or P.
 
-    Exact where the smaller side is at most 4,000; beyond that scikit-learn's randomized solver,
-    seeded.
+    Computed in float64 by whichever of scikit-learn's deterministic solvers is cheapest: from the
+    covariance where the rows are many, by ARPACK where a few components of a large matrix are
+    wanted, else in full.
     """
     from sklearn.decomposition import PCA
 
     rows, pixels = images.shape
     count = max(1, min(count, rows - 1, pixels))
-    exact = min(rows, pixels) <= LARGEST_EXACT
-    solver = PCA(
-        count,
-        svd_solver="full" if exact else "randomized",
-        iterated_power=7,
-        random_state=seed,
-    )
+    solver = PCA(count, svd_solver=_solver(rows, pixels, count), random_state=seed)
     # Constant images have no variance to take ratios of; those ratios are not used here.
     with np.errstate(invalid="ignore"):
         fitted = solver.fit(np.asarray(images, dtype=np.float64))
@@ -113,6 +109,13 @@ def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
     )
 
 
+def _solver(rows: int, pixels: int, count: int) -> str:
+    if pixels <= LARGEST_DENSE and rows >= 4 * pixels:
+        return "covariance_eigh"
+    smaller = min(rows, pixels)
+    return "arpack" if smaller > LARGEST_DENSE and 4 * count <= smaller else "full"
+
+
 def _participation_ratio(images: np.ndarray, variances: np.ndarray, total: float) -> float:
     """(Σλ)² / Σλ²; NaN for constant images.
 
@@ -123,7 +126,7 @@ def _participation_ratio(images: np.ndarray, variances: np.ndarray, total: float
         return float("nan")
     rows, pixels = images.shape
     if min(rows, pixels) <= LARGEST_EXACT:
-        centred = images - images.mean(axis=0, dtype=np.float64)
+        centred = images - images.mean(axis=0, dtype=np.float64).astype(images.dtype)
         gram = centred @ centred.T if rows <= pixels else centred.T @ centred
         squares = float(np.square(gram / rows).sum())
     else:

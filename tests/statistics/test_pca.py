@@ -121,3 +121,18 @@ def test_constant_images_have_no_variance_and_are_rebuilt_exactly() -> None:
     assert fitted.total_variance == 0
     np.testing.assert_array_equal(fitted.variances, 0)
     np.testing.assert_allclose(fitted.squared_errors(images), 0, atol=1e-20)
+
+
+@pytest.mark.parametrize(("rows", "pixels"), [(1_100, 1_050), (2_000, 60)])
+def test_many_rows_or_pixels_give_the_components_of_the_full_decomposition(rows, pixels) -> None:
+    generator = np.random.default_rng(12)
+    decaying = 0.8 ** np.arange(30)
+    images = (generator.normal(size=(rows, 30)) * decaying) @ generator.normal(size=(30, pixels))
+    images = (images + 0.01 * generator.normal(size=images.shape)).astype(np.float32)
+    fitted = fit_pca(images, 12, seed=0)
+    full = PCA(12, svd_solver="full").fit(images.astype(np.float64))
+    np.testing.assert_allclose(
+        fitted.variances, full.explained_variance_ * (rows - 1) / rows, rtol=1e-9
+    )
+    cosines = np.einsum("kp,kp->k", fitted.components, full.components_)
+    np.testing.assert_allclose(cosines, 1, atol=1e-9)
