@@ -12,16 +12,21 @@ from reportgen.images.names import shown
 # In the order they are looked for; x_test and no x_train, for a report is best made on images that
 # the model was not trained on.
 IMAGE_ARRAYS = ("images", "imgs", "x", "data", "x_test", "test_images")
-LABEL_ARRAYS = {"x_test": ("y_test",), "test_images": ("test_labels",)}
 MOST_LISTED = 8
 USUAL_LABEL_ARRAYS = ("labels", "label", "y", "targets")
 
 
-def find_images(dimensions: Mapping[str, int], where: str) -> str:
-    """The name of the images among arrays with so many axes: by name, else by their axes.
+def find_images(dimensions: Mapping[str, int], where: str, wanted: str | None) -> str:
+    """The name of the images among arrays with so many axes: as wanted, by name, else by axes.
 
     Raises DataError that lists the names where it is not clear.
     """
+    if wanted is not None:
+        if wanted not in dimensions:
+            raise DataError(
+                f"{where} has no array {shown(wanted)}; it holds {_listed(dimensions)}."
+            )
+        return wanted
     by_lower_name = {name.lower(): name for name in dimensions}
     for usual in IMAGE_ARRAYS:
         if usual in by_lower_name:
@@ -31,17 +36,35 @@ def find_images(dimensions: Mapping[str, int], where: str) -> str:
         return candidates[0]
     if len(dimensions) == 1:
         return next(iter(dimensions))
-    names = ", ".join(shown(name) for name in sorted(dimensions)[:MOST_LISTED]) or "no arrays"
-    if len(dimensions) > MOST_LISTED:
-        names += f" and {len(dimensions) - MOST_LISTED} more"
-    raise DataError(f"{where} holds {names}; call the array of images 'images'.")
+    raise DataError(
+        f"{where} holds {_listed(dimensions)}; say which are the images by a colon and the name, "
+        "as FILE:NAME, or call the array of images 'images'."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    listed = ", ".join(shown(name) for name in ordered[:MOST_LISTED]) or "no arrays"
+    more = len(ordered) - MOST_LISTED
+    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def find_labels(names: Iterable[str], images: str) -> str | None:
-    """The name of the labels that belong to the array of images, or None."""
+    """The name of the labels that belong to the array of images, or None.
+
+    Those of x_test are y_test alone, of test_images test_labels, and so for other splits.
+    """
     by_lower_name = {name.lower(): name for name in names}
-    usual_names = LABEL_ARRAYS.get(images.lower(), USUAL_LABEL_ARRAYS)
+    usual_names = _split_labels(images.lower()) or USUAL_LABEL_ARRAYS
     return next((by_lower_name[usual] for usual in usual_names if usual in by_lower_name), None)
+
+
+def _split_labels(images: str) -> tuple[str, ...]:
+    if images.startswith("x_"):
+        return (f"y_{images.removeprefix('x_')}",)
+    if images.endswith("_images"):
+        return (f"{images.removesuffix('_images')}_labels",)
+    return ()
 
 
 def require_labels(shape: tuple[int, ...], dtype: np.dtype, count: int, where: str) -> None:

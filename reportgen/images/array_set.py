@@ -11,13 +11,16 @@ import numpy as np
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
 from reportgen.images.array_layout import ArrayLayout, find_layout
+from reportgen.images.array_stream import RowsOnDisk
 from reportgen.images.checksum import file_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
-from reportgen.images.picture_notes import choice_note, class_note
+from reportgen.images.open_options import OpenOptions
+from reportgen.images.picture_notes import choice_note, class_note, size_notes
 from reportgen.images.pixel_scale import PixelScale, find_scale, summarise
+from reportgen.images.resizing import cover
 
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class ArrayRows:
 
     Attributes
     ----------
-    values : (rows in the file or n, …) as stored, perhaps on disk.
+    values : (rows in the file or n, …) as stored, in memory or on disk.
     places : (n,) where each chosen image is in `values`.
     rows : (n,) its row number in the file.
     count : rows in the file.
@@ -34,7 +37,7 @@ class ArrayRows:
     description : which array of which file, for sentences.
     """
 
-    values: np.ndarray
+    values: np.ndarray | RowsOnDisk
     places: np.ndarray
     rows: np.ndarray
     count: int
@@ -45,15 +48,25 @@ class ArrayRows:
 class ArrayStore:
     """Pixels of chosen rows; see `PixelStore`."""
 
-    def __init__(self, array: ArrayRows, layout: ArrayLayout, scale: PixelScale) -> None:
+    def __init__(
+        self,
+        array: ArrayRows,
+        layout: ArrayLayout,
+        scale: PixelScale,
+        size: tuple[int, int] | None,
+    ) -> None:
         self._array = array
         self._layout = layout
         self._scale = scale
+        self._size = size
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """(n,) row numbers → (n, C, H, W) float32."""
         stored = self._array.values[self._array.places[rows]]
-        return np.ascontiguousarray(self._scale.apply(self._layout.to_images(stored)))
+        images = self._scale.apply(self._layout.to_images(stored))
+        if self._size not in (None, images.shape[2:]):
+            return np.stack([cover(image, self._size) for image in images])
+        return np.ascontiguousarray(images)
 
 
 def require_images(shape: tuple[int, ...], dtype: np.dtype, where: str) -> ArrayLayout:
@@ -68,7 +81,9 @@ def require_images(shape: tuple[int, ...], dtype: np.dtype, where: str) -> Array
     return layout
 
 
-def make_array_set(path: Path, array: ArrayRows, layout: ArrayLayout, seed: int) -> ImageSet:
+def make_array_set(
+    path: Path, array: ArrayRows, layout: ArrayLayout, options: OpenOptions
+) -> ImageSet:
     """Find the pixel scale, and refuse NaN and infinity, in one pass over the chosen rows."""
 
     def bad_row(place: int) -> DataError:
@@ -80,26 +95,30 @@ def make_array_set(path: Path, array: ArrayRows, layout: ArrayLayout, seed: int)
     scale = find_scale(array.values.dtype, summarise(_blocks(array), bad_row))
     name = shown(path.name)
     notes = [
-        choice_note(array.count, len(array.rows), seed),
+        choice_note(array.count, len(array.rows), options.seed),
         Note("layout", f"{array.description} was read as {layout.name}."),
         Note("scaling", f"{array.values.dtype} {scale.sentence}"),
     ]
     if array.labels is not None:
         notes.append(class_note(array.labels, "the file's labels"))
+    channels, height, width = layout.shape
+    if options.size is not None:
+        notes += size_notes({(height, width): len(array.rows)}, options.size)
+        height, width = options.size
     return ImageSet(
-        shape=layout.shape,
+        shape=(channels, height, width),
         names=tuple(f"{name}[{row}]" for row in array.rows),
         labels=array.labels,
         factors=None,
         pixel_range=scale.pixel_range,
         source=file_source(path),
         notes=tuple(notes),
-        pixels=ArrayStore(array, layout, scale),
+        pixels=ArrayStore(array, layout, scale, options.size),
     )
 
 
 def _blocks(array: ArrayRows) -> Iterator[tuple[int, np.ndarray]]:
-    row_bytes = array.values[:1].nbytes
+    row_bytes = array.values[array.places[:1]].nbytes
     step = max(1, BLOCK_BYTES // row_bytes)
     for start in range(0, len(array.places), step):
         yield start, array.values[array.places[start : start + step]]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from reportgen.errors import DataError
+from reportgen.images.names import shown
+from reportgen.images.open_options import OpenOptions
 
 MOST_BYTES = 4 * 2**30
 BLOCK_BYTES = 16 * 2**20
@@ -38,6 +42,41 @@ class ArrayHeader:
         return self.row_bytes * self.shape[0]
 
 
+class RowsOnDisk:
+    """An array in a file, of which only the rows asked for come into memory.
+
+    Rows are read, not mapped: the pages of a map count as this process's memory, and a mapped file
+    that shrinks ends the process.
+    """
+
+    def __init__(self, path: Path, header: ArrayHeader) -> None:
+        self._path = path
+        self._header = header
+        self.shape = header.shape
+        self.dtype = header.dtype
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) row numbers → (n, …) values. Raises DataError where the file has shrunk."""
+        if self._header.fortran_order:
+            # Each row is scattered over the whole file.
+            return np.array(self._mapped()[rows])
+        kept = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        content = kept.reshape(-1).view(np.uint8)
+        size = self._header.row_bytes
+        starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist()
+        with self._path.open("rb", buffering=0) as stream:
+            for first, last in pairwise((*starts, len(rows))):
+                stream.seek(self._header.offset + int(rows[first]) * size)
+                wanted = content[first * size : last * size]
+                if stream.readinto(wanted.data) < len(wanted):
+                    raise DataError(f"{shown(str(self._path))} has become shorter; start again.")
+        return kept
+
+    def _mapped(self) -> np.memmap:
+        place = self._header.offset
+        return np.memmap(self._path, self.dtype, "r", place, self.shape, order="F")
+
+
 def require_complete(header: ArrayHeader, file_bytes: int, where: str) -> None:
     """Raise DataError where the header claims more than the file has."""
     if header.offset + header.data_bytes > file_bytes:
@@ -54,12 +93,13 @@ def choose_rows(count: int, limit: int | None, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng([seed, count]).choice(count, limit, replace=False))
 
 
-def rows_to_read(header: ArrayHeader, limit: int | None, seed: int, where: str) -> np.ndarray:
+def rows_to_read(header: ArrayHeader, options: OpenOptions, where: str) -> np.ndarray:
     """Row numbers as `choose_rows` gives them, if they fit into memory. Raises DataError."""
     count = header.shape[0]
-    kept = count if limit is None or header.fortran_order else min(count, limit)
+    all_kept = options.limit is None or header.fortran_order
+    kept = count if all_kept else min(count, options.limit or 0)
     require_room(header.row_bytes, kept, where)
-    return choose_rows(count, limit, seed)
+    return choose_rows(count, options.limit, options.seed)
 
 
 def require_room(row_bytes: int, rows: int, where: str) -> None:

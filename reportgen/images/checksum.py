@@ -18,23 +18,29 @@ class FilesChecksum:
     """
 
     def __init__(self) -> None:
-        self._digests: dict[bytes, str] = {}
+        self._digests: dict[bytes, bytes] = {}
         self._size = 0
 
     def add(self, name: str, content: bytes) -> None:
         """One file that was read, by its path relative to the folder."""
-        self._digests[os.fsencode(name)] = hashlib.sha256(content).hexdigest()
+        self._digests[os.fsencode(name)] = hashlib.sha256(content).digest()
         self._size += len(content)
+
+    def add_file(self, name: str, path: Path) -> None:
+        """One file that was read, however large."""
+        with path.open("rb") as stream:
+            self._digests[os.fsencode(name)] = hashlib.file_digest(stream, "sha256").digest()
+        self._size += path.stat().st_size
 
     def matches(self, name: str, content: bytes) -> bool:
         """Whether the file that was added under this name had the same content."""
-        return self._digests[os.fsencode(name)] == hashlib.sha256(content).hexdigest()
+        return self._digests[os.fsencode(name)] == hashlib.sha256(content).digest()
 
     def source(self, folder: Path) -> SourceFile:
         """The folder's name, total bytes and checksum."""
         total = hashlib.sha256()
         for name in sorted(self._digests):
-            total.update(self._digests[name].encode() + b"  " + name + b"\n")
+            total.update(self._digests[name].hex().encode() + b"  " + name + b"\n")
         return SourceFile(shown(folder.resolve().name), self._size, total.hexdigest())
 
 

@@ -14,21 +14,30 @@ from reportgen.errors import DataError
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
 from reportgen.images.names import choose, shown
+from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import LARGEST_FILE, SUFFIXES, UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
 
 
-def open_folder(root: Path, *, limit: int | None, seed: int) -> ImageSet:
-    """All images below `root`, or a seeded `limit` of them; see `open_images`."""
+def open_folder(root: Path, options: OpenOptions) -> ImageSet:
+    """All images below `root`, or a seeded choice of them; else its parquet files.
+
+    See `open_images`.
+    """
     walk = FolderWalk(root, SUFFIXES)
-    chosen = choose(walk.names(), limit, seed)
+    chosen = choose(walk.names(), options.limit, options.seed)
     if not chosen.names:
+        if walk.other_files[".parquet"]:
+            from reportgen.images.parquet_files import open_parquet_folder
+
+            return open_parquet_folder(root, options)
         raise DataError(_no_images(root, walk.other_files))
+    options.refuse_part(shown(str(root)))
     return make_picture_images(
         FolderFiles(root),
         chosen,
         shown(str(root)),
-        seed=seed,
+        options,
         source=lambda checksum: checksum.source(root),
         notes=_walk_notes(walk),
     )

@@ -22,6 +22,7 @@ from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import ArrayHeader, read_rows, rows_to_read
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
+from reportgen.images.open_options import OpenOptions
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -31,15 +32,16 @@ def is_idx(start: bytes) -> bool:
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
 
 
-def open_idx(path: Path, *, limit: int | None, seed: int) -> ImageSet:
+def open_idx(path: Path, options: OpenOptions) -> ImageSet:
     """An IDX file of images, with the labels file beside it if there is one; see `open_images`."""
+    options.refuse_part(shown(str(path)))
     with _array(path) as (stream, header, where):
         layout = require_images(header.shape, header.dtype, where)
-        rows = rows_to_read(header, limit, seed, where)
+        rows = rows_to_read(header, options, where)
         values = read_rows(stream, header, rows, where)
     labels = _labels(path, header.shape[0], rows)
     array = ArrayRows(values, np.arange(len(rows)), rows, header.shape[0], labels, where)
-    return make_array_set(path, array, layout, seed)
+    return make_array_set(path, array, layout, options)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from reportgen.images.array_names import find_images, find_labels, label_words, 
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import (
     ArrayHeader,
+    RowsOnDisk,
     choose_rows,
     read_rows,
     require_complete,
@@ -29,39 +30,35 @@ from reportgen.images.array_stream import (
 )
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
+from reportgen.images.open_options import OpenOptions
 
 
-def open_npy(path: Path, *, limit: int | None, seed: int) -> ImageSet:
+def open_npy(path: Path, options: OpenOptions) -> ImageSet:
     """A `.npy` file of images; see `open_images`."""
     where = shown(str(path))
+    options.refuse_part(where)
     with path.open("rb") as stream:
         header = _read_header(stream, where)
     require_complete(header, path.stat().st_size, where)
     layout = require_images(header.shape, header.dtype, where)
-    values = np.memmap(
-        path,
-        header.dtype,
-        mode="r",
-        offset=header.offset,
-        shape=header.shape,
-        order="F" if header.fortran_order else "C",
-    )
-    rows = choose_rows(header.shape[0], limit, seed)
+    rows = choose_rows(header.shape[0], options.limit, options.seed)
+    values = RowsOnDisk(path, header)
     array = ArrayRows(values, rows, rows, header.shape[0], None, where)
-    return make_array_set(path, array, layout, seed)
+    return make_array_set(path, array, layout, options)
 
 
-def open_npz(path: Path, *, limit: int | None, seed: int) -> ImageSet:
+def open_npz(path: Path, options: OpenOptions) -> ImageSet:
     """A `.npz` archive with an array of images and perhaps one of labels; see `open_images`."""
     with _archive(path) as archive:
-        name = find_images({name: archive.dimensions(name) for name in archive.names}, archive.name)
+        axes = {name: archive.dimensions(name) for name in archive.names}
+        name = find_images(axes, archive.name, options.part)
         with archive.array(name) as (stream, header, where):
             layout = require_images(header.shape, header.dtype, where)
-            rows = rows_to_read(header, limit, seed, where)
+            rows = rows_to_read(header, options, where)
             values = read_rows(stream, header, rows, where)
         labels = _labels(archive, name, header.shape[0], rows)
     array = ArrayRows(values, np.arange(len(rows)), rows, header.shape[0], labels, where)
-    return make_array_set(path, array, layout, seed)
+    return make_array_set(path, array, layout, options)
 
 
 class _Archive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -12,7 +13,10 @@ from pathlib import Path
 from reportgen.errors import DataError
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
+from reportgen.images.open_options import OpenOptions
+from reportgen.images.zip_directory import read_entries
 
+PARQUET = b"PAR1"
 NUMPY = b"\x93NUMPY"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
@@ -22,15 +26,25 @@ LEGACY_TORCH_SAVE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20"
 HEAD_BYTES = 512
 # Module and function that read a format.
 IDX = "idx_file", "open_idx"
-TAR = "archive_file", "open_tar"
+TAR = "tar_file", "open_tar"
 FORMATS = (
-    "a folder of images, a zip or tar archive of them, a .csv of their paths, or an array in a "
-    ".npy, .npz, .pt or IDX file"
+    "a folder of images, a zip or tar archive of them, a .csv of their paths, a parquet file, or "
+    "an array in a .npy, .npz, .pt or IDX file"
 )
 
 
-def open_images(path: str | Path, *, limit: int | None = None, seed: int = 0) -> ImageSet:
+def open_images(
+    path: str | Path,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    size: tuple[int, int] | None = None,
+) -> ImageSet:
     """Open a folder, an archive or a table of images, or an array file, whatever its name says.
+
+    A part of a file may be named behind its path: an array, a column of images or a split of a
+    data set, as "digits.npz:x_train". With a `size`, (height, width), images of other sizes are
+    scaled until they cover it and cropped around the centre.
 
     Every image is decoded once here, so that a damaged one is found now; of a folder's images,
     512 MiB stay in memory. With `limit`, a random choice of that many images is read; the same
@@ -40,14 +54,28 @@ def open_images(path: str | Path, *, limit: int | None = None, seed: int = 0) ->
     two images are left, sizes differ or pixels are not finite. Damaged images among good ones are
     left out and listed in `ImageSet.skipped`.
     """
-    path = Path(path)
+    path, part = split_part(Path(path))
     if limit is not None and limit < 2:
         raise DataError(f"A limit of {limit} images is too low; a report needs at least two.")
     try:
-        return _reader_of(path)(path, limit=limit, seed=seed)
+        return _reader_of(path)(path, OpenOptions(limit, seed, part, size))
     except OSError as error:
         where = shown(str(error.filename or path))
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error
+
+
+def split_part(path: Path) -> tuple[Path, str | None]:
+    """A path and the part named behind it: "a.npz:x" is a.npz and x where there is such a file."""
+    if os.path.lexists(path):
+        return path, None
+    part: list[str] = []
+    start, colon, last = str(path).rpartition(":")
+    while colon:
+        part.insert(0, last)
+        if os.path.lexists(start) and all(part):
+            return Path(start), ":".join(part)
+        start, colon, last = start.rpartition(":")
+    return path, None
 
 
 def _reader_of(path: Path) -> Callable[..., ImageSet]:
@@ -60,7 +88,10 @@ def _format_of(path: Path) -> tuple[str, str]:
     """The module and function for a path. Raises DataError for what nothing reads."""
     where = shown(str(path))
     if path.is_dir():
-        return "folder", "open_folder"
+        from reportgen.images.saved_dataset import is_saved_dataset
+
+        saved = is_saved_dataset(path)
+        return ("saved_dataset", "open_saved_dataset") if saved else ("folder", "open_folder")
     if not path.exists():
         raise DataError(f"{where} does not exist; give {FORMATS}.")
     if not path.is_file():
@@ -79,7 +110,9 @@ def _format_of(path: Path) -> tuple[str, str]:
         return found
     if head.startswith(OTHER_COMPRESSED_TARS):
         return TAR
-    if path.suffix.lower() in (".csv", ".tsv"):
+    if head.startswith(PARQUET):
+        return "parquet_files", "open_parquet"
+    if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
         return "table_file", "open_table"
     if head.startswith(LEGACY_TORCH_SAVE):
         raise DataError(f"{where} is in torch's old format; save it again with torch.save.")
@@ -98,16 +131,15 @@ def _plain_format(head: bytes) -> tuple[str, str] | None:
 
 
 def _zip_format(path: Path, where: str) -> tuple[str, str]:
+    holds_arrays = False
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
+        for entry in read_entries(path):
+            if entry.name.rpartition("/")[2] == "data.pkl":
+                return "torch_file", "open_torch"
+            holds_arrays = holds_arrays or entry.name.endswith(".npy")
+    except (zipfile.BadZipFile, UnicodeError) as error:
         raise DataError(f"{where} is a damaged or unsupported archive: {error}.") from error
-    if any(name.split("/")[-1] == "data.pkl" for name in names):
-        return "torch_file", "open_torch"
-    if any(name.endswith(".npy") for name in names):
-        return "numpy_file", "open_npz"
-    return "archive_file", "open_zip"
+    return ("numpy_file", "open_npz") if holds_arrays else ("zip_file", "open_zip")
 
 
 def _unzipped_head(path: Path, where: str) -> bytes:

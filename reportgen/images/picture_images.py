@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 from reportgen.autoencoder import Note, SourceFile
 from reportgen.errors import DataError
 from reportgen.images.checksum import FilesChecksum
 from reportgen.images.image_set import ImageSet
-from reportgen.images.label_table import FILE_NAME, LabelTable, read_label_table
+from reportgen.images.label_table import LabelTable, match_labels, table_places
 from reportgen.images.names import Chosen, class_folders, natural_order, shown
+from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
-from reportgen.images.picture_notes import choice_note, class_note, conversion_notes
+from reportgen.images.picture_notes import choice_note, class_note, conversion_notes, size_notes
 from reportgen.images.picture_set import PictureFiles, PictureSet, read_picture_set
+from reportgen.images.table_lines import read_table
 
 CLASS_SUFFIX = ".cls"
 
@@ -22,10 +25,10 @@ def make_picture_images(
     files: PictureFiles,
     chosen: Chosen,
     where: str,
+    options: OpenOptions,
     *,
-    seed: int,
     source: Callable[[FilesChecksum], SourceFile],
-    table_for: Callable[[Sequence[str]], LabelTable] | None = None,
+    table_for: Callable[[tuple[str, ...]], LabelTable | None] | None = None,
     notes: Iterable[Note] = (),
 ) -> ImageSet:
     """Read the chosen pictures and their labels.
@@ -34,10 +37,13 @@ def make_picture_images(
     `labels.csv` is looked for. Raises DataError beginning with `where`.
     """
     names = sorted(chosen.names, key=natural_order)
-    pictures = read_picture_set(files, names, where)
+    pictures = read_picture_set(files, names, where, size=options.size)
     table = _label_table(files, chosen.shared_folder, pictures, where, table_for)
     classes, origin = _classes(files, chosen.shared_folder, pictures, table)
-    all_notes = [choice_note(chosen.count, len(names), seed)]
+    all_notes = [choice_note(chosen.count, len(names), options.seed)]
+    if options.size is not None:
+        sizes = Counter((header.height, header.width) for header in pictures.headers)
+        all_notes += size_notes(sizes, options.size)
     all_notes += [*conversion_notes(pictures.headers), *notes]
     if classes is not None:
         all_notes.append(class_note(classes, origin))
@@ -61,18 +67,17 @@ def _label_table(
     shared_folder: str,
     pictures: PictureSet,
     where: str,
-    table_for: Callable[[Sequence[str]], LabelTable] | None,
+    table_for: Callable[[tuple[str, ...]], LabelTable | None] | None,
 ) -> LabelTable | None:
-    """The table given, or `labels.csv` at the root or in the folder that holds all images."""
+    """The table given, or the first one beside the images."""
     if table_for is not None:
         return table_for(pictures.names)
-    for folder in dict.fromkeys(("", shared_folder)):
-        name = f"{folder}{FILE_NAME}"
+    for folder, name in table_places(shared_folder):
         if name in files:
             content = _content(files, name, where)
             pictures.checksum.add(name, content)
             below = [picture.removeprefix(folder) for picture in pictures.names]
-            return read_label_table(content, f"{where}, {shown(name)}", below)
+            return match_labels(read_table(name, content, f"{where}, {shown(name)}"), below)
     return None
 
 
@@ -90,11 +95,11 @@ def _classes(
 
 def _class_files(files: PictureFiles, pictures: PictureSet) -> tuple[str, ...] | None:
     """WebDataset's naming: the class of 0001.jpg is the text in 0001.cls."""
-    if _class_file(pictures.names[0]) not in files:
+    if class_file(pictures.names[0]) not in files:
         return None
     classes = []
     for name in pictures.names:
-        beside = _class_file(name)
+        beside = class_file(name)
         if beside not in files:
             classes.append("(no label)")
             continue
@@ -104,7 +109,8 @@ def _class_files(files: PictureFiles, pictures: PictureSet) -> tuple[str, ...] |
     return tuple(classes)
 
 
-def _class_file(name: str) -> str:
+def class_file(name: str) -> str:
+    """Where WebDataset keeps the class of a picture: the path up to the name's first dot."""
     path = PurePosixPath(name)
     return path.with_name(path.name.partition(".")[0] + CLASS_SUFFIX).as_posix()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,26 @@ def choice_note(found: int, chosen: int, seed: int) -> Note:
     if chosen == found:
         return Note("images", f"All {found} images were read.")
     return Note("images", f"{chosen} of {found} images were chosen at random (seed {seed}).")
+
+
+def size_notes(sizes: Mapping[tuple[int, int], int], size: tuple[int, int]) -> list[Note]:
+    """Whether images of these (height, width), each so often, were brought to one size."""
+    others = {given: count for given, count in sizes.items() if given != size}
+    if not others:
+        return []
+    listed = sorted(others)
+    origin = _written(listed[0])
+    if len(others) > 1:
+        origin = f"{len(others)} sizes from {origin} to {_written(listed[-1])}"
+    text = (
+        f"{sum(others.values())} images of {origin} pixels (height × width) were scaled until they "
+        f"cover {_written(size)}, bilinear with antialiasing, and cropped around the centre."
+    )
+    return [Note("size", text)]
+
+
+def _written(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]}"
 
 
 def class_note(classes: Sequence[str], origin: str) -> Note:

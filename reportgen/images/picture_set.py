@@ -23,8 +23,13 @@ from reportgen.images.picture import (
     to_unit_interval,
     without_pillow_warnings,
 )
+from reportgen.images.resizing import cover
 
 KEPT_BYTES = 512 * 2**20
+
+
+class SizesDifferError(DataError):
+    """The images are not all of one size."""
 
 
 class PictureFiles(Protocol):
@@ -102,17 +107,24 @@ class PictureSet:
 
 
 def read_picture_set(
-    files: PictureFiles, names: Sequence[str], where: str, *, kept_bytes: int = KEPT_BYTES
+    files: PictureFiles,
+    names: Sequence[str],
+    where: str,
+    *,
+    size: tuple[int, int] | None = None,
+    kept_bytes: int = KEPT_BYTES,
 ) -> PictureSet:
     """Read every header, then decode every file once, so that a damaged file is found now.
 
+    With a `size`, (height, width), pictures of other sizes are scaled to cover it and cropped.
     Raises DataError, beginning with `where`, if sizes differ (from headers alone) or fewer than two
     pictures can be read.
     """
     with without_pillow_warnings():
         headers, skipped = _read_headers(files, names)
-        _require_one_size(headers, where)
-        kept = _room_for(headers.values(), kept_bytes)
+        if size is None:
+            _require_one_size(headers, where)
+        kept = _room_for(headers.values(), size, kept_bytes)
         checksum = FilesChecksum()
         good: list[str] = []
         for name, header in headers.items():
@@ -142,17 +154,21 @@ def read_picture_set(
 
 
 def _decoded(content: bytes, header: Header, like: np.ndarray) -> np.ndarray:
-    return read_pixels(io.BytesIO(content), header, like.shape[1], like.dtype)
+    pixels = read_pixels(io.BytesIO(content), header, like.shape[1], like.dtype)
+    return cover(pixels, like.shape[2:])
 
 
 def _read_headers(
     files: PictureFiles, names: Iterable[str]
 ) -> tuple[dict[str, Header], dict[str, str]]:
     headers, skipped = {}, {}
+    # Most headers are alike, and a million of them are held once.
+    known: dict[Header, Header] = {}
     for name in names:
         try:
             with files.open(name) as stream:
-                headers[name] = read_header(stream)
+                header = read_header(stream)
+            headers[name] = known.setdefault(header, header)
         except UnreadableImageError as error:
             skipped[name] = str(error)
     return headers, skipped
@@ -166,23 +182,25 @@ def _require_one_size(headers: Mapping[str, Header], where: str) -> None:
     (usual, count), *_ = counts.most_common()
     first = next(name for name, size in sizes.items() if size == usual)
     other = next(name for name, size in sizes.items() if size != usual)
-    raise DataError(
+    raise SizesDifferError(
         f"{where}: the images differ in size: {shown(other)} has {sizes[other]} pixels, "
         f"{shown(first)} has {usual}, as {count} of {len(sizes)} images have; resize them to one "
-        "size."
+        "size, or say --resize HEIGHT,WIDTH."
     )
 
 
-def _room_for(headers: Iterable[Header], kept_bytes: int) -> np.ndarray:
+def _room_for(
+    headers: Iterable[Header], size: tuple[int, int] | None, kept_bytes: int
+) -> np.ndarray:
     """An empty array for as many decoded pictures as `kept_bytes` hold, in their widest depth."""
     headers = list(headers)
     if not headers:
         return np.empty((0, 1, 1, 1), np.uint8)
     channels = max(header.channels for header in headers)
     dtype = max((header.dtype for header in headers), key=lambda dtype: dtype.itemsize)
-    picture_bytes = channels * headers[0].height * headers[0].width * dtype.itemsize
-    count = min(len(headers), kept_bytes // picture_bytes)
-    return np.empty((count, channels, headers[0].height, headers[0].width), dtype)
+    height, width = size or (headers[0].height, headers[0].width)
+    count = min(len(headers), kept_bytes // (channels * height * width * dtype.itemsize))
+    return np.empty((count, channels, height, width), dtype)
 
 
 def _too_few(good: Sequence[str], skipped: Mapping[str, str], where: str) -> str:

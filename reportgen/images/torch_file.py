@@ -20,9 +20,10 @@ from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import choose_rows, require_room
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
+from reportgen.images.open_options import OpenOptions
 
 
-def open_torch(path: Path, *, limit: int | None, seed: int) -> ImageSet:
+def open_torch(path: Path, options: OpenOptions) -> ImageSet:
     """A tensor, a dictionary or tuple of tensors, or a `TensorDataset`; see `open_images`.
 
     Tensors stay on disk. Raises DataError where the file holds anything else.
@@ -30,11 +31,12 @@ def open_torch(path: Path, *, limit: int | None, seed: int) -> ImageSet:
     where = shown(str(path))
     _require_stored(path, where)
     tensors = _named_tensors(_load(path, where), where)
-    name = find_images({name: tensor.ndim for name, tensor in tensors.items()}, where)
+    axes = {name: tensor.ndim for name, tensor in tensors.items()}
+    name = find_images(axes, where, options.part)
     description = where if len(tensors) == 1 else f"{where}, {shown(name)}"
     images = _checked(tensors[name], description)
     layout = require_images(tuple(images.shape), _numpy_type(images, description), description)
-    rows = choose_rows(len(images), limit, seed)
+    rows = choose_rows(len(images), options.limit, options.seed)
     labels = _labels(tensors, name, len(images), rows, where)
     if images.dtype == torch.bfloat16:
         # NumPy has no such type.
@@ -43,7 +45,7 @@ def open_torch(path: Path, *, limit: int | None, seed: int) -> ImageSet:
     else:
         values, places = images.numpy(), rows
     array = ArrayRows(values, places, rows, len(images), labels, description)
-    return make_array_set(path, array, layout, seed)
+    return make_array_set(path, array, layout, options)
 
 
 def _require_stored(path: Path, where: str) -> None:

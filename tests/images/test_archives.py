@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from reportgen.errors import DataError
-from reportgen.images import archive_file, open_images
+from reportgen.images import open_images, tar_file, zip_file
 from tests.images.pictures import folder_of, noise, save
 
 NAMES = ["cat/2.png", "cat/10.png", "dog/1.png", "dog/3.png"]
@@ -157,10 +157,11 @@ def test_archives_too_large_for_memory_are_refused(
     folder_of(tmp_path / "folder", ["a.png", "b.png"])
     tar = tarred(tmp_path / "folder", tmp_path / "a.tar.gz", "w:gz")
     archive = zipped(tmp_path / "folder", tmp_path / "a.zip")
-    monkeypatch.setattr(archive_file, "MOST_BYTES", 100)
+    monkeypatch.setattr(tar_file, "MOST_BYTES", 100)
     with pytest.raises(DataError, match="too large to read into memory"):
         open_images(tar)
-    monkeypatch.setattr(archive_file, "MOST_UNPACKED", 100)
+    for module in (tar_file, zip_file):
+        monkeypatch.setattr(module, "MOST_UNPACKED", 100)
     for path in (tar, archive):
         with pytest.raises(DataError, match="unpacks to more than"):
             open_images(path)

@@ -123,9 +123,34 @@ def test_names_source_and_rows_of_a_limit(tmp_path: Path) -> None:
     assert images.source.size == path.stat().st_size
 
 
+def test_an_array_named_behind_the_path_is_read_with_its_own_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    arrays = {name: noise(5, 4, 4, seed=i) for i, name in enumerate(("x_train", "x_test", "c:d"))}
+    np.savez(path, **arrays, y_train=np.arange(5), y_test=np.arange(5, 10))
+    for name, labels in (("x_train", "01234"), ("x_test", "56789"), ("c:d", None)):
+        images = open_images(f"{path}:{name}")
+        np.testing.assert_allclose(images.read(slice(None))[:, 0], arrays[name] / 255, atol=1e-7)
+        assert images.labels == (None if labels is None else tuple(labels))
+    with pytest.raises(DataError, match="has no array z; it holds c:d, x_test, x_train, y_test"):
+        open_images(f"{path}:z")
+
+
+def test_a_colon_in_a_file_name_is_part_of_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy:b.npy", noise(5, 4, 4))
+    assert len(open_images(tmp_path / "a.npy:b.npy")) == 5
+    saved(tmp_path, noise(5, 4, 4))
+    with pytest.raises(DataError, match=r"digits\.npy has no part b"):
+        open_images(tmp_path / "digits.npy:b")
+
+
 def test_npy_is_read_from_disk(tmp_path: Path) -> None:
-    stored = open_images(saved(tmp_path, noise(5, 4, 4))).pixels
-    assert isinstance(stored._array.values, np.memmap)  # type: ignore[attr-defined]
+    path = saved(tmp_path, np.arange(5 * 16, dtype=np.uint8).reshape(5, 4, 4))
+    images = open_images(path)
+    before = images.read([3])
+    with path.open("r+b") as stream:
+        stream.seek(-16 * 2, 2)
+        stream.write(bytes(16))
+    assert before.any() and not images.read([3]).any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
@@ -190,7 +215,7 @@ def test_the_only_array_shaped_like_images_is_taken(tmp_path: Path) -> None:
 
 def test_several_arrays_without_a_usual_name_are_listed(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", cats=noise(5, 4, 4), dogs=noise(5, 4, 4))
-    with pytest.raises(DataError, match=r"holds cats, dogs; call the array of images 'images'"):
+    with pytest.raises(DataError, match=r"holds cats, dogs; say which .* as FILE:NAME"):
         open_images(tmp_path / "a.npz")
 
 

@@ -130,7 +130,7 @@ def test_a_compressed_torch_file_is_refused(tmp_path: Path) -> None:
         (torch.full((5, 1, 4, 4), torch.nan), "image 0 holds NaN"),
         (
             {f"layer{i}.weight": torch.zeros(4, 3, 3, 3) for i in range(20)},
-            "and 12 more; call the array of images 'images'",
+            "and 12 more; say which are the images by a colon and the name",
         ),
     ],
 )

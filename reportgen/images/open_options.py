@@ -1,0 +1,34 @@
+"""What was asked of `open_images`, handed to whichever module reads the path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reportgen.errors import DataError
+from reportgen.images.names import shown
+
+
+@dataclass(frozen=True)
+class OpenOptions:
+    """See `open_images`.
+
+    Attributes
+    ----------
+    limit : at most so many images; None for all.
+    seed : of the random choice among more.
+    part : the array, column or split that was named behind the path, or None.
+    size : (height, width) that the images are scaled and cropped to, or None.
+    """
+
+    limit: int | None = None
+    seed: int = 0
+    part: str | None = None
+    size: tuple[int, int] | None = None
+
+    def refuse_part(self, where: str) -> None:
+        """Raise DataError where a part was named of what has none."""
+        if self.part is not None:
+            raise DataError(
+                f"{where} has no part {shown(self.part)}: parts are named of .npz and .pt files, "
+                "parquet files and saved data sets."
+            )

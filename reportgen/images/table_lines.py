@@ -1,0 +1,176 @@
+"""Tables of what is known of each image, read line by line: CSV, JSON lines and parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from reportgen.errors import DataError
+from reportgen.images.names import shown
+
+FILE_COLUMNS = ("file", "path", "filename", "file_name", "filepath", "file_path", "image_path")
+NESTED = (dict, list, bytes)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a table says of one image.
+
+    Attributes
+    ----------
+    number : its line, or its row number, for sentences.
+    file : the image's path relative to the table's folder, or its bare name.
+    cells : text of the other columns; "" where nothing is known.
+    """
+
+    number: int
+    file: str
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is read as often as it is asked for, never held as a whole.
+
+    Attributes
+    ----------
+    where : the file, for sentences.
+    columns : names of the columns other than the files', as shown.
+    lines : starts reading; raises DataError naming file and line.
+    class_column : the column that the file itself declares to be classes, or None.
+    """
+
+    where: str
+    columns: tuple[str, ...]
+    lines: Callable[[], Iterator[Line]]
+    class_column: str | None = None
+
+
+def read_table(name: str, content: bytes, where: str) -> Table:
+    """The table in a file of this name: `.jsonl`, `.parquet`, and else CSV.
+
+    Raises DataError beginning with `where`.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".jsonl":
+        return _json_lines_table(content, where)
+    if suffix == ".parquet":
+        from reportgen.images.parquet_table import parquet_table
+
+        return parquet_table(content, where)
+    return _csv_table(content, where)
+
+
+def column_names(names: Sequence[str], where: str) -> tuple[str, ...]:
+    """Column names as they are shown. Raises DataError where two are alike."""
+    columns = tuple(shown(name.strip()) or f"column {i}" for i, name in enumerate(names, 1))
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise DataError(f"{where} has two columns called {twice!r}; rename one.")
+    return columns
+
+
+def file_column(names: Sequence[str]) -> int:
+    """Which column holds the files: by its name, else the first."""
+    return next((i for i, name in enumerate(names) if name.lower() in FILE_COLUMNS), 0)
+
+
+def cell_text(value: Any) -> str:
+    """A value as a cell of a CSV file would hold it."""
+    if value is None or isinstance(value, NESTED):
+        return ""
+    return str(int(value)) if isinstance(value, bool) else str(value).strip()
+
+
+def line_of(number: int, file: str, cells: list[str], where: str) -> Line:
+    """A line with its path tidied. Raises DataError where there is none."""
+    file = file.strip().replace("\\", "/").removeprefix("./")
+    if not file:
+        raise DataError(f"{where}, line {number}: no file name.")
+    return Line(number, file, cells)
+
+
+def _csv_table(content: bytes, where: str) -> Table:
+    header = next(_csv_rows(content, where), (1, []))[1]
+    if len(header) < 2:
+        raise DataError(_needs_lines(where))
+    column = file_column([name.strip() for name in header])
+    named = column_names(header, where)
+
+    def lines() -> Iterator[Line]:
+        rows = _csv_rows(content, where)
+        next(rows)
+        empty = True
+        for number, row in rows:
+            empty = False
+            if len(row) != len(header):
+                raise DataError(
+                    f"{where}, line {number}: {len(row)} cells, but the first line has "
+                    f"{len(header)}."
+                )
+            cells = [cell.strip() for cell in row]
+            yield line_of(number, cells.pop(column), cells, where)
+        if empty:
+            raise DataError(_needs_lines(where))
+
+    return Table(where, named[:column] + named[column + 1 :], lines)
+
+
+def _csv_rows(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
+    """(line number, cells) of the lines with content."""
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+    reader = None
+    try:
+        delimiter = max(",;\t", key=text.readline().count)
+        text.seek(0)
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, row
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where} is not UTF-8 text; save it as UTF-8.") from error
+    except csv.Error as error:
+        number = reader.line_num if reader else 1
+        raise DataError(f"{where}, line {number}: {error}.") from error
+
+
+def _json_lines_table(content: bytes, where: str) -> Table:
+    # Keys may first appear in any line; those that only ever hold lists or objects are left out.
+    keys: dict[str, None] = {}
+    for _, entry in _json_entries(content, where):
+        keys |= {key: None for key, value in entry.items() if not isinstance(value, NESTED)}
+    names = list(keys)
+    file = names.pop(file_column(names)) if names else ""
+    if not names:
+        raise DataError(
+            f"{where} needs an object a line, with file_name and what is known of the image."
+        )
+
+    def lines() -> Iterator[Line]:
+        for number, entry in _json_entries(content, where):
+            cells = [cell_text(entry.get(name)) for name in names]
+            yield line_of(number, cell_text(entry.get(file)), cells, where)
+
+    return Table(where, column_names(names, where), lines)
+
+
+def _json_entries(content: bytes, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(io.BytesIO(content), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}, line {number}: not JSON: {error}.") from error
+        if not isinstance(entry, dict):
+            raise DataError(f"{where}, line {number}: not a JSON object.")
+        yield number, entry
+
+
+def _needs_lines(where: str) -> str:
+    return f"{where} needs a line of column names, the file name first, and a line an image."
