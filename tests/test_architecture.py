@@ -33,16 +33,19 @@ MAY_USE: dict[str, set[str]] = {
     "image_factors": set(),
     "last_squash": {"autoencoder"},
     "rows": {"settings"},
+    "samples": {"__init__", "autoencoder", "decoder", "errors", "images", "settings"},
     "study": {
-        *("autoencoder", "coalitions", "decoder", "errors", "images", "rows", "settings"),
-        "statistics",
+        *("autoencoder", "coalitions", "decoder", "errors", "images", "rows", "samples"),
+        *("settings", "statistics"),
     },
     "single_moves": {"coalitions", "settings", "statistics", "study"},
     "path_contributions": {
         *("autoencoder", "coalitions", "settings", "single_moves", "statistics", "study"),
     },
+    "leading_shares": {"settings", "single_moves", "statistics", "study"},
     "analyses": {
-        *("autoencoder", "coalitions", "image_factors", "last_squash", "path_contributions"),
+        *("autoencoder", "coalitions", "image_factors", "last_squash", "leading_shares"),
+        "path_contributions",
         *("settings", "single_moves", "statistics", "study"),
     },
     "control": {
@@ -59,17 +62,18 @@ MAY_USE: dict[str, set[str]] = {
     },
     "output": {"errors"},
     "printing": {"errors", "output"},
+    "profile": {"decoder"},
     "progress": set(),
     "build": {
         *("analyses", "autoencoder", "control", "errors", "images", "live", "loading", "output"),
-        *("plan", "printing", "progress", "provenance", "report", "settings", "study"),
+        *("plan", "printing", "profile", "progress", "provenance", "report", "settings", "study"),
     },
     "loading_options": {"errors"},
     "cli": {
         *("build", "errors", "loading", "loading_options", "progress", "settings", "summary"),
         "threads",
     },
-    "summary": {"build", "progress"},
+    "summary": {"build", "profile"},
     "__main__": {"cli"},
     "__init__": {"loading"},
 }

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.leading_shares import Stack, leading_shares, pooled_rho
 from reportgen.path_contributions import units_by_share
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
-from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, interval, safe_ratio
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study
 
-SUBSPACE = 24
 SHOWN_UNITS = 3
 SHOWN_QUANTILES = (0.02, 0.16, 0.84, 0.98)
 
@@ -70,9 +70,8 @@ def run(study: Study, settings: Settings) -> OnePicture:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     moves = study.shared(single_moves)
-    bootstrap = study.bootstrap(len(moves.rows))
-    solo = [_Stack(stack, bootstrap, study) for stack in moves.solo_stack]
-    context = [_Stack(stack, bootstrap, study) for stack in moves.last_stack]
+    stacks = study.shared(leading_shares)
+    solo, context = stacks.solo, stacks.context
     values = study.players.values(study.test.codes[moves.rows])
     start = study.players.values(study.baseline[None])[0]
     shown = units_by_share(study)[:SHOWN_UNITS]
@@ -83,12 +82,12 @@ def run(study: Study, settings: Settings) -> OnePicture:
                 unit=int(unit),
                 rho_solo=solo[k].rho,
                 rho_context=context[k].rho,
-                intensity_r2=solo[k].intensity_r2(values[:, k] - start[k]),
+                intensity_r2=_intensity_r2(solo[k], values[:, k] - start[k]),
             )
             for k, unit in enumerate(study.player_units)
         ),
-        pooled_solo=_pooled(solo),
-        pooled_context=_pooled(context),
+        pooled_solo=pooled_rho(solo),
+        pooled_context=pooled_rho(context),
         rows=len(moves.rows),
         sketched=moves.sketched,
         shown_units=tuple(int(study.player_units[player]) for player in shown),
@@ -97,50 +96,12 @@ def run(study: Study, settings: Settings) -> OnePicture:
     )
 
 
-class _Stack:
-    """σ₁² and Σσ² of one stack (r, q) of moves, with their bootstrap resamples.
-
-    Resampled leading eigenvalues are taken within the 24 leading directions of the whole sample.
-    """
-
-    def __init__(self, stack: np.ndarray, bootstrap: Bootstrap, study: Study) -> None:
-        from scipy.linalg import eigh
-
-        moves = stack.astype(np.float64)
-        squares = np.einsum("np,np->n", moves, moves)
-        rows = len(moves)
-        leading = [max(0, rows - SUBSPACE), rows - 1]
-        eigenvalues, vectors = eigh(moves @ moves.T, subset_by_index=leading)
-        eigenvalues, vectors = np.maximum(eigenvalues[::-1], 0), vectors[:, ::-1]
-        self.first, self.total = float(eigenvalues[0]), float(squares.sum())
-        self.has_effect = not study.is_negligible(self.total, len(moves))
-        self._intensity = vectors[:, 0] * np.sqrt(eigenvalues[0])
-        coordinates = vectors * np.sqrt(eigenvalues)
-        products = np.einsum("ni,nj->nij", coordinates, coordinates)
-        self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]
-        self.totals = bootstrap.sums(squares)
-
-    @property
-    def rho(self) -> Estimate:
-        if not self.has_effect:
-            return UNDEFINED
-        return interval(self.first / self.total, safe_ratio(self.firsts, self.totals))
-
-    def intensity_r2(self, displacement: np.ndarray) -> float:
-        """R² (around 0) of the intensity on the displacement, through the origin."""
-        square = float(displacement @ displacement)
-        if not self.has_effect or square == 0:
-            return float("nan")
-        return float((self._intensity @ displacement) ** 2 / (self.first * square))
-
-
-def _pooled(stacks: list[_Stack]) -> Estimate:
-    firsts = np.sum([stack.firsts for stack in stacks], axis=0)
-    totals = np.sum([stack.totals for stack in stacks], axis=0)
-    total = sum(stack.total for stack in stacks)
-    if not any(stack.has_effect for stack in stacks):
-        return UNDEFINED
-    return interval(sum(stack.first for stack in stacks) / total, safe_ratio(firsts, totals))
+def _intensity_r2(stack: Stack, displacement: np.ndarray) -> float:
+    """R² (around 0) of the moves' intensity on the displacement, through the origin."""
+    square = float(displacement @ displacement)
+    if not stack.has_effect or square == 0:
+        return float("nan")
+    return float((stack.intensity @ displacement) ** 2 / (stack.first * square))
 
 
 def _shown(study: Study, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import safe_ratio
+from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.statistics.regression import Affine
 from reportgen.study import Study, squared_norms
 
@@ -26,11 +26,13 @@ class Spatial:
     ----------
     code_shape : (channels, height, width).
     block : side of the blocks of sites that moved as one, so that they are at most 256.
-    site_effects : (blocks down, blocks across) last-in effect, mean baseline, over the table rows.
+    site_effects : (blocks down, blocks across) last-in effect, mean baseline, over the table rows;
+        `site_effects_low` and `site_effects_high` their 95 % intervals.
     footprint_radii : (blocks down, blocks across) pixels: the radius about the centroid of ΣD²
         that holds 90 % of it; NaN where a site changes nothing.
     median_radius : of these.
-    colour_r2 : R² on test rows of the mean colour of each site's patch, from its channels.
+    colour_r2 : R² on test rows of the mean colour of each site's patch, from its channels; its
+        interval resamples images.
     colour_weights : (channels, image channels) that map's slopes, for one sd of each channel.
     rows : images behind the effects and radii.
     """
@@ -38,9 +40,11 @@ class Spatial:
     code_shape: tuple[int, int, int]
     block: int
     site_effects: np.ndarray
+    site_effects_low: np.ndarray
+    site_effects_high: np.ndarray
     footprint_radii: np.ndarray
     median_radius: float
-    colour_r2: float
+    colour_r2: Estimate
     colour_weights: np.ndarray
     rows: int
 
@@ -58,17 +62,24 @@ def run(study: Study, settings: Settings) -> Spatial:
     block = _block(height, width)
     sites, grid = _sites(shape, block)
     rows = study.rows.table
-    spread = study.test.reconstructions[rows].astype(np.float64)
-    total = squared_norms(spread - spread.mean(axis=0)).sum()
-    if study.is_negligible(float(total), len(rows)):
+    centred = study.test.reconstructions[rows].astype(np.float64)
+    spread = squared_norms(centred - centred.mean(axis=0))
+    if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
-    energy = _energy(study, sites, rows)
+    energy, by_row = _energy(study, sites, rows)
+    effects = study.bootstrap(len(rows)).ratios(by_row, spread)
+    values, low, high = (
+        np.array([getattr(effect, end) for effect in effects]).reshape(grid)
+        for end in ("value", "low", "high")
+    )
     radii = np.array([_radius(image) for image in energy]).reshape(grid)
     colour_r2, weights = _colours(study, channels, height, width)
     return Spatial(
         code_shape=(channels, height, width),
         block=block,
-        site_effects=energy.sum(axis=(1, 2)).reshape(grid) / total,
+        site_effects=values,
+        site_effects_low=low,
+        site_effects_high=high,
         footprint_radii=radii,
         median_radius=float(np.nanmedian(radii)) if np.isfinite(radii).any() else float("nan"),
         colour_r2=colour_r2,
@@ -99,16 +110,19 @@ def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
     return units, (len(down), len(across))
 
 
-def _energy(study: Study, sites: Units, rows: np.ndarray) -> np.ndarray:
-    """(sites, H, W) ΣD² over rows and image channels."""
+def _energy(study: Study, sites: Units, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(sites, H, W) ΣD² over rows and image channels, and (rows, sites) over pixels."""
     coalitions = Coalitions(study.decoder, sites, study.baseline)
     without_one = coalitions.without_one()
     requests = (coalitions.codes(study.test.codes[row], without_one) for row in rows)
     energy = np.zeros((len(sites), study.decoder.image_size))
-    for row, images in zip(rows, study.decoder.decode_each(requests), strict=True):
-        whole = study.test.reconstructions[row].astype(np.float64)
-        energy += np.square(whole - images)
-    return energy.reshape(len(sites), *study.image_shape).sum(axis=1)
+    by_row = np.empty((len(rows), len(sites)))
+    for place, images in enumerate(study.decoder.decode_each(requests)):
+        whole = study.test.reconstructions[rows[place]].astype(np.float64)
+        squares = np.square(whole - images)
+        energy += squares
+        by_row[place] = squares.sum(axis=1)
+    return energy.reshape(len(sites), *study.image_shape).sum(axis=1), by_row
 
 
 def _radius(energy: np.ndarray) -> float:
@@ -123,7 +137,7 @@ def _radius(energy: np.ndarray) -> float:
     return float(distances[order][np.argmax(reached)])
 
 
-def _colours(study: Study, channels: int, height: int, width: int) -> tuple[float, np.ndarray]:
+def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Estimate, np.ndarray]:
     """R² on the test rows and slopes of the map from a site's channels to its patch's colour."""
 
     def regressors(codes: np.ndarray) -> np.ndarray:
@@ -138,9 +152,13 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[floa
 
     fitted = Affine(regressors(study.fit.codes), targets(study.fit.images))
     colour = targets(study.test.images)
-    missed = squared_norms(colour - fitted.predict(regressors(study.test.codes))).sum()
-    total = squared_norms(colour - colour.mean(axis=0)).sum()
-    return float(1 - safe_ratio(missed, total)), fitted.coefficients
+    missed = squared_norms(colour - fitted.predict(regressors(study.test.codes)))
+    total = squared_norms(colour - colour.mean(axis=0))
+    # An image's sites go together, so images are resampled and not sites.
+    by_image = (terms.reshape(len(study.test), -1).sum(axis=1) for terms in (missed, total))
+    bootstrap = study.bootstrap(len(study.test))
+    r2 = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), *by_image)
+    return r2, fitted.coefficients
 
 
 def _patches(pixels: int, sites: int) -> list[slice]:

@@ -188,6 +188,23 @@ def _additivity(results: Results) -> Iterator[str]:
         )
 
 
+def _one_picture(results: Results) -> Iterator[str]:
+    result = results.one_picture
+    if result is None:
+        return
+    above = {
+        "alone": result.pooled_solo,
+        "in context": result.pooled_context,
+    }
+    for where, rho in above.items():
+        if rho.value > rho.high:
+            yield (
+                f"ρ {where} of these {numbers.count(result.rows)} images, "
+                f"{numbers.number(rho.value)}, is too large: few images look more alike than many. "
+                f"Of many it would be {numbers.interval(rho)}."
+            )
+
+
 def _directions(results: Results) -> Iterator[str]:
     result = results.directions
     if result is None:
@@ -229,6 +246,7 @@ OWN: dict[str, Callable[[Results], Iterator[str]]] = {
     "traversal": _traversal,
     "interactions": _interactions,
     "additivity": _additivity,
+    "one_picture": _one_picture,
     "directions": _directions,
     "trust": _trust,
 }

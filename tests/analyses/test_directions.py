@@ -75,7 +75,7 @@ def test_a_gap_along_directions_is_rounding_where_the_decoder_is_linear(mixed_li
     result = directions.run(mixed_linear, FEW)
     assert result.gap_up.value < 1e-5
     assert result.gap_down.value < 1e-5
-    assert result.rho_solo == pytest.approx(1, abs=1e-6)
+    assert result.rho_solo.value == pytest.approx(1, abs=1e-6)
 
 
 def test_the_gap_along_units_is_the_additivity_s(smooth_study) -> None:
@@ -176,7 +176,7 @@ def test_any_invertible_mixture_of_the_units_has_the_same_directions(mixing: np.
     np.testing.assert_allclose(cosines / norms, 1, atol=1e-4)
     assert other.gap_up.value == pytest.approx(plain.gap_up.value, rel=1e-3)
     assert other.gap_down.value == pytest.approx(plain.gap_down.value, rel=1e-3)
-    assert other.rho_solo == pytest.approx(plain.rho_solo, rel=1e-3)
+    assert other.rho_solo.value == pytest.approx(plain.rho_solo.value, rel=1e-3)
 
 
 def test_mu_is_the_variance_along_scikit_learn_s_axes_for_ten_linear_autoencoders() -> None:

@@ -106,7 +106,7 @@ def overall(study: Study) -> np.ndarray:
 
 def along_directions(study: Study) -> np.ndarray:
     turned = once(directions, study)
-    return np.array([turned.gap_up.value, turned.gap_down.value, turned.rho_solo])
+    return np.array([turned.gap_up.value, turned.gap_down.value, turned.rho_solo.value])
 
 
 def information(study: Study) -> dict[int, np.ndarray]:

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from reportgen.analyses import (
@@ -57,6 +58,36 @@ def test_effects_of_sites_are_their_closed_form(linear) -> None:
     )
 
 
+def interval_of_ratio(numerators: np.ndarray, denominators: np.ndarray):
+    """SciPy's percentile interval of Σa / Σb."""
+    return stats.bootstrap(
+        (numerators, denominators),
+        lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=10_000,
+        method="percentile",
+        rng=np.random.default_rng(2),
+    ).confidence_interval
+
+
+def test_a_site_s_interval_is_scipy_s_bootstrap_over_images() -> None:
+    """2,000 resamples of 24 images each; both are Monte Carlo."""
+    settings = Settings(rows=40, table_rows=24, bootstrap_resamples=2000)
+    study = painting(site_codes(200, SHAPE), SCALE, settings=settings)
+    result = spatial.run(study, settings)
+    rows = study.rows.table
+    moves = study.test.codes.astype(np.float64).reshape(-1, *SHAPE)[rows, :, 1, 2]
+    moves -= study.baseline.reshape(SHAPE)[:, 1, 2]
+    squares = np.square(moves @ colours(SHAPE[0]).double().numpy()).sum(axis=1) * SCALE**2
+    images = study.test.reconstructions[rows].astype(np.float64)
+    spread = np.square(images - images.mean(axis=0)).sum(axis=1)
+    theirs = interval_of_ratio(squares, spread)
+    width = theirs.high - theirs.low
+    assert result.site_effects_low[1, 2] == pytest.approx(theirs.low, abs=0.1 * width)
+    assert result.site_effects_high[1, 2] == pytest.approx(theirs.high, abs=0.1 * width)
+
+
 @pytest.mark.parametrize(("scale", "corner"), [(1, 0.0), (2, 0.5), (4, 1.5), (5, 2.0)])
 def test_a_footprint_is_the_distance_to_the_corner_of_a_site_s_patch(scale, corner) -> None:
     """A patch of ≤ 5 × 5 even pixels: its four corners hold more than a tenth."""
@@ -87,7 +118,7 @@ def test_a_site_that_paints_nothing_has_no_effect_and_no_footprint() -> None:
 
 def test_a_linear_colour_map_has_r2_one_and_the_painted_slopes(linear) -> None:
     result = spatial.run(linear, FEW)
-    assert result.colour_r2 == pytest.approx(1, abs=1e-6)
+    assert result.colour_r2.value == pytest.approx(1, abs=1e-6)
     fitted = linear.fit.codes.astype(np.float64).reshape(-1, *SHAPE)
     deviations = fitted.std(axis=(0, 2, 3))
     expected = colours(SHAPE[0]).numpy() * deviations[:, None]
@@ -108,10 +139,19 @@ def test_a_bent_colour_map_has_scikit_learn_s_r2_on_the_test_rows(bent) -> None:
 
     fitted = LinearRegression().fit(*parts(bent.fit))
     codes, patches = parts(bent.test)
-    missed = np.square(patches - fitted.predict(codes)).sum()
-    expected = 1 - missed / np.square(patches - patches.mean(axis=0)).sum()
+    missed = np.square(patches - fitted.predict(codes))
+    total = np.square(patches - patches.mean(axis=0))
+    expected = 1 - missed.sum() / total.sum()
     assert expected < 0.9
-    assert spatial.run(bent, FEW).colour_r2 == pytest.approx(expected, abs=1e-6)
+    found = spatial.run(bent, FEW).colour_r2
+    assert found.value == pytest.approx(expected, abs=1e-6)
+    # SciPy resamples images, whose four sites go together.
+    theirs = interval_of_ratio(
+        *(part.reshape(len(bent.test), -1).sum(1) for part in (missed, total))
+    )
+    width = theirs.high - theirs.low
+    assert found.low == pytest.approx(1 - theirs.high, abs=0.2 * width)
+    assert found.high == pytest.approx(1 - theirs.low, abs=0.2 * width)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +270,7 @@ def test_one_channel_and_one_site_are_answered_too() -> None:
         study = painting(site_codes(60, shape), 2, settings=FEW)
         result = spatial.run(study, FEW)
         assert result.site_effects.shape == shape[1:]
-        assert result.colour_r2 == pytest.approx(1, abs=1e-5)
+        assert result.colour_r2.value == pytest.approx(1, abs=1e-5)
 
 
 def test_sites_finer_than_pixels_are_answered() -> None:
@@ -244,5 +284,5 @@ def test_sites_finer_than_pixels_are_answered() -> None:
         settings=FEW,
     )
     result = spatial.run(flat, FEW)
-    assert result.colour_r2 == pytest.approx(1, abs=1e-6)
+    assert result.colour_r2.value == pytest.approx(1, abs=1e-6)
     assert (result.site_effects[1::2] == 0).all()

@@ -106,6 +106,17 @@ def test_few_images_for_the_regression_are_said(results: Results) -> None:
         assert any("regressors are few" in sentence for sentence in found) == warned
 
 
+def test_rho_above_its_own_interval_is_said_to_be_too_large(results: Results) -> None:
+    base = calm(results)
+    for high, warned in ((0.6, False), (0.49, True)):
+        pooled = replace(base.one_picture.pooled_context, value=0.5, low=0.4, high=high)
+        changed = replace(base.one_picture, pooled_context=pooled, rows=64)
+        found = limits_of(replace(base, one_picture=changed), "one_picture")
+        said = [sentence for sentence in found if "too large" in sentence]
+        assert len(said) == warned
+        assert all("[0.400, 0.490]" in sentence for sentence in said)
+
+
 def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:
     base = calm(results)
     paths = replace(base.contributions, off_data_share=0.9)

@@ -10,9 +10,17 @@ import torch
 from scipy import stats
 
 from reportgen.analyses import additivity, linearity, reconstruction
+from reportgen.leading_shares import leading_shares, pooled_rho
 from reportgen.rows import choose_rows
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
+from reportgen.single_moves import single_moves
+from reportgen.statistics.bootstrap import (
+    Bootstrap,
+    Estimate,
+    bias_corrected_interval,
+    interval,
+    safe_ratio,
+)
 from reportgen.study import Study
 from tests.oracles import decoders
 
@@ -109,8 +117,17 @@ SIMULATIONS, SIMULATED_ROWS = 200, 80
 HEADLINES = {
     "R²": lambda study: reconstruction.run(study, study.settings).r2,
     "linear share": lambda study: linearity.run(study, study.settings).linear,
-    "gap": lambda study: additivity.run(study, study.settings).up.gap,
+    "gap": lambda study: gap(study),
+    "ρ solo": lambda study: pooled_rho(study.shared(leading_shares).solo),
+    "ρ context": lambda study: pooled_rho(study.shared(leading_shares).context),
 }
+
+
+def gap(study: Study) -> Estimate:
+    """`Additivity.up.gap`, as additivity.run makes it."""
+    moves = study.shared(single_moves)
+    ratio = study.bootstrap(len(moves.rows)).ratio
+    return ratio(np.sqrt(moves.gap_up), np.sqrt(moves.combined))
 
 
 def noisy_smooth_study(rows: int, settings: Settings) -> Study:
@@ -148,3 +165,52 @@ def test_95_percent_intervals_cover_the_truth_in_90_to_98_percent_of_200_data_se
             covered[name] += estimate.low <= truth[name] <= estimate.high
     for name, count in covered.items():
         assert 0.90 <= count / SIMULATIONS <= 0.98, (name, count)
+
+
+def test_the_gap_of_these_data_sets_is_the_report_s() -> None:
+    study = noisy_smooth_study(80, Settings(bootstrap_resamples=300, rows=80))
+    assert gap(study) == additivity.run(study, study.settings).up.gap
+
+
+def leading_share(moves: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """σ₁² / Σσ² of rows (n, q) under each resample's weights (B, n)."""
+    squares = np.einsum("np,np->n", moves, moves)
+    products = np.einsum("bn,np,nq->bpq", weights, moves, moves, optimize=True)
+    return np.linalg.eigvalsh(products)[:, -1] / (weights @ squares)
+
+
+@pytest.mark.parametrize("rows", [32, 128])
+def test_corrected_intervals_cover_where_few_rows_push_and_percentile_ones_do_not(
+    rows: int,
+) -> None:
+    """Twelve almost equally strong pictures: σ₁² of few rows is far too large."""
+    spread = np.r_[1.3, np.ones(11)]
+    truth = spread[0] ** 2 / (spread**2).sum()
+    bootstrap = Bootstrap(rows, 300, seed=0)
+    corrected = percentile = above = 0
+    for number in range(SIMULATIONS):
+        moves = np.random.default_rng([8, number]).normal(size=(rows, 12)) * spread
+        value = float(leading_share(moves, np.ones((1, rows)))[0])
+        resampled = leading_share(moves, bootstrap.weights)
+        found = bias_corrected_interval(value, resampled, 1.0)
+        plain = interval(value, resampled)
+        corrected += found.low <= truth <= found.high
+        percentile += plain.low <= truth <= plain.high
+        above += value > truth
+    assert 0.90 <= corrected / SIMULATIONS <= 0.98
+    assert percentile / SIMULATIONS < 0.75
+    assert above / SIMULATIONS > 0.9
+
+
+def test_a_correction_moves_the_interval_by_twice_the_bias_and_not_the_value() -> None:
+    resampled = np.linspace(0.5, 0.7, 101)
+    plain, found = interval(0.55, resampled), bias_corrected_interval(0.55, resampled, 1.0)
+    assert found.value == 0.55
+    assert found.low == pytest.approx(plain.low - 0.1)
+    assert found.high == pytest.approx(plain.high - 0.1)
+
+
+def test_a_corrected_interval_stays_within_what_the_number_can_be() -> None:
+    found = bias_corrected_interval(0.99, np.linspace(0.9, 0.99, 50), 1.0)
+    assert found.high == 1.0
+    assert bias_corrected_interval(0.01, np.linspace(0.02, 0.3, 50), 1.0).low == 0.0
