@@ -67,6 +67,35 @@ def test_resampled_effects_are_salib_s_total_indices_within_monte_carlo() -> Non
     np.testing.assert_allclose(values(tables(study)["resample"]), expected, rtol=0.08)
 
 
+@pytest.mark.parametrize("base", [64, 256])
+def test_resampled_effects_on_salib_s_own_sample_are_its_total_indices(base: int) -> None:
+    """Jansen's ½ Σ(f(A) − f(AB_k))² over Var of f(A) and f(B), per pixel, weighted by variance.
+
+    Rows are SALib's A; donors of unit k are its B, whose column k makes AB_k.
+    """
+    units = 3
+    decode = decoders.smooth(units)
+    problem = {"num_vars": units, "names": list("abc"), "bounds": [[-2, 2]] * units}
+    sample = sobol_sample.sample(problem, base, calc_second_order=False, seed=0)
+    codes = sample.astype(np.float32).reshape(base, units + 2, units)
+    first, second = codes[:, 0], codes[:, -1]
+    study = decoders.carrying(decode, np.concatenate([first, second]), fit_codes=first)
+    rows = dataclasses.replace(study.rows, statistics=np.arange(base))
+    study = dataclasses.replace(study, rows=rows, _shared={})
+
+    images = decode(torch.from_numpy(codes.reshape(-1, units))).double().numpy()
+    totals = np.array(
+        [sobol.analyze(problem, p, calc_second_order=False, seed=0)["ST"] for p in images.T]
+    )
+    both = images.reshape(base, units + 2, -1)[:, [0, -1]].reshape(2 * base, -1)
+    expected = both.var(axis=0) @ totals / both.var(axis=0).sum()
+
+    taken = np.broadcast_to(second[:, None, None], (base, units, 1, units))
+    spread = np.full(base, both.var(axis=0).sum())
+    found = baselines._table(study, "resample", taken, spread)
+    np.testing.assert_allclose(values(found), expected, rtol=1e-6)
+
+
 def test_zero_differs_from_mean_by_the_squared_shift(shifted) -> None:
     zero, mean = values(tables(shifted)["zero"]), values(tables(shifted)["mean"])
     codes = shifted.test.codes[shifted.rows.statistics].astype(np.float64)
