@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,9 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
-from reportgen.images import ImageSet, open_images
+from reportgen.images import open_images
 from reportgen.live.walk import live_walk_or_reason
-from reportgen.loading import inspect_model, load_autoencoder
+from reportgen.loading import fixed_image_size, inspect_model, load_autoencoder
 from reportgen.loading.inspection import Inspection
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
@@ -141,8 +142,10 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     printer = PdfPrinter(request.pdf) if request.pdf else None
     groups = read_groups(request.groups) if request.groups else None
     with progress.step("images"):
-        images = open_images(request.data, limit=settings.limit, seed=settings.seed)
-        fit_images = _open_fit_images(request, settings)
+        size = settings.image_size or fixed_image_size(request.model, **request.loading)
+        open_data = partial(open_images, limit=settings.limit, seed=settings.seed, size=size)
+        images = open_data(request.data)
+        fit_images = open_data(request.fit_data) if request.fit_data else None
     device = _device(settings.device)
     with progress.step("model"):
         autoencoder, *others = (
@@ -199,13 +202,23 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     )
 
 
-def inspect(model: Path, data: Path | None, loading: dict[str, Any]) -> Inspection:
+def inspect(
+    model: Path,
+    data: Path | None,
+    loading: dict[str, Any],
+    size: tuple[int, int] | None = None,
+) -> Inspection:
     """What a model file is and how it would be read; nothing is analysed or written.
+
+    With a `size`, (height, width), images are scaled and cropped to it.
 
     Raises a ReportgenError where DATA cannot be read; what is wrong with the model is in the
     inspection.
     """
-    images = open_images(data, limit=INSPECTED_IMAGES) if data is not None else None
+    images = None
+    if data is not None:
+        size = size or fixed_image_size(model, **loading)
+        images = open_images(data, limit=INSPECTED_IMAGES, size=size)
     return inspect_model(model, images=images, **loading)
 
 
@@ -235,12 +248,6 @@ def _title(model: Path) -> str:
     """The file's name without its ending, or its folder's where the file's says nothing."""
     stem = model.resolve().stem
     return model.resolve().parent.name if stem in NAMES_THAT_SAY_NOTHING else stem
-
-
-def _open_fit_images(request: BuildRequest, settings: Settings) -> ImageSet | None:
-    if request.fit_data is None:
-        return None
-    return open_images(request.fit_data, limit=settings.limit, seed=settings.seed)
 
 
 def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]:

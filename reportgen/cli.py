@@ -223,8 +223,11 @@ def build(
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @_loading_options
+@click.option("--resize", help="As in build: HEIGHT,WIDTH that images are scaled and cropped to.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def inspect(model: Path, data: Path | None, as_json: bool, **loading: Any) -> None:
+def inspect(
+    model: Path, data: Path | None, resize: str | None, as_json: bool, **loading: Any
+) -> None:
     """Say what MODEL is and how it would be split; with DATA also how its pixels are scaled.
 
     Runs no analysis. Exits with 2 where MODEL could not be reported on as it is, and says what is
@@ -234,7 +237,8 @@ def inspect(model: Path, data: Path | None, as_json: bool, **loading: Any) -> No
     try:
         from reportgen.build import inspect as look_at
 
-        inspection = look_at(model, data, parse_loading(loading))
+        size = Settings(resize=resize).image_size
+        inspection = look_at(model, data, parse_loading(loading), size)
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)

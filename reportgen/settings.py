@@ -57,6 +57,12 @@ class Settings:
     limit: int | None = _knob(
         20_000, "Read at most this many images of DATA, chosen at random.", low=2, flag=True
     )
+    resize: str | None = _knob(
+        None,
+        "HEIGHT,WIDTH, or one number for squares: scale the images until they cover it and crop "
+        "them around the centre [default: only to the size that MODEL fixes].",
+        flag=True,
+    )
     device: str = _knob("cpu", "Where the model runs: cpu, cuda, cuda:1, mps, auto.", flag=True)
     title: str | None = _knob(
         None, "Heading of the report [default: the model's file name].", flag=True
@@ -105,11 +111,27 @@ class Settings:
     def __post_init__(self) -> None:
         for knob in fields(self):
             _check(knob.name, getattr(self, knob.name), dict(knob.metadata))
+        if self.resize is not None:
+            parse_size(self.resize)
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """`resize` as (height, width)."""
+        return None if self.resize is None else parse_size(self.resize)
 
     @property
     def effort_factor(self) -> float:
         """What `effort` multiplies row counts by."""
         return EFFORT_FACTORS[self.effort]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read "48,64", or "64" for squares, as (height, width). Raises SettingsError."""
+    sides = [side.strip() for side in text.split(",")]
+    sound = len(sides) <= 2 and all(side.isdecimal() and len(side) <= 5 for side in sides)
+    if not sound or "0" in {side.lstrip("0") or "0" for side in sides}:
+        raise SettingsError(f"resize is {text!r}; write HEIGHT,WIDTH as 48,64, or one number.")
+    return int(sides[0]), int(sides[-1])
 
 
 def _check(name: str, value: Any, rule: dict[str, Any]) -> None:

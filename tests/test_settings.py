@@ -52,3 +52,18 @@ def test_effort_multiplies_by_a_quarter_one_and_four() -> None:
         Settings(effort=effort).effort_factor for effort in ("quick", "standard", "thorough")
     ]
     assert factors == [0.25, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [(None, None), ("64", (64, 64)), ("48, 64", (48, 64)), ("1,1", (1, 1))]
+)
+def test_resize_is_height_and_width_or_one_number(
+    text: str | None, size: tuple[int, int] | None
+) -> None:
+    assert Settings(resize=text).image_size == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "64,", "64,0", "a", "-3", "1,2,3", "3.5", "123456"])
+def test_resize_of_no_size_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="write HEIGHT,WIDTH"):
+        Settings(resize=text)

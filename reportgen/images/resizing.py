@@ -19,12 +19,13 @@ def cover(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _covered(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     (height, width), (new_height, new_width) = channel.shape, size
-    scale = max(new_height / height, new_width / width)
-    kept_height, kept_width = new_height / scale, new_width / scale
+    kept_height = min(height, width * new_height / new_width)
+    kept_width = min(width, height * new_width / new_height)
     top, left = (height - kept_height) / 2, (width - kept_width) / 2
     # Pillow scales 8-bit pixels in whole numbers, and has no 16-bit mode that it can scale.
     depth = np.uint8 if channel.dtype == np.uint8 else np.float32
     picture = Image.fromarray(np.ascontiguousarray(channel, depth))
-    box = (left, top, left + kept_width, top + kept_height)
+    # Rounding must not lead out of the picture.
+    box = (left, top, min(left + kept_width, width), min(top + kept_height, height))
     scaled = np.asarray(picture.resize((new_width, new_height), Image.Resampling.BILINEAR, box=box))
     return scaled if channel.dtype == depth else np.rint(scaled).astype(channel.dtype)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from reportgen.loading.image_source import ImageSource
     from reportgen.loading.inspection import Inspection
 
-__all__ = ["autoencoder_from_module", "inspect_model", "load_autoencoder", "save"]
+__all__ = [
+    "autoencoder_from_module",
+    "fixed_image_size",
+    "inspect_model",
+    "load_autoencoder",
+    "save",
+]
 
 
 def load_autoencoder(
@@ -76,6 +82,24 @@ def load_autoencoder(
         output=output,
     )
     return load(path, images, options)
+
+
+def fixed_image_size(
+    path: str | PathLike[str],
+    *,
+    input_shape: tuple[int, int, int] | None = None,
+    trust: bool = False,
+    **others: Any,
+) -> tuple[int, int] | None:
+    """(height, width) of the only images that a model file takes; None where it does not say so.
+
+    `others` are the further keywords of `load_autoencoder`. It never raises for what is wrong with
+    the file.
+    """
+    from reportgen.loading.image_size import find_fixed_size
+    from reportgen.loading.options import LoadingOptions
+
+    return find_fixed_size(path, LoadingOptions(input_shape=input_shape, trust=trust))
 
 
 def inspect_model(
