@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.memory_limit import memory_limit
 from reportgen.loading.restricted_pickle import load_restricted
@@ -45,6 +46,31 @@ def read_diffusers(folder: Path) -> nn.Module:
     if name == "VQModel":
         return _Quantised(module)
     return _Unrounded(module) if name == "AutoencoderTiny" else module
+
+
+def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
+    """How diffusers' pipelines scale the codes of this autoencoder, which its own methods do not.
+
+    A pipeline's latent is (code − shift_factor) · scaling_factor, or standardised by channel, and
+    is taken back once before it is decoded. Raises ModelError where there is no configuration.
+    """
+    config = read_config(folder / "config.json")
+    steps = []
+    if config.get("latents_mean") and config.get("latents_std"):
+        steps.append("standardise it with latents_mean and latents_std")
+    shift, scale = config.get("shift_factor"), config.get("scaling_factor")
+    if isinstance(shift, int | float) and shift != 0:
+        steps.append(f"subtract {shift:g} (shift_factor)")
+    if isinstance(scale, int | float) and scale != 1:
+        steps.append(f"multiply it by {scale:g} (scaling_factor)")
+    if not steps:
+        return ()
+    text = (
+        "The code is what the autoencoder's own encode gives and its decode takes. Pipelines of "
+        f"diffusers {' and '.join(steps)} for their diffusion model, and take that back before "
+        "they decode; only numbers in code units would differ."
+    )
+    return (Note("latents", text),)
 
 
 def read_pythae(folder: Path) -> nn.Module:

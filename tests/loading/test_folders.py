@@ -68,6 +68,37 @@ def test_diffusers_folders_are_split_as_diffusers_splits_them(
     assert found.source.name == "net" and found.source.size > 1000
 
 
+def test_codes_are_the_model_s_own_and_pipelines_scaling_is_taken_back_once(tmp_path: Path) -> None:
+    """As diffusers' image processors do it: (code − shift) · scale in, / scale + shift out."""
+    torch.manual_seed(0)
+    model = diffusers.AutoencoderKL(
+        latent_channels=2, sample_size=32, scaling_factor=0.5, shift_factor=0.25, **BLOCKS
+    ).eval()
+    model.save_pretrained(tmp_path / "net")
+    images = random_images(COLOUR, count=4)
+    found = load_autoencoder(tmp_path / "net", images=images)
+    code = found.encode(torch.from_numpy(images.pixels))
+    scale, shift = model.config.scaling_factor, model.config.shift_factor
+    latent = (code - shift) * scale
+    with torch.no_grad():
+        shown = (model.decode(latent / scale + shift).sample + 1) / 2
+    torch.testing.assert_close(found.decode(code), shown, atol=1e-5, rtol=1e-4)
+    (note,) = (note.text for note in found.notes if note.topic == "latents")
+    assert "subtract 0.25 (shift_factor) and multiply it by 0.5 (scaling_factor)" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("AutoencoderKL", "multiply it by 0.18215"), ("VQModel", "0.18215"), ("AutoencoderTiny", "")],
+)
+def test_a_scaling_that_pipelines_apply_is_said(name: str, said: str, tmp_path: Path) -> None:
+    diffusers_model(name).save_pretrained(tmp_path / "net")
+    found = load_autoencoder(tmp_path / "net", images=random_images(COLOUR, count=4))
+    notes = [note.text for note in found.notes if note.topic == "latents"]
+    assert len(notes) == bool(said)
+    assert all(said in note for note in notes)
+
+
 def test_the_vae_of_a_whole_pipeline_is_taken(tmp_path: Path) -> None:
     diffusers_model("AutoencoderKL").save_pretrained(tmp_path / "pipeline" / "vae")
     (tmp_path / "pipeline" / "model_index.json").write_text("{}")
