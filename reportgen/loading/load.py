@@ -37,7 +37,7 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
     """The `Autoencoder` in a file."""
     if is_adapter(str(path)):
         return _load_adapter(str(path), images, options)
-    path = _model_in(Path(path))
+    path = model_in(Path(path))
     kind = sniff(path)
     options, said = with_sidecar(path, options)
     if kind is ModelFormat.DIFFUSERS:
@@ -70,7 +70,7 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
             raise ModelError(f"{path}: {error}") from error
 
 
-def _model_in(path: Path) -> Path:
+def model_in(path: Path) -> Path:
     """The autoencoder's folder in a folder of a whole diffusers pipeline; else the path itself."""
     is_pipeline = (path / "model_index.json").is_file()
     return path / "vae" if is_pipeline and (path / "vae").is_dir() else path
