@@ -43,8 +43,8 @@ from reportgen.loading import fixed_image_size, inspect_model, load_autoencoder
 from reportgen.loading.inspection import Inspection
 from reportgen.output import Output
 from reportgen.plan import fit_into, plan_build
-from reportgen.profile import Cost, costs
 from reportgen.printing import PdfPrinter
+from reportgen.profile import Cost, costs
 from reportgen.progress import QuietProgress
 from reportgen.provenance import make_provenance
 from reportgen.report.fitting import page_within_size
@@ -94,7 +94,8 @@ class BuildRequest:
     replicates : files of other trainings of the model, read as the model is.
     groups : a TOML file, name = [units], of units that move together.
     output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
-        where the page is also printed to, or None; `results_folder` where results.json and
+        where the page is also printed to, or None; `cache` a folder where codes are kept from one
+        build to the next, or None; `results_folder` where results.json and
         results.npz go, or None.
     loading : keywords of `load_autoencoder`: model_class, model_args, trust, …
     command : the command line, as printed in the report.
@@ -109,6 +110,7 @@ class BuildRequest:
     results_folder: Path | None = None
     layout: str = "file"
     pdf: Path | None = None
+    cache: Path | None = None
     loading: dict[str, Any] = field(default_factory=dict)
     command: str = ""
 
@@ -160,7 +162,9 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
             fit_images=fit_images,
             replicates=tuple(others),
             groups=groups,
+            cache_folder=request.cache,
             on_progress=progress.decoded,
+            on_encoded=progress.encoded,
         )
         study, notes = _planned(study, settings)
     outcome = _analyse(study, settings, progress)

@@ -148,6 +148,13 @@ def main() -> None:
     help="Settings file [default: reportgen.toml here, if there is one].",
 )
 @_setting_options
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the images' codes there, so that the next build of this model and these images "
+    "need not encode them again.",
+)
 @click.option("--profile", is_flag=True, help="Also print what each part of the build cost.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def build(
@@ -161,6 +168,7 @@ def build(
     replicates: tuple[Path, ...],
     groups: Path | None,
     config: Path | None,
+    cache: Path | None,
     profile: bool,
     quiet: bool,
     **options: Any,
@@ -190,6 +198,7 @@ def build(
             replicates=replicates,
             groups=groups,
             results_folder=results_folder,
+            cache=cache,
             loading=parse_loading(loading),
             command=_command(
                 model,

@@ -16,13 +16,17 @@ import numpy as np
 
 from reportgen.autoencoder import Autoencoder
 
-BATCH_BYTES = 256 * 2**20
-STORE_BYTES = 256 * 2**20
+DEFAULT_MEMORY = 2 * 2**30
 LARGEST_BATCH = 128
 
 
 class Decoder:
     """Decodes codes (n, code_size) to flattened images (n, P), and counts what it did.
+
+    Parameters
+    ----------
+    memory : bytes of the build; an eighth is for one batch and an eighth for the store, unless
+        `batch_bytes` and `store_bytes` say otherwise.
 
     Attributes
     ----------
@@ -35,16 +39,19 @@ class Decoder:
         self,
         autoencoder: Autoencoder,
         *,
-        batch_bytes: int = BATCH_BYTES,
-        store_bytes: int = STORE_BYTES,
+        memory: int = DEFAULT_MEMORY,
+        batch_bytes: int | None = None,
+        store_bytes: int | None = None,
         on_progress: Callable[[int], None] = lambda decoded: None,
     ) -> None:
         self._autoencoder = autoencoder
         self._on_progress = on_progress
         self.image_size = int(np.prod(autoencoder.input_shape))
         image_bytes = 4 * self.image_size
+        share = memory // 8
+        batch_bytes = share if batch_bytes is None else batch_bytes
         self.batch_size = int(np.clip(batch_bytes // image_bytes, 1, LARGEST_BATCH))
-        self._store = _ImageStore(store_bytes)
+        self._store = _ImageStore(share if store_bytes is None else store_bytes)
         self._charged_to = "study"
         self.forwards: Counter[str] = Counter()
         self.encodes: Counter[str] = Counter()

@@ -35,7 +35,8 @@ def costs(decoder: Decoder, steps: Mapping[str, float]) -> tuple[Cost, ...]:
     seconds = {name.replace("_", " "): s for name, s in studied}
     seconds |= {name: steps[name] for name in OUTSIDE_THE_STUDY if name in steps}
     counted: dict[str, list[float]] = {name: [0, 0, 0.0] for name in seconds}
-    for place, counts in enumerate((decoder.forwards, decoder.encodes, decoder.seconds)):
+    ledgers: tuple[Mapping[str, float], ...] = (decoder.forwards, decoder.encodes, decoder.seconds)
+    for place, counts in enumerate(ledgers):
         for name, count in counts.items():
             counted.setdefault(name.replace("_", " "), [0, 0, 0.0])[place] += count
     found = [

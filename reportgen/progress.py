@@ -26,6 +26,9 @@ class QuietProgress:
     def decoded(self, count: int) -> None:
         """`count` more codes were decoded."""
 
+    def encoded(self, done: int, of: int) -> None:
+        """The pass over all images has come this far."""
+
 
 class TerminalProgress(QuietProgress):
     """A line for each step on standard error, with its decodes and seconds."""
@@ -38,11 +41,12 @@ class TerminalProgress(QuietProgress):
         self._status: Any = None
         self._name = ""
         self._decodes = 0
+        self._started = 0.0
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Within this block, a spinner names the step; after it, its line stays."""
-        self._name, self._decodes = name, 0
+        self._name, self._decodes, self._started = name, 0, time.perf_counter()
         before = self.seconds.get(name, 0.0)
         with self._console.status(name) as self._status, super().step(name):
             yield
@@ -55,3 +59,10 @@ class TerminalProgress(QuietProgress):
         self._decodes += count
         if self._status is not None:
             self._status.update(f"{self._name}  {self._decodes:,} decodes")
+
+    def encoded(self, done: int, of: int) -> None:
+        """Show the images encoded so far, and the seconds that the rest should take."""
+        if self._status is None:
+            return
+        left = (time.perf_counter() - self._started) * (of - done) / done
+        self._status.update(f"{self._name}  {done:,} of {of:,} images, about {left:,.0f} s left")

@@ -38,7 +38,7 @@ def make_provenance(
         data=images.source,
         fit_data=fit_images.source if fit_images else None,
         model_notes=autoencoder.notes,
-        data_notes=(*images.notes, *notes),
+        data_notes=(*images.notes, *_kept(study), *notes),
         skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
         command=command,
         versions={"reportgen": __version__, "python": platform.python_version()}
@@ -54,6 +54,22 @@ def make_provenance(
         row_names={
             kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
         },
+    )
+
+
+def _kept(study: Study) -> tuple[Note, ...]:
+    """What --memory had no room for."""
+    every = len(study.fit.every_code), len(study.test.every_code)
+    if every == (len(study.fit), len(study.test)):
+        return ()
+    return (
+        Note(
+            "memory",
+            f"Units' means, standard deviations, quantiles and histograms come from all "
+            f"{every[0]:,} fit and {every[1]:,} test images. The pixels of {len(study.fit):,} and "
+            f"{len(study.test):,} of them, chosen at random (seed {study.settings.seed}), fit into "
+            f"--memory {study.settings.memory:g}; everything else comes from these.",
+        ),
     )
 
 

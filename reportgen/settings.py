@@ -57,6 +57,13 @@ class Settings:
     limit: int | None = _knob(
         20_000, "Read at most this many images of DATA, chosen at random.", low=2, flag=True
     )
+    memory: float = _knob(
+        2.0,
+        "Gigabytes (GiB) that images and what is computed from them may take; where they would "
+        "take more, fewer images are kept and sums of squares come from a linear sketch.",
+        low=0.25,
+        flag=True,
+    )
     resize: str | None = _knob(
         None,
         "HEIGHT,WIDTH, or one number for squares: scale the images until they cover it and crop "
@@ -113,6 +120,11 @@ class Settings:
             _check(knob.name, getattr(self, knob.name), dict(knob.metadata))
         if self.resize is not None:
             parse_size(self.resize)
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` in bytes."""
+        return int(self.memory * 2**30)
 
     @property
     def image_size(self) -> tuple[int, int] | None:

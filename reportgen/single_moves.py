@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.coalitions import Coalitions
-from reportgen.statistics.sketch import compressor
 from reportgen.study import Study, squared_norms
 
 
@@ -53,8 +52,8 @@ def single_moves(study: Study) -> SingleMoves:
     """Decode every single move of the statistics rows, row by row."""
     rows = study.rows.statistics
     coalitions = study.coalitions
-    players, pixels = len(study.players), study.decoder.image_size
-    compress, length, sketched = compressor(pixels, 2 * players * len(rows), study.settings.seed)
+    players = len(study.players)
+    compress, length, sketched = study.compressor(2 * players * len(rows))
     solo_stack = np.empty((players, len(rows), length), dtype=np.float32)
     last_stack = np.empty_like(solo_stack)
     solo, last, damage = (np.empty((len(rows), players)) for _ in range(3))

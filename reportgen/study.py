@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -13,10 +14,20 @@ from reportgen.autoencoder import Autoencoder, Units
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
 from reportgen.rows import Rows, choose_rows, split_rows
+from reportgen.samples import (
+    CodeCache,
+    Sample,
+    hold_constants,
+    moving_coordinates,
+    read_samples,
+    squared_norms,
+    with_codes,
+)
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Bootstrap
 from reportgen.statistics.off_data import OffData, calibrate
 from reportgen.statistics.pca import Pca, fit_pca
+from reportgen.statistics.sketch import compressor
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
@@ -24,46 +35,6 @@ if TYPE_CHECKING:
 Shared = TypeVar("Shared")
 LARGEST_PCA = 1024
 NO_EFFECT = 1e-10
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Images with what the model makes of them.
-
-    Attributes
-    ----------
-    images, reconstructions : (n, P) float32 on the data's pixel scale.
-    codes : (n, code_size) float32.
-    names : (n,) file names.
-    labels : (n,) class names, or None.
-    factors : columns of labels.csv, each (n,), or empty.
-    """
-
-    images: np.ndarray
-    codes: np.ndarray
-    reconstructions: np.ndarray
-    names: tuple[str, ...]
-    labels: tuple[str, ...] | None
-    factors: dict[str, tuple[Any, ...]]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @cached_property
-    def squared_errors(self) -> np.ndarray:
-        """(n,) ‖x − x̂‖², summed over pixels, accumulated in float64."""
-        return squared_norms(self.images - self.reconstructions)
-
-    def take(self, rows: np.ndarray) -> Sample:
-        """The sample of these rows only."""
-        return Sample(
-            images=self.images[rows],
-            codes=self.codes[rows],
-            reconstructions=self.reconstructions[rows],
-            names=tuple(self.names[row] for row in rows),
-            labels=None if self.labels is None else tuple(self.labels[row] for row in rows),
-            factors={name: tuple(c[row] for row in rows) for name, c in self.factors.items()},
-        )
 
 
 @dataclass(frozen=True)
@@ -106,17 +77,17 @@ class Study:
     @cached_property
     def baseline(self) -> np.ndarray:
         """(code_size,) float32 mean code m of the fit rows."""
-        return self.fit.codes.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return self.fit.every_code.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     @cached_property
     def deviations(self) -> np.ndarray:
         """(K,) s, the sd (ddof 0) of each unit's value over the fit rows."""
-        return self.units.values(self.fit.codes).std(axis=0)
+        return self.units.values(self.fit.every_code).std(axis=0)
 
     @cached_property
     def player_units(self) -> np.ndarray:
         """Indices of the units that are not constant: sd > 1e-6 · max |z| at some coordinate."""
-        moving = _moving(self.fit.codes, self.settings)
+        moving = moving_coordinates(self.fit.every_code, self.settings)
         return np.array([k for k, m in enumerate(self.units.members) if moving[m].any()], np.intp)
 
     @cached_property
@@ -133,7 +104,7 @@ class Study:
     def off_data(self) -> OffData:
         """Both off-data flags, calibrated on the fit rows' codes."""
         with self.decoder.charged_to("off data"):
-            return calibrate(self.units, self.fit.codes, self.player_units, self.decoder)
+            return calibrate(self.units, self.fit.every_code, self.player_units, self.decoder)
 
     @cached_property
     def pca_components(self) -> int:
@@ -145,8 +116,17 @@ class Study:
 
         The model's own is Σ‖x̂‖² of as many test rows.
         """
-        own = np.square(self.test.reconstructions, dtype=np.float64).sum() / len(self.test)
-        return not squares > NO_EFFECT * own * rows
+        return not squares > NO_EFFECT * self._mean_squared_norm * rows
+
+    @cached_property
+    def _mean_squared_norm(self) -> float:
+        parts = (squared_norms(self.test.reconstructions[b]).sum() for b in self.test.blocks())
+        return float(sum(parts)) / len(self.test)
+
+    def compressor(self, stacked: int) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
+        """What to apply to images (n, P) of which `stacked` are kept together; see `sketch`."""
+        limit = self.settings.memory_bytes // 4
+        return compressor(self.decoder.image_size, stacked, self.settings.seed, limit)
 
     def bootstrap(self, rows: int) -> Bootstrap:
         """Resamples of that many rows, the same whoever asks."""
@@ -188,10 +168,10 @@ class Study:
 
         `codes_of` gives a sample the other's codes and, where they differ, reconstructions.
         """
-        decoder = Decoder(autoencoder)
+        decoder = Decoder(autoencoder, memory=self.settings.memory_bytes // 4)
         fit = codes_of(self.fit, decoder)
         test = fit if self.in_sample else codes_of(self.test, decoder)
-        fit, test = _hold_constants(fit, test, decoder, self.settings)
+        fit, test = hold_constants(fit, test, decoder, self.settings)
         return replace(
             self,
             autoencoder=autoencoder,
@@ -212,18 +192,12 @@ class Study:
 
     def encoded_by(self, autoencoder: Autoencoder) -> Study:
         """The same images and rows with another training in the model's place."""
-        return self.standing_in(autoencoder, _with_codes)
+        return self.standing_in(autoencoder, with_codes)
 
     def linear_control(self) -> Study:
         """PCA of equal code size in the model's place."""
         pca = self.pca.as_autoencoder(self.pca_components, self.image_shape)
         return self.encoded_by(pca)
-
-
-def squared_norms(vectors: np.ndarray) -> np.ndarray:
-    """(…, P) → (…) squared Euclidean norms, accumulated in float64."""
-    vectors = np.asarray(vectors, dtype=np.float64)
-    return np.einsum("...p,...p->...", vectors, vectors)
 
 
 def make_study(
@@ -234,25 +208,34 @@ def make_study(
     fit_images: ImageSet | None = None,
     replicates: tuple[Autoencoder, ...] = (),
     groups: dict[str, tuple[int, ...]] | None = None,
+    cache_folder: Path | None = None,
     on_progress: Callable[[int], None] = lambda decoded: None,
+    on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> Study:
-    """Encode and decode every image, choose the rows, and fit PCA.
+    """Encode every image, decode those that are kept, choose the rows, and fit PCA.
 
     With `fit_images`, statistics are fitted on those and every image of `images` is a test row.
-    `groups` names units that move together as one. Raises SettingsError for groups that overlap
+    `groups` names units that move together as one. `cache_folder` keeps the codes for the next
+    build. Raises SettingsError for groups that overlap
     or name a unit that the code does not have.
     """
-    decoder = Decoder(autoencoder, on_progress=on_progress)
-    everything = _encode(images, decoder)
+    decoder = Decoder(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
+    cache = None if cache_folder is None else CodeCache(cache_folder, autoencoder)
+    read = partial(
+        read_samples, decoder=decoder, settings=settings, cache=cache, on_encoded=on_encoded
+    )
     if fit_images is None:
-        fit_rows, test_rows = split_rows(len(everything), settings.seed)
-        fit = everything.take(fit_rows)
-        test = fit if np.array_equal(fit_rows, test_rows) else everything.take(test_rows)
+        fit_rows, test_rows = split_rows(len(images), settings.seed)
+        if np.array_equal(fit_rows, test_rows):
+            fit = test = read(images, (fit_rows,))[0]
+        else:
+            fit, test = read(images, (fit_rows, test_rows))
     elif fit_images.source.sha256 == images.source.sha256:
-        fit = test = everything
+        fit = test = read(images, (np.arange(len(images)),))[0]
     else:
-        fit, test = _encode(fit_images, decoder), everything
-    fit, test = _hold_constants(fit, test, decoder, settings)
+        fit = read(fit_images, (np.arange(len(fit_images)),))[0]
+        test = read(images, (np.arange(len(images)),))[0]
+    fit, test = hold_constants(fit, test, decoder, settings)
     units = Units.of(autoencoder.code_shape).together(groups or {})
     size = autoencoder.code_size
     wanted = max(64, 2 * size) if 2 * size <= LARGEST_PCA else max(LARGEST_PCA, size)
@@ -268,47 +251,3 @@ def make_study(
         pca=fit_pca(fit.images, wanted, settings.seed),
         replicates=replicates,
     )
-
-
-def _moving(codes: np.ndarray, settings: Settings) -> np.ndarray:
-    """(code_size,) which coordinates vary by more than rounding, on their own scale."""
-    codes = codes.astype(np.float64)
-    return codes.std(axis=0) > settings.constant_deviation * np.abs(codes).max(axis=0)
-
-
-def _hold_constants(
-    fit: Sample, test: Sample, decoder: Decoder, settings: Settings
-) -> tuple[Sample, Sample]:
-    """Coordinates that are constant up to rounding are exactly so, at their mean.
-
-    They are in no coalition; left to jitter, they would add to the image what no unit accounts for.
-    """
-    constant = ~_moving(fit.codes, settings)
-    mean = fit.codes.mean(axis=0, dtype=np.float64).astype(np.float32)
-
-    def held(sample: Sample) -> Sample:
-        if np.array_equal(sample.codes[:, constant], np.tile(mean[constant], (len(sample), 1))):
-            return sample
-        codes = np.where(constant, mean, sample.codes)
-        return replace(sample, codes=codes, reconstructions=decoder.decode(codes))
-
-    fitted = held(fit)
-    return fitted, fitted if test is fit else held(test)
-
-
-def _encode(images: ImageSet, decoder: Decoder) -> Sample:
-    pixels = np.concatenate([batch.reshape(len(batch), -1) for _, batch in images.batches(256)])
-    unfinished = Sample(
-        images=pixels,
-        codes=np.zeros((0, 0), np.float32),
-        reconstructions=np.zeros((0, 0), np.float32),
-        names=tuple(images.names),
-        labels=images.labels,
-        factors=dict(images.factors or {}),
-    )
-    return _with_codes(unfinished, decoder)
-
-
-def _with_codes(sample: Sample, decoder: Decoder) -> Sample:
-    codes = decoder.encode(sample.images)
-    return replace(sample, codes=codes, reconstructions=decoder.decode(codes))

@@ -171,7 +171,8 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
     def mapped(sample: Sample, decoder: object) -> Sample:
         codes = sample.codes[:, players].astype(np.float64)
         directions = (codes - basis.mean) @ basis.to_directions
-        return replace(sample, codes=directions.astype(np.float32))
+        directions = directions.astype(np.float32)
+        return replace(sample, codes=directions, every_code=directions)
 
     rotated = Autoencoder(
         encode=inner.encode,

@@ -78,7 +78,8 @@ class Health:
 
 def run(study: Study, settings: Settings) -> Health:
     """Describe every unit; nothing is decoded that ablation has not decoded."""
-    fit, test = study.units.values(study.fit.codes), study.units.values(study.test.codes)
+    fit, test = (study.units.values(part.every_code) for part in (study.fit, study.test))
+    pictured = study.units.values(study.test.codes)
     players = {int(unit) for unit in study.player_units}
     ignored = _ignored(study, settings)
     correlations = _correlations(test, players)
@@ -104,7 +105,7 @@ def run(study: Study, settings: Settings) -> Health:
             "duplicate": duplicate is not None,
         }
         counts, edges = np.histogram(test[:, unit], bins=BINS)
-        order = np.argsort(test[:, unit], kind="stable")
+        order = np.argsort(pictured[:, unit], kind="stable")
         units.append(
             UnitHealth(
                 unit=unit,

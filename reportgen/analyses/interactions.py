@@ -14,7 +14,6 @@ from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import paths_of, units_by_share
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.statistics.sketch import compressor
 from reportgen.study import Study, squared_norms
 
 PICTURED_PAIRS = 2
@@ -153,9 +152,7 @@ class _Table:
 
 def _read_table(study: Study, coalitions: Coalitions, rows: np.ndarray) -> _Table:
     memberships = coalitions.every_coalition()
-    compress, _, sketched = compressor(
-        study.decoder.image_size, len(memberships), study.settings.seed
-    )
+    compress, _, sketched = study.compressor(len(memberships))
     weights = shapley_weights(memberships)
     energies = np.empty((len(rows), len(memberships)))
     projections = np.empty((len(rows), memberships.shape[1]))

@@ -105,7 +105,7 @@ def _intensity_r2(stack: Stack, displacement: np.ndarray) -> float:
 
 
 def _shown(study: Study, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values = study.players.values(study.fit.codes)[:, shown]
+    values = study.players.values(study.fit.every_code)[:, shown]
     quantiles = np.quantile(values, SHOWN_QUANTILES, axis=0).T
     start = study.players.values(study.baseline[None])[0]
     codes = [study.baseline]

@@ -10,7 +10,6 @@ from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import variance_shares
-from reportgen.statistics.sketch import compressor
 from reportgen.study import Study, squared_norms
 
 CODES = 4096
@@ -58,7 +57,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
             f"{CODES} codes are too few for the code's {len(coordinates)} coordinates that vary."
         )
     codes = _permuted(study, settings.seed)
-    compress, _, sketched = compressor(study.decoder.image_size, CODES, settings.seed)
+    compress, _, sketched = study.compressor(CODES)
     step = study.decoder.batch_size
     images = np.concatenate(
         [

@@ -69,7 +69,7 @@ def run(study: Study, settings: Settings) -> PlaneWalks:
 
 
 def _plane(study: Study, pair: tuple[int, int], rows: np.ndarray) -> Plane:
-    fitted = study.players.values(study.fit.codes)
+    fitted = study.players.values(study.fit.every_code)
     low, high = np.quantile(fitted[:, pair], QUANTILES, axis=0)
     grid = np.linspace(low, high, SIDE)
     own = study.players.values(study.test.codes[rows])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.autoencoder import Units
 from reportgen.path_contributions import by_player, path_shares
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import safe_ratio
@@ -21,9 +22,9 @@ class UnitReplication:
     ----------
     unit : its index.
     correlations : (replicates,) |r| over the test images with the unit matched to it; 0 where a
-        replicate has fewer units that vary.
+        replicate has fewer units that vary. Of a group of units, the mean over those that vary.
     median : of these.
-    shares : (replicates,) share of the matched unit; NaN where there is none.
+    shares : (replicates,) share of the matched unit, of a group the sum; NaN where there is none.
     shares_inside : how many of these lie in the interval of this unit's own share.
     """
 
@@ -39,19 +40,22 @@ class Replicates:
     """Other trainings of the model, on the same images.
 
     Units are matched one to one so that the sum of |r| is largest (Kuhn, 1955); signs and order
-    of units do not matter.
+    of units do not matter. Groups are matched unit by unit, since their numbers mean nothing in
+    another training.
 
     Attributes
     ----------
     units : one for each player, in the order of the code.
     names : of the replicates' files.
     r2 : (replicates,) R² of each replicate on the test images.
+    grouped : whether some unit is a group, so that its |r| is a mean.
     rows : test images behind the correlations.
     """
 
     units: tuple[UnitReplication, ...]
     names: tuple[str, ...]
     r2: np.ndarray
+    grouped: bool
     rows: int
 
 
@@ -64,7 +68,7 @@ def run(study: Study, settings: Settings) -> Replicates:
         raise DoesNotApplyError("no other training of the model was given (--replicates).")
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    values = study.players.values(study.test.codes)
+    values, owners = _single_units(study)
     correlations = np.zeros((len(study.replicates), len(study.players)))
     shares = np.full(correlations.shape, np.nan)
     r2 = np.empty(len(study.replicates))
@@ -72,7 +76,11 @@ def run(study: Study, settings: Settings) -> Replicates:
     for place, replicate in enumerate(study.replicates):
         other = study.encoded_by(replicate)
         r2[place] = 1 - safe_ratio(other.test.squared_errors.sum(), total)
-        correlations[place], shares[place] = _matched(values, other)
+        strength, matched_shares = _matched(values, other)
+        for player in range(len(study.players)):
+            own = owners == player
+            correlations[place, player] = strength[own].mean()
+            shares[place, player] = matched_shares[own].sum()
         study.decoder.add_costs_of(other.decoder, "replicates")
     low, high = _own_intervals(study)
     return Replicates(
@@ -90,8 +98,19 @@ def run(study: Study, settings: Settings) -> Replicates:
         ),
         names=tuple(replicate.name for replicate in study.replicates),
         r2=r2,
+        grouped=len(owners) > len(study.players),
         rows=len(values),
     )
+
+
+def _single_units(study: Study) -> tuple[np.ndarray, np.ndarray]:
+    """(n, K) values over the test rows of the code's own units that vary, and their players."""
+    single = Units.of(study.autoencoder.code_shape)
+    owners = np.array([study.players.unit_of_coordinate[m[0]] for m in single.members])
+    varies = (owners >= 0) & (single.values(study.fit.codes).std(axis=0) > 0)
+    # A player varies at some coordinate, but a channel's mean over its sites may not.
+    varies |= (owners >= 0) & ~np.isin(owners, owners[varies])
+    return single.values(study.test.codes)[:, varies], owners[varies]
 
 
 def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -105,7 +124,7 @@ def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _matched(values: np.ndarray, other: Study) -> tuple[np.ndarray, np.ndarray]:
-    """|r| with the unit matched to each of our players (n, K), and that unit's share."""
+    """|r| with the unit matched to each of our units (n, K), and that unit's share."""
     correlations, shares = np.zeros(values.shape[1]), np.full(values.shape[1], np.nan)
     if len(other.players) > 0:
         strength = _correlations(values, other.players.values(other.test.codes))

@@ -74,7 +74,7 @@ def run(study: Study, settings: Settings) -> Traversal:
     walked = units_by_share(study)[: settings.walk_units]
     rows = study.rows.walks
     own = study.players.values(study.test.codes[rows])[:, walked]
-    fitted = study.players.values(study.fit.codes)[:, walked]
+    fitted = study.players.values(study.fit.every_code)[:, walked]
     low, high = np.quantile(fitted, (LOWER_QUANTILE, UPPER_QUANTILE), axis=0)
     # A ReLU unit has an atom at its minimum: nothing real lies below it.
     low = np.maximum(low, fitted.min(axis=0))

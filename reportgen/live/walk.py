@@ -43,7 +43,7 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
         study.pixel_range,
     )
     walked = np.searchsorted(study.player_units, traversal.units)
-    fitted = study.players.values(study.fit.codes)[:, walked]
+    fitted = study.players.values(study.fit.every_code)[:, walked]
     off_data = study.off_data
     codes = study.test.codes[rows]
     centred = study.players.values(codes) - off_data.mean

@@ -7,17 +7,18 @@ from collections.abc import Callable
 import numpy as np
 
 SKETCH_SIZE = 4096
-LARGEST_STACK_BYTES = 512 * 2**20
 
 
-def compressor(pixels: int, stacked: int, seed: int) -> tuple[Callable, int, bool]:
+def compressor(
+    pixels: int, stacked: int, seed: int, limit: int
+) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
     """What to apply to images (n, P) before `stacked` of them are kept together.
 
-    Returns the function, the length of what it gives, and whether it is a sketch. Below 512 MB it
-    is the identity. Above, a CountSketch of length 4096 (Charikar et al., 2002): linear, so it
-    commutes with sums and transforms; the standard error of one squared norm is 2.2 %.
+    Returns the function, the length of what it gives, and whether it is a sketch. Up to `limit`
+    bytes it is the identity. Above, a CountSketch of length 4096 (Charikar et al., 2002): linear,
+    so it commutes with sums and transforms; the standard error of one squared norm is 2.2 %.
     """
-    if stacked * pixels * 4 <= LARGEST_STACK_BYTES or pixels <= SKETCH_SIZE:
+    if stacked * pixels * 4 <= limit or pixels <= SKETCH_SIZE:
         return (lambda images: images), pixels, False
     from scipy.sparse import csr_array
 

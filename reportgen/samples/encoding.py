@@ -1,0 +1,70 @@
+"""The pass over all images: every image's code, and the pixels of those that are kept.
+
+Codes are small and all of them are kept, on disk where they are many; pixels are large, and only
+those of chosen rows stay. What a pass holds in memory does therefore not grow with the images.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reportgen.decoder import Decoder
+from reportgen.samples.code_cache import CodeCache
+
+if TYPE_CHECKING:
+    from reportgen.images import ImageSet
+
+BATCH = 256
+SPOOLED_BYTES = 64 * 2**20
+
+
+def encode_all(
+    images: ImageSet,
+    decoder: Decoder,
+    kept: np.ndarray,
+    *,
+    cache: CodeCache | None = None,
+    on_encoded: Callable[[int, int], None] = lambda done, of: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (n, code_size) of all images, and pixels (kept, P) of the rows `kept`, in order.
+
+    `on_encoded(done, of)` is told how far the pass is. With a cache that holds the codes of these
+    images, only the kept rows are read.
+    """
+    first = decoder.encode(_read(images, np.arange(min(BATCH, len(images)))))
+    if cache is not None:
+        stored = cache.find(images, first)
+        if stored is not None:
+            return stored, _read(images, kept)
+    codes = _new_array((len(images), first.shape[1]))
+    pixels = np.empty((len(kept), decoder.image_size), dtype=np.float32)
+    is_kept = np.zeros(len(images), dtype=bool)
+    is_kept[kept] = True
+    place = 0
+    for rows, batch in images.batches(BATCH):
+        flat = batch.reshape(len(batch), -1)
+        codes[rows.start : rows.stop] = first if rows.start == 0 else decoder.encode(flat)
+        chosen = flat[is_kept[rows.start : rows.stop]]
+        pixels[place : place + len(chosen)] = chosen
+        place += len(chosen)
+        on_encoded(rows.stop, len(images))
+    if cache is not None:
+        cache.store(images, first, codes)
+    return codes, pixels
+
+
+def _read(images: ImageSet, rows: np.ndarray) -> np.ndarray:
+    parts = [images.read(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts])
+
+
+def _new_array(shape: tuple[int, int]) -> np.ndarray:
+    """Room for codes: in memory, or in an unnamed file where they are many."""
+    if 4 * shape[0] * shape[1] <= SPOOLED_BYTES:
+        return np.empty(shape, dtype=np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
