@@ -14,7 +14,11 @@ from reportgen.loading.split import (
     Split,
     exact_arithmetic,
     relative_difference,
+    without_single_sites,
 )
+
+# A share of the range; rounding differs between batch sizes by some 1e-6 of it.
+MIXING = 1e-3
 
 
 def assemble(
@@ -32,6 +36,7 @@ def assemble(
 
     Raises ModelError where codes or reconstructions are not finite.
     """
+    split = without_single_sites(split)
     with exact_arithmetic(device):
         pixel_scale = find_pixel_scale(
             lambda images: split.decode(split.encode(images)), sample, normalize, output
@@ -51,6 +56,7 @@ def assemble(
     reconstructions = decode(codes)
     _refuse_not_finite(codes, "codes")
     _refuse_not_finite(reconstructions, "reconstructions")
+    _refuse_mixing(encode, decode, sample, codes, reconstructions)
     check = _check_note(split, pixel_scale, device, sample, reconstructions)
     return Autoencoder(
         encode=encode,
@@ -64,6 +70,26 @@ def assemble(
         name=name,
         device=device,
     )
+
+
+def _refuse_mixing(
+    encode: ImageMap, decode: ImageMap, sample: Tensor, codes: Tensor, reconstructions: Tensor
+) -> None:
+    """Raise ModelError where what is computed for an image depends on the images beside it."""
+    if len(sample) < 2:
+        return
+    for what, alone, among in (
+        ("code", encode(sample[:1]), codes),
+        ("reconstruction", decode(codes[:1]), reconstructions),
+    ):
+        span = float(among.max() - among.min())
+        if float((alone - among[:1]).abs().max()) > MIXING * span:
+            raise ModelError(
+                f"the model's {what} of an image depends on the other images in its batch, as with "
+                "batch normalisation that keeps no running statistics; such a model has no "
+                "numbers of its own for an image. Train it with running statistics, or with group "
+                "or instance normalisation."
+            )
 
 
 def _on_device(function: ImageMap, device: str) -> ImageMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 
 from torch import fx
@@ -228,6 +229,9 @@ def _bypass(path: list[fx.Node], node: fx.Node) -> str:
     if not jumps:
         return "nothing"
     _, start, end = max(jumps, key=lambda jump: jump[0])
+    while end.target is operator.getitem and _data_users(end, inside):
+        # One of several results, such as where each maximum stood: say what takes it.
+        end = _data_users(end, inside)[-1]
     return f"the connection from {title(start)} to {title(end)} ({base_name(end.target)})"
 
 

@@ -32,6 +32,16 @@ _TRAINING_FLAGS = {
     "rrelu_with_noise": "training",
     "instance_norm": "use_input_stats",
 }
+_NORMS = frozenset(_TRAINING_FLAGS) - names("rrelu rrelu_ rrelu_with_noise")
+# Layers that drop values inside.
+_DROPOUT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "native_dropout": {"train": False},
+    "scaled_dot_product_attention": {"dropout_p": 0.0},
+    "lstm": {"train": False},
+    "gru": {"train": False},
+    "rnn_tanh": {"train": False},
+    "rnn_relu": {"train": False},
+}
 _NORM_ARGUMENTS = ("input", "weight", "bias", "running_mean", "running_var", "momentum", "eps")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float64)
 
@@ -104,13 +114,13 @@ def _leave_training(program: Program) -> None:
             node.target = torch.ops.aten._native_batch_norm_legit_no_training.default
             node.args = tuple(bound[key] for key in _NORM_ARGUMENTS)
             node.kwargs = {}
-        elif name == "native_dropout":
-            set_arguments(node, train=False)
         elif name in _TRAINING_FLAGS:
-            bound = arguments(node)
-            has_statistics = bound.get("running_mean", True) is not None
-            if has_statistics:
-                set_arguments(node, **{_TRAINING_FLAGS[name]: False})
+            # Without statistics of its own a norm uses the batch's; told not to, torch crashes.
+            flag = _TRAINING_FLAGS[name]
+            needs_batch = name in _NORMS and arguments(node).get("running_mean") is None
+            set_arguments(node, **{flag: needs_batch})
+        elif name in _DROPOUT_ARGUMENTS:
+            set_arguments(node, **_DROPOUT_ARGUMENTS[name])
 
 
 def localise(value: Any, device: str) -> Any:

@@ -162,8 +162,10 @@ class _Reader:
         subgraph = arguments[place]["as_graph"]["graph"]
         operands = [self._value(argument) for argument in arguments[place + 1 :]]
         outer = self.values
-        names = [argument["as_tensor"]["name"] for argument in subgraph["inputs"]]
-        self.values = dict(zip(names, operands, strict=True))
+        names = [_output_name(argument) for argument in subgraph["inputs"]]
+        self.values = {
+            name: operand for name, operand in zip(names, operands, strict=True) if name is not None
+        }
         self._read_nodes(subgraph)
         results = [self._value(output) for output in subgraph["outputs"]]
         self.values = outer

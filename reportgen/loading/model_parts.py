@@ -26,6 +26,8 @@ class ModelParts:
     required : a callable → names of its inputs that have no default.
     misfits : what the callables raise for images that they do not take.
     takes : what the first layer takes, in words; None where it is not known.
+    fixed_batch : the batch size that the file fixed for the whole model, once it was called; None
+        where any will do.
     """
 
     forward: Callable[[Tensor], Any]
@@ -35,6 +37,7 @@ class ModelParts:
     required: Callable[[Callable[..., Any]], list[str]]
     misfits: tuple[type[Exception], ...]
     takes: str | None = None
+    fixed_batch: Callable[[], int | None] = lambda: None
 
 
 def parts_of_module(module: nn.Module) -> ModelParts:

@@ -17,6 +17,8 @@ _KEEPS_ZERO = REARRANGEMENTS | names(
     "neg expand expand_as broadcast_to permute transpose t select slice sum mean repeat"
 )
 _ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
+_ONES = frozenset({"ones", "ones_like", "new_ones"})
+_SAME_NUMBERS = REARRANGEMENTS | names("expand broadcast_to expand_as")
 
 
 def remove_noise(program: Program) -> list[fx.Node]:
@@ -62,10 +64,10 @@ def _replace_gaussian(
 ) -> None:
     bound = arguments(node)
     mean, std = bound.get("mean", 0.0), bound.get("std", 1.0)
-    if isinstance(std, fx.Node) and not _is_one(std):
+    if isinstance(std, fx.Node) and not _holds_only(program, std, 1.0):
         scales.append(std)
     if isinstance(mean, fx.Node):
-        if base_name(_origin(mean).target) in _ZEROS:
+        if _holds_only(program, mean, 0.0):
             zeros.add(mean)
         node.replace_all_uses_with(mean)
         return
@@ -85,19 +87,23 @@ def _replace_gaussian(
 
 
 def _origin(node: fx.Node) -> fx.Node:
-    while base_name(node.target) in ("expand", "broadcast_to", "expand_as"):
+    while base_name(node.target) in _SAME_NUMBERS:
         source = node.args[0]
-        assert isinstance(source, fx.Node)
+        if not isinstance(source, fx.Node):
+            break
         node = source
     return node
 
 
-def _is_one(node: fx.Node) -> bool:
+def _holds_only(program: Program, node: fx.Node, number: float) -> bool:
+    """Whether every element is this number, 0 or 1, by how the tensor is made."""
     node = _origin(node)
+    if node.op == "get_attr":
+        return bool((program.constant(node) == number).all())
     name = base_name(node.target)
-    if name in ("ones", "ones_like", "new_ones"):
-        return True
-    return name in ("full", "full_like") and arguments(node).get("fill_value") == 1
+    if name in ("full", "full_like", "new_full"):
+        return bool(arguments(node).get("fill_value") == number)
+    return name in (_ONES if number else _ZEROS)
 
 
 def _fold_zero(program: Program, node: fx.Node, zeros: set[fx.Node], scales: list[fx.Node]) -> None:

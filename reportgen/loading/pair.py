@@ -41,6 +41,8 @@ class SplitPair:
         against the images.
     code : of the images it was tried on.
     encoder_draws, decoder_draws : whether they draw noise, which is then held at its mean.
+    sd_is_drawn : whether the posterior sd is how far one sd of that noise moves the code, for an
+        encoder that returns its sample alone.
     sd_text : how the posterior sd was read, or why not; "" for a model without one.
     """
 
@@ -51,6 +53,7 @@ class SplitPair:
     code: Tensor
     encoder_draws: bool
     decoder_draws: bool
+    sd_is_drawn: bool = False
     sd_text: str = ""
 
     def encode(self, images: Tensor) -> Tensor:
@@ -67,6 +70,10 @@ class SplitPair:
 
     def sd(self, images: Tensor) -> Tensor:
         """(n, C, H, W) → (n, *code_shape)."""
+        if self.sd_is_drawn:
+            with QuietNoise(deviations=1.0):
+                above = self.reading.mean(self.pair.encode(self.layout.arrange(images)))
+            return (above - self.encode(images)).abs()
         assert self.reading.spread is not None
         return self.reading.spread.sd(self._encoded(images)).contiguous()
 
@@ -82,7 +89,7 @@ class SplitPair:
             decode=self.decode,
             forward=whole.function,
             quiet_forward=whole.quiet_function,
-            posterior_sd=None if self.reading.spread is None else self.sd,
+            posterior_sd=self.sd if self.reading.spread is not None or self.sd_is_drawn else None,
             code_shape=shape,
             notes=tuple(self._notes(whole, shape)),
         )
@@ -174,19 +181,27 @@ def _with_checked_spread(found: SplitPair, whole: WholeModel, images: Tensor) ->
         return replace(found, sd_text=text)
     with torch.no_grad(), QuietNoise(deviations=1.0):
         one_above = function(images.clone())
-    for candidate in _candidates(found, spread):
-        reading = replace(found.reading, spread=candidate)
-        trial = replace(found, reading=reading)
+    for trial, convention in _trials(found, spread):
         with torch.no_grad():
             decoded = trial.decode(found.code + trial.sd(images))
         if relative_difference(one_above, decoded) <= TOLERANCE:
-            text = f"The posterior sd is read from {candidate.convention}, which the model's own "
-            return replace(trial, sd_text=text + "sampling confirms.")
+            text = f"The posterior sd is read from {convention}, which the model's own sampling "
+            return replace(trial, sd_text=text + "confirms.")
     text = "The model's sampling fits no usual reading of its posterior sd, which is left out."
     return replace(found, reading=replace(found.reading, spread=None), sd_text=text)
 
 
-def _candidates(found: SplitPair, spread: Spread | None) -> Iterator[Spread]:
+def _trials(found: SplitPair, spread: Spread | None) -> Iterator[tuple[SplitPair, str]]:
+    """What the posterior sd may be read from, with words for it."""
+    for candidate in _candidates(spread):
+        reading = replace(found.reading, spread=candidate)
+        yield replace(found, reading=reading), candidate.convention
+    if found.encoder_draws:
+        reading = replace(found.reading, spread=None)
+        yield replace(found, reading=reading, sd_is_drawn=True), "what the encoder adds as noise"
+
+
+def _candidates(spread: Spread | None) -> Iterator[Spread]:
     if spread is not None:
         yield spread
         for convention in CONVENTIONS:

@@ -18,7 +18,8 @@ from reportgen.loading.noise import random_nodes, refuse_random, remove_noise
 from reportgen.loading.operators import REARRANGEMENTS, base_name
 from reportgen.loading.posterior import CONVENTIONS
 from reportgen.loading.program import Program, arguments, title
-from reportgen.loading.split import ImageMap, Split
+from reportgen.loading.shape_references import drop_shape_references
+from reportgen.loading.split import ImageMap, Split, batch_note
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def split_program(
     whole = program.copy()
     scales = remove_noise(program)
     measured, fixed_batch = _measure(program, layout, sample)
+    drop_shape_references(program, measured)
     output = find_output(program, measured, layout.model_shape)
     bottleneck, encoder, decoder = _cut(program, measured, layout, named)
     whole_output = _same_place(program, whole, output)
@@ -169,18 +171,18 @@ def _posterior_sd(
     data = data_nodes(program)
     place = program.description.sd_output
     if place is not None:
-        sd = _image_map(returning(program, program.leaves[place]), runner, layout, "encode")
+        sd = _code_map(program, program.leaves[place], bottleneck, runner, layout)
         return sd, [Note("posterior", "The posterior sd is an output of the model, as it says.")]
     for scale in scales:
-        if scale in data and measured.per_image(scale) == bottleneck.shape:
-            sd = _image_map(returning(program, scale), runner, layout, "encode")
+        if scale in data and _is_shaped_like_code(scale, measured, bottleneck):
+            sd = _code_map(program, scale, bottleneck, runner, layout)
             text = f"The posterior sd is {title(scale)}, which multiplies the sampling noise."
             return sd, [Note("posterior", text)]
     spread = _log_variance(program, bottleneck, measured, data)
     if spread is None:
         return None, []
     node = spread
-    part = _image_map(returning(program, node), runner, layout, "encode")
+    part = _code_map(program, node, bottleneck, runner, layout)
     with torch.inference_mode():
         values = part(sample[:16])
     if bool((values < 0).any()):
@@ -196,13 +198,30 @@ def _posterior_sd(
     return None, [Note("posterior", text)]
 
 
+def _code_map(
+    program: Program, node: fx.Node, bottleneck: Bottleneck, runner: _Runner, layout: ImageLayout
+) -> ImageMap:
+    """Images → a node's numbers, in the shape of the code."""
+    run = _image_map(returning(program, node), runner, layout, "encode")
+    return lambda images: run(images).reshape(-1, *bottleneck.shape)
+
+
+def _is_shaped_like_code(node: fx.Node, measured: Measurement, bottleneck: Bottleneck) -> bool:
+    """Whether a node has the code's sizes, those of one aside, which views add and drop."""
+    shape = measured.per_image(node)
+    if shape is None:
+        return False
+    one, other = ([size for size in sizes if size != 1] for sizes in (shape, bottleneck.shape))
+    return one == other
+
+
 def _log_variance(
     program: Program, bottleneck: Bottleneck, measured: Measurement, data: set[fx.Node]
 ) -> fx.Node | None:
     """A returned node shaped like the code, beside the code itself."""
     leaves = [leaf for leaf in program.leaves if isinstance(leaf, fx.Node)]
     alike = [
-        leaf for leaf in leaves if leaf in data and measured.per_image(leaf) == bottleneck.shape
+        leaf for leaf in leaves if leaf in data and _is_shaped_like_code(leaf, measured, bottleneck)
     ]
     codes = [leaf for leaf in alike if _source(leaf) is _source(bottleneck.code)]
     others = [leaf for leaf in alike if _source(leaf) is not _source(bottleneck.code)]
@@ -258,13 +277,7 @@ def _notes(
     if layout.note:
         notes.append(Note("input", layout.note))
     if fixed_batch is not None:
-        notes.append(
-            Note(
-                "batch",
-                f"The export fixed the batch size at {fixed_batch}: images are run in padded "
-                "chunks of that size.",
-            )
-        )
+        notes.append(batch_note(fixed_batch))
     if draws:
         names = ", ".join(dict.fromkeys(base_name(node.target) for node in draws))
         notes.append(

@@ -136,7 +136,7 @@ def _globals(file: Any) -> Iterator[str]:
 
 
 def _torch_objects() -> dict[str, Any]:
-    """torch.nn's layers, activation functions, and the containers that they keep state in."""
+    """torch.nn's layers, activations, distributions, and the containers they keep state in."""
     objects: dict[str, Any] = {
         "collections.defaultdict": collections.defaultdict,
         "builtins.frozenset": frozenset,
@@ -145,6 +145,9 @@ def _torch_objects() -> dict[str, Any]:
     }
     for value in vars(nn.modules).values():
         if inspect.isclass(value) and issubclass(value, nn.Module):
+            objects[f"{value.__module__}.{value.__qualname__}"] = value
+    for value in vars(torch.distributions).values():
+        if inspect.isclass(value) and issubclass(value, torch.distributions.Distribution):
             objects[f"{value.__module__}.{value.__qualname__}"] = value
     linear = nn.modules.linear.NonDynamicallyQuantizableLinear
     objects[f"{linear.__module__}.{linear.__qualname__}"] = linear

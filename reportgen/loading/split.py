@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from reportgen.autoencoder import Note
+from reportgen.loading.image_layout import text
 
 ImageMap = Callable[[Tensor], Tensor]
 
@@ -41,6 +43,36 @@ class Split:
     def is_stochastic(self) -> bool:
         """Whether two calls of `forward` differ."""
         return self.forward is not self.quiet_forward
+
+
+def without_single_sites(split: Split) -> Split:
+    """A code of K channels at a single site, (K, 1, 1) or (1, K), as K numbers.
+
+    Else each of them would count as a map of one site, or all of them as one channel.
+    """
+    shape = split.code_shape
+    size = math.prod(shape)
+    has_one_site = size == max(shape) if len(shape) == 2 else size == shape[0]
+    if len(shape) == 1 or not has_one_site:
+        return split
+    encode, decode, sd = split.encode, split.decode, split.posterior_sd
+    note = Note("shape", f"The code's single site is dropped: {text(shape)} are {size} numbers.")
+    return replace(
+        split,
+        encode=lambda images: encode(images).reshape(-1, size),
+        decode=lambda code: decode(code.reshape(-1, *shape)),
+        posterior_sd=None if sd is None else lambda images: sd(images).reshape(-1, size),
+        code_shape=(size,),
+        notes=(*split.notes, note),
+    )
+
+
+def batch_note(size: int) -> Note:
+    """What the report says of a model whose file fixed how many images it takes at once."""
+    return Note(
+        "batch",
+        f"The file fixed the batch size at {size}: images are run in padded chunks of that size.",
+    )
 
 
 @contextmanager

@@ -83,11 +83,22 @@ def _module_in(loaded: Any) -> nn.Module | None:
 
 
 def _needs_class(path: Path, unknown: set[str]) -> str:
-    shown = ", ".join(sorted(unknown)[:3])
-    example = min(unknown)
+    foreign = {name for name in unknown if not name.startswith("torch.")}
+    if not foreign:
+        return (
+            f"{path} is a pickled module with {_few(unknown)} inside, which cannot be rebuilt "
+            "safely; save its weights with torch.save(model.state_dict(), …) or the model with "
+            "torch.export.save, or pass --trust if you trust the file's origin."
+        )
+    shown = _few(foreign)
+    example = min(foreign)
     module, _, name = example.rpartition(".")
     where = "train.py" if module == "__main__" else module
     return (
         f"{path} is a pickle of {shown}, which is not torch's own; give the code that defines it "
         f"as --model-class {where}:{name}, or pass --trust if you trust the file's origin."
     )
+
+
+def _few(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from reportgen.loading.model_parts import ModelParts
 from reportgen.loading.module_tensors import refuse_not_finite
 from reportgen.loading.program import Program
 from reportgen.loading.raw_tensors import check_extent
+from reportgen.loading.returned import flatten, is_batch
 from reportgen.loading.torchscript_graph import program_of_graph
 from reportgen.loading.torchscript_screen import screened_archive
 
@@ -44,27 +46,44 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> ModelParts:
     return _ScriptParts(module, device).parts()
 
 
+# Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.
+TRACED_BATCHES = (1, 2, 3, 4, 5, 6, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 256)
+
+
 @dataclass
 class _ScriptParts:
+    """The parts of a script, each run in the batch size that its trace fixed, where it did.
+
+    Attributes
+    ----------
+    graphs : by part and shape of an image, what is run; None where its code cannot be a graph.
+    batches : by part, the batch size that its trace fixed.
+    """
+
     module: torch.jit.ScriptModule
     device: str
     graphs: dict[tuple[str, tuple[int, ...]], Program | None] = field(default_factory=dict)
+    batches: dict[str, int] = field(default_factory=dict)
 
     def parts(self) -> ModelParts:
         return ModelParts(
             forward=self._callable("forward"),
             part=self._part,
-            graph=lambda example: self._program("forward", example),
+            graph=self._whole_program,
             children=tuple(name for name, _ in self.module.named_children()),
             misfits=(DoesNotFitError, RuntimeError),
             required=lambda function: _required(getattr(function, "schema", None)),
+            fixed_batch=lambda: self.batches.get("forward"),
         )
 
     def _part(self, name: str) -> Callable[[Tensor], Any] | None:
         owner: Any = self.module
         for step in name.split("."):
             owner = getattr(owner, step, None)
-        return self._callable(name) if callable(owner) else None
+        # A child that the trace never called has no forward.
+        is_module = isinstance(owner, torch.jit.ScriptModule)
+        runs = hasattr(owner, "forward") if is_module else callable(owner)
+        return self._callable(name) if runs else None
 
     def _callable(self, name: str) -> Callable[[Tensor], Any]:
         """The method or child as a prepared program, made when its first batch is known.
@@ -73,6 +92,19 @@ class _ScriptParts:
         """
 
         def run(values: Tensor) -> Any:
+            if name in self.batches:
+                return _in_chunks(once, values, self.batches[name])
+            try:
+                return once(values)
+            except (DoesNotFitError, RuntimeError):
+                for size in TRACED_BATCHES:
+                    with contextlib.suppress(DoesNotFitError, RuntimeError):
+                        returned = _in_chunks(once, values, size)
+                        self.batches[name] = size
+                        return returned
+                raise
+
+        def once(values: Tensor) -> Any:
             program = self._prepared(name, values)
             if program is None:
                 return self._script(name)(values.clone())
@@ -95,6 +127,12 @@ class _ScriptParts:
                 use_channels_last(program)
                 self.graphs[key] = program
         return self.graphs[key]
+
+    def _whole_program(self, example: Tensor) -> Program:
+        program = self._program("forward", example)
+        if "forward" in self.batches:
+            program.declared_shape = (self.batches["forward"], *example.shape[1:])
+        return program
 
     def _script(self, name: str) -> Callable[[Tensor], Any]:
         found: Any = self.module.to(self.device)
@@ -122,6 +160,22 @@ class _ScriptParts:
             owner = getattr(owner, step, None)
         owner = getattr(owner, "forward", owner)
         return getattr(owner, "schema", None)
+
+
+def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> Any:
+    """What a function that takes `size` rows at a time returns for any number of them."""
+    returned = []
+    for chunk in values.split(size):
+        padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
+        leaves = flatten(function(torch.cat([chunk, padding])))
+        if not any(is_batch(leaf, size) for leaf in leaves):
+            raise DoesNotFitError("the model does not return a row for each image")
+        returned.append([leaf[: len(chunk)] if is_batch(leaf, size) else leaf for leaf in leaves])
+    joined = [
+        torch.cat(parts) if is_batch(parts[0], min(size, len(values))) else parts[0]
+        for parts in zip(*returned, strict=True)
+    ]
+    return joined[0] if len(joined) == 1 else tuple(joined)
 
 
 def _required(schema: Any) -> list[str]:

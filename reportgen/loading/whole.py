@@ -17,7 +17,7 @@ from reportgen.loading.image_layout import ImageLayout, text, tried_layout
 from reportgen.loading.model_parts import ModelParts
 from reportgen.loading.quiet import QuietNoise
 from reportgen.loading.returned import flatten, image_of
-from reportgen.loading.split import ImageMap
+from reportgen.loading.split import ImageMap, batch_note
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class WholeModel:
     layout : how it takes images.
     draws : names of the random operators that it runs.
     reason : why there is no function; "" where there is.
+    fixed_batch : how many images it takes at once; None for any number.
     """
 
     function: ImageMap | None
@@ -38,6 +39,7 @@ class WholeModel:
     layout: ImageLayout
     draws: frozenset[str]
     reason: str = ""
+    fixed_batch: int | None = None
 
     @property
     def quiet_function(self) -> ImageMap | None:
@@ -54,6 +56,8 @@ class WholeModel:
 
     def notes(self) -> Iterator[Note]:
         """What the report should say of it."""
+        if self.fixed_batch is not None:
+            yield batch_note(self.fixed_batch)
         if self.draws:
             yield Note(
                 "sampling",
@@ -94,7 +98,13 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
     if image is None:
         _refuse_split_images(returned, images)
         return WholeModel(None, None, layout, draws, _no_image(returned, shape))
-    return WholeModel(_function(model, layout), layout.restore(image), layout, draws)
+    return WholeModel(
+        _function(model, layout),
+        layout.restore(image),
+        layout,
+        draws,
+        fixed_batch=model.fixed_batch(),
+    )
 
 
 def _run(model: ModelParts, layout: ImageLayout, images: Tensor) -> Any:

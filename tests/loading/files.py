@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,11 @@ from tests.loading.image_array import ImageArray
 from tests.loading.zoo import Member
 
 ZOO = Path(__file__).parent / "zoo.py"
+
+
+def class_of(member: Member) -> str:
+    """--model-class for a member."""
+    return f"{inspect.getfile(type(member.make()))}:{member.name}"
 
 
 def example(member: Member, count: int = 2) -> Tensor:
@@ -74,12 +80,12 @@ def traced(member: Member, folder: Path, images: ImageArray) -> Autoencoder:
 
 def weights(member: Member, folder: Path, images: ImageArray) -> Autoencoder:
     torch.save(member.make().state_dict(), folder / "model.bin")
-    return load(folder / "model.bin", images, model_class=f"{ZOO}:{member.name}")
+    return load(folder / "model.bin", images, model_class=class_of(member))
 
 
 def pickled(member: Member, folder: Path, images: ImageArray) -> Autoencoder:
     torch.save(member.make(), folder / "model.bin")
-    return load(folder / "model.bin", images, model_class=f"{ZOO}:{member.name}")
+    return load(folder / "model.bin", images, model_class=class_of(member))
 
 
 FORMATS: dict[str, Callable[[Member, Path, ImageArray], Autoencoder]] = {

@@ -9,19 +9,26 @@ import torch
 
 from reportgen.errors import ReportgenError
 from reportgen.loading import autoencoder_from_module
+from tests.loading import public_zoo, zoo
 from tests.loading.files import FORMATS
 from tests.loading.image_array import random_images
-from tests.loading.zoo import MEMBERS, REFUSED, Member, Refused
+from tests.loading.zoo import Member, Refused
+
+MEMBERS = zoo.MEMBERS + public_zoo.MEMBERS
+REFUSED = zoo.REFUSED + public_zoo.REFUSED
 
 SPLIT_TOLERANCE = 1e-6
 
 # What a format cannot hold, whatever reads it.
 UNREGISTERED = "torch.export takes registered output types alone"
 CANNOT_HOLD = {
-    ("exported", "PythaeStyle"): UNREGISTERED,
-    ("exported_in_training", "PythaeStyle"): UNREGISTERED,
-    ("exported_static", "PythaeStyle"): UNREGISTERED,
-    ("exported_to_core", "PythaeStyle"): UNREGISTERED,
+    **{
+        (name, member): UNREGISTERED
+        for name in ("exported", "exported_in_training", "exported_static", "exported_to_core")
+        for member in ("PythaeStyle", "LatentDiffusionVAE")
+    },
+    ("traced", "LatentDiffusionVAE"): "a trace returns tensors and their containers alone",
+    ("traced", "Unpooling"): "torch does not trace it",
     ("exported_to_core", "GreyHW"): "torch loses a submodule that is called code",
     ("exported_to_core", "RsampleVAE"): "a distribution checks its arguments by value",
     ("exported_to_core", "DistributionVAE"): "a distribution checks its arguments by value",
@@ -87,9 +94,14 @@ def test_what_is_no_autoencoder_is_refused_with_its_reason(refused: Refused) -> 
 
 
 @pytest.mark.parametrize(
-    "refused", [entry for entry in REFUSED if entry.inputs == 1], ids=lambda entry: entry.name
+    ("refused", "format_name"),
+    [
+        pytest.param(entry, name, id=f"{entry.name}-{name}")
+        for entry in REFUSED
+        for name in ("exported", "traced")
+        if entry.inputs == 1 and (name, entry.name) not in CANNOT_HOLD
+    ],
 )
-@pytest.mark.parametrize("format_name", ["exported", "traced"])
 def test_a_file_of_what_is_no_autoencoder_is_refused_with_its_reason(
     refused: Refused, format_name: str, tmp_path: Path
 ) -> None:

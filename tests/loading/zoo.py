@@ -29,7 +29,6 @@ class Member:
     image : (module, code) → reconstruction, likewise.
     sd : (module, images) → posterior sd; None where there is none.
     scripts : whether torch.jit.script takes it.
-    whole_only : found by the cut of the graph alone, since no parts have the usual names.
     """
 
     name: str
@@ -569,7 +568,7 @@ class OneUnit(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-def _seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+def seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     def build() -> nn.Module:
         torch.manual_seed(7)
         module = make().eval()
@@ -582,7 +581,7 @@ def _seeded(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     return build
 
 
-def _member(
+def member(
     make: type[nn.Module],
     shape: Shape,
     code: Callable[..., Tensor],
@@ -590,7 +589,7 @@ def _member(
     sd: Callable[..., Tensor] | None = None,
     scripts: bool = True,
 ) -> Member:
-    return Member(make.__name__, _seeded(make), shape, code, image, sd, scripts)
+    return Member(make.__name__, seeded(make), shape, code, image, sd, scripts)
 
 
 def _layers(m: nn.Module, first: int, last: int, x: Tensor) -> Tensor:
@@ -610,39 +609,39 @@ def _children_image(m: nn.Module, z: Tensor) -> Tensor:
 GREY, COLOUR, ODD, RGBA = (1, 12, 12), (3, 12, 12), (1, 11, 13), (4, 12, 12)
 
 MEMBERS: tuple[Member, ...] = (
-    _member(Dense, GREY, lambda m, x: _layers(m, 0, 4, x), lambda m, z: _layers(m, 4, 8, z)),
-    _member(FlatDense, GREY, lambda m, x: m.encoder(x.flatten(1)), _children_image),
-    _member(
+    member(Dense, GREY, lambda m, x: _layers(m, 0, 4, x), lambda m, z: _layers(m, 4, 8, z)),
+    member(FlatDense, GREY, lambda m, x: m.encoder(x.flatten(1)), _children_image),
+    member(
         SigmoidCode,
         GREY,
         lambda m, x: torch.sigmoid(m.fc2(functional.relu(m.fc1(x.flatten(1))))),
         lambda m, z: torch.sigmoid(m.fc4(functional.relu(m.fc3(z)))),
     ),
-    _member(ConvChildren, COLOUR, _children_code, _children_image),
-    _member(ConvMethods, GREY, lambda m, x: m.encode(x), lambda m, z: m.decode(z)),
-    _member(BatchNormCode, GREY, lambda m, x: m.norm(m.down(x.flatten(1))), lambda m, z: m.up(z)),
-    _member(
+    member(ConvChildren, COLOUR, _children_code, _children_image),
+    member(ConvMethods, GREY, lambda m, x: m.encode(x), lambda m, z: m.decode(z)),
+    member(BatchNormCode, GREY, lambda m, x: m.norm(m.down(x.flatten(1))), lambda m, z: m.up(z)),
+    member(
         TupleVAE,
         GREY,
         lambda m, x: m.encode(x.flatten(1))[0],
         lambda m, z: m.decode(z),
         lambda m, x: torch.exp(0.5 * m.encode(x.flatten(1))[1]),
     ),
-    _member(
+    member(
         SamplingListVAE,
         COLOUR,
         lambda m, x: m.encode(x)[0],
         lambda m, z: m.decode(z),
         lambda m, x: torch.exp(0.5 * m.encode(x)[1]),
     ),
-    _member(
+    member(
         ChunkVAE,
         GREY,
         lambda m, x: m.body(x)[:, :3],
         lambda m, z: m.back(z),
         lambda m, x: torch.exp(0.5 * m.body(x)[:, 3:]),
     ),
-    _member(
+    member(
         RsampleVAE,
         GREY,
         lambda m, x: m.mean(m.features(x)),
@@ -650,7 +649,7 @@ MEMBERS: tuple[Member, ...] = (
         lambda m, x: functional.softplus(m.scale(m.features(x))) + 1e-3,
         scripts=False,
     ),
-    _member(
+    member(
         DistributionVAE,
         GREY,
         lambda m, x: m.down(x.flatten(1))[:, :4],
@@ -658,7 +657,7 @@ MEMBERS: tuple[Member, ...] = (
         lambda m, x: torch.exp(0.5 * m.down(x.flatten(1))[:, 4:]),
         scripts=False,
     ),
-    _member(
+    member(
         PythaeStyle,
         GREY,
         lambda m, x: m.encoder(x).embedding,
@@ -666,75 +665,75 @@ MEMBERS: tuple[Member, ...] = (
         lambda m, x: torch.exp(0.5 * m.encoder(x).log_covariance),
         scripts=False,
     ),
-    _member(
+    member(
         TrippleVAE,
         GREY,
         lambda m, x: m.down(x.flatten(1))[:, :5],
         lambda m, z: m.decode(z),
         lambda m, x: torch.exp(0.5 * m.down(x.flatten(1))[:, 5:]),
     ),
-    _member(
+    member(
         ResNetAE,
         COLOUR,
         lambda m, x: m.squeeze(m.stem(x).flatten(1)),
         lambda m, z: m.tail(functional.relu(m.expand(z)).view(-1, 16, 6, 6)),
     ),
-    _member(SqueezeExciteAE, COLOUR, lambda m, x: m.front(x), lambda m, z: m.back(z)),
-    _member(
+    member(SqueezeExciteAE, COLOUR, lambda m, x: m.front(x), lambda m, z: m.back(z)),
+    member(
         VQVAE,
         COLOUR,
         lambda m, x: m.quantizer(m.down(x))[0],
         lambda m, z: m.up(z),
     ),
-    _member(
+    member(
         HypersphereAE,
         GREY,
         lambda m, x: functional.normalize(m.down(x.flatten(1)), dim=1),
         lambda m, z: m.up(z),
     ),
-    _member(
+    member(
         CroppedAE,
         ODD,
         lambda m, x: m.down(functional.pad(x, (0, 3, 0, 5))),
         lambda m, z: m.up(z)[:, :, :11, :13],
     ),
-    _member(
+    member(
         AttentionAE,
         COLOUR,
         lambda m, x: _attention_code(m, x),
         lambda m, z: m.tail(m.from_code(z).view(-1, 8, 3, 3)),
     ),
-    _member(
+    member(
         DictOutput, GREY, lambda m, x: torch.tanh(m.first(x.flatten(1))), lambda m, z: m.second(z)
     ),
-    _member(
+    member(
         LogitsVAE,
         GREY,
         lambda m, x: m.enc(x)[:, :4],
         lambda m, z: m.dec(z),
         lambda m, x: m.enc(x)[:, 4:].exp(),
     ),
-    _member(
+    member(
         GreyHW,
         GREY,
         lambda m, x: m.code(torch.relu(m.rows(x[:, 0])).flatten(1)),
         lambda m, z: m.back(z),
     ),
-    _member(
+    member(
         FourChannels,
         RGBA,
         lambda m, x: m.squeeze(m.down(x)),
         lambda m, z: m.up(z),
         scripts=False,
     ),
-    _member(NoGradEncoder, GREY, lambda m, x: m.head(m.encoder(x)), _children_image),
-    _member(
+    member(NoGradEncoder, GREY, lambda m, x: m.head(m.encoder(x)), _children_image),
+    member(
         TiedWeights,
         GREY,
         lambda m, x: functional.linear(x.flatten(1), m.weight),
         lambda m, z: functional.linear(z, m.weight.t(), m.bias),
     ),
-    _member(OneUnit, GREY, _children_code, _children_image),
+    member(OneUnit, GREY, _children_code, _children_image),
 )
 
 
@@ -873,13 +872,13 @@ class Refused:
 
 
 REFUSED: tuple[Refused, ...] = (
-    Refused("UNet", _seeded(UNet), ("bypassed", "cat")),
-    Refused("FullUNet", _seeded(FullUNet), ("bypassed", "cat")),
-    Refused("NarrowUNet", _seeded(NarrowUNet), ("bypassed", "add")),
-    Refused("Denoiser", _seeded(Denoiser), ("no bottleneck",)),
-    Refused("Overcomplete", _seeded(Overcomplete), ("no bottleneck", "432")),
-    Refused("Classifier", _seeded(Classifier), ("10", "no autoencoder")),
-    Refused("Conditional", _seeded(Conditional), ("2 inputs", "label"), inputs=2),
-    Refused("TwoImages", _seeded(TwoImages), ("2 inputs", "right"), inputs=2),
-    Refused("UniformNoise", _seeded(UniformNoise), ("random", "rand_like")),
+    Refused("UNet", seeded(UNet), ("bypassed", "cat")),
+    Refused("FullUNet", seeded(FullUNet), ("bypassed", "cat")),
+    Refused("NarrowUNet", seeded(NarrowUNet), ("bypassed", "add")),
+    Refused("Denoiser", seeded(Denoiser), ("no bottleneck",)),
+    Refused("Overcomplete", seeded(Overcomplete), ("no bottleneck", "432")),
+    Refused("Classifier", seeded(Classifier), ("10", "no autoencoder")),
+    Refused("Conditional", seeded(Conditional), ("2 inputs", "label"), inputs=2),
+    Refused("TwoImages", seeded(TwoImages), ("2 inputs", "right"), inputs=2),
+    Refused("UniformNoise", seeded(UniformNoise), ("random", "rand_like")),
 )
