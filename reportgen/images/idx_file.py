@@ -1,5 +1,7 @@
 """IDX files, the format of MNIST and its relatives, plain or gzipped → `ImageSet`.
 
+A plain file is read as needed; from a gzipped one the chosen rows are streamed into memory.
+
 Format: yann.lecun.com/exdb/mnist: two zero bytes, one for the type, one for the number of axes,
 then the length of each axis and the numbers, all big-endian.
 """
@@ -19,7 +21,14 @@ import numpy as np
 from reportgen.errors import DataError
 from reportgen.images.array_names import label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
-from reportgen.images.array_stream import ArrayHeader, read_rows, rows_to_read
+from reportgen.images.array_stream import (
+    ArrayHeader,
+    RowsOnDisk,
+    choose_rows,
+    read_rows,
+    require_complete,
+    rows_to_read,
+)
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
@@ -37,10 +46,16 @@ def open_idx(path: Path, options: OpenOptions) -> ImageSet:
     options.refuse_part(shown(str(path)))
     with _array(path) as (stream, header, where):
         layout = require_images(header.shape, header.dtype, where)
-        rows = rows_to_read(header, options, where)
-        values = read_rows(stream, header, rows, where)
+        values: np.ndarray | RowsOnDisk
+        if _is_zipped(path):
+            rows = rows_to_read(header, options, where)
+            values, places = read_rows(stream, header, rows, where), np.arange(len(rows))
+        else:
+            require_complete(header, path.stat().st_size, where)
+            rows = places = choose_rows(header.shape[0], options.limit, options.seed)
+            values = RowsOnDisk(path, header)
     labels = _labels(path, header.shape[0], rows)
-    array = ArrayRows(values, np.arange(len(rows)), rows, header.shape[0], labels, where)
+    array = ArrayRows(values, places, rows, header.shape[0], labels, where)
     return make_array_set(path, array, layout, options)
 
 
@@ -56,15 +71,19 @@ def _array(path: Path) -> Iterator[tuple[IO[bytes], ArrayHeader, str]]:
             if len(lengths) < 4 * start[3]:
                 raise DataError(f"{where} is truncated.")
             shape = struct.unpack(f">{start[3]}I", lengths)
-            yield stream, ArrayHeader(shape, False, np.dtype(TYPES[start[2]]), 0), where
+            dtype = np.dtype(TYPES[start[2]])
+            yield stream, ArrayHeader(shape, False, dtype, 4 + len(lengths)), where
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{where} is damaged or truncated: {error}.") from error
 
 
 def _unzipped(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if _is_zipped(path) else path.open("rb")
+
+
+def _is_zipped(path: Path) -> bool:
     with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path, "rb")) if compressed else path.open("rb")
+        return stream.read(2) == b"\x1f\x8b"
 
 
 def _labels(path: Path, count: int, rows: np.ndarray) -> tuple[str, ...] | None:

@@ -1,15 +1,18 @@
 """`.npy` and `.npz` files → `ImageSet`. Python objects in them are never unpickled.
 
-`.npy` stays on disk and is read row by row; from `.npz` the chosen rows are streamed into memory.
+`.npy` and what `np.savez` writes stay on disk and are read as needed; from a compressed `.npz` the
+chosen rows are streamed into memory.
 Headers are checked against the bytes that are there before anything is allocated.
 """
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO
@@ -54,11 +57,23 @@ def open_npz(path: Path, options: OpenOptions) -> ImageSet:
         name = find_images(axes, archive.name, options.part)
         with archive.array(name) as (stream, header, where):
             layout = require_images(header.shape, header.dtype, where)
-            rows = rows_to_read(header, options, where)
-            values = read_rows(stream, header, rows, where)
+            start = archive.start(name)
+            values: np.ndarray | RowsOnDisk
+            if start is None:
+                rows = rows_to_read(header, options, where)
+                values, places = read_rows(stream, header, rows, where), np.arange(len(rows))
+            else:
+                stored = replace(header, offset=start + header.offset)
+                require_complete(stored, path.stat().st_size, where)
+                rows = places = choose_rows(header.shape[0], options.limit, options.seed)
+                values = RowsOnDisk(path, stored)
         labels = _labels(archive, name, header.shape[0], rows)
-    array = ArrayRows(values, np.arange(len(rows)), rows, header.shape[0], labels, where)
+    array = ArrayRows(values, places, rows, header.shape[0], labels, where)
     return make_array_set(path, array, layout, options)
+
+
+# PKWARE's APPNOTE.TXT, section 4.3.7.
+LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 
 class _Archive:
@@ -85,6 +100,20 @@ class _Archive:
             header = _read_header(stream, where)
             require_complete(header, self._members[name].file_size, where)
             yield stream, header, where
+
+    def start(self, name: str) -> int | None:
+        """Where an array begins in the archive's file; None where it is compressed."""
+        member = self._members[name]
+        if member.compress_type != zipfile.ZIP_STORED:
+            return None
+        # The member's own header repeats its name, and has an extra field of its own.
+        with Path(str(self._file.filename)).open("rb") as stream:
+            stream.seek(member.header_offset)
+            header = stream.read(LOCAL_HEADER.size)
+        if len(header) < LOCAL_HEADER.size:
+            raise zipfile.BadZipFile(f"{shown(name)} is cut off")
+        *_, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
+        return member.header_offset + LOCAL_HEADER.size + name_bytes + extra_bytes
 
     def dimensions(self, name: str) -> int:
         """Number of axes; −1 where the array cannot be read without unpickling."""

@@ -47,6 +47,12 @@ def make_picture_images(
     all_notes += [*conversion_notes(pictures.headers), *notes]
     if classes is not None:
         all_notes.append(class_note(classes, origin))
+        if table is not None and table.classes not in (None, classes):
+            all_notes.append(
+                Note(
+                    "labels", f"The table's own column of classes is not used: {origin} come first."
+                )
+            )
     if table is not None:
         all_notes += table.notes
     return ImageSet(

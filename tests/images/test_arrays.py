@@ -308,6 +308,35 @@ def test_headers_that_promise_more_than_is_there_are_refused(tmp_path: Path, sha
             open_images(tmp_path / name)
 
 
+@pytest.mark.parametrize("count", [10**12, 2**27])
+def test_a_directory_that_promises_more_than_the_file_has_is_refused(
+    tmp_path: Path, count: int
+) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", _npy(f"({count}, 4, 4)", bytes(40)))
+    content = bytearray(path.read_bytes())
+    # APPNOTE.TXT, 4.3.12: the size of the unpacked member.
+    size = content.index(b"PK\x01\x02") + 24
+    content[size : size + 4] = (2**32 - 2).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is truncated: its header promises"):
+        open_images(path)
+
+
+def test_what_savez_writes_is_read_from_disk_however_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = noise(50, 5, 5, 3)
+    np.savez(tmp_path / "a.npz", other=np.arange(7), images=stored, labels=np.arange(50))
+    monkeypatch.setattr(array_stream, "MOST_BYTES", 0)
+    images = open_images(tmp_path / "a.npz")
+    rows = [49, 0, 1, 2, 30, 30]
+    expected = stored[rows].transpose(0, 3, 1, 2) / 255
+    np.testing.assert_allclose(images.read(rows), expected, atol=1e-7)
+    assert images.labels == tuple(str(i) for i in range(50))
+
+
 def test_an_archive_too_large_for_memory_says_how_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

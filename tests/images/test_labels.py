@@ -47,6 +47,7 @@ def test_a_column_called_label_gives_classes_where_no_folders_do(tmp_path: Path)
     assert images.factors == {"size": (1.0, 2.0)}
     images = opened(tmp_path / "in_folders", table, ["cat/a.png", "dog/b.png"])
     assert images.labels == ("cat", "dog")
+    assert "classes is not used: folders come first" in " ".join(n.text for n in images.notes)
 
 
 def test_images_are_named_by_path_or_by_unique_file_name(tmp_path: Path) -> None:

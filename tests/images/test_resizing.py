@@ -56,7 +56,7 @@ def test_a_folder_of_many_sizes_is_brought_to_one_and_said(tmp_path: Path) -> No
     pictures = [noise(8, 8), noise(16, 12, seed=1), noise(6, 30, seed=2)]
     for i, pixels in enumerate(pictures):
         save(tmp_path / f"{i}.png", pixels)
-    with pytest.raises(DataError, match="differ in size: .* or say --resize HEIGHT,WIDTH"):
+    with pytest.raises(DataError, match=r"differ in size: .* or say --resize HEIGHT,WIDTH"):
         open_images(tmp_path)
     images = open_images(tmp_path, size=(8, 8))
     assert images.shape == (1, 8, 8)

@@ -214,6 +214,19 @@ def test_an_idx_file_cut_or_flipped_is_a_sentence_or_still_read(tmp_path: Path) 
                     assert str(path) in str(error)
 
 
+def test_a_plain_idx_file_is_read_from_disk_however_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = noise(20, 4, 5)
+    (tmp_path / "a.idx").write_bytes(idx(pixels, 0x08))
+    (tmp_path / "a.idx.gz").write_bytes(gzip.compress(idx(pixels, 0x08)))
+    monkeypatch.setattr("reportgen.images.array_stream.MOST_BYTES", 0)
+    read = open_images(tmp_path / "a.idx").read([19, 3, 4])
+    np.testing.assert_allclose(read[:, 0], pixels[[19, 3, 4]] / 255, atol=1e-7)
+    with pytest.raises(DataError, match="use a smaller --limit"):
+        open_images(tmp_path / "a.idx.gz")
+
+
 def test_an_idx_header_that_promises_too_much_is_refused(tmp_path: Path) -> None:
     for shape in ((2**32 - 1, 2**32 - 1, 2**32 - 1), (60000, 28, 28)):
         content = struct.pack(">BBBB3I", 0, 0, 8, 3, *shape) + bytes(100)
