@@ -183,6 +183,30 @@ def test_a_replicate_that_ignores_its_code_has_no_shares() -> None:
         assert unit.shares_inside == 0
 
 
+def test_a_group_comes_back_as_well_as_its_units_do_on_average() -> None:
+    """Units 1 and 3 of one group, found again in another order, one of them with noise."""
+    linear = decoders.linear(UNITS)
+    exact = retrained([2, 0, 3, 1], [1, -1, 1, -1], linear)
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        codes = exact.encode(images)
+        noise = np.random.default_rng(1).normal(size=len(images)).astype(np.float32)
+        return codes + torch.from_numpy(noise)[:, None] * torch.tensor([0, 0, 1.0, 0])
+
+    codes = decoders.gaussian_codes(4000, UNITS)
+    others = [exact, dataclasses.replace(exact, encode=encode)]
+    study = study_of(linear, codes, groups={"pair": (1, 3)}, others=others)
+    result = replicates.run(study, FEW)
+    assert result.grouped
+    pair, first, third = result.units
+    np.testing.assert_allclose(pair.correlations, [1, (1 + 1 / np.sqrt(2)) / 2], atol=0.02)
+    np.testing.assert_allclose([first.correlations[1], third.correlations[1]], 1, atol=1e-6)
+    own = {s.unit: s.share.value for s in contributions.run(study, FEW).shares}
+    for unit in result.units:
+        assert unit.shares[0] == pytest.approx(own[unit.unit], abs=0.02)
+        assert unit.shares_inside >= 1
+
+
 def test_without_replicates_the_question_does_not_apply() -> None:
     with pytest.raises(DoesNotApplyError, match="--replicates"):
         replicates.run(study_of(), FEW)

@@ -15,6 +15,7 @@ FEWEST_ROWS = 100
 MOST_CLASSES = 50
 TREES = 50
 LEAST_KNOWN = 0.5
+CLASS = "class"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class LabelMetrics:
 
     Attributes
     ----------
-    factors : columns of labels.csv, and "class" where images stand in class folders.
+    factors : columns of labels.csv, and "class" where images have one, from folders or a table;
+        "class of the image" where a factor has that name.
     units : indices of the units that vary.
     mutual_information : (factors, units) in nat, of a unit cut into 20 equally filled bins and a
         factor (numbers with more than 20 values are cut likewise; equal values share a bin);
@@ -101,7 +103,8 @@ def _columns(study: Study) -> tuple[list[_Column], np.ndarray]:
     """Usable factors, and the test rows that have a label in each of them."""
     given = dict(study.test.factors)
     if study.test.labels is not None:
-        given["class"] = study.test.labels
+        # A table may have a factor of that name beside the classes.
+        given[CLASS if CLASS not in given else f"{CLASS} of the image"] = study.test.labels
     known = {name: np.array([_is_known(entry) for entry in c]) for name, c in given.items()}
     common = {name: column for name, column in known.items() if column.mean() >= LEAST_KNOWN}
     rows = np.arange(len(study.test))

@@ -196,6 +196,15 @@ def test_words_are_classes_and_class_folders_are_a_factor_of_their_own() -> None
     assert min(found.informativeness) > 0.9
 
 
+def test_a_column_called_class_stands_beside_the_classes_and_is_not_lost() -> None:
+    labels = tuple("ab"[row % 2] for row in range(ROWS))
+    found = of(spread(DISCS), labels=labels, **{"class": DISCS[:, 0]})
+    assert found.factors == ("class", "class of the image")
+    numbers = of(spread(DISCS), size=DISCS[:, 0]).mutual_information
+    np.testing.assert_allclose(found.mutual_information[:1], numbers, atol=1e-9)
+    assert found.entropies[1] == pytest.approx(np.log(2), abs=1e-3)
+
+
 def test_informativeness_of_classes_is_above_chance() -> None:
     """Nine in ten images are of one class: always saying so scores 0, not .9."""
     generator = np.random.default_rng(12)
