@@ -42,10 +42,13 @@ MAY_USE: dict[str, set[str]] = {
     "path_contributions": {
         *("autoencoder", "coalitions", "settings", "single_moves", "statistics", "study"),
     },
+    "coalition_table": {
+        *("autoencoder", "coalitions", "path_contributions", "statistics", "study"),
+    },
     "leading_shares": {"settings", "single_moves", "statistics", "study"},
     "analyses": {
-        *("autoencoder", "coalitions", "image_factors", "last_squash", "leading_shares"),
-        "path_contributions",
+        *("autoencoder", "coalition_table", "coalitions", "image_factors", "last_squash"),
+        *("leading_shares", "path_contributions"),
         *("settings", "single_moves", "statistics", "study"),
     },
     "control": {

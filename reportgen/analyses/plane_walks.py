@@ -1,4 +1,4 @@
-"""Two units moved at once: walks over the plane of the strongest pairs."""
+"""Two units moved at once: walks over the planes of the pairs that interact most."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.path_contributions import units_by_share
+from reportgen.coalition_table import coalition_table
 from reportgen.settings import Settings
 from reportgen.study import Study
 
 SIDE = 9
-ROWS = 2
+ROWS, PAIRS = 2, 2
 QUANTILES = (0.01, 0.99)
 
 
@@ -40,11 +40,12 @@ class Plane:
 
 @dataclass(frozen=True)
 class PlaneWalks:
-    """Planes of the strongest unit, by share, with each of the two that follow it.
+    """Planes of the pairs that interact most.
 
     Attributes
     ----------
-    planes : the strongest unit with the second, and with the third.
+    planes : the two pairs with the largest pair shares (Interactions); where no two units
+        interact, the strongest unit by share with each of the two that follow it.
     rows : names of the rows that the planes start from.
     """
 
@@ -59,16 +60,20 @@ def run(study: Study, settings: Settings) -> PlaneWalks:
     """
     if len(study.players) < 2:
         raise UnanswerableError("fewer than two units vary, so there is no plane.")
-    order = units_by_share(study)
-    pairs = [(int(order[0]), int(other)) for other in order[1:3]]
+    table = study.shared(coalition_table)
+    place = {int(unit): player for player, unit in enumerate(study.player_units)}
+    strongest = [
+        tuple(place[table.player_units[player]] for player in pair)
+        for pair in table.pairs_by_energy()[:PAIRS]
+    ]
     rows = study.rows.walks[:ROWS]
     return PlaneWalks(
-        planes=tuple(_plane(study, pair, rows) for pair in pairs),
+        planes=tuple(_plane(study, pair, rows) for pair in strongest),
         rows=tuple(study.test.names[row] for row in rows),
     )
 
 
-def _plane(study: Study, pair: tuple[int, int], rows: np.ndarray) -> Plane:
+def _plane(study: Study, pair: tuple[int, ...], rows: np.ndarray) -> Plane:
     fitted = study.players.values(study.fit.every_code)
     low, high = np.quantile(fitted[:, pair], QUANTILES, axis=0)
     grid = np.linspace(low, high, SIDE)

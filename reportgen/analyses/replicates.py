@@ -72,7 +72,7 @@ def run(study: Study, settings: Settings) -> Replicates:
     correlations = np.zeros((len(study.replicates), len(study.players)))
     shares = np.full(correlations.shape, np.nan)
     r2 = np.empty(len(study.replicates))
-    total = np.square(study.test.images - study.pca.mean).sum()
+    total = study.pca.squared_errors(study.test.images)[:, 0].sum()
     for place, replicate in enumerate(study.replicates):
         other = study.encoded_by(replicate)
         r2[place] = 1 - safe_ratio(other.test.squared_errors.sum(), total)
@@ -107,7 +107,7 @@ def _single_units(study: Study) -> tuple[np.ndarray, np.ndarray]:
     """(n, K) values over the test rows of the code's own units that vary, and their players."""
     single = Units.of(study.autoencoder.code_shape)
     owners = np.array([study.players.unit_of_coordinate[m[0]] for m in single.members])
-    varies = (owners >= 0) & (single.values(study.fit.codes).std(axis=0) > 0)
+    varies = (owners >= 0) & (single.values(study.fit.every_code).std(axis=0) > 0)
     # A player varies at some coordinate, but a channel's mean over its sites may not.
     varies |= (owners >= 0) & ~np.isin(owners, owners[varies])
     return single.values(study.test.codes)[:, varies], owners[varies]

@@ -94,7 +94,7 @@ SECTIONS = (
     Section(
         "plane_walks",
         "Two units at once",
-        "What do the strongest units show when they move together?",
+        "What do the units that interact most show when they move together?",
         "plane_walks",
     ),
     Section(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
 
-from reportgen.analyses import UnanswerableError, contributions, plane_walks
+from reportgen.analyses import UnanswerableError, contributions, interactions, plane_walks
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import painting, site_codes
@@ -17,14 +19,35 @@ def shares_in_order(study) -> list[int]:
     return [s.unit for s in sorted(shares, key=lambda s: -s.share.value)]
 
 
-def test_planes_are_of_the_strongest_unit_with_the_two_that_follow(smooth_study) -> None:
-    first, second, third = shares_in_order(smooth_study)[:3]
-    result = plane_walks.run(smooth_study, FEW)
-    assert [plane.units for plane in result.planes] == [(first, second), (first, third)]
-    assert [plane.names for plane in result.planes] == [
-        (str(first), str(second)),
-        (str(first), str(third)),
-    ]
+def test_planes_are_of_the_two_pairs_with_the_largest_shares(smooth_study) -> None:
+    matrix = interactions.run(smooth_study, FEW)
+    place = {unit: where for where, unit in enumerate(matrix.units)}
+    by_share = sorted(
+        combinations(sorted(place), 2),
+        key=lambda pair: -matrix.matrix[place[pair[0]], place[pair[1]]],
+    )
+    planes = plane_walks.run(smooth_study, FEW).planes
+    assert [tuple(sorted(plane.units)) for plane in planes] == by_share[:2]
+    assert [plane.names for plane in planes] == [tuple(map(str, p.units)) for p in planes]
+
+
+def test_the_first_plane_is_of_the_pair_that_multiplies_however_weak_it_is() -> None:
+    """Units 2 and 3 carry almost all of the change; 0 and 1 alone are multiplied."""
+    decode = decoders.mixed()
+    weak = torch.tensor([0.3, 0.3, 1, 1])
+    study = decoders.carrying(
+        lambda z: decode(z * weak), decoders.gaussian_codes(80, 4), settings=FEW
+    )
+    assert set(shares_in_order(study)[:2]) == {2, 3}
+    assert set(plane_walks.run(study, FEW).planes[0].units) == {0, 1}
+
+
+def test_where_nothing_interacts_the_strongest_unit_goes_with_the_two_that_follow(
+    linear_study,
+) -> None:
+    first, second, third = shares_in_order(linear_study)[:3]
+    planes = plane_walks.run(linear_study, FEW).planes
+    assert [plane.units for plane in planes] == [(first, second), (first, third)]
 
 
 def test_axes_run_from_the_first_to_the_last_percentile_of_the_fit_rows(smooth_study) -> None:

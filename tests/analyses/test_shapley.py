@@ -11,6 +11,7 @@ import torch
 from shapiq import ExactComputer
 
 from reportgen.analyses import interactions
+from reportgen.coalition_table import shapley_weights
 from reportgen.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -33,7 +34,7 @@ def shapiq_values(table: np.ndarray, players: int) -> np.ndarray:
 def test_values_of_any_game_are_shapiq_s(players: int) -> None:
     """Random tables: no decoder could be meaner."""
     every = (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
-    weights = interactions.shapley_weights(every)
+    weights = shapley_weights(every)
     for table in np.random.default_rng(players).normal(size=(3, 2**players)):
         np.testing.assert_allclose(weights @ table, shapiq_values(table, players), atol=1e-10)
 
@@ -41,7 +42,7 @@ def test_values_of_any_game_are_shapiq_s(players: int) -> None:
 def test_ten_players_sum_to_the_whole_and_a_dummy_gets_nothing() -> None:
     """Efficiency, dummy and symmetry at the size of the largest table."""
     every = (np.arange(1024)[:, None] >> np.arange(10)) & 1 == 1
-    weights = interactions.shapley_weights(every)
+    weights = shapley_weights(every)
     game = np.random.default_rng(0).normal(size=512)[np.arange(1024) % 512]  # player 9 does nothing
     found = weights @ game
     assert found.sum() == pytest.approx(game[-1] - game[0], abs=1e-12)
@@ -62,9 +63,7 @@ def test_values_are_means_over_all_orders(smooth_study) -> None:
         for player in order:
             expected[player] += table[number | 1 << player] - table[number]
             number |= 1 << player
-    np.testing.assert_allclose(
-        interactions.shapley_weights(every) @ table, expected / 24, atol=1e-12
-    )
+    np.testing.assert_allclose(shapley_weights(every) @ table, expected / 24, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["linear", "additive", "smooth"])
