@@ -17,7 +17,7 @@ from reportgen.loading.operators import (
     SHAPE_ONLY,
     base_name,
 )
-from reportgen.loading.program import Program, ancestors, title
+from reportgen.loading.program import Program, title
 
 # A bypassed activation this many times narrower than the code: the skip carries the image.
 NARROWER = 4
@@ -37,6 +37,15 @@ class Bottleneck:
     code: fx.Node
     shape: tuple[int, ...]
     output: fx.Node
+
+
+def is_shaped_like_code(node: fx.Node, measured: Measurement, bottleneck: Bottleneck) -> bool:
+    """Whether a node has the code's sizes, those of one aside, which views add and drop."""
+    shape = measured.per_image(node)
+    if shape is None:
+        return False
+    one, other = ([size for size in sizes if size != 1] for sizes in (shape, bottleneck.shape))
+    return one == other
 
 
 def find_output(program: Program, measured: Measurement, image_shape: tuple[int, ...]) -> fx.Node:
@@ -114,8 +123,15 @@ def find_bottleneck(
 
 
 def _between(program: Program, output: fx.Node) -> list[fx.Node]:
-    """Data nodes that the output needs, in topological order."""
-    needed = ancestors([output])
+    """Data nodes whose values the output needs, in topological order."""
+    needed: set[fx.Node] = set()
+    waiting = [output]
+    while waiting:
+        node = waiting.pop()
+        if node not in needed:
+            needed.add(node)
+            if base_name(node.target) not in SHAPE_ONLY:
+                waiting.extend(node.all_input_nodes)
     data = data_nodes(program)
     return [node for node in program.graph.nodes if node in needed and node in data]
 

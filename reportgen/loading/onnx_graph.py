@@ -53,15 +53,15 @@ class OnnxGraph:
     ----------
     model : the onnx.ModelProto, with sampling noise replaced by its mean.
     program : one node for each tensor; `tensor` gives the tensor's name.
-    scales : tensors that multiplied the noise.
     draws : names of the random operators that were there.
+    noise : tensor that held noise → the noise's mean and sd.
     """
 
     def __init__(self, model: Any, path: Path) -> None:
         self.path = path
         self._onnx = onnx_library("onnx", path)
         self.model = model
-        self.scales: list[str] = []
+        self.noise: dict[str, tuple[float, float]] = {}
         self.draws = self._hold_noise_still()
         self._names: dict[fx.Node, str] = {}
         self.program = self._named_program()
@@ -90,16 +90,18 @@ class OnnxGraph:
         """Replace each normal draw by zeros of its shape plus its mean."""
         helper = self._onnx.helper
         graph = self.model.graph
-        drawn: dict[str, str] = {}
+        drawn: set[str] = set()
         nodes = []
         for place, node in enumerate(graph.node):
             if node.op_type not in ("RandomNormalLike", "RandomNormal"):
                 nodes.append(node)
                 continue
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-            drawn[node.output[0]] = node.op_type
+            drawn.add(node.op_type)
             kind = attributes.get("dtype", self._onnx.TensorProto.FLOAT)
-            mean = helper.make_tensor("value", kind, [1], [attributes.get("mean", 0.0)])
+            mean, sd = attributes.get("mean", 0.0), attributes.get("scale", 1.0)
+            self.noise[node.output[0]] = (mean, sd)
+            value = helper.make_tensor("value", kind, [1], [mean])
             shape = f"shape_of_noise_{place}"
             if node.op_type == "RandomNormalLike":
                 nodes.append(helper.make_node("Shape", [node.input[0]], [shape]))
@@ -109,14 +111,10 @@ class OnnxGraph:
                     attributes["shape"],
                 )  # fmt: skip
                 nodes.append(helper.make_node("Constant", [], [shape], value=sizes))
-            nodes.append(helper.make_node("ConstantOfShape", [shape], node.output, value=mean))
-        for node in nodes:
-            if node.op_type == "Mul":
-                first, second = node.input
-                self.scales += [second] if first in drawn else [first] if second in drawn else []
+            nodes.append(helper.make_node("ConstantOfShape", [shape], node.output, value=value))
         del graph.node[:]
         graph.node.extend(nodes)
-        return sorted(set(drawn.values()))
+        return sorted(drawn)
 
     def _named_program(self) -> Program:
         builder = ProgramBuilder()
@@ -169,12 +167,17 @@ class OnnxGraph:
         return Measurement((recorded[0], recorded[1]), batches)
 
     def part(
-        self, start: str, end: str, shape: tuple[int, ...], known: dict[str, tuple[int, ...]]
+        self,
+        start: str,
+        end: str,
+        shape: tuple[int, ...],
+        known: dict[str, tuple[int, ...]],
+        deviations: float = 0.0,
     ) -> OnnxFunction:
         """The function from one tensor to another.
 
         `shape` is one row of the first; `known` holds shapes of one row for tensors before it,
-        since a graph may ask for their sizes.
+        since a graph may ask for their sizes. All noise is held `deviations` sds above its mean.
         """
         helper = self._onnx.helper
         makers = {name: node for node in self.model.graph.node for name in node.output if name}
@@ -188,7 +191,7 @@ class OnnxGraph:
             if node.op_type == "Shape" and node.input[0] in known and node.input[0] != start:
                 nodes += self._shape_from_batch(node, start, known[node.input[0]])
                 continue
-            nodes.append(node)
+            nodes.append(self._noise_at(node, deviations) if deviations else node)
             waiting.extend(node.input)
         order = {
             name: place for place, node in enumerate(self.model.graph.node) for name in node.output
@@ -204,6 +207,15 @@ class OnnxGraph:
         part = helper.make_model(graph, opset_imports=self.model.opset_import)
         part.ir_version = self.model.ir_version
         return OnnxFunction.of(part, self.path, (end,))
+
+    def _noise_at(self, node: Any, deviations: float) -> Any:
+        """A node; where it stands for noise, with the noise above its mean."""
+        if node.output[0] not in self.noise:
+            return node
+        mean, sd = self.noise[node.output[0]]
+        kind = node.attribute[0].t.data_type
+        value = self._onnx.helper.make_tensor("value", kind, [1], [mean + deviations * sd])
+        return self._onnx.helper.make_node("ConstantOfShape", node.input, node.output, value=value)
 
     def _shape_from_batch(self, node: Any, start: str, row: tuple[int, ...]) -> list[Any]:
         """Shape of a tensor that is not there: the batch size of one that is, and constants."""

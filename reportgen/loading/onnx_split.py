@@ -10,7 +10,11 @@ from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.bottleneck import Bottleneck, find_bottleneck
+from reportgen.loading.bottleneck import (
+    Bottleneck,
+    find_bottleneck,
+    is_shaped_like_code,
+)
 from reportgen.loading.image_layout import ImageLayout, declared_layout, text
 from reportgen.loading.measure import BATCHES, DoesNotFitError, Measurement
 from reportgen.loading.onnx_file import OnnxFunction
@@ -115,20 +119,24 @@ def _posterior_sd(
     encode: ImageMap,
     sample: Tensor,
 ) -> tuple[ImageMap | None, list[Note]]:
+    """The posterior sd: how far the model's noise moves the code, else another output."""
     start = graph.tensor(graph.program.input)
 
-    def values_of(tensor: str) -> ImageMap:
-        part = graph.part(start, tensor, layout.model_shape, {})
-        return _image_map(part, layout, fixed, takes=True, gives=False)
+    def values_of(tensor: str, deviations: float = 0.0) -> ImageMap:
+        part = graph.part(start, tensor, layout.model_shape, {}, deviations)
+        run = _image_map(part, layout, fixed, takes=True, gives=False)
+        return lambda images: run(images).reshape(-1, *bottleneck.shape)
 
-    rows = _rows(graph, measured)
-    for scale in graph.scales:
-        if rows.get(scale) == bottleneck.shape:
-            text_ = f"The posterior sd is tensor {scale}, which multiplies the sampling noise."
-            return values_of(scale), [Note("posterior", text_)]
     code = encode(sample)
+    if graph.noise:
+        one, two = (values_of(graph.tensor(bottleneck.code), sds) for sds in (1.0, 2.0))
+        moved = one(sample) - code
+        is_proportional = torch.allclose(two(sample) - code, 2 * moved, atol=SAME, rtol=1e-4)
+        if is_proportional and bool((moved != 0).any()):
+            text_ = "The posterior sd is how far one sd of the model's own noise moves the code."
+            return (lambda images: (one(images) - encode(images)).abs()), [Note("posterior", text_)]
     leaves = [leaf for leaf in graph.program.leaves if isinstance(leaf, fx.Node)]
-    alike = [leaf for leaf in leaves if measured.per_image(leaf) == bottleneck.shape]
+    alike = [leaf for leaf in leaves if is_shaped_like_code(leaf, measured, bottleneck)]
     values = {leaf: values_of(graph.tensor(leaf)) for leaf in alike}
     others = [leaf for leaf in alike if not torch.allclose(values[leaf](sample), code, atol=SAME)]
     if len(others) == 1 and len(alike) > 1 and bool((values[others[0]](sample) < 0).any()):

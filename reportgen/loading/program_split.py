@@ -9,15 +9,19 @@ from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.bottleneck import Bottleneck, data_nodes, find_bottleneck, find_output
+from reportgen.loading.bottleneck import (
+    Bottleneck,
+    find_bottleneck,
+    find_output,
+)
 from reportgen.loading.cutting import cut, returning
 from reportgen.loading.evaluation_mode import prepare, use_channels_last
 from reportgen.loading.image_layout import ImageLayout, declared_layout, text, tried_layout
 from reportgen.loading.measure import DoesNotFitError, Measurement, measure
 from reportgen.loading.noise import random_nodes, refuse_random, remove_noise
-from reportgen.loading.operators import REARRANGEMENTS, base_name
-from reportgen.loading.posterior import CONVENTIONS
-from reportgen.loading.program import Program, arguments, title
+from reportgen.loading.operators import base_name
+from reportgen.loading.program import Program, title
+from reportgen.loading.program_posterior import WholeMaps, posterior_sd
 from reportgen.loading.shape_references import drop_shape_references
 from reportgen.loading.split import ImageMap, Split, batch_note
 
@@ -75,12 +79,24 @@ def split_program(
         returning(whole, whole_output),
     ]
     use_channels_last(program)
-    encode, decode, quiet, forward = (
+    encode, decode, quiet = (
         _image_map(part, runner, layout, kind)
-        for part, kind in zip(parts, ("encode", "decode", "whole", "whole"), strict=True)
+        for part, kind in zip(parts, ("encode", "decode", "whole"), strict=False)
     )
     draws = random_nodes(parts[3])
-    sd, sd_note = _posterior_sd(program, bottleneck, measured, scales, runner, layout, sample)
+    # Noise may be drawn for a fixed batch size where nothing else is.
+    noisy = _Runner(_measure(whole, layout, sample)[1] if draws else fixed_batch)
+    forward = _image_map(parts[3], noisy, layout, "whole")
+    whole_maps = WholeMaps(encode, decode, forward if draws else None)
+    sd, sd_note = posterior_sd(
+        program,
+        bottleneck,
+        measured,
+        scales,
+        lambda node: _code_map(program, node, bottleneck, runner, layout),
+        whole_maps,
+        sample,
+    )
     notes = [*_notes(program, whole, bottleneck, layout, fixed_batch, draws, named), *sd_note]
     return Split(
         encode=encode,
@@ -158,95 +174,12 @@ def _image_map(program: Program, runner: _Runner, layout: ImageLayout, kind: str
     return run
 
 
-def _posterior_sd(
-    program: Program,
-    bottleneck: Bottleneck,
-    measured: Measurement,
-    scales: list[fx.Node],
-    runner: _Runner,
-    layout: ImageLayout,
-    sample: Tensor,
-) -> tuple[ImageMap | None, list[Note]]:
-    """The posterior sd: as the file says, else what multiplied the noise, else another output."""
-    data = data_nodes(program)
-    place = program.description.sd_output
-    if place is not None:
-        sd = _code_map(program, program.leaves[place], bottleneck, runner, layout)
-        return sd, [Note("posterior", "The posterior sd is an output of the model, as it says.")]
-    for scale in scales:
-        if scale in data and _is_shaped_like_code(scale, measured, bottleneck):
-            sd = _code_map(program, scale, bottleneck, runner, layout)
-            text = f"The posterior sd is {title(scale)}, which multiplies the sampling noise."
-            return sd, [Note("posterior", text)]
-    spread = _log_variance(program, bottleneck, measured, data)
-    if spread is None:
-        return None, []
-    node = spread
-    part = _code_map(program, node, bottleneck, runner, layout)
-    with torch.inference_mode():
-        values = part(sample[:16])
-    if bool((values < 0).any()):
-        to_sd = CONVENTIONS["the log-variance"][0]
-        text = (
-            f"The posterior sd is exp(½·{title(node)}): an output shaped like the code, taken for "
-            "the log-variance by convention."
-        )
-        return (lambda images: to_sd(part(images))), [Note("posterior", text)]
-    if _is_sd(node):
-        return part, [Note("posterior", f"The posterior sd is the output {title(node)}.")]
-    text = f"The output {title(node)} is positive: an sd or a variance, so it is not used."
-    return None, [Note("posterior", text)]
-
-
 def _code_map(
     program: Program, node: fx.Node, bottleneck: Bottleneck, runner: _Runner, layout: ImageLayout
 ) -> ImageMap:
     """Images → a node's numbers, in the shape of the code."""
     run = _image_map(returning(program, node), runner, layout, "encode")
     return lambda images: run(images).reshape(-1, *bottleneck.shape)
-
-
-def _is_shaped_like_code(node: fx.Node, measured: Measurement, bottleneck: Bottleneck) -> bool:
-    """Whether a node has the code's sizes, those of one aside, which views add and drop."""
-    shape = measured.per_image(node)
-    if shape is None:
-        return False
-    one, other = ([size for size in sizes if size != 1] for sizes in (shape, bottleneck.shape))
-    return one == other
-
-
-def _log_variance(
-    program: Program, bottleneck: Bottleneck, measured: Measurement, data: set[fx.Node]
-) -> fx.Node | None:
-    """A returned node shaped like the code, beside the code itself."""
-    leaves = [leaf for leaf in program.leaves if isinstance(leaf, fx.Node)]
-    alike = [
-        leaf for leaf in leaves if leaf in data and _is_shaped_like_code(leaf, measured, bottleneck)
-    ]
-    codes = [leaf for leaf in alike if _source(leaf) is _source(bottleneck.code)]
-    others = [leaf for leaf in alike if _source(leaf) is not _source(bottleneck.code)]
-    return others[0] if codes and others else None
-
-
-def _source(node: fx.Node) -> fx.Node:
-    while base_name(node.target) in REARRANGEMENTS and isinstance(node.args[0], fx.Node):
-        node = node.args[0]
-    return node
-
-
-def _is_sd(node: fx.Node) -> bool:
-    """Whether a positive node is exp(½·x) or softplus(x)."""
-    name = base_name(node.target)
-    if name == "softplus":
-        return True
-    inner = node.args[0] if name == "exp" else None
-    if not isinstance(inner, fx.Node):
-        return False
-    bound = arguments(inner)
-    operation = base_name(inner.target)
-    return (operation == "mul" and bound.get("other") == 0.5) or (
-        operation == "div" and bound.get("other") == 2
-    )
 
 
 def _notes(

@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +94,20 @@ class _ScriptParts:
 
         def run(values: Tensor) -> Any:
             if name in self.batches:
-                return _in_chunks(once, values, self.batches[name])
+                size = self.batches[name]
+                return _in_chunks(partial(once, rows=size), values, size)
             try:
                 return once(values)
             except (DoesNotFitError, RuntimeError):
                 for size in TRACED_BATCHES:
                     with contextlib.suppress(DoesNotFitError, RuntimeError):
-                        returned = _in_chunks(once, values, size)
+                        returned = _in_chunks(partial(once, rows=size), values, size)
                         self.batches[name] = size
                         return returned
                 raise
 
-        def once(values: Tensor) -> Any:
-            program = self._prepared(name, values)
+        def once(values: Tensor, rows: int = 2) -> Any:
+            program = self._prepared(name, values[:rows])
             if program is None:
                 return self._script(name)(values.clone())
             leaves = program.run(values)
@@ -114,11 +116,11 @@ class _ScriptParts:
         run.schema = self._schema(name)  # type: ignore[attr-defined]
         return run
 
-    def _prepared(self, name: str, values: Tensor) -> Program | None:
-        key = (name, tuple(values.shape[1:]))
+    def _prepared(self, name: str, example: Tensor) -> Program | None:
+        key = (name, tuple(example.shape[1:]))
         if key not in self.graphs:
             try:
-                program = self._program(name, values[:2].cpu())
+                program = self._program(name, example.cpu())
             except ModelError:
                 # The model is still of use if it has an encoder and a decoder that can be called.
                 self.graphs[key] = None
@@ -129,9 +131,11 @@ class _ScriptParts:
         return self.graphs[key]
 
     def _whole_program(self, example: Tensor) -> Program:
-        program = self._program("forward", example)
-        if "forward" in self.batches:
-            program.declared_shape = (self.batches["forward"], *example.shape[1:])
+        size = self.batches.get("forward")
+        if size is None:
+            return self._program("forward", example)
+        program = self._program("forward", example[torch.arange(size) % len(example)])
+        program.declared_shape = (size, *example.shape[1:])
         return program
 
     def _script(self, name: str) -> Callable[[Tensor], Any]:

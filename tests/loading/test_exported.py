@@ -6,13 +6,15 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 from reportgen.loading import load_autoencoder
-from tests.loading.attacks import exported, small_model
+from tests.loading.attacks import edit_json, exported, rewrite, small_model
 from tests.loading.files import load
 from tests.loading.image_array import ImageArray, random_images
 
@@ -100,3 +102,46 @@ def test_weights_that_the_graph_names_and_the_file_lacks_are_damage(tmp_path: Pa
             archive.writestr(name, record)
     with pytest.raises(ModelError, match=r"KeyError: '1\.weight'"):
         load_autoencoder(tmp_path / "model.pt2", images=random_images((1, 12, 12)))
+
+
+def test_a_norm_without_statistics_told_not_to_use_the_batchs_is_no_crash(tmp_path: Path) -> None:
+    """torch's operator reads memory that is not there; it is told to use the batch's."""
+
+    class Normed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down = nn.Linear(144, 3)
+            self.up = nn.Linear(3, 144)
+
+        def forward(self, x: Tensor) -> Tensor:
+            normed = torch.nn.functional.instance_norm(x)
+            return self.up(self.down(normed.flatten(1))).view(-1, 1, 12, 12)
+
+    torch.manual_seed(0)
+    module = Normed().eval()
+    program = torch.export.export(
+        module,
+        (torch.rand(2, 1, 12, 12),),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        strict=False,
+    ).run_decompositions()
+    with (tmp_path / "model.bin").open("wb") as file:
+        torch.export.save(program, file)
+    told = []
+
+    def clear(model: Any) -> None:
+        for node in model["graph_module"]["graph"]["nodes"]:
+            if "native_batch_norm" in node["target"]:
+                for entry in node["inputs"]:
+                    if entry["name"] == "training":
+                        told.append(entry["arg"])
+                        entry["arg"] = {"as_bool": False}
+
+    rewrite(tmp_path / "model.bin", {"models/model.json": edit_json(clear)})
+    assert told == [{"as_bool": True}]
+    images = random_images((1, 12, 12))
+    found = load(tmp_path / "model.bin", images)
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        expected = module(pixels)
+    torch.testing.assert_close(found.decode(found.encode(pixels)), expected, atol=1e-5, rtol=1e-4)

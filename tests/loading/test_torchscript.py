@@ -124,3 +124,34 @@ def test_loops_and_conditions_on_sizes_are_resolved(tmp_path: Path) -> None:
         expected = module(pixels)["recon"]
     torch.testing.assert_close(found.decode(found.encode(pixels)), expected)
     torch.testing.assert_close(found.decode(found.encode(pixels[:1])), expected[:1])
+
+
+class ReshapesByNumber(nn.Module):
+    """Asks for its batch size as a Python number, which a trace writes down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Linear(144, 5)
+        self.up = nn.Linear(5, 144)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = int(x.shape[0])
+        return self.up(torch.relu(self.down(x.view(rows, 144)))).view(rows, 1, 12, 12)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_batch_size_that_a_trace_fixed_is_kept_and_said(batch: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = ReshapesByNumber().eval()
+    traced = torch.jit.trace(module, torch.rand(batch, *GREY))
+    torch.jit.save(traced, tmp_path / "model.pt")
+    images = random_images(GREY, count=11)
+    found = load(tmp_path / "model.pt", images)
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        code = torch.relu(module.down(pixels.flatten(1)))
+        image = module(pixels)
+    torch.testing.assert_close(found.encode(pixels), code)
+    torch.testing.assert_close(found.decode(code), image)
+    torch.testing.assert_close(found.forward(pixels), image)
+    assert any(f"batch size at {batch}" in note.text for note in found.notes)

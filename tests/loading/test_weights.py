@@ -230,3 +230,13 @@ def test_a_pickled_module_in_the_legacy_layout_says_what_to_do(
     sentence = refusal(path, images)
     assert "before 1.6" in sentence and "state_dict()" in sentence
     assert load_autoencoder(path, images=images, trust=True).code_shape == (4,)
+
+
+def test_torchs_own_hooks_in_a_pickled_module_are_not_asked_of_the_user(tmp_path: Path) -> None:
+    layer = nn.utils.spectral_norm(nn.Linear(144, 3))
+    module = nn.Sequential(nn.Flatten(), layer, nn.Linear(3, 144))
+    torch.save(module, tmp_path / "model.pt")
+    with pytest.raises(ModelError) as caught:
+        load_autoencoder(tmp_path / "model.pt", images=random_images((1, 12, 12)))
+    assert "SpectralNorm" in str(caught.value) and "state_dict" in str(caught.value)
+    assert "--model-class" not in str(caught.value)
