@@ -117,7 +117,7 @@ def arrow_damage_is_a_sentence(where: str) -> Iterator[None]:
         ) from error
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, KeyError, OverflowError) as error:
         # ValueError: text that is not UTF-8; OSError: what pyarrow makes of damaged metadata.
         if isinstance(error, FileNotFoundError | PermissionError):
             raise

@@ -79,27 +79,52 @@ class ParquetShard:
 class StreamShard:
     """An `.arrow` file as `datasets` saves it; its pieces are record batches. See `Shard`.
 
-    The file is mapped, and every offset in a batch is checked before the batch is used.
+    It is read a batch at a time, never mapped, and every offset in a batch is checked before the
+    batch is used.
     """
 
     def __init__(self, path: Path, where: str) -> None:
         self.name = path.name
         self.where = where
+        self.piece_rows = []
+        self._starts: list[int] = []
         require_regular_file(path, where)
         with arrow_damage_is_a_sentence(where):
             import pyarrow as pa
 
-            reader = pa.ipc.open_stream(pa.memory_map(str(path)))
-            self.schema = reader.schema
-            self._batches = list(reader)
-        self.piece_rows = [batch.num_rows for batch in self._batches]
+            self._file = pa.OSFile(str(path))
+            self.schema = pa.ipc.read_schema(self._next_message("schema"))
+            while True:
+                start = self._file.tell()
+                try:
+                    batch = self._next_batch()
+                except EOFError:
+                    return
+                self._starts.append(start)
+                self.piece_rows.append(batch.num_rows)
 
     def batches(self, piece: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `Shard`."""
         with arrow_damage_is_a_sentence(self.where):
-            batch = self._batches[piece].select(list(columns))
+            self._file.seek(self._starts[piece])
+            batch = self._next_batch().select(list(columns))
             batch.validate(full=True)
             yield batch
+
+    def _next_batch(self) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        return pa.ipc.read_record_batch(self._next_message("record batch"), self.schema)
+
+    def _next_message(self, kind: str) -> pa.Message:
+        """Raises EOFError at the end."""
+        import pyarrow as pa
+
+        message = pa.ipc.read_message(self._file)
+        if message.type != kind:
+            # Dictionaries would have to be kept for the batches after them; datasets writes none.
+            raise ValueError(f"a {message.type} where a {kind} was expected")
+        return message
 
 
 def require_regular_file(path: Path, where: str) -> None:

@@ -39,7 +39,7 @@ def make_picture_images(
     names = sorted(chosen.names, key=natural_order)
     pictures = read_picture_set(files, names, where, size=options.size)
     table = _label_table(files, chosen.shared_folder, pictures, where, table_for)
-    classes, origin = _classes(files, chosen.shared_folder, pictures, table)
+    classes, origin = _classes(files, chosen.shared_folder, pictures, table, where)
     all_notes = [choice_note(chosen.count, len(names), options.seed)]
     if options.size is not None:
         sizes = Counter((header.height, header.width) for header in pictures.headers)
@@ -88,7 +88,11 @@ def _label_table(
 
 
 def _classes(
-    files: PictureFiles, shared_folder: str, pictures: PictureSet, table: LabelTable | None
+    files: PictureFiles,
+    shared_folder: str,
+    pictures: PictureSet,
+    table: LabelTable | None,
+    where: str,
 ) -> tuple[tuple[str, ...] | None, str]:
     """Class names and where they come from: folders, else the table, else files beside."""
     folders = class_folders(pictures.names, shared_folder)
@@ -96,10 +100,10 @@ def _classes(
         return folders, "folders"
     if table is not None and table.classes is not None:
         return table.classes, "the label table"
-    return _class_files(files, pictures), f"{CLASS_SUFFIX} files"
+    return _class_files(files, pictures, where), f"{CLASS_SUFFIX} files"
 
 
-def _class_files(files: PictureFiles, pictures: PictureSet) -> tuple[str, ...] | None:
+def _class_files(files: PictureFiles, pictures: PictureSet, where: str) -> tuple[str, ...] | None:
     """WebDataset's naming: the class of 0001.jpg is the text in 0001.cls."""
     if class_file(pictures.names[0]) not in files:
         return None
@@ -109,7 +113,7 @@ def _class_files(files: PictureFiles, pictures: PictureSet) -> tuple[str, ...] |
         if beside not in files:
             classes.append("(no label)")
             continue
-        content = _content(files, beside, "")
+        content = _content(files, beside, where)
         pictures.checksum.add(beside, content)
         classes.append(shown(content.decode("utf-8", "backslashreplace").strip()))
     return tuple(classes)
