@@ -31,16 +31,24 @@ def assemble(
     notes: tuple[Note, ...],
     source: SourceFile | None,
     name: str,
+    asks: bool = True,
 ) -> Autoencoder:
     """Put the pixel scale into the split model, and check the result on the sample.
 
-    Raises ModelError where codes or reconstructions are not finite.
+    `asks` is whether a pixel scale that is not settled is an error; else a note of the topic
+    "question" says it.
+
+    Raises ModelError where codes or reconstructions are not finite, or depend on the batch.
     """
     split = without_single_sites(split)
     with exact_arithmetic(device):
         pixel_scale = find_pixel_scale(
             lambda images: split.decode(split.encode(images)), sample, normalize, output
         )
+    if pixel_scale.question is not None:
+        if asks:
+            raise ModelError(pixel_scale.question)
+        notes = (*notes, Note("question", pixel_scale.question))
     encode = _on_device(lambda images: split.encode(pixel_scale.to_model(images)), device)
     decode = _on_device(lambda code: pixel_scale.to_data(split.decode(code)), device)
     forward = None

@@ -90,11 +90,14 @@ def inspect_file(
         model = read_model(path, kind, completed)
         parameters = _parameters(model)
         given = images or _stand_in(path, model, completed)
-        found = load(path, given, options)
+        found = load(path, given, options, asks=False)
     except (ModelError, DataError) as error:
         return Inspection(source, kind.value, parameters, None, None, False, (), str(error))
-    notes = found.notes
+    questions = [note.text for note in found.notes if note.topic == "question"]
+    notes = tuple(note for note in found.notes if note.topic != "question")
     if images is None:
+        # Random images say nothing of the scale.
+        questions = []
         notes = tuple(note for note in notes if note.topic not in ("scaling", "check"))
         notes += (Note("scaling", "Not known without images: give DATA, or say --normalize."),)
     return Inspection(
@@ -105,7 +108,7 @@ def inspect_file(
         found.code_shape,
         found.is_variational,
         notes,
-        None,
+        f"{path}: {questions[0]}" if questions else None,
     )
 
 
@@ -128,7 +131,7 @@ def _stand_in(path: Path, model: LoadedModel, options: LoadingOptions) -> ImageS
     for shape in shapes:
         stand_in = _RandomImages(shape)
         try:
-            load(path, stand_in, options)
+            load(path, stand_in, options, asks=False)
         except DataError:
             # This size does not fit; another may.
             continue

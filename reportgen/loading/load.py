@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from reportgen.loading.reading import LoadedModel
 
 
-def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions) -> Autoencoder:
-    """The `Autoencoder` in a file."""
+def load(
+    path: str | PathLike[str], images: ImageSource, options: LoadingOptions, asks: bool = True
+) -> Autoencoder:
+    """The `Autoencoder` in a file; `asks` as for `assemble`."""
     if is_adapter(str(path)):
         return _load_adapter(str(path), images, options)
     path = model_in(Path(path))
@@ -63,6 +65,7 @@ def load(path: str | PathLike[str], images: ImageSource, options: LoadingOptions
                 notes=notes + said + described + _trust_notes(options),
                 source=source_of(path),
                 name=path.stem,
+                asks=asks,
             )
         except ModelError as error:
             if path.name in str(error):

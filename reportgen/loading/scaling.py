@@ -12,6 +12,9 @@ from reportgen.errors import ModelError
 
 # A scaling wins only by this much; measured margins between right and wrong can be 7 %.
 MARGIN = 0.2
+# Two scalings whose reconstructions differ by less of the images' variance tell the same story.
+SAME_STORY = 0.01
+PLAIN = "0,1 (pixels out)"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
 
@@ -66,11 +69,13 @@ class PixelScale:
     output : "pixels"; "logits", to which a sigmoid is applied; or "unit pixels", a model that takes
         scaled images and returns them unscaled.
     text : the evidence, for the report.
+    question : what the user must say, where the evidence does not settle it; None where it does.
     """
 
     scaling: Scaling
     output: str
     text: str
+    question: str | None = None
 
     def to_model(self, images: Tensor) -> Tensor:
         """Data's scale → what the model takes."""
@@ -87,6 +92,28 @@ def _read_output(scaling: Scaling, kind: str, output: Tensor) -> Tensor:
     if kind == "unit pixels":
         return output
     return scaling.undo(output)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A pixel scale that was tried, what it reconstructs and its mean squared error."""
+
+    pixel_scale: PixelScale
+    reconstructions: Tensor
+    error: float
+
+    @property
+    def name(self) -> str:
+        """As printed."""
+        scale = self.pixel_scale
+        return f"{scale.scaling.name} ({_kind_text(scale.output)})"
+
+    @property
+    def flags(self) -> str:
+        """What the user says to choose it."""
+        scale = self.pixel_scale
+        output = " --output logits" if scale.output == "logits" else ""
+        return f"--normalize {scale.scaling.name}{output}"
 
 
 def known_scalings(sample: Tensor) -> list[Scaling]:
@@ -154,7 +181,7 @@ def find_pixel_scale(
     if normalize is not None:
         candidates = [parse_scaling(normalize, sample)]
     on_unit_scale = float(sample.min()) >= 0 and float(sample.max()) <= 1
-    scored: dict[tuple[str, str], tuple[float, PixelScale]] = {}
+    tried = []
     for scaling in candidates:
         returned = reconstruct(scaling.apply(sample))
         if not bool(torch.isfinite(returned).all()):
@@ -162,13 +189,14 @@ def find_pixel_scale(
         for kind in _output_kinds(scaling, output, on_unit_scale, returned):
             pixels = _read_output(scaling, kind, returned)
             error = float((pixels - sample).square().mean(dtype=torch.float64))
-            scored[scaling.name, kind] = (error, PixelScale(scaling, kind, ""))
-    if not scored:
+            tried.append(_Candidate(PixelScale(scaling, kind, ""), pixels, error))
+    if not tried:
         raise ModelError(
             "the model returns NaN or infinity for these images under every input scaling; check "
             "its weights, or give the scaling it was trained on with --normalize."
         )
-    return _choose(scored, sample, normalize, output)
+    tried.sort(key=lambda candidate: candidate.error)
+    return _choose(tried, sample, normalize, output)
 
 
 def _output_kinds(
@@ -188,43 +216,59 @@ def _output_kinds(
 
 
 def _choose(
-    scored: dict[tuple[str, str], tuple[float, PixelScale]],
-    sample: Tensor,
-    normalize: str | None,
-    output: str | None,
+    ranked: list[_Candidate], sample: Tensor, normalize: str | None, output: str | None
 ) -> PixelScale:
-    """The best, where it is best by the margin; else plain [0, 1] if that is as good."""
-    ranked = sorted(scored.items(), key=lambda item: item[1][0])
-    _, (best, chosen) = ranked[0]
-    plain = scored.get(("0,1", "pixels"))
+    """The best, where it is best by the margin; else a question, where the answer matters."""
+    best = ranked[0]
     if normalize is not None and output is not None:
-        return replace(chosen, text=f"Pixel scale {_described(chosen)}, as given.")
+        return replace(best.pixel_scale, text=f"Pixel scale {best.name}, as given.")
     if len(ranked) == 1:
         said = "input scaling" if normalize is not None else "output"
-        return replace(chosen, text=f"Pixel scale {_described(chosen)}; the {said} as given.")
-    second, other = ranked[1][1]
+        return replace(best.pixel_scale, text=f"Pixel scale {best.name}; the {said} as given.")
     variance = float(sample.var(dim=0, correction=0).mean(dtype=torch.float64))
     evidence = (
-        f"mean squared error {best:.3g} against {second:.3g} for {_described(other)}, the next "
-        f"best; the images' variance is {variance:.3g}"
+        f"mean squared error {best.error:.3g} against {ranked[1].error:.3g} for {ranked[1].name}, "
+        f"the next best; the images' variance is {variance:.3g}"
     )
     said = ""
     if normalize is not None or output is not None:
         said = f" ({'input scaling' if normalize is not None else 'output'} as given)"
-    if best <= (1 - MARGIN) * second:
-        text = f"Pixel scale {_described(chosen)}{said}, found by reconstruction: {evidence}."
-        return replace(chosen, text=text)
-    if plain is not None and best > (1 - MARGIN) * plain[0]:
-        chosen = plain[1]
+    close = [each for each in ranked if best.error > (1 - MARGIN) * each.error]
+    reconstructs = best.error < variance
+    if len(close) < 2 and reconstructs:
+        text = f"Pixel scale {best.name}{said}, found by reconstruction: {evidence}."
+        return replace(best.pixel_scale, text=text)
+    # Plain [0, 1] is what most models are trained on.
+    chosen = next((each for each in close if each.name == PLAIN), best)
+    rivals = [each for each in close if each.flags != chosen.flags]
+    if reconstructs and any(_differ(chosen, rival, variance) for rival in rivals):
+        text = f"Pixel scale{said} not settled by reconstruction: {evidence}."
+        return replace(chosen.pixel_scale, text=text, question=_question([chosen, *rivals]))
+    reason = (
+        "those as good give the same pictures"
+        if reconstructs
+        else "under none is a reconstruction better than the images' mean"
+    )
     text = (
-        f"Pixel scale {_described(chosen)}{said} is assumed: reconstruction does not settle it "
+        f"Pixel scale {chosen.name}{said} is assumed: reconstruction does not settle it, {reason} "
         f"({evidence}). Say which with --normalize and --output."
     )
-    return replace(chosen, text=text)
+    return replace(chosen.pixel_scale, text=text)
 
 
-def _described(pixel_scale: PixelScale) -> str:
-    return f"{pixel_scale.scaling.name} ({_kind_text(pixel_scale.output)})"
+def _differ(one: _Candidate, other: _Candidate, variance: float) -> bool:
+    """Whether a report would depend on which of the two is right."""
+    gap = (one.reconstructions - other.reconstructions).square().mean(dtype=torch.float64)
+    return float(gap) > SAME_STORY * variance
+
+
+def _question(candidates: list[_Candidate]) -> str:
+    errors = " and ".join(f"{each.error:.3g} as {each.name}" for each in candidates[:3])
+    flags = " or ".join(dict.fromkeys(each.flags for each in candidates[:3]))
+    return (
+        f"how its pixels are scaled cannot be told from these images: the mean squared error is "
+        f"{errors}, closer than {MARGIN:.0%}; say what it was trained on, such as {flags}."
+    )
 
 
 def _kind_text(kind: str) -> str:

@@ -99,7 +99,8 @@ class _ScriptParts:
             try:
                 return once(values)
             except (DoesNotFitError, RuntimeError):
-                for size in TRACED_BATCHES:
+                # A convolution would take three grey images for one with three channels.
+                for size in TRACED_BATCHES if values.dim() != 3 else ():
                     with contextlib.suppress(DoesNotFitError, RuntimeError):
                         returned = _in_chunks(partial(once, rows=size), values, size)
                         self.batches[name] = size

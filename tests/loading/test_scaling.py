@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading import autoencoder_from_module
+from reportgen.loading import autoencoder_from_module, inspect_model, save
 from reportgen.loading.scaling import IMAGENET_MEAN, IMAGENET_SD
 from tests.loading.image_array import ImageArray
 
@@ -179,3 +181,63 @@ def test_flags_are_checked() -> None:
             autoencoder_from_module(module, images, normalize=wrong)
     with pytest.raises(ModelError, match="--output"):
         autoencoder_from_module(module, images, output="probabilities")
+
+
+class Undecided(nn.Module):
+    """Reconstructs badly on every scale that contains a constant, and brighter on small ones."""
+
+    def __init__(self, images: ImageArray) -> None:
+        super().__init__()
+        flat = torch.from_numpy(images.pixels).flatten(1)
+        varied = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:2]
+        basis = torch.cat([torch.ones(1, flat.shape[1]), varied])
+        self.register_buffer("axes", torch.linalg.qr(basis.T)[0].T.contiguous())
+        self.register_buffer("extra", 0.25 * float(flat.var(0).mean()) ** 0.5 * torch.ones(1))
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.axes.T
+
+    def decode(self, z: Tensor) -> Tensor:
+        return (z @ self.axes + self.extra).view(-1, 1, 12, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+
+def test_scales_that_reconstruct_alike_but_other_pictures_are_asked_for(tmp_path: Path) -> None:
+    images = smooth_images(channels=1)
+    model = Undecided(images)
+    with pytest.raises(ModelError, match=r"cannot be told.*closer than 20.*--normalize 0,255 or"):
+        autoencoder_from_module(model, images)
+    example = torch.from_numpy(images.pixels[:4])
+    save(model, tmp_path / "silent.pt2", example=example)
+    inspection = inspect_model(tmp_path / "silent.pt2", images=images)
+    assert "--normalize 0,255 or" in str(inspection.problem)
+    assert str(tmp_path / "silent.pt2") in str(inspection.problem)
+    assert inspection.code_shape == (3,)
+    evidence = next(note.text for note in inspection.notes if note.topic == "scaling")
+    assert "mean squared error" in evidence and "variance" in evidence
+
+
+def test_what_a_file_or_a_flag_says_of_its_scale_is_not_asked_for(tmp_path: Path) -> None:
+    images = smooth_images(channels=1)
+    model = Undecided(images)
+    assert "as given" in note(autoencoder_from_module(model, images, normalize="-1,1"))
+    example = torch.from_numpy(images.pixels[:4])
+    save(model, tmp_path / "said.pt2", example=example, normalize="0,1")
+    assert inspect_model(tmp_path / "said.pt2", images=images).problem is None
+    save(model, tmp_path / "beside.pt2", example=example)
+    (tmp_path / "beside.toml").write_text('normalize = "0,1"\n')
+    assert inspect_model(tmp_path / "beside.pt2", images=images).problem is None
+
+
+def test_a_model_that_reconstructs_nothing_is_not_asked_about() -> None:
+    """An untrained one: no scale can be told, and none would make it better."""
+
+    class Dim(Undecided):
+        def decode(self, z: Tensor) -> Tensor:
+            return super().decode(0.01 * z)
+
+    images = smooth_images(channels=1)
+    text = note(autoencoder_from_module(Dim(images), images))
+    assert "is assumed" in text and "images' mean" in text, text
