@@ -130,14 +130,20 @@ def arrow_damage_is_a_sentence(where: str) -> Iterator[None]:
 def _is_text(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
-    if types.is_dictionary(kind):
-        kind = kind.value_type
+    kind = _value_type(kind)
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow.types as types
+
+    return kind.value_type if types.is_dictionary(kind) else kind
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
+    kind = _value_type(kind)
     return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 

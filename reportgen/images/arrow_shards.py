@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 BATCH_BYTES = 8 * 2**20
 MOST_BATCH_ROWS = 1024
 READ_BUFFER_BYTES = 2**20
+# A file that unpacks to this many times its bytes holds no pictures.
+MOST_UNPACKED = 1000
+LARGEST_UNCHECKED = 32 * 2**20
+# As Python's csv module.
+LONGEST_TEXT = 2**17
 
 
 class Shard(Protocol):
@@ -42,7 +47,11 @@ class Shard(Protocol):
 
 
 class ParquetShard:
-    """A parquet file; its pieces are row groups. See `Shard`."""
+    """A parquet file; its pieces are row groups. See `Shard`.
+
+    Bytes and text are left in the file's dictionaries, where one large value may stand for a
+    million rows.
+    """
 
     def __init__(self, source: Path | bytes, name: str, where: str) -> None:
         self.name = name
@@ -53,17 +62,30 @@ class ParquetShard:
             import pyarrow as pa
             import pyarrow.parquet as parquet
 
-            # Read through a small buffer, not a column at once, and never mapped: a file that
-            # shrinks must not end the process.
+            # Never mapped: a file that shrinks must not end the process.
+            stream = (
+                pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source))
+            )
+            metadata = parquet.ParquetFile(stream).metadata
+            leaves = (metadata.schema.column(leaf) for leaf in range(metadata.num_columns))
             self._file = parquet.ParquetFile(
-                pa.BufferReader(source) if isinstance(source, bytes) else pa.OSFile(str(source)),
+                stream,
+                metadata=metadata,
+                read_dictionary=[
+                    leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"
+                ],
+                # Pages come through a small buffer, not a column at once.
                 buffer_size=READ_BUFFER_BYTES,
                 pre_buffer=False,
             )
             self.schema = self._file.schema_arrow
-            groups = range(self._file.metadata.num_row_groups)
-            self._groups = [self._file.metadata.row_group(group) for group in groups]
+            self._groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
             self.piece_rows = [group.num_rows for group in self._groups]
+            packed = stream.size()
+        # The columns' own metadata says more, but pyarrow aborts the process where it is damaged.
+        unpacked = sum(group.total_byte_size for group in self._groups)
+        if unpacked > max(LARGEST_UNCHECKED, MOST_UNPACKED * packed):
+            raise DataError(f"{where} unpacks {packed} bytes to {unpacked}; refused as unsafe.")
 
     def batches(self, piece: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `Shard`."""
@@ -71,9 +93,26 @@ class ParquetShard:
         row_bytes = max(1, group.total_byte_size) // max(1, group.num_rows)
         size = min(MOST_BATCH_ROWS, max(1, BATCH_BYTES // max(1, row_bytes)))
         with arrow_damage_is_a_sentence(self.where):
-            yield from self._file.iter_batches(
+            for batch in self._file.iter_batches(
                 batch_size=size, row_groups=[piece], columns=list(columns), use_threads=False
-            )
+            ):
+                _refuse_long_text(batch, self.where)
+                yield batch
+
+
+def _refuse_long_text(batch: pa.RecordBatch, where: str) -> None:
+    """Each row would get its own copy of a text that the file holds once."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if isinstance(column, pa.DictionaryArray) and pa.types.is_string(column.type.value_type):
+            longest = compute.max(compute.binary_length(column.dictionary)).as_py() or 0
+            if longest > LONGEST_TEXT:
+                raise DataError(
+                    f"{where} holds a text of {longest} bytes in column {shown(name)}, more than "
+                    f"the {LONGEST_TEXT} that are read; remove the column."
+                )
 
 
 class StreamShard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -256,3 +257,45 @@ def test_metadata_of_an_image_folder_is_read_like_labels(
     images = open_images(given)
     assert images.labels == ("a", "b", "c")
     assert images.factors == {"size": tuple(float(sizes[Path(n).name]) for n in images.names)}
+
+
+def _repeated(value: bytes | str, rows: int) -> pa.Table:
+    """One value that stands in the file once, and in every row."""
+    places = pa.array([0] * rows, pa.int32())
+    return pa.DictionaryArray.from_arrays(places, pa.array([value]))
+
+
+def test_a_file_that_unpacks_to_far_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"image": _repeated(bytes(40_000_000), 10)})
+    path = tmp_path / "a.parquet"
+    pa.parquet.write_table(table, path, compression="zstd", dictionary_pagesize_limit=2**30)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(DataError, match=r"to 4\d+; refused as unsafe"):
+        open_images(path)
+
+
+def test_a_large_value_for_many_rows_is_held_once(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.fromarray(noise(1000, 1000, 3)).save(picture, "PNG")
+    pa.parquet.write_table(
+        pa.table({"image": _repeated(picture.getvalue(), 500)}),
+        tmp_path / "a.parquet",
+        dictionary_pagesize_limit=2**30,
+    )
+    code = (
+        "from reportgen.images import open_images\n"
+        f"assert open_images({str(tmp_path / 'a.parquet')!r}, limit=2).shape == (3, 1000, 1000)\n"
+        "print(*(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    # In kibibytes; 500 copies would be 1.5 GB.
+    assert int(done.stdout) < 500_000
+
+
+def test_a_text_too_long_for_a_label_is_refused_before_it_is_copied(tmp_path: Path) -> None:
+    columns = {"image": [png(0), png(1)] * 500, "caption": _repeated("x" * 10**6, 1000)}
+    pa.parquet.write_table(
+        pa.table(columns), tmp_path / "a.parquet", dictionary_pagesize_limit=2**30
+    )
+    with pytest.raises(DataError, match="a text of 1000000 bytes in column caption"):
+        open_images(tmp_path / "a.parquet")

@@ -139,3 +139,13 @@ def test_nothing_in_the_folder_is_run_and_nothing_is_fetched(tmp_path: Path) -> 
     assert not marker.exists()
     pickle.loads(attack["ARROW:extension:metadata"])
     assert marker.exists(), "the attack must work where it is let"
+
+
+def test_dictionaries_which_datasets_never_writes_are_one_sentence(tmp_path: Path) -> None:
+    rows, _ = data_set(3)
+    rows.save_to_disk(tmp_path / "saved")
+    table = pa.table({"image": [b"a", b"b"], "label": pa.array(["x", "y"]).dictionary_encode()})
+    with pa.ipc.new_stream(tmp_path / "saved" / "data-00000-of-00001.arrow", table.schema) as out:
+        out.write_table(table)
+    with pytest.raises(DataError, match="a dictionary where a record batch was expected"):
+        open_images(tmp_path / "saved")
