@@ -49,8 +49,9 @@ class Contributions:
     originals, reconstructions : (r, P).
     baseline_image : (P,) g(z0), the decoded mean code, not the mean image.
     pictures : (r, players, P) φ in the order of `shares`.
-    pca_mean : (P,) mean image; pca_pictures (r, K_pca, P) score times component.
-    pca_shares : (K_pca,) λ_k / Σλ over these components.
+    pca_mean : (P,) mean image; pca_pictures (r, components, P) score times component; above 33
+        components the last one is the sum of those that are left.
+    pca_shares : (components,) λ_k / Σλ over all K_pca; the last one likewise.
     """
 
     method: str
@@ -84,8 +85,8 @@ def run(study: Study, settings: Settings) -> Contributions:
     rows = study.rows.pictures
     baseline_image = study.decoder.decode(study.baseline[None])[0]
     changes = study.test.reconstructions[rows] - baseline_image.astype(np.float64)
-    count = min(study.pca_components, settings.path_players + 1)
-    pca = study.pca
+    shown = min(study.pca_components, settings.path_players + 1)
+    pca, variances = study.pca, study.pca.variances[: study.pca_components]
     return Contributions(
         method="Aumann–Shapley path contributions by finite differences",
         steps=settings.path_steps,
@@ -100,11 +101,19 @@ def run(study: Study, settings: Settings) -> Contributions:
         baseline_image=baseline_image,
         pictures=pictures[:, shares.order],
         pca_mean=pca.mean.astype(np.float32),
-        pca_pictures=np.stack(
-            [pca.contributions(study.test.images[row], count).astype(np.float32) for row in rows]
-        ),
-        pca_shares=pca.variances[:count] / pca.variances[: study.pca_components].sum(),
+        pca_pictures=np.stack([_pca_parts(study, row, shown) for row in rows]),
+        pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
+        / variances.sum(),
     )
+
+
+def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
+    """(shown, P) score times component; the last is the sum of all K_pca that are left."""
+    pca, image = study.pca, study.test.images[row]
+    left = slice(shown - 1, study.pca_components)
+    rest = pca.scores(image[None])[0, left] @ pca.components[left]
+    first = pca.contributions(image, shown - 1)
+    return np.concatenate([first, rest[None]]).astype(np.float32)
 
 
 def _shares(study: Study) -> tuple[UnitShare, ...]:

@@ -22,15 +22,18 @@ class PartialReconstruction:
     ----------
     names : players in order; with more than 32 units the weakest join last, as "rest".
     model_r2 : (players + 1) R² with the first 0, 1, … players, over the statistics rows.
-    pca_r2 : (K_pca + 1, at most players + 1) the same for PCA's first k components.
+    pca_components : how many of PCA's components stand beside each step: as many as the units
+        that have joined hold numbers, a channel one for each site. Fewer steps where PCA ends.
+    pca_r2 : R² with these, one for each step.
     rows : images behind each number.
     picture_names : names of the r picture rows.
     originals : (r, P).
-    model_pictures : (r, players + 1, P); pca_pictures (r, ≤ players + 1, P).
+    model_pictures : (r, players + 1, P); pca_pictures (r, steps of PCA, P).
     """
 
     names: tuple[str, ...]
     model_r2: tuple[Estimate, ...]
+    pca_components: tuple[int, ...]
     pca_r2: tuple[Estimate, ...]
     rows: int
     picture_names: tuple[str, ...]
@@ -61,18 +64,19 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
             for original, images in zip(originals, study.decoder.decode_each(requests), strict=True)
         ]
     )
-    count = min(study.pca_components, len(growing) - 1)
-    pca_misses = study.pca.squared_errors(originals)[:, : count + 1]
+    counts = _component_counts(study, shares.players.members, shares.order)
+    pca_misses = study.pca.squared_errors(originals)[:, counts]
     pictures = [coalitions.values(study.test.codes[row], growing) for row in pictured]
     return PartialReconstruction(
         names=tuple(shares.players.names[player] for player in shares.order),
         model_r2=_r2(study, misses, total),
+        pca_components=tuple(counts),
         pca_r2=_r2(study, pca_misses, total),
         rows=len(rows),
         picture_names=tuple(study.test.names[row] for row in pictured),
         originals=study.test.images[pictured],
         model_pictures=np.stack(pictures),
-        pca_pictures=np.stack([_pca_sums(study, row, count) for row in pictured]),
+        pca_pictures=np.stack([_pca_sums(study, row, counts) for row in pictured]),
     )
 
 
@@ -84,7 +88,18 @@ def _r2(study: Study, misses: np.ndarray, total: np.ndarray) -> tuple[Estimate, 
     )
 
 
-def _pca_sums(study: Study, row: int, count: int) -> np.ndarray:
-    """(count + 1, P) the mean image plus the first 0, 1, … contributions."""
-    parts = study.pca.contributions(study.test.images[row], count)
-    return (study.pca.mean + np.cumsum(np.pad(parts, ((1, 0), (0, 0))), axis=0)).astype(np.float32)
+def _component_counts(
+    study: Study, members: tuple[np.ndarray, ...], order: np.ndarray
+) -> list[int]:
+    """Numbers in the first 0, 1, … players; ends where PCA's components do."""
+    numbers = np.cumsum([0, *(len(members[player]) for player in order)])
+    steps = 1 + int(np.sum(numbers < study.pca_components))
+    return np.minimum(numbers, study.pca_components)[:steps].tolist()
+
+
+def _pca_sums(study: Study, row: int, counts: list[int]) -> np.ndarray:
+    """(steps, P) the mean image plus the first contributions, as many as `counts` says."""
+    pca = study.pca
+    scores = pca.scores(study.test.images[row][None])[0]
+    sums = [pca.mean + scores[:count] @ pca.components[:count] for count in counts]
+    return np.stack(sums).astype(np.float32)

@@ -243,6 +243,27 @@ def test_pictures_of_pca_are_scikit_learn_s_scores_times_components(smooth_study
     np.testing.assert_allclose(result.pca_pictures, expected, atol=1e-6)
 
 
+def test_pca_s_pictures_add_up_to_all_its_components_where_not_all_are_shown() -> None:
+    """36 units and 40 pixels: 32 components alone, and the other 4 as one."""
+    pixels = decoders.correlated_pixels(90).repeat(2, axis=1)
+    pixels = pixels + np.random.default_rng(3).normal(size=pixels.shape).astype(np.float32) / 50
+    study = decoders.of_pixels(
+        pixels,
+        shape=(1, 4, 10),
+        encode=lambda x: x.reshape(len(x), -1)[:, :36],
+        decode=lambda z: torch.nn.functional.pad(z, (0, 4)).reshape(len(z), 1, 4, 10),
+        code_shape=(36,),
+        settings=Settings(rows=10, path_steps=1),
+    )
+    result = contributions.run(study, study.settings)
+    assert result.pca_pictures.shape[1] == len(result.pca_shares) == 33
+    assert result.pca_shares.sum() == pytest.approx(1)
+    fitted = PCA(36, svd_solver="full").fit(study.fit.images.astype(np.float64))
+    rebuilt = fitted.inverse_transform(fitted.transform(result.originals.astype(np.float64)))
+    whole = result.pca_mean + result.pca_pictures.sum(axis=1)
+    np.testing.assert_allclose(whole, rebuilt, atol=1e-5)
+
+
 def test_a_unit_that_is_almost_constant_does_not_break_completeness() -> None:
     """It jitters within 1e-6 of its own scale, so it is no player; but the decoder sees it."""
     codes = decoders.gaussian_codes(120, 4)

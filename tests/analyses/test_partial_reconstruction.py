@@ -18,6 +18,7 @@ from reportgen.settings import Settings
 from reportgen.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
+from tests.oracles.spatial_codes import painting, site_codes
 
 COMPONENTS = 5
 
@@ -123,6 +124,8 @@ def test_above_32_units_the_rest_joins_last() -> None:
     assert len(result.names) == 33
     assert result.names[-1] == "rest"
     assert len(result.model_r2) == 34
+    # 20 pixels have 20 components.
+    assert result.pca_components == tuple(range(21))
 
 
 def test_one_unit_goes_from_the_baseline_to_the_reconstruction() -> None:
@@ -136,3 +139,31 @@ def test_codes_that_do_not_vary_rebuild_nothing() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
     with pytest.raises(UnanswerableError):
         partial_reconstruction.run(study, study.settings)
+
+
+def test_pca_stands_beside_with_as_many_components_as_the_units_hold_numbers() -> None:
+    """Channels of 4 sites: 4, 8 and 12 components of scikit-learn's PCA."""
+    spatial = painting(site_codes(200, (3, 2, 2)), 2, bend=0.3, settings=FEW)
+    result = partial_reconstruction.run(spatial, FEW)
+    assert result.pca_components == (0, 4, 8, 12)
+    pixels = spatial.fit.images.astype(np.float64)
+    rows = spatial.test.images[spatial.rows.statistics].astype(np.float64)
+    total = np.square(rows - pixels.mean(axis=0)).sum()
+    for count, r2 in zip(result.pca_components[1:], result.pca_r2[1:], strict=True):
+        fitted = PCA(count, svd_solver="full").fit(pixels)
+        rebuilt = fitted.inverse_transform(fitted.transform(rows))
+        missed = np.square(rows - rebuilt).sum()
+        assert r2.value == pytest.approx(1 - missed / total, abs=1e-6)
+        shown = spatial.test.images[spatial.rows.pictures].astype(np.float64)
+        np.testing.assert_allclose(
+            result.pca_pictures[:, result.pca_components.index(count)],
+            fitted.inverse_transform(fitted.transform(shown)),
+            atol=1e-5,
+        )
+
+
+def test_pca_s_steps_end_with_its_components() -> None:
+    study = decoders.carrying(decoders.smooth(6), decoders.gaussian_codes(8, 6))
+    result = partial_reconstruction.run(study, study.settings)
+    assert result.pca_components == tuple(range(study.pca_components + 1))
+    assert len(result.pca_r2) == len(result.pca_components)

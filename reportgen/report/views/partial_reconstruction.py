@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen.analyses.partial_reconstruction import PartialReconstruction
 from reportgen.figures.charts import Chart, Curve, line_chart
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.results import Results
@@ -27,22 +28,26 @@ class PartialRow:
 
 @dataclass(frozen=True)
 class Step:
-    """R² with the first k players, and the player that joined."""
+    """R² with the first k players, the player that joined, and PCA's components beside them."""
 
     k: int
     joined: str
     model: Estimate
+    components: int | None
     pca: Estimate | None
 
 
 @dataclass(frozen=True)
 class View:
-    """The curve, its numbers, and rows of pictures; `thinned` whether some k are left out."""
+    """The curve, its numbers, and rows of pictures; `thinned` whether some k are left out, and
+    `unit_by_unit` whether PCA's components stand beside as many units.
+    """
 
     curve: Chart
     steps: tuple[Step, ...]
     open_rows: tuple[PartialRow, ...]
     folded_rows: tuple[PartialRow, ...]
+    unit_by_unit: bool
     thinned: bool
     shown: tuple[int, ...]
 
@@ -62,7 +67,7 @@ def view(results: Results, drawing: Drawing) -> View:
                     drawing.strip(drawing.images(result.originals[row])), f"{name}: the original."
                 ),
                 model=_sums(drawing, result.model_pictures[row], shown, f"{name}: the model"),
-                pca=_sums(drawing, result.pca_pictures[row], tuple(pca), f"{name}: PCA"),
+                pca=_sums(drawing, result.pca_pictures[row], tuple(pca), f"{name}: PCA", result),
             )
         )
     steps = tuple(
@@ -70,6 +75,7 @@ def view(results: Results, drawing: Drawing) -> View:
             k=k,
             joined="" if k == 0 else result.names[k - 1],
             model=result.model_r2[k],
+            components=result.pca_components[k] if k < len(result.pca_r2) else None,
             pca=result.pca_r2[k] if k < len(result.pca_r2) else None,
         )
         for k in range(len(result.model_r2))
@@ -84,6 +90,7 @@ def view(results: Results, drawing: Drawing) -> View:
         steps=steps,
         open_rows=tuple(rows[:FULLY_SHOWN_ROWS]),
         folded_rows=tuple(rows[FULLY_SHOWN_ROWS:]),
+        unit_by_unit=_unit_by_unit(result),
         thinned=len(result.names) >= MOST_STEPS,
         shown=shown,
     )
@@ -96,9 +103,23 @@ def _curve(kind: str, estimates: tuple[Estimate, ...]) -> Curve:
     return Curve(kind, np.arange(len(estimates)), value, low, high, marked=len(estimates) <= 40)
 
 
-def _sums(drawing: Drawing, pictures: np.ndarray, shown: tuple[int, ...], what: str) -> Strip:
+def _unit_by_unit(result: PartialReconstruction) -> bool:
+    return result.pca_components == tuple(range(len(result.pca_components)))
+
+
+def _sums(
+    drawing: Drawing,
+    pictures: np.ndarray,
+    shown: tuple[int, ...],
+    what: str,
+    pca: PartialReconstruction | None = None,
+) -> Strip:
+    counts, captions = shown, tuple(f"k = {k}" for k in shown)
+    if pca is not None and not _unit_by_unit(pca):
+        counts = tuple(pca.pca_components[k] for k in shown)
+        captions = tuple(f"{count} components" for count in counts)
     return Strip(
         sprite=drawing.strip(drawing.images(pictures[list(shown)])),
-        alt=f"{what} with the first {', '.join(map(str, shown))} parts.",
-        captions=tuple(f"k = {k}" for k in shown),
+        alt=f"{what} with the first {', '.join(map(str, counts))} parts.",
+        captions=captions,
     )
