@@ -51,6 +51,7 @@ class Autoencoder:
     code_shape : (K,) for flat codes, (C, H, W) for spatial ones.
     forward : the model's own whole forward, (n, C, H, W) → (n, C, H, W), to check the split
         against; None where the model has none.
+    noise_held : whether the model itself draws noise there, which is held at its mean.
     posterior_sd : (n, C, H, W) → (n, *code_shape), a VAE's posterior standard deviation; None
         where the model is not variational or its σ cannot be found.
     notes : how the model was found, split and scaled.
@@ -68,6 +69,7 @@ class Autoencoder:
     source: SourceFile | None = None
     name: str = "autoencoder"
     device: str = "cpu"
+    noise_held: bool = False
 
     @property
     def code_size(self) -> int:

@@ -24,6 +24,7 @@ class Trust:
     bottleneck : "complete" when g(E(x)) equals the model's own output, "incomplete" when it does
         not, "stochastic" when the model's output differs from itself, "not checked" without a
         forward of the model's own.
+    noise_held : whether the model draws noise there, which was held at its mean for the check.
     largest_difference : max |g(E(x)) − model(x)| over the range of x̂; for a stochastic model the
         difference of two calls; None when not checked.
     tolerance : what counts as complete.
@@ -37,6 +38,7 @@ class Trust:
     """
 
     bottleneck: str
+    noise_held: bool
     largest_difference: float | None
     tolerance: float
     real_codes_flagged: float
@@ -54,6 +56,7 @@ def run(study: Study, settings: Settings) -> Trust:
     flag = study.off_data
     return Trust(
         bottleneck=verdict,
+        noise_held=study.autoencoder.noise_held,
         largest_difference=difference,
         tolerance=settings.bottleneck_tolerance,
         real_codes_flagged=study.off_data_share(study.test.codes),

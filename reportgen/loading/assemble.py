@@ -52,9 +52,10 @@ def assemble(
     encode = _on_device(lambda images: split.encode(pixel_scale.to_model(images)), device)
     decode = _on_device(lambda code: pixel_scale.to_data(split.decode(code)), device)
     forward = None
-    if split.forward is not None:
-        forward = _whole(split.forward, pixel_scale, device)
+    if split.quiet_forward is not None:
+        forward = _whole(split.quiet_forward, pixel_scale, device)
         if split.is_stochastic:
+            # Noise that is not Gaussian is still drawn.
             forward = SeededCalls(forward, device)
     posterior_sd = None
     if split.posterior_sd is not None:
@@ -77,6 +78,7 @@ def assemble(
         source=source,
         name=name,
         device=device,
+        noise_held=split.is_stochastic,
     )
 
 

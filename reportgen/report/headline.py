@@ -63,7 +63,8 @@ def _bottleneck(results: Results) -> tuple[TrustItem, ...]:
         "stochastic": "the model's own forward is random, so the split could not be checked",
         "not checked": "the split could not be checked against a forward of the model's own",
     }
-    items = [TrustItem(sentences[trust.bottleneck], trust.bottleneck == "complete", "trust")]
+    held = ", its sampling noise held at the mean" if trust.noise_held else ""
+    items = [TrustItem(sentences[trust.bottleneck] + held, trust.bottleneck == "complete", "trust")]
     if trust.in_sample:
         items.append(TrustItem("every number is in sample: too few images", False, "trust"))
     return tuple(items)

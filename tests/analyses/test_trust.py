@@ -67,6 +67,12 @@ def test_a_forward_that_samples_is_stochastic_and_not_accused_of_a_skip() -> Non
     assert result.largest_difference == pytest.approx(0.5, abs=0.1)
 
 
+def test_noise_that_was_held_for_the_check_is_said() -> None:
+    result = trust.run(with_forward(split_forward(), noise_held=True), FEW)
+    assert (result.bottleneck, result.noise_held) == ("complete", True)
+    assert not trust.run(with_forward(split_forward()), FEW).noise_held
+
+
 def test_a_model_without_a_forward_is_not_checked() -> None:
     result = trust.run(with_forward(None), FEW)
     assert (result.bottleneck, result.largest_difference) == ("not checked", None)
