@@ -25,12 +25,14 @@ class UnitHealth:
     Attributes
     ----------
     unit, name : index and printed name.
+    coordinates : how many numbers of the code it is: 1, a channel's sites, a group's units.
     states : of "constant", "ignored", "collapsed", "atom", "duplicate"; empty for a healthy unit.
     mean, deviation : m and s over the fit rows (ddof 0).
     quantiles : at .01, .05, .25, .5, .75, .95, .99 over the fit rows.
     histogram, edges : counts (24,) over the test rows and bin edges (25,).
     atom_value : the value that more than half of the test rows share, or None.
-    duplicate_of : the unit with |r| > .95, or None.
+    duplicate_of : the unit with |r| > .95, or None. Between channels r is over images and sites,
+        each site about its own mean: channels with equal means may draw different things.
     correlated_with : units with |r| above the setting, with r, strongest first.
     r2_on_others : R² of its value on the other live units' values; NaN when constant.
     divergence : KL(q(z|x) ‖ N(0, 1)) in nat, mean over test rows; None without a posterior sd.
@@ -40,6 +42,7 @@ class UnitHealth:
 
     unit: int
     name: str
+    coordinates: int
     states: tuple[str, ...]
     mean: float
     deviation: float
@@ -82,7 +85,7 @@ def run(study: Study, settings: Settings) -> Health:
     pictured = study.units.values(study.test.codes)
     players = {int(unit) for unit in study.player_units}
     ignored = _ignored(study, settings)
-    correlations = _correlations(test, players)
+    correlations = _correlations(study, test, players)
     divergences = _divergences(study)
     r2_on_others = _r2_on_others(fit, test, players)
     units = []
@@ -110,6 +113,7 @@ def run(study: Study, settings: Settings) -> Health:
             UnitHealth(
                 unit=unit,
                 name=study.units.names[unit],
+                coordinates=len(study.units.members[unit]),
                 states=tuple(state for state, present in flags.items() if present),
                 mean=float(fit[:, unit].mean()),
                 deviation=float(fit[:, unit].std()),
@@ -148,9 +152,18 @@ def _ignored(study: Study, settings: Settings) -> set[int]:
     return {int(unit) for unit in study.player_units[weak]}
 
 
-def _correlations(values: np.ndarray, players: set[int]) -> np.ndarray:
-    """(K, K) Pearson r; 0 with constant units and on the diagonal."""
+def _correlations(study: Study, values: np.ndarray, players: set[int]) -> np.ndarray:
+    """(K, K) Pearson r; 0 with constant units and on the diagonal.
+
+    Of the units' values over the test rows, or where all units are channels of as many sites, of
+    their coordinates over rows and sites.
+    """
     centred = values - values.mean(axis=0)
+    sizes = {len(members) for members in study.units.members}
+    if len(sizes) == 1 and sizes != {1}:
+        codes = study.test.every_code[:, np.stack(study.units.members)]
+        codes = codes - codes.mean(axis=0, dtype=np.float64).astype(np.float32)
+        centred = codes.transpose(0, 2, 1).reshape(-1, len(study.units)).astype(np.float64)
     norms = np.linalg.norm(centred, axis=0)
     norms[[k for k in range(len(norms)) if k not in players]] = 0
     scaled = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)

@@ -192,6 +192,13 @@ def _one_picture(results: Results) -> Iterator[str]:
     result = results.one_picture
     if result is None:
         return
+    health = results.health
+    several = health is not None and any(unit.coordinates > 1 for unit in health.units)
+    if several:
+        yield (
+            "A unit here is several numbers of the code that move together, and a linear decoder "
+            "would draw as many pictures with them: ρ below 1 does not say that the decoder bends."
+        )
     above = {
         "alone": result.pooled_solo,
         "in context": result.pooled_context,

@@ -115,7 +115,9 @@ def _sentence(
         clauses.append("tracks " + " and ".join(_tracked(factor) for factor in ordered[:2]))
     if classes:
         clauses.append("is " + " and ".join(_sided(factor) for factor in classes[:2]))
-    if picture is not None and np.isfinite(picture.rho_context.value):
+    # Several numbers may draw several pictures, in a linear decoder too.
+    single = state.coordinates == 1
+    if picture is not None and single and np.isfinite(picture.rho_context.value):
         clauses.append(_pictured(picture))
     if partner is not None:
         clauses.append(f"largest interaction with unit {partner}")

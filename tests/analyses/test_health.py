@@ -16,6 +16,7 @@ from reportgen.analyses.health import UnitHealth
 from reportgen.settings import Settings
 from tests.conftest import FEW
 from tests.oracles import decoders
+from tests.oracles.spatial_codes import painting
 
 
 def units_of(codes: np.ndarray, decode=None, **of_autoencoder) -> tuple[UnitHealth, ...]:
@@ -241,3 +242,22 @@ def test_thresholds_are_the_settings() -> None:
     first = health.run(study, settings).units[0]
     assert first.duplicate_of == 1
     assert first.correlated_with[0][0] == 1
+
+
+def test_channels_are_duplicates_where_their_sites_agree_and_not_where_only_their_means_do() -> (
+    None
+):
+    """Channel 1 is channel 0 with its sites turned around: the same mean, other numbers."""
+    codes = np.random.default_rng(5).normal(size=(80, 4, 2, 3)).astype(np.float32)
+    codes[:, 1] = codes[:, 0, ::-1, ::-1]
+    codes[:, 2] = -codes[:, 0] + 0.1 * codes[:, 2]
+    study = painting(codes, 2, settings=FEW)
+    found = health.run(study, FEW).units
+    assert [unit.coordinates for unit in found] == [6] * 4
+    assert found[1].duplicate_of is None and found[3].duplicate_of is None
+    assert found[0].duplicate_of == 2 and found[2].duplicate_of == 0
+    kept = study.test.codes.reshape(-1, 4, 6)
+    centred = (kept - kept.mean(axis=0, dtype=np.float64)).transpose(1, 0, 2).reshape(4, -1)
+    ((other, r),) = found[0].correlated_with
+    assert other == 2
+    assert r == pytest.approx(np.corrcoef(centred)[0, 2], abs=1e-6)

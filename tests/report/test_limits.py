@@ -10,6 +10,7 @@ import pytest
 from reportgen.report.limits import limits_of
 from reportgen.report.page import render_page
 from reportgen.report.results import Results
+from tests.report.example import example_results
 from tests.report.parsed import parsed
 
 
@@ -115,6 +116,16 @@ def test_rho_above_its_own_interval_is_said_to_be_too_large(results: Results) ->
         said = [sentence for sentence in found if "too large" in sentence]
         assert len(said) == warned
         assert all("[0.400, 0.490]" in sentence for sentence in said)
+
+
+def test_units_of_several_numbers_are_not_blamed_for_several_pictures(results: Results) -> None:
+    """The same in the units' sentences, which say nothing of pictures then."""
+    spatial = example_results(units=3, code_sites=2)
+    sentence = "several numbers of the code"
+    assert any(sentence in text for text in limits_of(spatial, "one_picture"))
+    assert not any(sentence in text for text in limits_of(results, "one_picture"))
+    assert not any("picture" in unit.sentence for unit in spatial.units)
+    assert any("picture" in unit.sentence for unit in results.units)
 
 
 def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:
