@@ -57,6 +57,7 @@ class Autoencoder:
     notes : how the model was found, split and scaled.
     source : the file it came from; None for a model made in memory.
     name : a short name for headings.
+    classes : names of its images' classes, by number, where its file says them.
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -70,6 +71,7 @@ class Autoencoder:
     name: str = "autoencoder"
     device: str = "cpu"
     noise_held: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def code_size(self) -> int:

@@ -37,7 +37,7 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
-from reportgen.images import open_images
+from reportgen.images import open_images, with_class_names
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import fixed_image_size, inspect_model, load_autoencoder
 from reportgen.loading.inspection import Inspection
@@ -154,6 +154,7 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
             load_autoencoder(path, images=images, device=device, **request.loading)
             for path in (request.model, *request.replicates)
         )
+        images = with_class_names(images, autoencoder.classes)
     with progress.step("codes"):
         study = make_study(
             autoencoder,

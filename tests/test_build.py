@@ -63,9 +63,8 @@ def test_the_linear_control_passes_on_every_sample(sample: dict) -> None:
     assert control["additivity"]["up"]["gap"]["value"] <= 1e-4
 
 
-def test_the_split_of_every_sample_is_the_whole_model_or_the_model_samples(sample: dict) -> None:
-    allowed = {"fashion_vae": {"stochastic", "complete"}}.get(sample["name"], {"complete"})
-    assert sample["json"]["trust"]["bottleneck"] in allowed
+def test_the_split_of_every_sample_is_the_whole_model(sample: dict) -> None:
+    assert sample["json"]["trust"]["bottleneck"] == "complete"
 
 
 def test_results_follow_the_shipped_schema(sample: dict) -> None:

@@ -31,6 +31,7 @@ def assemble(
     notes: tuple[Note, ...],
     source: SourceFile | None,
     name: str,
+    classes: tuple[str, ...] = (),
     asks: bool = True,
 ) -> Autoencoder:
     """Put the pixel scale into the split model, and check the result on the sample.
@@ -79,6 +80,7 @@ def assemble(
         name=name,
         device=device,
         noise_held=split.is_stochastic,
+        classes=classes,
     )
 
 
@@ -133,7 +135,7 @@ def _check_note(
         return ()
     whole = _whole(split.quiet_forward, pixel_scale, device)(sample)
     difference = relative_difference(reconstructions, whole)
-    noise = ", its sampling noise held at zero," if split.is_stochastic else ""
+    noise = ", its sampling noise held at its mean," if split.is_stochastic else ""
     text = (
         f"decode(encode(x)) differs from the model's own output{noise} by at most "
         f"{difference:.2g} of the range, on {len(sample)} images."

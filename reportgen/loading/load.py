@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,9 +63,10 @@ def load(
                 options.device,
                 normalize=options.normalize,
                 output=options.output,
-                notes=notes + said + described + _trust_notes(options),
+                notes=(*notes, *said, *described, *_other_notes(options)),
                 source=source_of(path),
                 name=path.stem,
+                classes=options.classes,
                 asks=asks,
             )
         except ModelError as error:
@@ -122,11 +124,9 @@ def with_description(
     """What is said so far, completed by what the model file says of itself."""
     if not isinstance(model, Program):
         return options, ()
-    options, notes = options.completed(model.description.options, "the model file itself")
-    classes = model.description.classes
-    if classes:
-        notes += (Note("classes", f"The model's classes: {', '.join(classes)}."),)
-    return options, notes
+    said = dict(model.description.options) | {"classes": model.description.classes}
+    known = {key: value for key, value in said.items() if value}
+    return options.completed(known, "the model file itself")
 
 
 def split_model(model: LoadedModel, sample: Tensor, options: LoadingOptions) -> Split:
@@ -199,10 +199,11 @@ def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:
         raise ModelError(f"--device {options.device} cannot be used here: {reason}") from error
 
 
-def _trust_notes(options: LoadingOptions) -> tuple[Note, ...]:
-    if not options.trust:
-        return ()
-    return (Note("trust", "Loaded with --trust: code in the file was allowed to run."),)
+def _other_notes(options: LoadingOptions) -> Iterator[Note]:
+    if options.classes:
+        yield Note("classes", f"The model's classes: {', '.join(options.classes)}.")
+    if options.trust:
+        yield Note("trust", "Loaded with --trust: code in the file was allowed to run.")
 
 
 def source_of(path: Path) -> SourceFile:

@@ -26,6 +26,7 @@ class LoadingOptions:
     input_shape: tuple[int, int, int] | None = None
     normalize: str | None = None
     output: str | None = None
+    classes: tuple[str, ...] = ()
 
     def completed(
         self, said: Mapping[str, Any], where: str

@@ -17,7 +17,7 @@ from reportgen.errors import ModelError
 
 SIZE_LIMIT = 1 << 20
 _TEXT_KEYS = ("model_class", "encoder", "decoder", "bottleneck", "normalize", "output")
-KEYS = (*_TEXT_KEYS, "model_args", "input_shape")
+KEYS = (*_TEXT_KEYS, "model_args", "input_shape", "classes")
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
             raise ModelError(f"{path}: {key} must be a text in quotes.")
     if not isinstance(found.get("model_args", {}), dict):
         raise ModelError(f"{path}: model_args must be a table, such as {{ width = 32 }}.")
+    if "classes" in found:
+        found["classes"] = _classes(path, found["classes"])
     if "input_shape" in found:
         found["input_shape"] = _shape(path, found["input_shape"])
     return found
+
+
+def _classes(path: Path, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ModelError(f'{path}: classes must be a list of names, such as ["cat", "dog"].')
+    return tuple(value)
 
 
 def _shape(path: Path, value: Any) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ import torch
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.errors import ModelError
-from reportgen.loading import load_autoencoder
+from reportgen.loading import load_autoencoder, save
 from tests.loading.files import ZOO, export
 from tests.loading.image_array import random_images
 from tests.loading.zoo import Dense
@@ -92,3 +92,15 @@ def test_a_preprocessor_file_says_mean_and_sd(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text("{broken")
     with pytest.raises(ModelError, match=r"preprocessor_config\.json is damaged"):
         load_beside(tmp_path)
+
+
+def test_classes_beside_a_model_are_read_and_checked(tmp_path: Path) -> None:
+    save(Dense().eval(), tmp_path / "net.pt2", example=torch.rand(2, 1, 12, 12))
+    images = random_images((1, 12, 12))
+    (tmp_path / "net.toml").write_text('classes = ["cat", "dog"]\n')
+    found = load_autoencoder(tmp_path / "net.pt2", images=images)
+    assert found.classes == ("cat", "dog")
+    assert any(note.text == "The model's classes: cat, dog." for note in found.notes)
+    (tmp_path / "net.toml").write_text('classes = "cat"\n')
+    with pytest.raises(ModelError, match="classes must be a list of names"):
+        load_autoencoder(tmp_path / "net.pt2", images=images)
