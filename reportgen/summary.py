@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from reportgen.build import BuildOutcome
 from reportgen.profile import Cost, total_cost
+
+PARTS = {"head": "scripts and results"}
 
 
 def summary_lines(outcome: BuildOutcome) -> list[str]:
@@ -33,7 +37,16 @@ def summary_lines(outcome: BuildOutcome) -> list[str]:
         f"{total.seconds:.1f} s, of which {total.model_seconds:.1f} s in the model"
     )
     lines.append("Most time: " + ", ".join(f"{c.name} {c.seconds:.1f} s" for c in slowest))
-    return lines
+    return [*lines, *size_lines(outcome.section_bytes)]
+
+
+def size_lines(section_bytes: dict[str, int]) -> list[str]:
+    """What each part of the page takes, largest first, in lines of at most 100 characters."""
+    ordered = sorted(section_bytes.items(), key=lambda part: -part[1])
+    parts = [
+        f"{PARTS.get(name, name.replace('_', ' '))} {size / 1000:.0f} kB" for name, size in ordered
+    ]
+    return textwrap.wrap(f"Size: {', '.join(parts)}", 100, subsequent_indent="      ")
 
 
 def profile_lines(profile: tuple[Cost, ...]) -> list[str]:

@@ -19,7 +19,7 @@ from reportgen.report.fitting import page_within_size
 from reportgen.report.page import render_page
 from reportgen.report.results import Results
 from reportgen.report.store import image_arrays, results_json
-from reportgen.report.thinning import THINNINGS
+from reportgen.report.thinning import Thinning, thinnings_of
 from tests.report.example import example_results
 
 
@@ -84,23 +84,40 @@ def test_a_page_within_its_size_is_whole(results: Results) -> None:
     assert "Left out for size" not in whole.html
 
 
-def test_each_thinning_leaves_out_more_and_says_it(results: Results) -> None:
-    pages = [render_page(results, thinning=thinning) for thinning in THINNINGS]
+@pytest.fixture
+def thinnings(results: Results) -> tuple[Thinning, ...]:
+    return thinnings_of(results.provenance.input_shape)
+
+
+def test_large_pictures_lose_their_fine_pixels_before_units_lose_their_cards() -> None:
+    small, large = (thinnings_of((3, side, side)) for side in (32, 64))
+    assert {thinning.largest_tile for thinning in small} == {64}
+    coarse = [thinning for thinning in large if thinning.largest_tile == 32]
+    assert coarse[0].unit_cards == large[0].unit_cards
+    assert all(thinning.unit_cards == 32 for thinning in large if thinning not in coarse)
+
+
+def test_each_thinning_leaves_out_more_and_says_it(
+    results: Results, thinnings: tuple[Thinning, ...]
+) -> None:
+    pages = [render_page(results, thinning=thinning) for thinning in thinnings]
     pictures = [page.html.count("<img ") for page in pages]
     assert pictures == sorted(pictures, reverse=True)
     assert pictures[-1] < pictures[0] / 2
-    for thinning, page in zip(THINNINGS, pages, strict=True):
+    for thinning, page in zip(thinnings, pages, strict=True):
         said = unescape(page.html)
         assert all(sentence in said for sentence in thinning.left_out)
 
 
-def test_a_page_that_is_too_large_is_thinned_just_enough(results: Results) -> None:
-    sizes = [render_page(results, thinning=thinning).size for thinning in THINNINGS]
+def test_a_page_that_is_too_large_is_thinned_just_enough(
+    results: Results, thinnings: tuple[Thinning, ...]
+) -> None:
+    sizes = [render_page(results, thinning=thinning).size for thinning in thinnings]
     allowed = (sizes[2] + 500) / 1e6
     page = page_within_size(limited(results, allowed))
     assert page.size <= allowed * 1e6
-    assert THINNINGS[2].left_out[-1] in page.html
-    assert THINNINGS[3].left_out[-1] not in page.html
+    assert thinnings[2].left_out[-1] in page.html
+    assert thinnings[3].left_out[-1] not in page.html
 
 
 def test_a_page_that_cannot_be_small_enough_is_refused(results: Results) -> None:
@@ -109,9 +126,9 @@ def test_a_page_that_cannot_be_small_enough_is_refused(results: Results) -> None
 
 
 def test_without_a_setting_thinning_starts_early_and_refusal_late(
-    results: Results, monkeypatch: pytest.MonkeyPatch
+    results: Results, thinnings: tuple[Thinning, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thinnest = render_page(results, thinning=THINNINGS[-1]).size / 1e6
+    thinnest = render_page(results, thinning=thinnings[-1]).size / 1e6
     monkeypatch.setattr(fitting, "USUAL_MEGABYTES", thinnest / 2)
     assert page_within_size(results).size / 1e6 == pytest.approx(thinnest)
     monkeypatch.setattr(fitting, "LARGEST_MEGABYTES", thinnest / 2)

@@ -39,6 +39,7 @@ class Chart:
     width, height : of the view box; left, right, top, bottom the edges of the plot area.
     x_ticks, y_ticks : marks; x_label, y_label the axes' titles.
     lines : curves; cloud a path of dots, or "".
+    mark : (x, y, label) of a point that is named, with a line down to the x axis; or None.
     zero : y coordinate of the value 0 where it lies inside the plot, or None.
     diagonal : whether the line of equal x and y is drawn.
     """
@@ -55,6 +56,7 @@ class Chart:
     y_label: str
     lines: tuple[Line, ...]
     cloud: str
+    mark: tuple[float, float, str] | None
     zero: float | None
     diagonal: bool
 
@@ -71,13 +73,27 @@ class Curve:
     marked: bool = False
 
 
-def line_chart(curves: Sequence[Curve], x_label: str, y_label: str, *, top: float) -> Chart:
-    """Curves over a common x; y from 0 (or the lowest value) to at least `top`."""
+def line_chart(
+    curves: Sequence[Curve],
+    x_label: str,
+    y_label: str,
+    *,
+    top: float,
+    mark: tuple[float, float, str] | None = None,
+) -> Chart:
+    """Curves over a common x; y from 0 (or the lowest value) to at least `top`.
+
+    `mark` is a point (x, y) with its label; one outside the plot is left out.
+    """
     x_axis = axis_over(np.concatenate([c.x for c in curves]), LEFT, WIDTH - RIGHT)
     heights = np.concatenate([part for c in curves for part in (c.y, c.low, c.high) if _has(part)])
     y_axis = axis_over(np.append(heights, top), HEIGHT - BOTTOM, TOP)
     lines = tuple(_line(curve, x_axis, y_axis) for curve in curves)
-    return _chart(x_axis, y_axis, x_label, y_label, lines=lines)
+    if mark is not None:
+        x, y, label = mark
+        inside = x_axis.low <= x <= x_axis.high and y_axis.low <= y <= y_axis.high
+        mark = (x_axis(x), y_axis(y), label) if inside else None
+    return _chart(x_axis, y_axis, x_label, y_label, lines=lines, mark=mark)
 
 
 def scatter_chart(
@@ -224,6 +240,7 @@ def _chart(
     *,
     lines: tuple[Line, ...] = (),
     cloud: str = "",
+    mark: tuple[float, float, str] | None = None,
     diagonal: bool = False,
 ) -> Chart:
     inside = y_axis.low < 0 < y_axis.high
@@ -240,6 +257,7 @@ def _chart(
         y_label=y_label,
         lines=lines,
         cloud=cloud,
+        mark=mark,
         zero=y_axis(0) if inside else None,
         diagonal=diagonal,
     )

@@ -61,5 +61,6 @@ def lossless_webp(pixels: np.ndarray) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="WEBP", lossless=True)
+    # A third of the default effort's time for files 1 % larger.
+    Image.fromarray(pixels).save(buffer, format="WEBP", lossless=True, method=2, quality=50)
     return buffer.getvalue()

@@ -20,6 +20,11 @@ class Album:
         self.layout = layout
         self.files: dict[str, bytes] = {}
 
+    @property
+    def file_bytes(self) -> int:
+        """Bytes of all files so far."""
+        return sum(map(len, self.files.values()))
+
     def address(self, sprite: Sprite) -> str:
         """What goes into an image's `src`."""
         if self.layout == "file":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,6 @@ from reportgen.figures.tiles import (
 )
 from reportgen.report.thinning import WHOLE, Thinning
 
-LARGEST_TILE = 64
 LARGEST_THUMBNAIL = 32
 
 
@@ -30,6 +30,7 @@ class Strip:
     flagged : for each tile whether its code is off data; empty where that is not known.
     on_data : for each tile whether it is within the data-supported range; empty where unknown.
     limit : of the signed scale of its difference tiles; None without any.
+    signed_from : place of the first difference tile, where `limit` is given; images come before.
     thumbnail : whether the tiles are small ones.
     """
 
@@ -39,14 +40,16 @@ class Strip:
     flagged: tuple[bool, ...] = ()
     on_data: tuple[bool, ...] = ()
     limit: float | None = None
+    signed_from: int = 0
     thumbnail: bool = False
 
 
 class Drawing:
     """Draws images of `shape` (C, H, W) on the data's pixel range.
 
-    Tiles larger than 64 pixels are averaged down by a whole factor, thumbnails to 32.
-    `thinning` says how many pictures the views draw.
+    Tiles larger than those of `thinning` are averaged down by a whole factor, thumbnails to 32;
+    `thinning` also says how many pictures the views draw. Sprites that are in `known` are not
+    encoded again.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class Drawing:
         shape: tuple[int, int, int],
         pixel_range: tuple[float, float],
         thinning: Thinning = WHOLE,
+        known: dict[bytes, Sprite] | None = None,
     ) -> None:
+        self._known = {} if known is None else known
         self.thinning = thinning
         self.shape = shape
         self.pixel_range = pixel_range
-        self.factor = shrink_factor(shape, LARGEST_TILE)
+        self.factor = shrink_factor(shape, thinning.largest_tile)
         self.thumbnail_factor = shrink_factor(shape, LARGEST_THUMBNAIL)
 
     @property
@@ -90,11 +95,19 @@ class Drawing:
 
     def strip(self, *tiles: np.ndarray, blank: int = 0) -> Sprite:
         """Tiles side by side, in the order given, after `blank` empty ones."""
-        return strip(np.concatenate(tiles), blank)
+        return self._sprite(np.concatenate(tiles), blank)
 
     def thumbnails(self, images: np.ndarray) -> Sprite:
         """(n, P) → a strip of small tiles."""
-        return strip(image_tiles(images, self.shape, self.pixel_range, self.thumbnail_factor))
+        return self._sprite(
+            image_tiles(images, self.shape, self.pixel_range, self.thumbnail_factor)
+        )
+
+    def _sprite(self, tiles: np.ndarray, blank: int = 0) -> Sprite:
+        key = hashlib.sha256(f"{tiles.shape} {blank}".encode() + tiles.tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = strip(tiles, blank)
+        return self._known[key]
 
     def _width(self, factor: int) -> int:
         return max(1, self.shape[2] // factor)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reportgen.errors import OutputError
+from reportgen.figures.sprites import Sprite
 from reportgen.report.page import Page, render_page
 from reportgen.report.results import Results
-from reportgen.report.thinning import THINNINGS
+from reportgen.report.thinning import thinnings_of
 
 USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
 
@@ -13,13 +14,14 @@ USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
 def page_within_size(results: Results, layout: str = "file") -> Page:
     """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
 
-    `THINNINGS` says in which order pictures go. Raises OutputError where even the thinnest page is
-    larger than the setting or, without one, than 25 MB.
+    `thinnings_of` says in which order pictures go. Raises OutputError where even the thinnest page
+    is larger than the setting or, without one, than 25 MB.
     """
     chosen = results.settings.max_page_megabytes
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
-    for thinning in THINNINGS:
-        page = render_page(results, layout, thinning)
+    sprites: dict[bytes, Sprite] = {}
+    for thinning in thinnings_of(results.provenance.input_shape):
+        page = render_page(results, layout, thinning, sprites)
         if page.size <= wanted * 1e6:
             return page
     if page.size <= most * 1e6:

@@ -7,6 +7,7 @@ results.json holds it in full.
 from __future__ import annotations
 
 import math
+import re
 
 from reportgen.statistics.bootstrap import Estimate
 
@@ -14,7 +15,7 @@ DIGITS = 3
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6
 SMALLEST_FULL_PERCENTAGE, PERCENT_DECIMALS = 0.1, 3
 NO_EFFECT = 1e-10
-THIN_SPACE = "\u202f"
+THIN_SPACE, NO_BREAK_SPACE = "\u202f", "\u00a0"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -113,11 +114,21 @@ def has_effect(estimate: Estimate | None) -> bool:
     return estimate is not None and not abs(estimate.value) < NO_EFFECT
 
 
+def unbroken(text: str) -> str:
+    """Prose in which no line ends before "%", within an interval, or between a symbol or the word
+    "unit" and its number.
+    """
+    text = re.sub(r"(?<=\d) %", f"{THIN_SPACE}%", text)
+    text = re.sub(r"\[[^\[\]]*\]", lambda part: part[0].replace(" ", NO_BREAK_SPACE), text)
+    return re.sub(r"\b(R²|ρ|r|\|r\||AUC|[Uu]nits?) (?=[−\d])", rf"\1{NO_BREAK_SPACE}", text)
+
+
 def words(name: str) -> str:
     """A field's name as words: "one_picture" as "one picture"."""
     return name.replace("_", " ")
 
 
 def capitalise(text: str) -> str:
-    """With a capital first letter; the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """With a capital first letter, unless that is a symbol such as ρ or x̂; the rest as it is."""
+    symbol = text[:1] > "z" or text[1:2] > "z"
+    return text if symbol else text[:1].upper() + text[1:]

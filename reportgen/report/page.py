@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reportgen.figures.colours import diverging_stops
+from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
+from reportgen.figures.sprites import Sprite
 from reportgen.report import numbers
 from reportgen.report.album import Album
 from reportgen.report.drawing import Drawing
@@ -27,8 +28,8 @@ LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
 EARLY_SCRIPTS = ("theme.js",)
 SCRIPTS = (
-    *("tables.js", "contents.js", "frames.js", "walk.js", "live.js", "live_walk.js"),
-    *("enlarge.js", "download.js"),
+    *("frames.js", "tables.js", "contents.js", "filter.js", "walk.js", "live.js", "live_walk.js"),
+    *("values.js", "enlarge.js", "download.js"),
 )
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": numbers.number,
@@ -44,6 +45,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "has_effect": numbers.has_effect,
     "words": numbers.words,
     "capitalise": numbers.capitalise,
+    "unbroken": numbers.unbroken,
 }
 
 
@@ -54,8 +56,8 @@ class Page:
     Attributes
     ----------
     html : the page.
-    section_bytes : size in UTF-8 of each section, by its name, and of "head" (styles, scripts,
-        embedded results); they sum to the page but for its frame.
+    section_bytes : size of each section with the pictures that it is first to show, by its name,
+        and of "head" (styles, scripts, results); they sum to `size` but for the page's frame.
     files : what belongs beside it, by relative path; empty in the layout "file".
     """
 
@@ -77,14 +79,20 @@ class Rendered:
     html: Any
 
 
-def render_page(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:
+def render_page(
+    results: Results,
+    layout: str = "file",
+    thinning: Thinning = WHOLE,
+    sprites: dict[bytes, Sprite] | None = None,
+) -> Page:
     """The page of these results; the same results give the same bytes.
 
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
     results.json are files under `assets/`. `thinning` says which pictures are left out.
+    `sprites` keeps encoded pictures from one call to the next.
     """
     album = Album(layout)
-    drawing = Drawing(results.provenance.input_shape, results.pixel_range, thinning)
+    drawing = Drawing(results.provenance.input_shape, results.pixel_range, thinning, sprites)
     headline = headline_of(results)
     environment = _environment(results, album, drawing, headline)
     assets = _Assets(layout, drawing, results)
@@ -93,9 +101,10 @@ def render_page(results: Results, layout: str = "file", thinning: Thinning = WHO
     for section in SECTIONS:
         if section.analysis in results.not_applicable:
             continue
+        beside = album.file_bytes
         html = _section(environment, section, results, drawing, sizes)
         rendered.append(Rendered(section, html))
-        sizes[section.name] = len(html.encode("utf-8"))
+        sizes[section.name] = len(html.encode("utf-8")) + album.file_bytes - beside
     template = environment.get_template("report.html.j2")
     page = template.render(rendered=rendered, assets=assets)
     return Page(page, sizes, album.files | assets.files)
@@ -118,6 +127,8 @@ def _environment(results: Results, album: Album, drawing: Drawing, headline: Hea
         headline=headline,
         address=album.address,
         diverging_stops=diverging_stops(),
+        scales=_scales(drawing),
+        by_share=lambda indices: _by_share(results, indices),
         worrying_off_data=WORRYING_OFF_DATA,
         section_names=frozenset(section.name for section in SECTIONS),
         unit_name=lambda index: _unit_name(results, index),
@@ -156,6 +167,24 @@ def _unit_name(results: Results, index: int) -> str:
     if results.health is not None:
         return results.health.units[index].name
     return str(index)
+
+
+def _by_share(results: Results, indices: Sequence[int]) -> list[int]:
+    """Places in a list of units, those with the largest shares first."""
+    order = {unit.index: place for place, unit in enumerate(results.units)}
+    return sorted(range(len(indices)), key=lambda place: order.get(indices[place], len(order)))
+
+
+def _scales(drawing: Drawing) -> Any:
+    """What scripts need to tell numbers from colours."""
+    from markupsafe import Markup
+
+    scales = {
+        "channels": drawing.shape[0],
+        "range": drawing.pixel_range,
+        "stops": list(zip(ANCHORS, ANCHOR_COLOURS, strict=True)),
+    }
+    return Markup(safe_in_script(json.dumps(scales, separators=(",", ":"))))
 
 
 class _Assets:
@@ -213,13 +242,13 @@ def _tile_rules(drawing: Drawing) -> str:
     from reportgen.figures.sprites import gap_beside
 
     tile, thumbnail = drawing.tile_width, drawing.thumbnail_width
-    kinds = ((".strip", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
+    kinds = ((".strip,.plane-row", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
     rules = [
         f"{kind}{{--tile:{width};--gap:{gap_beside(width)};"
         f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
         for kind, width, least, most in kinds
     ]
-    rules += [f".of-{n}{{--tiles:{n}}}" for n in range(1, 65)]
+    rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
     return "\n".join(rules) + "\n"
 
 

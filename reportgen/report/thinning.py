@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 EVERYTHING = 10_000
+COARSE_TILE = 32
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Thinning:
     unit_cards : units with a card; the others get a line.
     full_walks : whether cards have the walk over the full range.
     plane_rows : images behind each plane of two units.
+    largest_tile : pixels across a picture; larger ones are averaged down by a whole factor.
     left_out : what the page says is not there.
     """
 
@@ -26,30 +28,34 @@ class Thinning:
     unit_cards: int = 32
     full_walks: bool = True
     plane_rows: int = EVERYTHING
+    largest_tile: int = 64
     left_out: tuple[str, ...] = ()
 
 
-def _ever_thinner() -> tuple[Thinning, ...]:
-    steps: tuple[tuple[dict[str, object], str], ...] = (
-        ({"picture_rows": 3}, "all but 3 images in Contributions and Partial reconstruction"),
-        ({"walk_rows": 2}, "all but 2 images in Latent walk"),
-        ({"unit_cards": 16}, "the cards of all but the 16 strongest units"),
-        ({"full_walks": False}, "the full-range walks in the units' cards"),
-        ({"plane_rows": 1}, "all but one image in Two units at once"),
-        ({"unit_cards": 4}, "the cards of all but the 4 strongest units"),
-        (
-            {"picture_rows": 1, "walk_rows": 1},
-            "all but one image in Contributions, Partial reconstruction and Latent walk",
-        ),
-        ({"unit_cards": 0, "plane_rows": 0}, "all units' cards, and Two units at once"),
-    )
-    thinnings = [Thinning()]
-    for step, sentence in steps:
+_STEPS: tuple[tuple[dict[str, object], str], ...] = (
+    ({"picture_rows": 3}, "all but 3 images in Contributions and Partial reconstruction"),
+    ({"walk_rows": 2}, "all but 2 images in Latent walk"),
+    ({"largest_tile": COARSE_TILE}, "fine pixels: pictures are averaged down to 32 × 32 or less"),
+    ({"unit_cards": 16}, "the cards of all but the 16 strongest units"),
+    ({"full_walks": False}, "the full-range walks in the units' cards"),
+    ({"plane_rows": 1}, "all but one image in Two units at once"),
+    ({"unit_cards": 4}, "the cards of all but the 4 strongest units"),
+    (
+        {"picture_rows": 1, "walk_rows": 1},
+        "all but one image in Contributions, Partial reconstruction and Latent walk",
+    ),
+    ({"unit_cards": 0, "plane_rows": 0}, "all units' cards, and Two units at once"),
+)
+WHOLE = Thinning()
+
+
+def thinnings_of(shape: tuple[int, int, int]) -> tuple[Thinning, ...]:
+    """The whole page, then ever less of it, for images (C, H, W)."""
+    thinnings = [WHOLE]
+    for step, sentence in _STEPS:
+        if "largest_tile" in step and max(shape[1:]) <= COARSE_TILE:
+            continue
         last = thinnings[-1]
         said = (*last.left_out, sentence)
         thinnings.append(replace(last, left_out=said, **step))  # type: ignore[arg-type]
     return tuple(thinnings)
-
-
-THINNINGS = _ever_thinner()
-WHOLE = THINNINGS[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.report import numbers
 from reportgen.report.results import Answer, Unit
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
@@ -23,7 +24,7 @@ def answer_questions(
     return (
         _reconstructs(parts.get("reconstruction"), settings),
         _is_linear(parts.get("linearity"), settings),
-        _can_be_summed(parts.get("additivity"), parts.get("pre_activation"), settings),
+        _can_be_summed(parts, settings),
         _which_matter(parts.get("health"), units),
         _subtraction_valid(parts.get("subtraction"), settings),
     )
@@ -59,9 +60,10 @@ def _beside_pca(result: Any) -> str:
         equal = f"more than {result.largest_components} PCA components"
     else:
         k = result.equivalent_components
-        equal = f"{k.value:.3g} PCA components [{k.low:.3g}, {k.high:.3g}]"
+        equal = f"{numbers.number(k.value)} PCA components {numbers.interval(k)}"
     return (
-        f"Equal to {equal}; PCA with {result.pca_components} reaches R² {result.pca_r2.value:.3g}."
+        f"Equal to {equal}; PCA with {result.pca_components} reaches R² "
+        f"{numbers.number(result.pca_r2.value)}."
     )
 
 
@@ -87,8 +89,15 @@ def _is_linear(result: Any, settings: Settings) -> Answer:
     return Answer(question, word, result.linear, measure, "percent", "linearity", detail)
 
 
-def _can_be_summed(result: Any, before_squash: Any, settings: Settings) -> Answer:
+def _can_be_summed(parts: dict[str, Any], settings: Settings) -> Answer:
     question = "Can effects be summed?"
+    result, before_squash = parts.get("additivity"), parts.get("pre_activation")
+    health = parts.get("health")
+    if result is None and health is not None:
+        varying = [unit for unit in health.units if "constant" not in unit.states]
+        if len(varying) == 1:
+            detail = f"Only unit {varying[0].name} varies, so there is nothing to add up."
+            return Answer(question, "One unit", None, "", "ratio", "additivity", detail)
     if result is None:
         return _unknown(question, "additivity")
     gap = result.up.gap
@@ -134,7 +143,7 @@ def _subtraction_valid(result: Any, settings: Settings) -> Answer:
         return _unknown(question, "subtraction")
     detail = (
         f"With the mean in place of zero it misses {_percent(result.miss_mean)}; "
-        f"{100 * result.off_data_zero:.3g} % of the zeroed codes are off data."
+        f"{numbers.percentage(result.off_data_zero)} % of the zeroed codes are off data."
     )
     measure = "is how far the difference pictures are from contributions that add up"
     word = _small_enough(result.miss_zero, settings, ("Valid", "Roughly", "No"))
@@ -150,4 +159,4 @@ def _small_enough(gap: Estimate, settings: Settings, words: tuple[str, str, str]
 
 
 def _percent(number: Estimate) -> str:
-    return f"{100 * number.value:.3g} %".replace("-", "−")
+    return f"{numbers.percentage(number.value)} %"

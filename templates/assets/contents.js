@@ -45,6 +45,16 @@
     }
   });
 
+  /* A section's own link is followed and kept. */
+  for (const anchor of document.querySelectorAll(".anchor")) {
+    anchor.addEventListener("click", async () => {
+      try { await navigator.clipboard.writeText(anchor.href); } catch { return; }
+      anchor.dataset.copied = "Link copied";
+      frames.say("Link copied");
+      setTimeout(() => { delete anchor.dataset.copied; }, 1500);
+    });
+  }
+
   const tools = document.querySelector(".tools");
   const toggle = document.querySelector("[data-theme-switch]");
   const order = ["system", "light", "dark"];

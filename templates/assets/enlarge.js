@@ -1,61 +1,111 @@
 "use strict";
-/* A picture at several times its size, tile by tile, and to keep. */
+/* A picture at several times its size: tile by tile, pixel by pixel, and to keep. */
 (() => {
   const dialog = document.querySelector("dialog.enlarged");
   const canvas = dialog.querySelector("canvas");
-  const caption = dialog.querySelector(".enlarged-caption");
+  const cursor = dialog.querySelector(".enlarged-cursor");
+  const [caption, value] = [dialog.querySelector(".enlarged-caption"), dialog.querySelector(".enlarged-value")];
+  const lightness = dialog.querySelector("[data-lightness]");
   let shown = null;
   let place = 0;
+  let pixel = null;
+  let factor = 1;
+
+  const image = () => shown.querySelector("img");
+  const isChange = () => values.limitOf(image(), place) !== null;
+
+  /* Lightness alone, on the diverging map: Rec. 709 weights of the three channels. */
+  const inLightness = () => {
+    const context = canvas.getContext("2d");
+    try {
+      const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+      for (let k = 0; k < pixels.data.length; k += 4) {
+        const [red, green, blue] = pixels.data.slice(k, k + 3);
+        pixels.data.set(frames.diverging((0.2126 * red + 0.7152 * green + 0.0722 * blue - 128) / 127), k);
+      }
+      context.putImageData(pixels, 0, 0);
+    } catch { /* The picture is kept from scripts, and stays as it is. */ }
+  };
+  const point = (row, column) => {
+    pixel = [Math.min(canvas.height - 1, Math.max(0, row)), Math.min(canvas.width - 1, Math.max(0, column))];
+    value.textContent = values.at(image(), place, ...pixel);
+    cursor.hidden = value.textContent === "";
+    cursor.style.width = cursor.style.height = `${factor}px`;
+    cursor.style.left = `${canvas.offsetLeft + pixel[1] * factor}px`;
+    cursor.style.top = `${canvas.offsetTop + pixel[0] * factor}px`;
+  };
   const show = () => {
-    const image = shown.querySelector("img");
     const names = frames.captions(shown);
-    frames.draw(canvas, image, place);
-    const tile = Number(image.dataset.tile);
-    const factor = Math.max(1, Math.floor(Math.min(480, window.innerWidth * 0.8) / tile));
+    frames.draw(canvas, image(), place);
+    const tile = Number(image().dataset.tile);
+    factor = Math.max(1, Math.floor(Math.min(448, window.innerWidth * 0.8) / tile));
     canvas.style.width = `${tile * factor}px`;
-    const blank = Number(image.dataset.blank);
-    caption.textContent = `${place - blank + 1} of ${frames.count(image) - blank}${names[place] ? `, ${names[place]}` : ""}. ${image.alt}`;
+    const blank = Number(image().dataset.blank);
+    caption.textContent = `${place - blank + 1} of ${frames.count(image()) - blank}${names[place] ? `, ${names[place]}` : ""}. ${image().alt}`;
     canvas.setAttribute("aria-label", caption.textContent);
+    lightness.hidden = frames.scales.channels < 3 || !isChange();
+    if (!lightness.hidden && lightness.getAttribute("aria-pressed") === "true") inLightness();
+    if (pixel) point(...pixel);
   };
   const step = (by) => {
-    const image = shown.querySelector("img");
-    const [blank, tiles] = [Number(image.dataset.blank), frames.count(image)];
+    const [blank, tiles] = [Number(image().dataset.blank), frames.count(image())];
     place = blank + ((place - blank + by + tiles - blank) % (tiles - blank));
     show();
+  };
+  const save = (href, ending) => {
+    const link = document.createElement("a");
+    const name = [document.querySelector("h1").textContent, caption.textContent].join(" ");
+    link.download = `${name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-/, "").slice(0, 60)}.${ending}`;
+    link.href = href;
+    link.click();
   };
   for (const strip of document.querySelectorAll(".strip")) {
     const open = (at) => {
       shown = strip;
       place = at;
-      show();
+      pixel = null;
+      value.textContent = value.dataset.hint;
+      cursor.hidden = true;
       dialog.showModal();
+      show();
     };
+    const picture = strip.querySelector("img");
     const button = document.createElement("button");
     button.type = "button";
     button.className = "enlarge";
     button.textContent = "Enlarge";
-    button.setAttribute("aria-label", `Enlarge: ${strip.querySelector("img").alt.slice(0, 80)}`);
-    button.addEventListener("click", () => open(Number(strip.querySelector("img").dataset.blank)));
+    button.setAttribute("aria-label", `Enlarge: ${picture.alt.slice(0, 80)}`);
+    button.addEventListener("click", () => open(Number(picture.dataset.blank)));
     strip.append(button);
-    strip.querySelector("img").addEventListener("click", (event) => {
-      const box = event.target.getBoundingClientRect();
-      const tiles = frames.count(event.target);
+    picture.addEventListener("click", (event) => {
+      const box = picture.getBoundingClientRect();
+      const tiles = frames.count(picture);
       const at = Math.floor(((event.clientX - box.left) / box.width) * tiles);
-      open(Math.max(Number(event.target.dataset.blank), Math.min(tiles - 1, at)));
+      open(Math.max(Number(picture.dataset.blank), Math.min(tiles - 1, at)));
     });
   }
+  canvas.addEventListener("pointermove", (event) => {
+    const box = canvas.getBoundingClientRect();
+    point(Math.floor((event.clientY - box.top) / factor), Math.floor((event.clientX - box.left) / factor));
+  }, { passive: true });
   dialog.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowLeft") step(-1);
-    if (event.key === "ArrowRight") step(1);
+    const [down, across] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+    if (event.target === canvas && (down || across)) {
+      event.preventDefault();
+      const [row, column] = pixel ?? [Math.floor(canvas.height / 2) - down, Math.floor(canvas.width / 2) - across];
+      point(row + down, column + across);
+    } else if (across) step(across);
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.hasAttribute("data-close")) dialog.close();
     if (event.target.dataset.step) step(Number(event.target.dataset.step));
-    if (event.target.hasAttribute("data-save")) {
-      const link = document.createElement("a");
-      link.download = "picture.png";
-      link.href = canvas.toDataURL("image/png");
-      link.click();
+    if (event.target === lightness) {
+      lightness.setAttribute("aria-pressed", String(lightness.getAttribute("aria-pressed") !== "true"));
+      show();
+    }
+    if (event.target.dataset.save === "strip") save(image().src, "webp");
+    if (event.target.dataset.save === "tile") {
+      try { save(canvas.toDataURL("image/png"), "png"); } catch { save(image().src, "webp"); }
     }
   });
 })();

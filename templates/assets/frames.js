@@ -1,18 +1,47 @@
 "use strict";
-/* Tiles of a strip, drawn from its picture: what the sliders and the enlargement share. */
-const frames = {
-  count: (image) => Number(image.dataset.tiles),
-  draw(canvas, image, place) {
+/* What the scripts share: tiles of a strip, the colour scale, printed numbers, a spoken word. */
+const frames = (() => {
+  const scales = JSON.parse(document.getElementById("scales").textContent);
+
+  const number = (value) => {
+    if (!Number.isFinite(value)) return "undefined";
+    const text = value === 0 ? "0" : Math.abs(value) < 0.001 || Math.abs(value) >= 1e6 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+    return text.replace("-", "−");
+  };
+
+  /* A value in [−1, 1] on the diverging map. */
+  const diverging = (signed) => {
+    const clipped = Math.min(1, Math.max(-1, signed || 0));
+    const above = Math.max(1, scales.stops.findIndex(([anchor]) => anchor >= clipped));
+    const [[left, from], [right, to]] = [scales.stops[above - 1], scales.stops[above]];
+    return from.map((value, c) => Math.round(value + ((clipped - left) / (right - left)) * (to[c] - value)));
+  };
+
+  const draw = (canvas, image, place) => {
     const tile = Number(image.dataset.tile);
     const step = tile + Number(image.dataset.gap);
     const height = Number(image.getAttribute("height"));
     const paint = () => {
       canvas.width = tile;
       canvas.height = height;
-      canvas.getContext("2d").drawImage(image, place * step, 0, tile, height, 0, 0, tile, height);
+      canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, place * step, 0, tile, height, 0, 0, tile, height);
     };
     if (image.complete) paint(); else image.addEventListener("load", paint, { once: true });
-  },
-  captions: (strip) => [...strip.querySelectorAll(".captions span")].map((span) => span.textContent),
-  flags: (strip) => [...strip.querySelectorAll(".marks span")].map((span) => span.classList.contains("flagged")),
-};
+  };
+
+  const spoken = document.createElement("p");
+  spoken.className = "spoken";
+  spoken.setAttribute("role", "status");
+  document.querySelector("main").append(spoken);
+
+  return {
+    scales,
+    number,
+    diverging,
+    draw,
+    say: (text) => { spoken.textContent = text; },
+    count: (image) => Number(image.dataset.tiles),
+    captions: (strip) => [...strip.querySelectorAll(".captions span")].map((span) => span.textContent),
+    flags: (strip) => [...strip.querySelectorAll(".marks span")].map((span) => span.classList.contains("flagged")),
+  };
+})();

@@ -16,11 +16,7 @@
   const canvas = { image: find("image"), sum: find("sum"), together: find("together"), difference: find("difference") };
   const rowTemplate = document.getElementById("live-unit-template");
 
-  const number = (value) => {
-    if (!Number.isFinite(value)) return "undefined";
-    const text = value === 0 ? "0" : Math.abs(value) < 0.001 || Math.abs(value) >= 1e6 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
-    return text.replace("-", "−");
-  };
+  const { number } = frames;
   const percent = (share) => `${number(100 * share)}\u202f%`;
   const shortened = (value) => Number(value.toPrecision(4));
 
@@ -60,20 +56,14 @@
   };
   const channel = (values, k, c) => values[k + (channels < 3 ? 0 : c * size)];
   const drawImage = (target, values) => {
-    const [low, high] = data.range;
+    const [low, high] = frames.scales.range;
     const level = (k, c) => Math.round(255 * Math.min(1, Math.max(0, (channel(values, k, c) - low) / (high - low))));
     paint(target, (k) => [level(k, 0), level(k, 1), level(k, 2)]);
-  };
-  const diverging = (signed) => {
-    const clipped = Math.min(1, Math.max(-1, signed || 0));
-    const above = Math.max(1, data.stops.findIndex(([anchor]) => anchor >= clipped));
-    const [[left, from], [right, to]] = [data.stops[above - 1], data.stops[above]];
-    return from.map((value, c) => Math.round(value + ((clipped - left) / (right - left)) * (to[c] - value)));
   };
   const drawChange = (target, change, limit) => {
     const signed = (k, c) => (limit > 0 ? channel(change, k, c) / limit : 0);
     const grey = (value) => Math.round(128 + 127 * Math.min(1, Math.max(-1, value || 0)));
-    paint(target, (k) => (channels < 3 ? diverging(signed(k, 0)) : [0, 1, 2].map((c) => grey(signed(k, c)))));
+    paint(target, (k) => (channels < 3 ? frames.diverging(signed(k, 0)) : [0, 1, 2].map((c) => grey(signed(k, c)))));
   };
 
   const squaredDistance = () => {
@@ -94,7 +84,8 @@
     drawChange(canvas.together, together, limit);
     drawChange(canvas.difference, difference, limit);
     const share = norm(difference) / norm(together);
-    scale.textContent = limit > 0 ? `all three on the scale ±${number(limit)}` : "nothing has changed yet";
+    scale.textContent = limit > 0 ? `All three on the scale ±${number(limit)}` : "Nothing has changed yet";
+    find("compare").classList.toggle("unchanged", !(limit > 0));
     if (position.moved.size < 2) return "Move two units or more: one alone is its own sum.";
     return Number.isFinite(share)
       ? `Gap ${percent(share)}: the size of the difference against that of the change together.`
@@ -217,6 +208,15 @@
 
   data.rows.forEach((name, row) => choice.add(new Option(name, String(row))));
   choice.addEventListener("change", () => restart(Number(choice.value)));
+  /* Both as far from their own values as the data support. */
+  const example = find("example");
+  const pair = data.units.slice(0, 2);
+  if (pair.length < 2) example.remove();
+  example.textContent = `Try units ${pair.map((unit) => unit.name).join(" and ")}`;
+  example.addEventListener("click", () => {
+    const far = (unit, k) => [unit.low[position.row], unit.high[position.row]].reduce((a, b) => (Math.abs(b - start.own[k]) > Math.abs(a - start.own[k]) ? b : a));
+    restart(position.row, new Map(pair.map((unit, k) => [k, shortened(far(unit, k))])));
+  });
   find("reset").addEventListener("click", () => restart(position.row));
   for (const target of Object.values(canvas)) [target.width, target.height] = [width, height];
   document.getElementById("walk").append(player);

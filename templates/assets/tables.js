@@ -31,8 +31,13 @@
       head.append(" ", button);
       button.addEventListener("click", () => {
         const falling = head.ariaSort !== "descending";
-        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        for (const other of table.tHead.rows[0].cells) {
+          other.removeAttribute("aria-sort");
+          const arrow = other.querySelector("button");
+          if (arrow) arrow.textContent = "↕";
+        }
         head.ariaSort = falling ? "descending" : "ascending";
+        button.textContent = falling ? "↓" : "↑";
         const body = table.tBodies[0];
         const rows = [...body.rows];
         rows.sort((a, b) => compare(value(a, last), value(b, last), falling ? -1 : 1));
@@ -45,7 +50,10 @@
     copy.textContent = "Copy as TSV";
     copy.addEventListener("click", async () => {
       const lines = [...table.rows].map((row) =>
-        [...row.cells].map((cell) => cell.textContent.replace("↕", "").replace(/\s+/g, " ").trim()).join("\t"));
+        [...row.cells].map((cell) => {
+          const own = [...cell.childNodes].filter((node) => node.nodeName !== "BUTTON");
+          return own.map((node) => node.textContent).join("").replace(/\s+/g, " ").trim();
+        }).join("\t"));
       try {
         await navigator.clipboard.writeText(lines.join("\n"));
         copy.textContent = "Copied";

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reportgen.report.page import render_page
+from reportgen.report.results import Results
 from tests.report.example import example_results
 
 CHROMIUM = "/usr/bin/chromium"
@@ -23,7 +24,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-HOSTILE = '</script><img src=x onerror="alert(1)">\u202e\U0001f9e8' + "very-long-" * 40
+HOSTILE = '</script><img src=x onerror="alert(1)">\u202e\U0001f9e8' + "very-long-" * 400
 
 
 @dataclass
@@ -51,16 +52,26 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Reports by what is special about them."""
-    folder = tmp_path_factory.mktemp("reports")
-    examples = {
+def examples() -> dict[str, Results]:
+    """Results by what is special about them."""
+    return {
         "grey": example_results(units=6, side=28),
         "colour": example_results(channels=3, side=16),
-        "hostile": example_results(prefix=HOSTILE, name=HOSTILE, units=3),
+        "hostile": example_results(
+            prefix=HOSTILE, name=HOSTILE, classes=(HOSTILE, "\u200f" + HOSTILE[::-1]), units=3
+        ),
+        "harmless": example_results(units=3),
         "worse": example_results(encoder_gain=-1.0),
         "one unit": example_results(units=1),
     }
+
+
+@pytest.fixture(scope="session")
+def reports(
+    tmp_path_factory: pytest.TempPathFactory, examples: dict[str, Results]
+) -> dict[str, Path]:
+    """The pages of the examples, and one as a folder."""
+    folder = tmp_path_factory.mktemp("reports")
     written = {}
     for name, results in examples.items():
         written[name] = folder / f"{name}.html"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from reportgen.report.results import Results
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +74,20 @@ def test_hostile_names_run_nothing_and_make_no_element(visit: Visiting) -> None:
     assert visited.dialogs == []
     assert visited.page.locator("img[src='x']").count() == 0
     assert "onerror" in visited.page.locator("h1").inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_of_four_thousand_letters_do_not_stretch_the_page(
+    visit: Visiting, width: int
+) -> None:
+    height = "document.documentElement.scrollHeight"
+    hostile, harmless = (visit(name, width=width).page for name in ("hostile", "harmless"))
+    assert len(hostile.locator("h1").text_content()) > 4_000
+    assert hostile.evaluate(height) < 1.5 * harmless.evaluate(height)
+    tall = hostile.evaluate(
+        "Math.max(...[...document.querySelectorAll('bdi')].map((b) => b.offsetHeight))"
+    )
+    assert tall < 120
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -170,6 +188,94 @@ def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
     button.click()
     assert table.evaluate(column) == falling[::-1]
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+
+
+def test_units_are_filtered_by_what_is_written_of_them(visit: Visiting) -> None:
+    page = visit("grey").page
+    rows = page.locator("table.units tbody tr")
+    first = page.locator("article.unit .sentence").first.text_content()
+    page.locator(".filter input").fill(f"unit {rows.first.locator('th').inner_text()} carries")
+    shown = page.locator("article.unit:visible")
+    assert first in shown.locator(".sentence").all_text_contents()
+    assert page.locator(".filter output").inner_text() == f"{shown.count()} of {rows.count()} units"
+    page.locator(".filter input").fill("no unit is called this")
+    assert rows.locator("visible=true").count() == shown.count() == 0
+    page.locator(".filter input").fill("")
+    assert rows.locator("visible=true").count() == rows.count()
+
+
+def test_a_section_s_link_is_copied(visit: Visiting) -> None:
+    page = visit("grey").page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#units h2 .anchor").focus()
+    page.keyboard.press("Enter")
+    page.locator("#units h2 .anchor[data-copied]").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert page.url.endswith("#units")
+
+
+@pytest.mark.parametrize("name", ["grey", "colour"])
+def test_a_pixel_s_value_is_read_back_from_the_picture(
+    visit: Visiting, examples: dict[str, Results], name: str
+) -> None:
+    """Within half of one of 255 levels, in an image and in a difference, by pointer and by keys."""
+    result = examples[name].contributions
+    assert result is not None
+    channels, side, _ = examples[name].provenance.input_shape
+    phi, original = (
+        part.reshape(channels, side, side) for part in (result.pictures[0, 0], result.originals[0])
+    )
+    row, column = (int(n) for n in np.unravel_index(np.abs(phi[0]).argmax(), (side, side)))
+    page = visit(name).page
+    picture = page.locator("#contributions .strip img").first
+    picture.scroll_into_view_if_needed()
+    limit = float(picture.get_attribute("data-limit"))
+    box = picture.bounding_box()
+    factor = box["width"] / float(picture.get_attribute("width"))
+    step = int(picture.get_attribute("data-tile")) + int(picture.get_attribute("data-gap"))
+
+    def pointed(tile: int) -> list[float]:
+        left = box["x"] + (tile * step + column + 0.5) * factor
+        page.mouse.move(left, box["y"] + (row + 0.5) * factor)
+        return numbers_in(page.locator(".readout").inner_text())
+
+    assert pointed(0) == pytest.approx([*original[:, row, column]], abs=0.51 / 255 + 5e-4)
+    assert pointed(3) == pytest.approx([*phi[:, row, column]], abs=limit * (0.51 / 127 + 5e-4))
+
+    pointer = pointed(3)
+    picture.click(position={"x": (3 * step + 1) * factor, "y": 1})
+    page.mouse.move(1, 1)
+    page.locator(".enlarged canvas").focus()
+    page.keyboard.press("ArrowDown")
+    for key, target, start in (("Down", row, side // 2), ("Right", column, side // 2)):
+        opposite = {"Down": "Up", "Right": "Left"}[key]
+        for _ in range(abs(target - start)):
+            page.keyboard.press(f"Arrow{key if target > start else opposite}")
+    spoken = page.locator(".enlarged-value").inner_text()
+    assert spoken.startswith(f"row {row + 1}, column {column + 1}:")
+    assert numbers_in(spoken) == pointer
+
+
+def numbers_in(words: str) -> list[float]:
+    """The numbers behind the colon of "row 3, column 4: red −0.5, …"."""
+    return [
+        float(n.replace("−", "-"))
+        for n in re.findall(r"−?[\d.]+(?:e[+−]\d+)?", words.split(":")[1])
+    ]
+
+
+def test_colour_changes_show_in_lightness_alone(visit: Visiting) -> None:
+    page = visit("colour").page
+    page.locator("#additivity .strip img").first.click()
+    button = page.get_by_role("button", name="Lightness only")
+    colours = "(c) => c.toDataURL()"
+    canvas = page.locator(".enlarged canvas")
+    before = canvas.evaluate(colours)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert canvas.evaluate(colours) != before
+    button.click()
+    assert canvas.evaluate(colours) == before
 
 
 def test_results_come_out_of_the_page(visit: Visiting, tmp_path: Path) -> None:

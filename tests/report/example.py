@@ -43,6 +43,7 @@ def example_results(
     images: int = 160,
     prefix: str = "image",
     name: str = "example",
+    classes: tuple[str, str] = ("odd", "even"),
     encoder_gain: float = 1.0,
     settings: Settings = FEW,
     live: bool = False,
@@ -76,7 +77,7 @@ def example_results(
     made = decode(codes).numpy() + 0.02 * generator.normal(size=(images, *shape))
     data = NamedImages(
         made.astype(np.float32),
-        labels=tuple("even" if row % 2 else "odd" for row in range(images)),
+        labels=tuple(classes[row % 2] for row in range(images)),
         source=SourceFile(f"{prefix}s", 1234, "ab" * 32),
         chosen=tuple(f"{prefix}[{row}]" for row in range(images)),
     )

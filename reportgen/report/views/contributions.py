@@ -16,6 +16,7 @@ from reportgen.report.views.thinning import MOST_COLUMNS, first_and_rest
 FULLY_SHOWN_ROWS = 3
 OPERATOR = "+ "
 COLUMNS_BEFORE_START = 2
+IMAGES_FIRST = 3
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
         f"±{numbers.number(limit)} with pooled shares: {listed}" + (", the rest." if rest else "."),
         captions=("x", "x̂ =", "g(z₀)", *(OPERATOR + _unit(n) for n in names)),
         limit=limit,
+        signed_from=IMAGES_FIRST,
     )
     pca = Strip(
         sprite=drawing.strip(
@@ -120,6 +122,7 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
             *([OPERATOR + "rest"] if pca_rest else []),
         ),
         limit=limit,
+        signed_from=IMAGES_FIRST,
     )
     return ContributionRow(
         name=name,

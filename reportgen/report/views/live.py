@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from reportgen.analyses.traversal import Traversal
-from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS
 from reportgen.live.program import LiveWalk
 from reportgen.report import numbers
 from reportgen.report.results import Results
@@ -35,8 +34,6 @@ def live_view(results: Results) -> LiveView | None:
         return None
     data = {
         "shape": results.provenance.input_shape,
-        "range": results.pixel_range,
-        "stops": list(zip(ANCHORS, ANCHOR_COLOURS, strict=True)),
         "rows": walks.rows,
         "units": [_unit(results, live, walks, place) for place in range(len(live.units))],
         "distances": live.distances.tolist(),

@@ -8,14 +8,17 @@ from reportgen.analyses.plane_walks import Plane
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.results import Results
+from reportgen.report.views.reconstruction import LabelledStrip
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One image's plane, as strips from the first unit's lowest value to its highest."""
+    """One image's plane: a strip for each value of the first unit, lowest first, with that value;
+    the last strip has the second unit's values as captions.
+    """
 
     label: str
-    strips: tuple[Strip, ...]
+    strips: tuple[LabelledStrip, ...]
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,14 @@ def _steps(plane: Plane) -> range:
     return range(len(plane.first_values))
 
 
-def _strip(plane: Plane, row: int, step: int, drawing: Drawing) -> Strip:
+def _strip(plane: Plane, row: int, step: int, drawing: Drawing) -> LabelledStrip:
     first, second = plane.names
-    low, high = (numbers.number(float(plane.second_values[end])) for end in (0, -1))
+    across = tuple(numbers.number(float(value)) for value in plane.second_values)
     value = numbers.number(float(plane.first_values[step]))
-    return Strip(
+    strip = Strip(
         drawing.strip(drawing.images(plane.frames[row, step])),
-        f"Unit {first} at {value}, unit {second} from {low} to {high}.",
+        f"Unit {first} at {value}, unit {second} from {across[0]} to {across[-1]}.",
+        across if step == len(plane.first_values) - 1 else (),
         flagged=tuple(bool(flag) for flag in plane.flagged[row, step]),
     )
+    return LabelledStrip(value, strip)

@@ -75,7 +75,16 @@ def _curve(result: Reconstruction) -> Chart:
         "principal components k",
         "R² on test images",
         top=1.0,
+        mark=_crossing(result),
     )
+
+
+def _crossing(result: Reconstruction) -> tuple[float, float, str] | None:
+    """Where PCA's curve reaches the model's level, if it does."""
+    equivalent = result.equivalent_components
+    if equivalent is None or result.equivalent_beyond or not np.isfinite(equivalent.value):
+        return None
+    return equivalent.value, result.r2.value, numbers.number(equivalent.value)
 
 
 def _scatter(result: Reconstruction) -> Chart:
@@ -110,7 +119,12 @@ def _strips(
         scale = f" on ±{numbers.number(limit)}" if signed else ""
         mean = f"mean squared error {numbers.number(float(np.mean(np.square(images))))}"
         alt = f"{label}{scale}, of {names}" + (f"; {mean}." if signed else ".")
-        strips.append(
-            LabelledStrip(label, Strip(drawing.strip(tiles), alt, limit=limit if signed else None))
-        )
+        captions = _breakable(result.picture_names) if label == "original" else ()
+        strip = Strip(drawing.strip(tiles), alt, captions, limit=limit if signed else None)
+        strips.append(LabelledStrip(label, strip))
     return tuple(strips)
+
+
+def _breakable(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that may go on in a new line after their folder."""
+    return tuple(name.replace("/", "/\u200b") for name in names)

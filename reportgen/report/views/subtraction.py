@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.results import Results
@@ -12,7 +14,9 @@ from reportgen.report.views.reconstruction import LabelledStrip
 
 @dataclass(frozen=True)
 class View:
-    """Three strips over the picture rows, on one signed scale."""
+    """The originals where they are known, then three strips over the picture rows on one signed
+    scale.
+    """
 
     strips: tuple[LabelledStrip, ...]
     limit: float
@@ -24,6 +28,8 @@ def view(results: Results, drawing: Drawing) -> View:
     assert result is not None
     limit = drawing.limit(result.zeroed, result.averaged, result.contribution)
     names = ", ".join(result.picture_names)
+    shown = results.reconstruction
+    same = shown is not None and shown.picture_names == result.picture_names
     rows = (
         (
             "x̂ − (unit set to 0)",
@@ -38,16 +44,24 @@ def view(results: Results, drawing: Drawing) -> View:
         ("contribution", result.contribution, "adds up with the other units'"),
     )
     return View(
-        strips=tuple(
-            LabelledStrip(
-                label,
-                Strip(
-                    drawing.strip(drawing.differences(pictures, limit)),
-                    f"{label} on ±{numbers.number(limit)} ({what}), for {names}.",
-                    limit=limit,
-                ),
-            )
-            for label, pictures, what in rows
+        strips=(
+            *(_originals(shown.originals, names, drawing) if shown and same else ()),
+            *(
+                LabelledStrip(
+                    label,
+                    Strip(
+                        drawing.strip(drawing.differences(pictures, limit)),
+                        f"{label} on ±{numbers.number(limit)} ({what}), for {names}.",
+                        limit=limit,
+                    ),
+                )
+                for label, pictures, what in rows
+            ),
         ),
         limit=limit,
     )
+
+
+def _originals(originals: np.ndarray, names: str, drawing: Drawing) -> tuple[LabelledStrip]:
+    strip = Strip(drawing.strip(drawing.images(originals)), f"The originals: {names}.")
+    return (LabelledStrip("original", strip),)

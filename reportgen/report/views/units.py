@@ -192,7 +192,10 @@ def _ablations(
             f"{numbers.plain(unit.effect, 'percent')} of variance."
         )
         strips.append(
-            LabelledStrip(name, Strip(drawing.strip(*tiles), alt, tuple(captions), limit=limit))
+            LabelledStrip(
+                name,
+                Strip(drawing.strip(*tiles), alt, tuple(captions), limit=limit, signed_from=2),
+            )
         )
     return tuple(strips), limit
 
