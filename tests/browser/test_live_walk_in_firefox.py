@@ -1,0 +1,91 @@
+"""The live walk in Firefox: torch's own frames, the gap, and a page that keeps its width."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from reportgen.report.page import render_page
+from reportgen.report.results import Results
+from tests.browser.firefox import Firefox
+from tests.report.example import example_results
+
+pytestmark = pytest.mark.browser
+
+PROGRAMS = ("firefox-esr", "firefox")
+LEVELS = """
+  const canvas = document.querySelector("#walk [data-live=image]");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  return [...data].filter((_, k) => k % 4 === 0);
+"""
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI is set, but there is no Firefox to test in")
+        pytest.skip("no Firefox: install Debian's firefox-esr to run its tests")
+    browser = Firefox(program, tmp_path_factory.mktemp("firefox") / "profile")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return example_results(units=3, side=12, live=True)
+
+
+@pytest.fixture(scope="module")
+def opened(firefox: Firefox, results: Results, tmp_path_factory: pytest.TempPathFactory) -> Firefox:
+    page = tmp_path_factory.mktemp("page") / "report.html"
+    page.write_text(render_page(results).html, encoding="utf-8")
+    firefox.open(page)
+    return firefox
+
+
+def move(firefox: Firefox, place: int, value: float) -> np.ndarray:
+    """Grey levels of the picture once a unit's number was typed in."""
+    firefox.run(
+        """
+        const typed = document.querySelectorAll("#walk input[type=number]")[arguments[0]];
+        typed.value = String(arguments[1]);
+        typed.dispatchEvent(new Event("input"));
+        """,
+        place,
+        value,
+    )
+    # The picture is drawn in the next frame.
+    firefox.command(
+        "WebDriver:ExecuteAsyncScript",
+        script="requestAnimationFrame(() => requestAnimationFrame(arguments[0]))",
+        args=[],
+    )
+    return np.array(firefox.run(LEVELS))
+
+
+def test_firefox_decodes_torch_s_frames(opened: Firefox, results: Results) -> None:
+    walks = results.traversal
+    assert walks is not None
+    assert results.live is not None
+    for place, unit in enumerate(results.live.units):
+        walked = walks.units.index(unit)
+        for frame in (0, -1):
+            opened.run("document.querySelector('#walk [data-live=reset]').click()")
+            value = float(walks.supported.values[0, walked, frame])
+            torchs = walks.supported.frames[0, walked, frame].ravel()
+            levels = np.rint(255 * np.clip(torchs, 0, 1))
+            assert np.abs(move(opened, place, value) - levels).max() <= 1
+
+
+def test_firefox_says_the_gap_and_keeps_the_page_s_width(opened: Firefox) -> None:
+    opened.run("document.querySelector('#walk [data-live=example]').click()")
+    opened.command("WebDriver:ExecuteAsyncScript", script="setTimeout(arguments[0], 400)", args=[])
+    assert opened.run("return document.querySelector('.live-gap').textContent").startswith("Gap ")
+    assert opened.run("return location.hash").startswith("#walk=0&u")
+    assert opened.run("return document.documentElement.scrollWidth <= window.innerWidth")
