@@ -37,7 +37,8 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
-from reportgen.images import open_images, with_class_names
+from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import fixed_image_size, inspect_model, load_autoencoder
 from reportgen.loading.inspection import Inspection
@@ -47,9 +48,10 @@ from reportgen.printing import PdfPrinter
 from reportgen.profile import Cost, costs
 from reportgen.progress import QuietProgress
 from reportgen.provenance import make_provenance
+from reportgen.ranks import join_ranks
 from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import summarise_off_data
-from reportgen.report.results import SCHEMA_VERSION, Results
+from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
@@ -134,8 +136,10 @@ class BuildOutcome:
     profile: tuple[Cost, ...]
 
 
-def build(request: BuildRequest, settings: Settings, progress: QuietProgress) -> BuildOutcome:
-    """Make the report.
+def build(
+    request: BuildRequest, settings: Settings, progress: QuietProgress
+) -> BuildOutcome | None:
+    """Make the report; None on the ranks of a job that do not write it.
 
     Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
     a line in `results.failures`, and everything else still comes out.
@@ -143,6 +147,7 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
     output = Output(request.output, request.results_folder, request.layout)
     printer = PdfPrinter(request.pdf) if request.pdf else None
     groups = read_groups(request.groups) if request.groups else None
+    ranks = join_ranks()
     with progress.step("images"):
         size = settings.image_size or fixed_image_size(request.model, **request.loading)
         open_data = partial(open_images, limit=settings.limit, seed=settings.seed, size=size)
@@ -164,33 +169,18 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
             replicates=tuple(others),
             groups=groups,
             cache_folder=request.cache,
+            ranks=ranks,
             on_progress=progress.decoded,
             on_encoded=progress.encoded,
         )
         study, notes = _planned(study, settings)
     outcome = _analyse(study, settings, progress)
-    parts = outcome.parts
-    units = merge_units(parts)
+    if not ranks.writes:
+        return None
     with progress.step("live walk"):
-        live, live_reason = live_walk_or_reason(study, parts.get("traversal"), settings.live)
-    results = Results(
-        schema_version=SCHEMA_VERSION,
-        title=settings.title or _title(request.model),
-        model_name=autoencoder.name,
-        data_name=images.source.name,
-        pixel_range=images.pixel_range,
-        verdict=answer_questions(parts, units, settings),
-        units=units,
-        off_data=summarise_off_data(parts),
-        live=live,
-        live_reason=live_reason,
-        unanswered=outcome.unanswered,
-        not_applicable=outcome.not_applicable,
-        failures=outcome.failures,
-        settings=settings,
-        provenance=make_provenance(study, images, fit_images, command=request.command, notes=notes),
-        **{name: parts.get(name) for name in ANALYSES},
-    )
+        live = live_walk_or_reason(study, outcome.parts.get("traversal"), settings.live)
+    provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
+    results = _results(request, study, images, outcome, provenance, live)
     with progress.step("page"):
         page = page_within_size(results, request.layout)
     with progress.step("writing"):
@@ -204,6 +194,36 @@ def build(request: BuildRequest, settings: Settings, progress: QuietProgress) ->
         page_bytes=page.size,
         section_bytes=page.section_bytes,
         profile=costs(study.decoder, progress.seconds),
+    )
+
+
+def _results(
+    request: BuildRequest,
+    study: Study,
+    images: ImageSet,
+    outcome: _Analysed,
+    provenance: Provenance,
+    live: tuple[LiveWalk | None, str],
+) -> Results:
+    parts, settings = outcome.parts, study.settings
+    units = merge_units(parts)
+    return Results(
+        schema_version=SCHEMA_VERSION,
+        title=settings.title or _title(request.model),
+        model_name=study.autoencoder.name,
+        data_name=images.source.name,
+        pixel_range=study.pixel_range,
+        verdict=answer_questions(parts, units, settings),
+        units=units,
+        off_data=summarise_off_data(parts),
+        live=live[0],
+        live_reason=live[1],
+        unanswered=outcome.unanswered,
+        not_applicable=outcome.not_applicable,
+        failures=outcome.failures,
+        settings=settings,
+        provenance=provenance,
+        **{name: parts.get(name) for name in ANALYSES},
     )
 
 
@@ -284,6 +304,9 @@ def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Anal
             except ReportgenError:
                 raise
             except Exception as error:
+                if study.ranks.count > 1:
+                    # The other ranks may be waiting for this one's rows.
+                    raise
                 traceback.print_exc()
                 outcome.failures[name] = f"{type(error).__name__}: {error}"
     return outcome

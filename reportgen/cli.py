@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from dataclasses import fields
@@ -181,7 +182,7 @@ def build(
     its tensor operations.
     """
     calm_threads()
-    progress = _progress(quiet)
+    progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
     loading = {name: options.pop(name) for name in LOADING_OPTIONS}
     try:
         settings = read_settings(options, config or _default_config())
@@ -214,6 +215,8 @@ def build(
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
+    if outcome is None:
+        return
     if not quiet:
         from reportgen.summary import profile_lines, summary_lines
 

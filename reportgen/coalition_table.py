@@ -18,6 +18,7 @@ from reportgen.study import Study, squared_norms
 
 COMPARED_ROWS = 8
 NO_ENERGY = 1e-10
+COLUMNS_TOGETHER = 128
 
 
 @dataclass(frozen=True)
@@ -71,28 +72,28 @@ def coalition_table(study: Study) -> CoalitionTable:
     players, units = _table_players(study, study.settings.table_players)
     coalitions = Coalitions(study.decoder, players, study.baseline)
     memberships = coalitions.every_coalition()
-    compress, _, sketched = study.compressor(len(memberships))
+    compress, length, sketched = study.compressor(len(memberships))
     weights = shapley_weights(memberships)
     rows = study.rows.table
-    energies = np.empty((len(rows), len(memberships)))
-    projections = np.empty((len(rows), memberships.shape[1]))
-    changes = np.empty(len(rows))
-    codes, shapley = [], []
-    for place, row in enumerate(rows):
-        mixed = coalitions.codes(study.test.codes[row], memberships)
-        step = study.decoder.batch_size if sketched else len(mixed)
+    energies = np.zeros((len(rows), len(memberships)))
+    projections = np.zeros((len(rows), len(players)))
+    changes = np.zeros(len(rows))
+    shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length))
+    codes = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
+    step = study.decoder.batch_size if sketched else len(memberships)
+    for place in study.ranks.mine(len(rows)):
         values = np.concatenate(
             [
-                compress(study.decoder.decode(mixed[start : start + step]))
-                for start in range(0, len(mixed), step)
+                compress(study.decoder.decode(codes[place][start : start + step]))
+                for start in range(0, len(memberships), step)
             ]
-        ).astype(np.float64)
-        energies[place] = squared_norms(walsh_hadamard(values))
-        phi, change = weights @ values, values[-1] - values[0]
+        )
+        energies[place] = energies_of(values)
+        phi, change = weights @ values, values[-1].astype(np.float64) - values[0]
         projections[place], changes[place] = phi @ change, squared_norms(change)
-        if place < COMPARED_ROWS:
-            shapley.append(phi)
-        codes.append(mixed)
+        if place < len(shapley):
+            shapley[place] = phi
+    study.ranks.add_up(energies, projections, changes, shapley)
     energies[:, 0] = 0
     return CoalitionTable(
         coalitions=coalitions,
@@ -100,7 +101,7 @@ def coalition_table(study: Study) -> CoalitionTable:
         energies=energies,
         projections=projections,
         changes=changes,
-        shapley=np.stack(shapley),
+        shapley=shapley,
         compress=compress,
         sketched=sketched,
         off_data_share=study.off_data_share(codes),
@@ -113,6 +114,15 @@ def _table_players(study: Study, limit: int) -> tuple[Units, list[int]]:
         return study.players.subset(order.tolist()), [int(study.player_units[p]) for p in order]
     kept = order[: limit - 1]
     return study.players.grouped(kept.tolist()), [int(study.player_units[p]) for p in kept] + [-1]
+
+
+def energies_of(table: np.ndarray) -> np.ndarray:
+    """(2ᵖ, q) values by coalition number → (2ᵖ,) ‖ĝ(S)‖², in columns that stay in the cache."""
+    blocks = (
+        table[:, start : start + COLUMNS_TOGETHER]
+        for start in range(0, table.shape[1], COLUMNS_TOGETHER)
+    )
+    return np.sum([squared_norms(walsh_hadamard(block)) for block in blocks], axis=0)
 
 
 def walsh_hadamard(table: np.ndarray) -> np.ndarray:

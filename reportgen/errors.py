@@ -24,5 +24,9 @@ class ResultsError(ReportgenError):
     """A folder does not hold results that this version can read."""
 
 
+class RankError(ReportgenError):
+    """Another process of the job has stopped, or cannot be reached."""
+
+
 class OutputError(ReportgenError):
     """The report cannot be written where it was asked for."""

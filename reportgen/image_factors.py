@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+BLOCK_BYTES = 32 * 2**20
+
 
 def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     """(n, P) images → name → (n,) factor; NaN where an image has none (a blank image's centre).
@@ -13,6 +15,12 @@ def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, 
     background being the median of the image's border. Hue (degrees) and saturation, of colour
     images only, are HSV's, of the foreground's mean colour.
     """
+    step = max(1, BLOCK_BYTES // (8 * images.shape[1]))
+    parts = [_factors(images[start : start + step], shape) for start in range(0, len(images), step)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     channels, height, width = shape
     pixels = images.reshape(-1, channels, height, width).astype(np.float64)
     grey = pixels.mean(axis=1)

@@ -34,6 +34,8 @@ class PathShares:
     incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|, where Δ comes
         from the reconstructions decoded with the whole data set.
     codes : codes of the first row's paths and more, for the off-data share.
+    table : (t, players, q) φ of the pooled rows that are table rows too, the first t of both, or a
+        linear sketch of them: `study.compressor(t · players)`.
     """
 
     players: Units
@@ -44,6 +46,7 @@ class PathShares:
     order: np.ndarray
     incompleteness: float
     codes: np.ndarray
+    table: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -101,18 +104,27 @@ def path_shares(study: Study) -> PathShares:
     """Pooled shares over the pooled rows, M = 2 steps each."""
     players, player_units = path_players(study)
     rows = study.rows.pooled
-    projections = np.empty((len(rows), len(players)))
-    changes, worst, largest = np.empty(len(rows)), 0.0, 0.0
-    codes = []
+    steps = study.settings.pooled_path_steps
+    projections = np.zeros((len(rows), len(players)))
+    changes, worst, largest = np.zeros(len(rows)), 0.0, 0.0
+    codes = np.zeros((len(rows), 2 * steps * (len(players) + 1), len(study.baseline)), np.float32)
+    both = min(len(rows), len(study.rows.table))
+    compress, length, _ = study.compressor(both * len(players))
+    table = np.zeros((both, len(players), length), dtype=np.float32)
     nobody = study.decoder.decode(study.baseline[None])[0]
-    paths = paths_of(study, players, rows, study.settings.pooled_path_steps)
-    for place, path in enumerate(paths):
+    mine = study.ranks.mine(len(rows))
+    paths = paths_of(study, players, rows[mine], steps)
+    for place, path in zip(mine, paths, strict=True):
         projections[place] = path.contributions @ path.change
         changes[place] = squared_norms(path.change)
         apart = study.test.reconstructions[rows[place]].astype(np.float64) - nobody
         worst = max(worst, float(np.abs(path.contributions.sum(axis=0) - apart).max()))
         largest = max(largest, float(np.abs(apart).max()))
-        codes.append(path.codes)
+        codes[place] = path.codes
+        if place < both:
+            table[place] = compress(path.contributions.astype(np.float32))
+    study.ranks.add_up(projections, changes, codes, table)
+    worst, largest = study.ranks.largest(worst), study.ranks.largest(largest)
     ranking = -projections.sum(axis=0)
     ranking[player_units < 0] = np.inf
     return PathShares(
@@ -124,7 +136,15 @@ def path_shares(study: Study) -> PathShares:
         order=np.argsort(ranking, kind="stable"),
         incompleteness=worst / largest if largest > 0 else 0.0,
         codes=np.concatenate(codes),
+        table=table,
     )
+
+
+def picture_contributions(study: Study) -> np.ndarray:
+    """φ (r, players, P) float32 of the picture rows, whose paths have more steps."""
+    players = study.shared(path_shares).players
+    paths = paths_of(study, players, study.rows.pictures, study.settings.path_steps)
+    return np.stack([path.contributions.astype(np.float32) for path in paths])
 
 
 def path_players(study: Study) -> tuple[Units, np.ndarray]:

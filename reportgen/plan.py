@@ -46,6 +46,8 @@ def plan_build(study: Study, settings: Settings) -> Plan:
         started = time.perf_counter()
         study.decoder.decode(moved[1:])
         seconds = (time.perf_counter() - started) / (TIMED_DECODES - 1)
+        # All ranks must come to the same rows, so the slowest decides.
+        seconds = study.ranks.largest(seconds)
     return Plan(_decodes(study, settings), seconds)
 
 

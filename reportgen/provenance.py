@@ -38,7 +38,7 @@ def make_provenance(
         data=images.source,
         fit_data=fit_images.source if fit_images else None,
         model_notes=autoencoder.notes,
-        data_notes=(*images.notes, *_kept(study), *notes),
+        data_notes=(*images.notes, *_kept(study), *_shared(study), *notes),
         skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
         command=command,
         versions={"reportgen": __version__, "python": platform.python_version()}
@@ -71,6 +71,14 @@ def _kept(study: Study) -> tuple[Note, ...]:
             f"--memory {study.settings.memory:g}; everything else comes from these.",
         ),
     )
+
+
+def _shared(study: Study) -> tuple[Note, ...]:
+    """How many processes made the report."""
+    count = study.ranks.count
+    if count == 1:
+        return ()
+    return (Note("ranks", f"{count} processes shared the rows; decodes are those of the first."),)
 
 
 def today() -> str:

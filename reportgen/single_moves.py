@@ -54,10 +54,10 @@ def single_moves(study: Study) -> SingleMoves:
     coalitions = study.coalitions
     players = len(study.players)
     compress, length, sketched = study.compressor(2 * players * len(rows))
-    solo_stack = np.empty((players, len(rows), length), dtype=np.float32)
-    last_stack = np.empty_like(solo_stack)
-    solo, last, damage = (np.empty((len(rows), players)) for _ in range(3))
-    combined, gap_up, gap_down = (np.empty(len(rows)) for _ in range(3))
+    solo_stack = np.zeros((players, len(rows), length), dtype=np.float32)
+    last_stack = np.zeros_like(solo_stack)
+    solo, last, damage = (np.zeros((len(rows), players)) for _ in range(3))
+    combined, gap_up, gap_down = (np.zeros(len(rows)) for _ in range(3))
     memberships = np.concatenate(
         [
             coalitions.empty[None],
@@ -67,7 +67,7 @@ def single_moves(study: Study) -> SingleMoves:
         ]
     )
     mixed = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
-    for place, images in enumerate(study.decoder.decode_each(mixed)):
+    for place, images in study.decode_mine(mixed):
         decoded = images.astype(np.float64)
         nobody, everyone = decoded[0], decoded[1]
         solo_moves = decoded[2 : 2 + players] - nobody
@@ -82,6 +82,7 @@ def single_moves(study: Study) -> SingleMoves:
         gap_down[place] = squared_norms(whole - last_moves.sum(axis=0))
         solo_stack[:, place] = compress(solo_moves.astype(np.float32))
         last_stack[:, place] = compress(last_moves.astype(np.float32))
+    study.ranks.add_up(solo, last, damage, combined, gap_up, gap_down, solo_stack, last_stack)
     return SingleMoves(
         rows=rows,
         solo=solo,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
+from reportgen.ranks import ALONE, Ranks
 from reportgen.rows import Rows, choose_rows, split_rows
 from reportgen.samples import (
     CodeCache,
@@ -50,6 +51,7 @@ class Study:
     players : the units that are not constant; only these take part in interventions.
     player_units : (players,) their indices among all units.
     replicates : other trainings of the model.
+    ranks : the processes that share the rows.
     """
 
     autoencoder: Autoencoder
@@ -62,6 +64,7 @@ class Study:
     pixel_range: tuple[float, float]
     pca: Pca
     replicates: tuple[Autoencoder, ...] = ()
+    ranks: Ranks = ALONE
     _shared: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -125,7 +128,7 @@ class Study:
 
     def compressor(self, stacked: int) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
         """What to apply to images (n, P) of which `stacked` are kept together; see `sketch`."""
-        limit = self.settings.memory_bytes // 4
+        limit = self.settings.memory_bytes // 8
         return compressor(self.decoder.image_size, stacked, self.settings.seed, limit)
 
     def bootstrap(self, rows: int) -> Bootstrap:
@@ -149,6 +152,12 @@ class Study:
         if key not in self._shared:
             self._shared[key] = compute()
         return self._shared[key]
+
+    def decode_mine(self, requests: Sequence[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+        """Of requests (n_i, code_size), one for each row, this rank's: their place and images."""
+        mine = self.ranks.mine(len(requests))
+        images = self.decoder.decode_each(requests[place] for place in mine)
+        yield from zip(mine.tolist(), images, strict=True)
 
     def off_data_share(self, codes: Sequence[np.ndarray] | np.ndarray) -> float:
         """Share of a panel's codes that either flag marks, on a seeded sample of at most 256."""
@@ -209,6 +218,7 @@ def make_study(
     replicates: tuple[Autoencoder, ...] = (),
     groups: dict[str, tuple[int, ...]] | None = None,
     cache_folder: Path | None = None,
+    ranks: Ranks = ALONE,
     on_progress: Callable[[int], None] = lambda decoded: None,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> Study:
@@ -222,7 +232,12 @@ def make_study(
     decoder = Decoder(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
     cache = None if cache_folder is None else CodeCache(cache_folder, autoencoder)
     read = partial(
-        read_samples, decoder=decoder, settings=settings, cache=cache, on_encoded=on_encoded
+        read_samples,
+        decoder=decoder,
+        settings=settings,
+        cache=cache,
+        ranks=ranks,
+        on_encoded=on_encoded,
     )
     if fit_images is None:
         fit_rows, test_rows = split_rows(len(images), settings.seed)
@@ -250,4 +265,5 @@ def make_study(
         pixel_range=images.pixel_range,
         pca=fit_pca(fit.images, wanted, settings.seed),
         replicates=replicates,
+        ranks=ranks,
     )

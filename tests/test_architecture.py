@@ -33,10 +33,11 @@ MAY_USE: dict[str, set[str]] = {
     "image_factors": set(),
     "last_squash": {"autoencoder"},
     "rows": {"settings"},
-    "samples": {"__init__", "autoencoder", "decoder", "errors", "images", "settings"},
+    "ranks": {"errors"},
+    "samples": {"__init__", "autoencoder", "decoder", "errors", "images", "ranks", "settings"},
     "study": {
-        *("autoencoder", "coalitions", "decoder", "errors", "images", "rows", "samples"),
-        *("settings", "statistics"),
+        *("autoencoder", "coalitions", "decoder", "errors", "images", "ranks", "rows"),
+        *("samples", "settings", "statistics"),
     },
     "single_moves": {"coalitions", "settings", "statistics", "study"},
     "path_contributions": {
@@ -69,7 +70,8 @@ MAY_USE: dict[str, set[str]] = {
     "progress": set(),
     "build": {
         *("analyses", "autoencoder", "control", "errors", "images", "live", "loading", "output"),
-        *("plan", "printing", "profile", "progress", "provenance", "report", "settings", "study"),
+        *("plan", "printing", "profile", "progress", "provenance", "ranks", "report"),
+        *("settings", "study"),
     },
     "loading_options": {"errors"},
     "cli": {

@@ -88,9 +88,9 @@ def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> B
     rows, bootstrap = study.rows.statistics, study.bootstrap(len(donors))
     per_row = donors.shape[2]
     codes = list(_ablated(study, donors))
-    effects = np.empty(donors.shape[:2])
-    damages = np.empty_like(effects)
-    for place, images in enumerate(study.decoder.decode_each(codes)):
+    effects = np.zeros(donors.shape[:2])
+    damages = np.zeros_like(effects)
+    for place, images in study.decode_mine(codes):
         row = rows[place]
         ablated = images.astype(np.float64).reshape(donors.shape[1], per_row, -1)
         whole = study.test.reconstructions[row].astype(np.float64)
@@ -98,6 +98,7 @@ def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> B
         effects[place] = squared_norms(whole - ablated).mean(axis=1)
         damages[place] = squared_norms(original - ablated).mean(axis=1)
         damages[place] -= squared_norms(original - whole)
+    study.ranks.add_up(effects, damages)
     scale = 0.5 if name in ("resample", "nearest") else 1.0
     return BaselineEffects(
         baseline=name,

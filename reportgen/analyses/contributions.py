@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.path_contributions import path_shares, paths_of
+from reportgen.path_contributions import path_shares, picture_contributions
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study
@@ -81,7 +81,7 @@ def run(study: Study, settings: Settings) -> Contributions:
     shares = study.shared(path_shares)
     if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
-    pictures = _pictures(study, settings)
+    pictures = study.shared(picture_contributions)
     rows = study.rows.pictures
     baseline_image = study.decoder.decode(study.baseline[None])[0]
     changes = study.test.reconstructions[rows] - baseline_image.astype(np.float64)
@@ -123,6 +123,8 @@ def _shares(study: Study) -> tuple[UnitShare, ...]:
     resampled = safe_ratio(
         bootstrap.sums(shares.projections), bootstrap.sums(shares.changes)[:, None]
     )
+    # The rest is many units: it stands last and takes no unit's place.
+    resampled[:, shares.player_units < 0] = -np.inf
     ranks = 1 + np.argsort(np.argsort(-resampled, axis=1, kind="stable"), axis=1)
     low, high = np.percentile(ranks, [2.5, 97.5], axis=0).round().astype(int)
     return tuple(
@@ -142,10 +144,3 @@ def _incompleteness(pictures: np.ndarray, changes: np.ndarray) -> float:
     """Largest |Σφ − Δ| over the largest |Δ|: pictures as stored, Δ (r, P) decoded apart."""
     missed = np.abs(pictures.sum(axis=1, dtype=np.float64) - changes).max()
     return float(missed / np.abs(changes).max())
-
-
-def _pictures(study: Study, settings: Settings) -> np.ndarray:
-    """φ (r, players, P) float32 of the picture rows."""
-    players = study.shared(path_shares).players
-    paths = paths_of(study, players, study.rows.pictures, settings.path_steps)
-    return np.stack([path.contributions.astype(np.float32) for path in paths])

@@ -57,13 +57,11 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     total = squared_norms(originals - study.pca.mean)
     if total.sum() <= 0:
         raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
-    requests = (coalitions.codes(study.test.codes[row], growing) for row in rows)
-    misses = np.stack(
-        [
-            squared_norms(original - images)
-            for original, images in zip(originals, study.decoder.decode_each(requests), strict=True)
-        ]
-    )
+    misses = np.zeros((len(rows), len(growing)))
+    requests = [coalitions.codes(study.test.codes[row], growing) for row in rows]
+    for place, images in study.decode_mine(requests):
+        misses[place] = squared_norms(originals[place] - images)
+    study.ranks.add_up(misses)
     counts = _component_counts(study, shares.players.members, shares.order)
     pca_misses = study.pca.squared_errors(originals)[:, counts]
     pictures = [coalitions.values(study.test.codes[row], growing) for row in pictured]

@@ -9,8 +9,8 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.regression import variance_shares
-from reportgen.study import Study, squared_norms
+from reportgen.statistics.regression import centred_squares, variance_shares
+from reportgen.study import Study
 
 CODES = 4096
 CODES_PER_UNIT = 20
@@ -57,19 +57,17 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
             f"{CODES} codes are too few for the code's {len(coordinates)} coordinates that vary."
         )
     codes = _permuted(study, settings.seed)
-    compress, _, sketched = study.compressor(CODES)
+    compress, length, sketched = study.compressor(CODES)
+    images = np.zeros((CODES, length), dtype=np.float32)
     step = study.decoder.batch_size
-    images = np.concatenate(
-        [
-            compress(study.decoder.decode(codes[start : start + step]))
-            for start in range(0, CODES, step)
-        ]
-    ).astype(np.float64)
+    for start in step * study.ranks.mine(-(-CODES // step)):
+        batch = slice(start, start + step)
+        images[batch] = compress(study.decoder.decode(codes[batch]))
+    study.ranks.add_up(images)
     values = codes[:, coordinates].astype(np.float64)
     fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)
     target = images[test]
-    total = squared_norms(target - target.mean(axis=0))
-    if study.is_negligible(float(total.sum()), len(target)):
+    if study.is_negligible(float(centred_squares(target).sum()), len(target)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
     shares = variance_shares(
         (values[fit], images[fit]),
@@ -78,16 +76,20 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
         settings.seed,
     )
     assert shares.curved is not None and shares.not_additive is not None
-    reconstructions = compress(study.test.reconstructions).astype(np.float64)
+    reconstructions = compress(study.test.reconstructions)
     return PermutedCodes(
         linear=shares.linear,
         curved=shares.curved,
         not_additive=shares.not_additive,
-        variance_ratio=float(images.var(axis=0).sum() / reconstructions.var(axis=0).sum()),
+        variance_ratio=_variance(images) / _variance(reconstructions),
         far_share=study.off_data.far_share(codes),
         codes=CODES,
         sketched=sketched,
     )
+
+
+def _variance(images: np.ndarray) -> float:
+    return float(centred_squares(images).sum()) / len(images)
 
 
 def _permuted(study: Study, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
-from reportgen.study import Study, squared_norms
+from reportgen.study import Study
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def run(study: Study, settings: Settings) -> Reconstruction:
     """
     test, pca = study.test, study.pca
     model_errors = test.squared_errors
-    centred = squared_norms(test.images - pca.mean)
+    pca_errors = pca.squared_errors(test.images)
+    centred = pca_errors[:, 0]
     if centred.sum() <= 0:
         raise UnanswerableError(
             "every test image equals the mean of the fit images: R² is undefined."
@@ -77,7 +78,6 @@ def run(study: Study, settings: Settings) -> Reconstruction:
     bootstrap = study.bootstrap(len(test))
     count = study.pca_components
     pca_shown = not (study.in_sample and study.autoencoder.code_size >= len(test))
-    pca_errors = pca.squared_errors(test.images)
     curve = 1 - pca_errors.sum(axis=0) / centred.sum()
     rows = study.rows.pictures
     pixels = study.decoder.image_size

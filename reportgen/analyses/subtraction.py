@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import RowPath, path_shares, paths_of
+from reportgen.path_contributions import PathShares, path_shares, picture_contributions
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study, squared_norms
@@ -25,7 +24,7 @@ class Subtraction:
     miss_zero, miss_mean : √(Σ‖D_k − φ_k‖² / Σ‖φ_k‖²) over rows and players, for z_k ← 0 and
         z_k ← m_k; 0 for a linear decoder whose baseline is the one that is set.
     off_data_zero, off_data_mean : share of the ablated codes that is flagged.
-    rows : images behind both: picture and table rows.
+    rows : images behind both: picture rows, and table rows that shares were computed on.
     unit : the unit with the largest share, for the pictures.
     picture_names : names of the r rows.
     zeroed, averaged, contribution : (r, P) D for both baselines, and φ, of that unit.
@@ -52,12 +51,10 @@ def run(study: Study, settings: Settings) -> Subtraction:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
+    pictured, strongest = study.rows.pictures, int(shares.order[0])
+    rows = np.concatenate([pictured, shares.rows[_only_tabled(study, shares)]])
     coalitions = Coalitions(study.decoder, shares.players, study.baseline)
-    without_one = coalitions.without_one()
-    zeros = np.zeros_like(study.baseline)
-    pictured = study.rows.pictures
-    rows = np.concatenate([pictured, np.setdiff1d(study.rows.table, pictured)])
-    strongest = int(shares.order[0])
+    without_one, zeros = coalitions.without_one(), np.zeros_like(study.baseline)
     codes = study.test.codes[rows]
     zeroed = [coalitions.codes(code, without_one, baseline=zeros) for code in codes]
     averaged = [coalitions.codes(code, without_one) for code in codes]
@@ -67,17 +64,14 @@ def run(study: Study, settings: Settings) -> Subtraction:
     )
     sums: list[list[float]] = []
     pictures: list[tuple[np.ndarray, ...]] = []
-    for path, images in zip(
-        _paths(study, shares.players, rows, len(pictured), settings),
-        study.decoder.decode_each(requests),
-        strict=True,
+    for (phi, compress), images in zip(
+        _contributions(study, shares), study.decoder.decode_each(requests), strict=True
     ):
-        by_zero, by_mean = np.split(images[0].astype(np.float64) - images[1:], 2)
-        phi = path.contributions
-        differences = (by_zero - phi, by_mean - phi, phi)
-        sums.append([squared_norms(difference).sum() for difference in differences])
+        by_zero, by_mean = np.split(images[0] - images[1:], 2)
         if len(pictures) < len(pictured):
             pictures.append((by_zero[strongest], by_mean[strongest], phi[strongest]))
+        differences = (compress(by_zero) - phi, compress(by_mean) - phi, phi)
+        sums.append([squared_norms(difference).sum() for difference in differences])
     missed_zero, missed_mean, total = np.array(sums).T
     if study.is_negligible(float(total.sum()), len(rows)):
         raise UnanswerableError("no unit contributes anything.")
@@ -99,12 +93,18 @@ def run(study: Study, settings: Settings) -> Subtraction:
     )
 
 
-def _paths(
-    study: Study, players: Units, rows: np.ndarray, pictured: int, settings: Settings
-) -> Iterator[RowPath]:
-    """Paths of the picture rows, which come first, in more steps than those of the others."""
-    yield from paths_of(study, players, rows[:pictured], settings.path_steps)
-    yield from paths_of(study, players, rows[pictured:], settings.pooled_path_steps)
+def _only_tabled(study: Study, shares: PathShares) -> np.ndarray:
+    """Which of the pooled rows are kept for the table and are no picture rows."""
+    return np.flatnonzero(~np.isin(shares.rows[: len(shares.table)], study.rows.pictures))
+
+
+def _contributions(study: Study, shares: PathShares) -> Iterator[tuple[np.ndarray, Callable]]:
+    """φ (players, q) of each row, and what makes images (players, P) comparable with it."""
+    for phi in study.shared(picture_contributions):
+        yield phi, lambda images: images
+    compress, _, _ = study.compressor(len(shares.table) * len(shares.players))
+    for place in _only_tabled(study, shares):
+        yield shares.table[place], compress
 
 
 def _miss(missed: np.ndarray, total: np.ndarray) -> np.ndarray:

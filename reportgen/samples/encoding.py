@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reportgen.decoder import Decoder
+from reportgen.ranks import ALONE, Ranks
 from reportgen.samples.code_cache import CodeCache
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def encode_all(
     kept: np.ndarray,
     *,
     cache: CodeCache | None = None,
+    ranks: Ranks = ALONE,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes (n, code_size) of all images, and pixels (kept, P) of the rows `kept`, in order.
@@ -41,18 +43,17 @@ def encode_all(
         if stored is not None:
             return stored, _read(images, kept)
     codes = _new_array((len(images), first.shape[1]))
-    pixels = np.empty((len(kept), decoder.image_size), dtype=np.float32)
-    is_kept = np.zeros(len(images), dtype=bool)
-    is_kept[kept] = True
-    place = 0
-    for rows, batch in images.batches(BATCH):
+    pixels = np.zeros((len(kept), decoder.image_size), dtype=np.float32)
+    for start in BATCH * ranks.mine(-(-len(images) // BATCH)):
+        rows = slice(start, min(start + BATCH, len(images)))
+        batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)
-        codes[rows.start : rows.stop] = first if rows.start == 0 else decoder.encode(flat)
-        chosen = flat[is_kept[rows.start : rows.stop]]
-        pixels[place : place + len(chosen)] = chosen
-        place += len(chosen)
+        codes[rows] = first if start == 0 else decoder.encode(flat)
+        places = slice(*np.searchsorted(kept, [rows.start, rows.stop]))
+        pixels[places] = flat[kept[places] - start]
         on_encoded(rows.stop, len(images))
-    if cache is not None:
+    ranks.add_up(codes, pixels)
+    if cache is not None and ranks.writes:
         cache.store(images, first, codes)
     return codes, pixels
 
@@ -63,8 +64,8 @@ def _read(images: ImageSet, rows: np.ndarray) -> np.ndarray:
 
 
 def _new_array(shape: tuple[int, int]) -> np.ndarray:
-    """Room for codes: in memory, or in an unnamed file where they are many."""
+    """Zeros for codes: in memory, or in an unnamed file where they are many."""
     if 4 * shape[0] * shape[1] <= SPOOLED_BYTES:
-        return np.empty(shape, dtype=np.float32)
+        return np.zeros(shape, dtype=np.float32)
     with tempfile.TemporaryFile() as file:
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reportgen.decoder import Decoder
+from reportgen.ranks import ALONE, Ranks
 from reportgen.samples.code_cache import CodeCache
 from reportgen.samples.encoding import encode_all
 from reportgen.settings import Settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from reportgen.images import ImageSet
 
 FEWEST_KEPT = 64
+DECODED_TOGETHER = 1024
 BLOCK_BYTES = 32 * 2**20
 
 
@@ -114,17 +116,20 @@ def read_samples(
     decoder: Decoder,
     settings: Settings,
     cache: CodeCache | None = None,
+    ranks: Ranks = ALONE,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Sample]:
     """One sample for each part (rows of the image set), encoded in one pass and decoded.
 
-    Of each part, as many images are kept as a quarter of the memory has room for beside their
+    Of each part, as many images are kept as a sixth of the memory has room for beside their
     reconstructions; which ones is a seeded choice.
     """
-    room = settings.memory_bytes // 4 // (2 * len(parts) * 4 * decoder.image_size)
+    room = settings.memory_bytes // 6 // (2 * len(parts) * 4 * decoder.image_size)
     kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
     together = np.sort(np.concatenate(kept))
-    codes, pixels = encode_all(images, decoder, together, cache=cache, on_encoded=on_encoded)
+    codes, pixels = encode_all(
+        images, decoder, together, cache=cache, ranks=ranks, on_encoded=on_encoded
+    )
     samples = []
     for rows, chosen in zip(parts, kept, strict=True):
         own = codes[chosen]
@@ -132,7 +137,7 @@ def read_samples(
             Sample(
                 images=pixels[np.searchsorted(together, chosen)],
                 codes=own,
-                reconstructions=decoder.decode(own),
+                reconstructions=_decoded(own, decoder, ranks),
                 names=tuple(images.names[row] for row in chosen),
                 labels=None if images.labels is None else tuple(images.labels[r] for r in chosen),
                 factors={
@@ -143,6 +148,15 @@ def read_samples(
             )
         )
     return samples
+
+
+def _decoded(codes: np.ndarray, decoder: Decoder, ranks: Ranks) -> np.ndarray:
+    images = np.zeros((len(codes), decoder.image_size), dtype=np.float32)
+    for block in ranks.mine(-(-len(codes) // DECODED_TOGETHER)):
+        rows = slice(block * DECODED_TOGETHER, (block + 1) * DECODED_TOGETHER)
+        images[rows] = decoder.decode(codes[rows])
+    ranks.add_up(images)
+    return images
 
 
 def _some_of(rows: np.ndarray, most: int, seed: int) -> np.ndarray:

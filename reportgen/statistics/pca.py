@@ -10,6 +10,7 @@ from reportgen.autoencoder import Autoencoder, Note
 
 LARGEST_EXACT = 4_000
 LARGEST_DENSE = 1_000
+BLOCK_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Pca:
 
     def squared_errors(self, images: np.ndarray) -> np.ndarray:
         """(n, P) → (n, k + 1): ‖x − x̂‖² with the first 0, 1, …, k components."""
+        step = max(1, BLOCK_BYTES // (8 * images.shape[1]))
+        blocks = (images[start : start + step] for start in range(0, len(images), step))
+        return np.concatenate([self._squared_errors(block) for block in blocks])
+
+    def _squared_errors(self, images: np.ndarray) -> np.ndarray:
         centred = np.asarray(images, dtype=np.float64) - self.mean
         scores = centred @ self.components.T
         total = np.einsum("np,np->n", centred, centred)

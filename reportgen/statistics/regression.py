@@ -69,13 +69,9 @@ class Splines:
         self._linear_part = Affine(regressors, raw)
         features = raw - self._linear_part.predict(regressors)
         residual = _Residual(linear, regressors, targets)
-        self.ridge = _chosen_ridge(features, residual, seed)
-        solve = _ridge_solver(features, self.ridge)
+        self.ridge, self.coefficients = _ridge_fit(features, residual, targets, seed)
         # The features' own means are 0, and so are the residual's.
         self.intercept = np.zeros(targets.shape[1])
-        self.coefficients = np.empty((features.shape[1], targets.shape[1]))
-        for columns in column_blocks(targets):
-            self.coefficients[:, columns] = solve(residual.of(columns))
 
     def _raw_features(self, regressors: np.ndarray) -> np.ndarray:
         splines = self._basis.transform(regressors)
@@ -110,32 +106,39 @@ class _Residual:
         fitted = self._features @ self._linear.coefficients[:, columns]
         return self._targets[:, columns] - (self._linear.intercept[columns] + fitted)
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """All of it."""
-        for columns in column_blocks(self._targets):
-            yield self.of(columns)
 
+def _ridge_fit(
+    features: np.ndarray, residual: _Residual, targets: np.ndarray, seed: int
+) -> tuple[float, np.ndarray]:
+    """The penalty with the smallest error on a seeded quarter of the rows, and all rows' fit.
 
-def _ridge_solver(features: np.ndarray, ridge: float) -> Callable[[np.ndarray], np.ndarray]:
-    """From targets (n, columns) to coefficients (m, columns); the penalty is ridge · n."""
-    from scipy.linalg import cho_factor, cho_solve
-
-    penalty = ridge * len(features) * np.eye(features.shape[1])
-    factor = cho_factor(features.T @ features + penalty)
-    return lambda targets: cho_solve(factor, features.T @ targets)
-
-
-def _chosen_ridge(features: np.ndarray, residual: _Residual, seed: int) -> float:
-    """The penalty with the smallest error on a seeded quarter of the rows."""
+    Errors come from the cross products of features and residual, which the fit needs anyway:
+    ‖Y − FB‖² = ‖Y‖² − 2⟨FᵀY, B⟩ + ⟨B, FᵀFB⟩, and ‖Y‖² is the same for every penalty.
+    """
     shuffled = np.random.default_rng([seed, 5]).permutation(len(features))
     held_out, kept = shuffled[: len(features) // 4], shuffled[len(features) // 4 :]
-    solvers = {ridge: _ridge_solver(features[kept], ridge) for ridge in RIDGES}
+    gram_held_out = features[held_out].T @ features[held_out]
+    gram_kept = features[kept].T @ features[kept]
+    cross = np.empty((features.shape[1], targets.shape[1]))
     errors = dict.fromkeys(RIDGES, 0.0)
-    for block in residual.blocks():
+    solvers = {ridge: _ridge_solver(gram_kept, ridge * len(kept)) for ridge in RIDGES}
+    for columns in column_blocks(targets):
+        block = residual.of(columns)
+        cross[:, columns] = features.T @ block
+        seen = features[held_out].T @ block[held_out]
         for ridge, solve in solvers.items():
-            fitted = features[held_out] @ solve(block[kept])
-            errors[ridge] += float(np.square(block[held_out] - fitted).sum())
-    return min(RIDGES, key=lambda ridge: errors[ridge])
+            fitted = solve(cross[:, columns] - seen)
+            errors[ridge] += float((fitted * (gram_held_out @ fitted - 2 * seen)).sum())
+    best = min(RIDGES, key=lambda ridge: errors[ridge])
+    return best, _ridge_solver(gram_held_out + gram_kept, best * len(features))(cross)
+
+
+def _ridge_solver(gram: np.ndarray, penalty: float) -> Callable[[np.ndarray], np.ndarray]:
+    """From cross products (m, columns) to coefficients (m, columns)."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    factor = cho_factor(gram + penalty * np.eye(len(gram)))
+    return lambda cross: cho_solve(factor, cross)
 
 
 def missed_squares(

@@ -46,7 +46,7 @@ class ArrayImages:
         return len(self.pixels)
 
     def read(self, rows) -> np.ndarray:
-        return self.pixels[np.asarray(rows)]
+        return self.pixels[rows if isinstance(rows, slice) else np.asarray(rows)]
 
     def batches(self, size: int) -> Iterator[tuple[range, np.ndarray]]:
         for start in range(0, len(self), size):
