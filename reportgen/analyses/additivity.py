@@ -87,7 +87,7 @@ class Additivity:
     baseline : what z0 is.
     rows : images behind each number.
     off_data_up, off_data_down : share of the moved codes that is flagged.
-    sets : all units, the strongest pair and the strongest triple, as pictures.
+    sets : all units, and of more units the strongest pair and triple, as pictures.
     sweep_factors, sweep_gaps : the gap of all units moved ¼, ½ and all of their way.
     by_baseline : all units moved up from other baselines too; the mean code comes first.
     sweep_rows : images behind the sweep and the baselines.
@@ -221,9 +221,7 @@ def _norms(
 
 def _sets(study: Study) -> tuple[SetPictures, ...]:
     order = units_by_share(study)
-    chosen = [np.arange(len(study.players)), order[:2]]
-    if len(order) >= 3:
-        chosen.append(order[:3])
+    chosen = [np.arange(len(order)), *(order[:size] for size in (2, 3) if size < len(order))]
     rows = study.rows.statistics
     pictured = study.rows.pictures[:PICTURE_ROWS]
     sets = []

@@ -62,8 +62,8 @@ class Directions:
 def run(study: Study, settings: Settings) -> Directions:
     """Find the directions on the fit rows and repeat the single moves along them.
 
-    Raises DoesNotApplyError for spatial codes, and UnanswerableError for codes with atoms (ReLU,
-    quantised), fewer than two varying units, or fewer than 5 fit rows for each unit.
+    Raises DoesNotApplyError for spatial codes and with fewer than two units that vary, and
+    UnanswerableError for codes with atoms (ReLU, quantised) or fewer than 5 fit rows for each unit.
     """
     _refuse(study, settings)
     basis = _Basis(study.fit, _coordinates(study))
@@ -103,7 +103,7 @@ def _refuse(study: Study, settings: Settings) -> None:
     if any(len(members) > 1 for members in study.units.members):
         raise DoesNotApplyError("directions mix single units; here units are grouped.")
     if len(study.players) < 2:
-        raise UnanswerableError("fewer than two units vary, so there is nothing to rotate.")
+        raise DoesNotApplyError("fewer than two units vary, so there is nothing to rotate.")
     if len(study.fit) < ROWS_PER_UNIT * len(study.players):
         raise UnanswerableError(f"{len(study.fit)} fit rows are too few for the code's covariance.")
     values = study.units.values(study.test.codes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.coalition_table import CoalitionTable, coalition_table, pair_number
 from reportgen.path_contributions import paths_of
 from reportgen.settings import Settings
@@ -76,11 +76,11 @@ class Interactions:
 def run(study: Study, settings: Settings) -> Interactions:
     """Decode every coalition of the table rows, at most 10 players.
 
-    Raises UnanswerableError with fewer than two units that vary, or when nothing changes the
-    picture.
+    Raises DoesNotApplyError with fewer than two units that vary, UnanswerableError when nothing
+    changes the picture.
     """
     if len(study.players) < 2:
-        raise UnanswerableError("fewer than two units vary, so there is no pair.")
+        raise DoesNotApplyError("fewer than two units vary, so there is no pair.")
     table = study.shared(coalition_table)
     rows, energies, players = study.rows.table, table.energies, table.coalitions.players
     if study.is_negligible(float(energies.sum()), len(rows)):

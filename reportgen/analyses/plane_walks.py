@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses import DoesNotApplyError, ImageArray
 from reportgen.coalition_table import coalition_table
 from reportgen.settings import Settings
 from reportgen.study import Study
@@ -56,10 +56,10 @@ class PlaneWalks:
 def run(study: Study, settings: Settings) -> PlaneWalks:
     """Decode 9 × 9 codes for each row and pair.
 
-    Raises UnanswerableError with fewer than two units that vary.
+    Raises DoesNotApplyError with fewer than two units that vary.
     """
     if len(study.players) < 2:
-        raise UnanswerableError("fewer than two units vary, so there is no plane.")
+        raise DoesNotApplyError("fewer than two units vary, so there is no plane.")
     table = study.shared(coalition_table)
     place = {int(unit): player for player, unit in enumerate(study.player_units)}
     strongest = [

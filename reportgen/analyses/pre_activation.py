@@ -51,11 +51,11 @@ class PreActivation:
 def run(study: Study, settings: Settings) -> PreActivation:
     """Repeat the single moves and the regressions on the input of the last squash.
 
-    Raises DoesNotApplyError where the decoder does not end in one, and UnanswerableError with
-    fewer than two units that vary or where they change nothing.
+    Raises DoesNotApplyError where the decoder does not end in one or fewer than two units vary, and
+    UnanswerableError where they change nothing.
     """
     if len(study.players) < 2:
-        raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
+        raise DoesNotApplyError("fewer than two units vary, so there is nothing to add up.")
     before = _before_squash(study)
     if before is None:
         raise DoesNotApplyError("the decoder does not end in a Sigmoid, Tanh or Softplus.")

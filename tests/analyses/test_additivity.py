@@ -167,9 +167,11 @@ def test_one_unit_has_nothing_to_add_to() -> None:
         additivity.run(study, study.settings)
 
 
-def test_two_units_have_a_pair_and_no_triple() -> None:
+def test_a_pair_or_triple_that_is_all_units_is_shown_once() -> None:
     study = at_zero(decoders.product_and_linear(), 2)
-    assert len(additivity.run(study, ROWS_64).sets) == 2
+    assert [s.units for s in additivity.run(study, ROWS_64).sets] == [(0, 1)]
+    study = at_zero(decoders.additive(3), 3)
+    assert [len(s.units) for s in additivity.run(study, ROWS_64).sets] == [3, 2]
 
 
 @pytest.mark.parametrize("slope", [0.0, 3e-8])

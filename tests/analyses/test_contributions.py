@@ -264,6 +264,24 @@ def test_pca_s_pictures_add_up_to_all_its_components_where_not_all_are_shown() -
     np.testing.assert_allclose(whole, rebuilt, atol=1e-5)
 
 
+def test_the_rest_takes_no_unit_s_rank_however_large_it_is() -> None:
+    """36 units of one strength: the rest is 4 of them together, and larger than each."""
+    pixels = np.random.default_rng(6).normal(size=(300, 36)).astype(np.float32)
+    study = decoders.of_pixels(
+        pixels,
+        shape=(1, 6, 6),
+        encode=lambda x: x.reshape(len(x), -1),
+        decode=lambda z: z.reshape(len(z), 1, 6, 6),
+        code_shape=(36,),
+        settings=Settings(path_steps=1),
+    )
+    *units, rest = contributions.run(study, study.settings).shares
+    assert rest.unit == -1 and rest.share.value > max(unit.share.value for unit in units)
+    assert (rest.rank, rest.rank_low, rest.rank_high) == (33, 33, 33)
+    assert min(unit.rank_low for unit in units) == 1
+    assert all(unit.rank_low <= unit.rank <= unit.rank_high for unit in units)
+
+
 def test_a_unit_that_is_almost_constant_does_not_break_completeness() -> None:
     """It jitters within 1e-6 of its own scale, so it is no player; but the decoder sees it."""
     codes = decoders.gaussian_codes(120, 4)

@@ -22,6 +22,7 @@ from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import UNDEFINED, Estimate
 from tests.conftest import FEW
 from tests.oracles import decoders
+from tests.report.example import example_results
 
 QUESTIONS = ("reconstructs", "linear", "summed", "matter", "subtraction")
 
@@ -153,3 +154,12 @@ def test_dead_units_are_counted_in_the_verdict() -> None:
     found = answers(parts, merge_units(parts))["matter"]
     assert found.word == "2 of 4"
     assert "2 of 4" in found.detail
+
+
+def test_one_unit_has_nothing_to_sum_and_says_so() -> None:
+    results = example_results(units=1)
+    (summed,) = (a for a in results.verdict if a.question == "Can effects be summed?")
+    assert (summed.word, summed.number) == ("One unit", None)
+    assert summed.detail == "Only unit 0 varies, so there is nothing to add up."
+    assert "additivity" in results.unanswered
+    assert {"interactions", "plane_walks", "directions"} <= set(results.not_applicable)
