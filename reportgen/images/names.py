@@ -41,9 +41,18 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+# How data sets call their parts.
+SPLITS = frozenset(("train", "test", "validation", "valid", "val", "dev", "eval"))
+
+
 def class_folders(names: Iterable[str], shared: str) -> tuple[str, ...] | None:
-    """Each file's first folder below `shared`; None where all files lie directly in it."""
+    """Each file's first folder below `shared`; None where all files lie directly in it.
+
+    Folders that are all called train, test or the like are splits; classes are the folders in them.
+    """
     below = [name[len(shared) :].split("/") for name in names]
+    if all(parts[0].lower() in SPLITS and len(parts) > 1 for parts in below):
+        below = [parts[1:] for parts in below]
     if all(len(parts) == 1 for parts in below):
         return None
     return tuple(shown(parts[0]) if len(parts) > 1 else "(no folder)" for parts in below)

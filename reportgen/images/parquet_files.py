@@ -14,7 +14,7 @@ from reportgen.images.arrow_shards import ParquetShard, ShardRows
 from reportgen.images.checksum import FilesChecksum, file_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
-from reportgen.images.names import natural_order, shown
+from reportgen.images.names import SPLITS, natural_order, shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_table import listed_table
 from reportgen.images.table_file import open_listed
@@ -22,7 +22,6 @@ from reportgen.images.table_file import open_listed
 SUFFIX = frozenset((".parquet",))
 # As the Hugging Face hub names shards: train-00000-of-00003.parquet.
 SHARD = re.compile(r"(?P<split>[\w.-]+?)-\d+-of-\d+(?:-\w+)?\.parquet")
-SPLITS = frozenset(("train", "test", "validation", "valid", "val", "dev", "eval"))
 
 
 def open_parquet(path: Path, options: OpenOptions) -> ImageSet:

@@ -68,6 +68,15 @@ def test_folders_that_hold_all_images_are_no_classes(tmp_path: Path) -> None:
     assert open_images(tmp_path).names[0] == "data/test/cat/1.png"
 
 
+def test_folders_called_train_and_test_are_splits_and_no_classes(tmp_path: Path) -> None:
+    folder_of(tmp_path / "a", ["train/cat/1.png", "train/dog/2.png", "Val/cat/3.png"])
+    assert open_images(tmp_path / "a").labels == ("cat", "dog", "cat")
+    folder_of(tmp_path / "b", ["train/1.png", "test/2.png"])
+    assert open_images(tmp_path / "b").labels is None
+    folder_of(tmp_path / "c", ["train/1.png", "boat/2.png"])
+    assert open_images(tmp_path / "c").labels == ("boat", "train")
+
+
 def test_an_image_beside_the_class_folders_says_so(tmp_path: Path) -> None:
     folder_of(tmp_path, ["cat/1.png", "stray.png"])
     assert open_images(tmp_path).labels == ("cat", "(no folder)")
