@@ -81,6 +81,15 @@ class Touch:
         return os.mknod, (str(self.marker),)
 
 
+def test_a_tensor_named_behind_the_path_is_read(tmp_path: Path) -> None:
+    tensors = {name: torch.rand(4, 1, 5, 5) for name in ("cats", "dogs")}
+    path = saved(tmp_path, tensors)
+    with pytest.raises(DataError, match="holds cats, dogs; say which"):
+        open_images(path)
+    for name, expected in tensors.items():
+        np.testing.assert_array_equal(open_images(f"{path}:{name}").read(slice(None)), expected)
+
+
 @pytest.mark.parametrize("kind", ["alone", "in a dictionary", "in a dataset"])
 def test_nothing_in_a_pickle_is_run(tmp_path: Path, kind: str) -> None:
     marker = tmp_path / "ran"

@@ -1,0 +1,86 @@
+"""A choice among many images takes the memory of the chosen ones, wherever the many are listed."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+from reportgen.images import open_images
+from reportgen.images.zip_directory import archive_of, read_entries
+from tests.images.pictures import noise, save
+
+MANY = 8_000
+# A name takes more than 60 bytes and a place in a list or a dictionary; MANY of them take more.
+MOST_BYTES = 500_000
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One picture under many names: in a zip archive, and in tables of different formats."""
+    root = tmp_path_factory.mktemp("many")
+    content = save(root / "x.png", noise(4, 4)).read_bytes()
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        for i in range(MANY):
+            archive.writestr(zipfile.ZipInfo(f"folder{i % 10}/a rather long name {i}.png"), content)
+    for i in range(MANY):
+        (root / f"{i}.png").hardlink_to(root / "x.png")
+    table = pandas.DataFrame({"file": [f"{i}.png" for i in range(MANY)], "n": range(MANY)})
+    table.to_csv(root / "a.csv", index=False)
+    table.to_json(root / "a.jsonl", orient="records", lines=True)
+    table.to_parquet(root / "a.parquet")
+    return root
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.csv", "a.jsonl", "a.parquet"])
+def test_the_memory_is_that_of_the_chosen(listed: Path, name: str) -> None:
+    open_images(listed / name, limit=2)
+    tracemalloc.start()
+    images = open_images(listed / name, limit=20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(images) == 20
+    assert f"20 of {MANY} images" in images.notes[0].text
+    table_bytes = (listed / name).stat().st_size if name != "a.zip" else 0
+    assert peak - table_bytes < MOST_BYTES
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_directory_is_read_as_zipfile_reads_it(tmp_path: Path, large: bool) -> None:
+    path = tmp_path / "a.zip"
+    names = ["a.png", "b/ü.png", "b/日本.png", "c/", "empty.txt", "a.png.png"]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=large) as member:
+                member.write(name.encode() * 5 if name[-1] not in "/t" else b"")
+        archive.comment = b"PK\x05 a comment"
+    with zipfile.ZipFile(path) as expected:
+        entries = list(read_entries(path))
+        assert [entry.name for entry in entries] == expected.namelist() == names
+        wanted = [entry.record for entry in entries if entry.name in ("b/日本.png", "a.png.png")]
+        found = archive_of(path, wanted)
+        assert found.namelist() == ["b/日本.png", "a.png.png"]
+        for name in found.namelist():
+            assert found.read(name) == expected.read(name)
+
+
+def test_an_array_of_many_images_is_read_in_constant_memory(tmp_path: Path) -> None:
+    count, side = 100_000, 20
+    stored = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (count, side, side))
+    stored[:, 0, 0] = np.arange(count) % 251
+    stored.flush()
+    tracemalloc.start()
+    images = open_images(tmp_path / "a.npy")
+    names = sum(map(len, images.names)) + 100 * count
+    total = 0
+    for _, batch in images.batches(256):
+        total += int(np.rint(batch[:, 0, 0, 0] * 255).sum())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total == (np.arange(count) % 251).sum()
+    # The file has 40 MB; a block of 16 MiB is looked at, at a time.
+    assert peak - names < 36_000_000
