@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,7 +43,8 @@ def read_diffusers(folder: Path) -> nn.Module:
         )
     diffusers = _imported("diffusers", folder)
     model_class = getattr(diffusers, name)
-    module = _build(folder, lambda: model_class.from_config(config))
+    with _without_warnings("diffusers"):
+        module = _build(folder, lambda: model_class.from_config(config))
     load_into(folder, module, _weights_in(folder, DIFFUSERS_WEIGHTS))
     if name == "VQModel":
         return _Quantised(module)
@@ -128,6 +131,18 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds no configuration; save the model again.")
     return found
+
+
+@contextlib.contextmanager
+def _without_warnings(library: str) -> Iterator[None]:
+    """A library that warns of what it wrote into its own configurations is not listened to."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _build(folder: Path, construct: Callable[[], nn.Module]) -> nn.Module:

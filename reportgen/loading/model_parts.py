@@ -80,10 +80,11 @@ def required_arguments(function: Callable[..., Any]) -> list[str]:
 def expected_input(module: nn.Module) -> str | None:
     """What the first layer takes, in words."""
     for layer in module.modules():
-        channels = getattr(layer, "in_channels", None)
+        # diffusers answers for its configuration in place of attributes, with a warning.
+        channels = vars(layer).get("in_channels")
         if isinstance(channels, int):
             return f"{channels} channel{'s' if channels > 1 else ''}"
-        features = getattr(layer, "in_features", None)
+        features = vars(layer).get("in_features")
         if isinstance(features, int):
             return f"{features} numbers per image"
     return None

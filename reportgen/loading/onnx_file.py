@@ -119,6 +119,11 @@ class OnnxFunction:
         return self.session.run(list(self.outputs), given)
 
     def __call__(self, values: Tensor) -> Tensor:
-        """The first output, float32."""
-        array = np.ascontiguousarray(self.arrays(values)[0], dtype=np.float32)
+        """The first output, float32. Raises ModelError where onnxruntime cannot compute it."""
+        try:
+            array = np.ascontiguousarray(self.arrays(values)[0], dtype=np.float32)
+        except Exception as error:
+            # onnxruntime's errors have no common base.
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(f"onnxruntime cannot run the model: {reason}.") from error
         return torch.from_numpy(array).to(values.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -223,15 +224,21 @@ class OnnxGraph:
         prefix = f"{node.output[0]}_from_batch"
         integers = self._onnx.TensorProto.INT64
 
-        def constant(name: str, values: list[int]) -> Any:
+        def constant(name: str, values: Sequence[int | None]) -> Any:
             tensor = helper.make_tensor("value", integers, [len(values)], values)
             return helper.make_node("Constant", [], [f"{prefix}_{name}"], value=tensor)
 
+        # From opset 15 on a node may ask for some of the sizes alone.
+        asked = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        wanted = [None, *row][slice(asked.get("start"), asked.get("end"))]
+        if None not in wanted:
+            sizes = helper.make_tensor("value", integers, [len(wanted)], wanted)
+            return [helper.make_node("Constant", [], node.output, value=sizes)]
         return [
             helper.make_node("Shape", [start], [f"{prefix}_all"]),
             constant("zero", [0]),
             helper.make_node("Gather", [f"{prefix}_all", f"{prefix}_zero"], [f"{prefix}_batch"]),
-            constant("row", list(row)),
+            constant("row", wanted[1:]),
             helper.make_node(
                 "Concat", [f"{prefix}_batch", f"{prefix}_row"], [node.output[0]], axis=0
             ),
