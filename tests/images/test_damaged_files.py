@@ -175,6 +175,27 @@ def test_a_file_with_parts_exchanged_is_read_or_one_sentence(
 
 
 @FEW
+@given(
+    share=st.floats(0, 1),
+    flips=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8
+    ),
+)
+def test_a_saved_data_set_that_is_damaged_is_read_or_one_sentence(
+    tmp_path: Path, share: float, flips: list[tuple[float, int]]
+) -> None:
+    folder = tmp_path / f"saved{len(list(tmp_path.iterdir()))}"
+    data_set(6)[0].save_to_disk(folder)
+    file = folder / "data-00000-of-00001.arrow"
+    content = bytearray(file.read_bytes())
+    for place, value in flips:
+        content[int(place * len(content))] = value
+    for damaged in (bytes(content), bytes(content[: int(share * len(content))])):
+        file.write_bytes(damaged)
+        is_read_or_one_sentence(folder)
+
+
+@FEW
 @given(seed=st.integers(0, 2**32))
 def test_members_in_any_order_make_the_same_images(
     place: Callable[[str, bytes], Path], seed: int

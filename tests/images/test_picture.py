@@ -221,16 +221,31 @@ def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
     np.testing.assert_allclose(open_images(tmp_path).read([1]), expected[[1]], atol=1e-7)
 
 
-def _png_claiming(width: int, height: int) -> bytes:
+def _png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    """A PNG written by hand."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(kind + content)
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    pixels = zlib.compress(rows)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     )
+
+
+def _png_claiming(width: int, height: int) -> bytes:
+    return _png(width, height, 8, 0, bytes(1000))
+
+
+def test_of_sixteen_bit_colour_the_upper_eight_bits_are_read(tmp_path: Path) -> None:
+    pixels = noise(4, 5, 3, dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(_png(5, 4, 16, 2, rows))
+    expected = (pixels >> 8).transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(only(tmp_path), expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("side", [10_000, 60_000, 2**31 - 1])
