@@ -21,6 +21,9 @@ from reportgen.images.picture import LARGEST_FILE, UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
 from reportgen.images.table_lines import Line, Table, column_names
 
+# Each has a name and a place in memory.
+MOST_CHOSEN = 2**24
+
 
 def open_rows(
     rows: ShardRows, where: str, options: OpenOptions, source: Callable[[], SourceFile]
@@ -28,9 +31,11 @@ def open_rows(
     """The pictures in a column of rows, with the other columns as labels; see `open_images`."""
     columns = read_columns(rows.schema, where)
     column = columns.image_column(options.part, where)
-    chosen = choose_rows(len(rows), options.limit, options.seed).tolist()
-    if not chosen:
+    if not rows.count:
         raise DataError(f"{where} holds no images: it has no rows.")
+    if min(options.limit or rows.count, rows.count) > MOST_CHOSEN:
+        raise DataError(f"{where} has {rows.count} rows; use a --limit of at most {MOST_CHOSEN}.")
+    chosen = choose_rows(rows.count, options.limit, options.seed).tolist()
     places = dict(zip(rows.names(chosen), chosen, strict=True))
     if len(places) < len(chosen):
         raise DataError(f"{where} holds two files of one name; give the folder of one of them.")
@@ -42,7 +47,7 @@ def open_rows(
 
     return make_picture_images(
         RowPictures(rows, places, column),
-        Chosen(tuple(places), len(rows), ""),
+        Chosen(tuple(places), rows.count, ""),
         where,
         options,
         source=lambda checksum: source(),

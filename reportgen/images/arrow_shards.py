@@ -21,6 +21,8 @@ READ_BUFFER_BYTES = 2**20
 # A file that unpacks to this many times its bytes holds no pictures.
 MOST_UNPACKED = 1000
 LARGEST_UNCHECKED = 32 * 2**20
+# Nothing has more, and a damaged header any number.
+MOST_ROWS = 2**31
 # As Python's csv module.
 LONGEST_TEXT = 2**17
 
@@ -173,7 +175,10 @@ def require_regular_file(path: Path, where: str) -> None:
 
 
 class ShardRows:
-    """Rows of several shards as one table. Reading forwards is cheap, in any order possible."""
+    """Rows of several shards as one table. Reading forwards is cheap, in any order possible.
+
+    `count` is the number of rows.
+    """
 
     def __init__(self, shards: Sequence[Shard], where: str) -> None:
         self.shards = tuple(shards)
@@ -192,9 +197,9 @@ class ShardRows:
         ]
         self._pieces = [(shard, piece) for shard, piece, _ in pieces]
         self._ends = list(accumulate(count for _, _, count in pieces))
-
-    def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        self.count = self._ends[-1] if self._ends else 0
+        if min((count for _, _, count in pieces), default=0) < 0 or self.count > MOST_ROWS:
+            raise DataError(f"{where} is damaged: it claims to have {self.count} rows.")
 
     def names(self, rows: Sequence[int]) -> list[str]:
         """ "train.parquet[17]" for rows by their number in the whole table."""

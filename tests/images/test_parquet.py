@@ -18,6 +18,7 @@ from PIL import Image
 
 from reportgen.errors import DataError
 from reportgen.images import open_images
+from reportgen.images.arrow_shards import ParquetShard
 from tests.images.hugging_face import CLASSES, data_set
 from tests.images.pictures import folder_of, noise
 
@@ -307,4 +308,16 @@ def test_a_text_too_long_for_a_label_is_refused_before_it_is_copied(tmp_path: Pa
         store_schema=False,
     )
     with pytest.raises(DataError, match="a text of 1000000 bytes in column caption"):
+        open_images(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("rows", [-1, -(2**62), 2**31 + 1, 2**62])
+def test_a_number_of_rows_that_cannot_be_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    data_set(3)[0].to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr(
+        ParquetShard, "piece_rows", property(lambda shard: [rows], lambda *_: None), raising=False
+    )
+    with pytest.raises(DataError, match=f"claims to have {rows} rows"):
         open_images(tmp_path / "a.parquet")
