@@ -37,6 +37,7 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
+from reportgen.heap import return_freed_memory
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
@@ -309,4 +310,5 @@ def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Anal
                     raise
                 traceback.print_exc()
                 outcome.failures[name] = f"{type(error).__name__}: {error}"
+        return_freed_memory()
     return outcome

@@ -33,6 +33,7 @@ MAY_USE: dict[str, set[str]] = {
     "image_factors": set(),
     "last_squash": {"autoencoder"},
     "rows": {"settings"},
+    "heap": set(),
     "ranks": {"errors"},
     "samples": {"__init__", "autoencoder", "decoder", "errors", "images", "ranks", "settings"},
     "study": {
@@ -69,7 +70,8 @@ MAY_USE: dict[str, set[str]] = {
     "profile": {"decoder"},
     "progress": set(),
     "build": {
-        *("analyses", "autoencoder", "control", "errors", "images", "live", "loading", "output"),
+        *("analyses", "autoencoder", "control", "errors", "heap", "images", "live", "loading"),
+        "output",
         *("plan", "printing", "profile", "progress", "provenance", "ranks", "report"),
         *("settings", "study"),
     },

@@ -11,7 +11,7 @@ from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
 
 RIDGES = (1e-6, 1e-4, 1e-2)
 KNOTS = 8
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 16 * 2**20
 
 
 class Affine:
@@ -87,7 +87,7 @@ class Splines:
 
 
 def column_blocks(targets: np.ndarray) -> Iterator[slice]:
-    """Slices of columns such that a float64 copy of one block is at most 64 MiB."""
+    """Slices of columns such that a float64 copy of one block is at most 16 MiB."""
     rows, columns = targets.shape
     step = max(1, BLOCK_BYTES // (8 * max(1, rows)))
     for start in range(0, columns, step):
