@@ -23,14 +23,16 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_files import choose_split
 
 STATE = "state.json"
+INFORMATION = "dataset_info.json"
 SPLITS = "dataset_dict.json"
 LARGEST_JSON = 2**24
 
 
 def is_saved_dataset(folder: Path) -> bool:
     """Whether a folder is what `save_to_disk` writes, of one split or several."""
-    # Unlike pathlib's is_file, this does not raise where a folder may not be entered.
-    return any(os.path.lexists(folder / name) for name in (STATE, SPLITS))
+    # Unlike pathlib's is_file, lexists does not raise where a folder may not be entered.
+    one = all(os.path.lexists(folder / name) for name in (STATE, INFORMATION))
+    return one or os.path.lexists(folder / SPLITS)
 
 
 def open_saved_dataset(folder: Path, options: OpenOptions) -> ImageSet:

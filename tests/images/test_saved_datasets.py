@@ -17,6 +17,7 @@ import pytest
 from reportgen.errors import DataError
 from reportgen.images import open_images
 from tests.images.hugging_face import CLASSES, data_set
+from tests.images.pictures import folder_of
 
 
 def changed_state(folder: Path, **changes: object) -> None:
@@ -74,8 +75,15 @@ def test_a_state_that_leads_elsewhere_is_refused(tmp_path: Path, name: object) -
 @pytest.mark.parametrize("content", [b"", b"[", b"[]", b"{}", b"\xff", b"[" * 10**6])
 def test_a_state_that_is_no_state_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.json").write_bytes(content)
+    (tmp_path / "dataset_info.json").write_text("{}")
     with pytest.raises(DataError, match=r"state\.json (is not|does not)"):
         open_images(tmp_path)
+
+
+def test_a_file_called_state_among_images_makes_no_data_set(tmp_path: Path) -> None:
+    folder_of(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "state.json").write_text("{}")
+    assert len(open_images(tmp_path)) == 2
 
 
 def test_rows_chosen_by_an_old_version_are_not_taken_for_all(tmp_path: Path) -> None:

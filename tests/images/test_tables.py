@@ -10,6 +10,8 @@ import pytest
 from reportgen.errors import DataError
 from reportgen.images import open_images
 from tests.images.pictures import folder_of
+from tests.images.test_archives import tarred, zipped
+from tests.images.test_tensors import idx
 
 
 def test_a_table_lists_the_images_with_class_and_factors(tmp_path: Path) -> None:
@@ -74,3 +76,18 @@ def test_a_table_that_cannot_be_meant_is_one_sentence(
     (tmp_path / "a.csv").write_text(table)
     with pytest.raises(DataError, match=sentence):
         open_images(tmp_path / "a.csv")
+
+
+def test_parts_are_refused_of_what_has_none(tmp_path: Path) -> None:
+    folder_of(tmp_path / "folder", ["1.png", "2.png"])
+    (tmp_path / "folder" / "a.csv").write_text("file,size\n1.png,1\n2.png,2\n")
+    zipped(tmp_path / "folder", tmp_path / "a.zip")
+    tarred(tmp_path / "folder", tmp_path / "a.tar")
+    (tmp_path / "a.idx").write_bytes(idx(np.zeros((5, 4, 4), np.uint8), 0x08))
+    np.save(tmp_path / "a.npy", np.zeros((5, 4, 4)))
+    for name in ("folder", "folder/a.csv", "a.zip", "a.tar", "a.idx", "a.npy"):
+        assert len(open_images(tmp_path / name)) >= 2
+        with pytest.raises(DataError, match=f"{name} has no part x: parts are named of"):
+            open_images(tmp_path / f"{name}:x")
+    with pytest.raises(DataError, match="none:x does not exist"):
+        open_images(tmp_path / "none:x")
