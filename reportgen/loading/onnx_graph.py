@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
-from reportgen.loading.measure import DoesNotFitError, Measurement
+from reportgen.loading.measure import Measurement, misfit
+from reportgen.loading.memory_limit import memory_limit
 from reportgen.loading.onnx_file import OnnxFunction, onnx_library
 from reportgen.loading.program import Program, ProgramBuilder
 
@@ -123,7 +124,13 @@ class OnnxGraph:
         values: dict[str, fx.Node] = {self._image_input().name: images}
         self._names[images] = self._image_input().name
         for tensor in self.model.graph.initializer:
-            array = self._onnx.numpy_helper.to_array(tensor)
+            try:
+                array = self._onnx.numpy_helper.to_array(tensor)
+            except Exception as error:
+                # onnx raises what NumPy and its own readers raise.
+                raise ModelError(
+                    f"the weights {tensor.name!r} are damaged ({error}); export the model again."
+                ) from error
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ModelError(f"the weights {tensor.name!r} hold NaN or infinity.")
         for node in self.model.graph.node:
@@ -139,7 +146,8 @@ class OnnxGraph:
     def measured(self, images: Tensor, batches: tuple[int, int]) -> Measurement:
         """Shapes of all tensors for two batch sizes.
 
-        Raises DoesNotFitError where onnxruntime refuses the images.
+        Raises DoesNotFitError where onnxruntime refuses the images, ModelError where it would take
+        too much memory.
         """
         everything = type(self.model)()
         everything.CopyFrom(self.model)
@@ -153,10 +161,11 @@ class OnnxGraph:
         for batch in batches:
             given = images[torch.arange(batch) % len(images)]
             try:
-                arrays = run.arrays(given)
+                with memory_limit():
+                    arrays = run.arrays(given)
             except Exception as error:
                 # onnxruntime's errors have no common base.
-                raise DoesNotFitError(str(error).strip().partition("\n")[0]) from error
+                raise misfit(error) from error
             by_name = dict(zip(run.outputs, arrays, strict=True))
             values: dict[fx.Node, Any] = {
                 node: (tuple(by_name[name].shape), _torch_dtype(by_name[name].dtype))

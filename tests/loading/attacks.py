@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -357,6 +358,97 @@ def safetensors_header(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 2**62) + b"{" + b" " * 100)
 
 
+def _with_bomb(path: Path, ending: str) -> None:
+    """Replace a record by one that opens to 400 MB."""
+    with zipfile.ZipFile(path) as archive:
+        records = {info.filename: archive.read(info) for info in archive.infolist()}
+    name = next(name for name in records if name.endswith(ending))
+    with zipfile.ZipFile(path, "w") as archive:
+        for other in records.keys() - {name}:
+            archive.writestr(other, records[other])
+        archive.writestr(name, bytes(400_000_000), zipfile.ZIP_DEFLATED)
+
+
+def graph_bomb(path: Path) -> None:
+    exported(path)
+    _with_bomb(path, "models/model.json")
+
+
+def weight_bomb(path: Path) -> None:
+    exported(path)
+    _with_bomb(path, "weight_0")
+
+
+def source_bomb(path: Path) -> None:
+    torch.jit.save(torch.jit.script(small_model()), path)
+    _with_bomb(path, ".py")
+
+
+def storage_of_terabytes(path: Path) -> None:
+    """The pickle claims 10¹² numbers for a record of three."""
+    torch.save({"a": torch.zeros(3)}, path)
+    claimed = b"\x8a\x06" + (10**12).to_bytes(6, "little") + b"t"
+    rewrite(path, {"data.pkl": lambda record: record.replace(b"K\x03t", claimed)})
+
+
+def doubling_tuples(path: Path) -> None:
+    """A pickle of 400 bytes whose object has 2⁶⁰ leaves."""
+    steps = b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(60))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02K\x01q\x00" + steps + b".")
+        archive.writestr("m/version", "3\n")
+
+
+def archive_behind_junk(path: Path) -> None:
+    """A zip reader finds it from the end; it is no model that starts here."""
+    exported(path)
+    path.write_bytes(b"\x01\x02\xff" * 100 + path.read_bytes())
+
+
+def archive_in_an_archive(path: Path) -> None:
+    exported(path)
+    inner = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/data/model.pt2", inner)
+
+
+def named_pipe(path: Path) -> None:
+    """Opening it would wait for ever."""
+    os.mkfifo(path)
+
+
+def links_in_a_circle(path: Path) -> None:
+    other = path.with_name("other")
+    other.symlink_to(path)
+    path.symlink_to(other)
+
+
+def _onnx(path: Path, nodes: list[Any], weights: list[Any]) -> None:
+    kind = onnx.TensorProto.FLOAT
+    ends = [onnx.helper.make_tensor_value_info(name, kind, ["n", 1, 12, 12]) for name in "xy"]
+    graph = onnx.helper.make_graph(nodes, "graph", ends[:1], ends[1:], weights)
+    opset = onnx.helper.make_opsetid("", 17)
+    path.write_bytes(onnx.helper.make_model(graph, opset_imports=[opset]).SerializeToString())
+
+
+def onnx_tensor_of_14_gigabytes(path: Path) -> None:
+    make = onnx.helper.make_node
+    sizes = onnx.helper.make_tensor("value", onnx.TensorProto.INT64, [2], [60_000, 60_000])
+    nodes = [
+        make("Constant", [], ["sizes"], value=sizes),
+        make("ConstantOfShape", ["sizes"], ["zeros"]),
+        make("ReduceSum", ["zeros"], ["sum"], keepdims=0),
+        make("Add", ["x", "sum"], ["y"]),
+    ]
+    _onnx(path, nodes, [])
+
+
+def onnx_weight_of_terabytes(path: Path) -> None:
+    weight = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [1], [0.0])
+    weight.dims[0] = 10**12
+    _onnx(path, [onnx.helper.make_node("Add", ["x", "w"], ["y"])], [weight])
+
+
 RESOURCES: dict[str, Callable[[Path], None]] = {
     "stride zero in an exported weight": stride_zero_exported,
     "weight outside its bytes": weight_outside_its_bytes,
@@ -371,4 +463,15 @@ RESOURCES: dict[str, Callable[[Path], None]] = {
     "deeply nested JSON": deep_json,
     "two records of one name": two_records_of_one_name,
     "safetensors header of 4 exabytes": safetensors_header,
+    "deflate bomb as a graph": graph_bomb,
+    "deflate bomb as a weight": weight_bomb,
+    "deflate bomb as TorchScript source": source_bomb,
+    "storage that claims terabytes": storage_of_terabytes,
+    "tuples that double sixty times": doubling_tuples,
+    "archive behind junk": archive_behind_junk,
+    "archive in an archive": archive_in_an_archive,
+    "named pipe": named_pipe,
+    "links in a circle": links_in_a_circle,
+    "ONNX tensor of 14 GB": onnx_tensor_of_14_gigabytes,
+    "ONNX weight that claims terabytes": onnx_weight_of_terabytes,
 }
