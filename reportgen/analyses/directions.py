@@ -38,6 +38,7 @@ class Directions:
     gap_up_units, gap_down_units : the same along the units, for comparison.
     rho_solo, rho_context : one picture for each direction, pooled; and `_units` along the units.
     effects : (d) last-in effects of the directions, mean baseline.
+    off_data_share : share of the codes moved along directions, both ways, that is flagged.
     rows : images behind each number.
     """
 
@@ -56,6 +57,7 @@ class Directions:
     rho_solo_units: Estimate
     rho_context_units: Estimate
     effects: tuple[Estimate, ...]
+    off_data_share: float
     rows: int
 
 
@@ -93,6 +95,9 @@ def run(study: Study, settings: Settings) -> Directions:
         rho_solo_units=pooled_rho(along_units.solo),
         rho_context_units=pooled_rho(along_units.context),
         effects=bootstrap.ratios(after.last, after.spread),
+        off_data_share=study.off_data_share(
+            [_as_codes(study, basis, moved) for moved in (after.solo_codes, after.last_codes)]
+        ),
         rows=len(after.rows),
     )
 
@@ -183,6 +188,13 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
         name=inner.name,
     )
     return study.standing_in(rotated, mapped)
+
+
+def _as_codes(study: Study, basis: _Basis, directions: np.ndarray) -> np.ndarray:
+    """(n, d) → (n, code_size): the codes that these directions stand for."""
+    codes = np.tile(study.baseline, (len(directions), 1))
+    codes[:, _coordinates(study)] = basis.mean + directions @ basis.to_codes
+    return codes
 
 
 def _undetermined(variances: np.ndarray, rows: int) -> np.ndarray:

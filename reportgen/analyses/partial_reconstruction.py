@@ -25,6 +25,7 @@ class PartialReconstruction:
     pca_components : how many of PCA's components stand beside each step: as many as the units
         that have joined hold numbers, a channel one for each site. Fewer steps where PCA ends.
     pca_r2 : R² with these, one for each step.
+    off_data_share : share of the codes that some unit has not joined that is flagged.
     rows : images behind each number.
     picture_names : names of the r picture rows.
     originals : (r, P).
@@ -35,6 +36,7 @@ class PartialReconstruction:
     model_r2: tuple[Estimate, ...]
     pca_components: tuple[int, ...]
     pca_r2: tuple[Estimate, ...]
+    off_data_share: float
     rows: int
     picture_names: tuple[str, ...]
     originals: ImageArray
@@ -70,6 +72,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
         model_r2=_r2(study, misses, total),
         pca_components=tuple(counts),
         pca_r2=_r2(study, pca_misses, total),
+        off_data_share=study.off_data_share([codes[:-1] for codes in requests]),
         rows=len(rows),
         picture_names=tuple(study.test.names[row] for row in pictured),
         originals=study.test.images[pictured],

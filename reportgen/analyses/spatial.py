@@ -34,6 +34,7 @@ class Spatial:
     colour_r2 : R² on test rows of the mean colour of each site's patch, from its channels; its
         interval resamples images.
     colour_weights : (channels, image channels) that map's slopes, for one sd of each channel.
+    off_data_share : share of the codes with one site at its mean that is flagged.
     rows : images behind the effects and radii.
     """
 
@@ -46,6 +47,7 @@ class Spatial:
     median_radius: float
     colour_r2: Estimate
     colour_weights: np.ndarray
+    off_data_share: float
     rows: int
 
 
@@ -66,7 +68,10 @@ def run(study: Study, settings: Settings) -> Spatial:
     spread = squared_norms(centred - centred.mean(axis=0))
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
-    energy, by_row = _energy(study, sites, rows)
+    coalitions = Coalitions(study.decoder, sites, study.baseline)
+    without_one = coalitions.without_one()
+    moved = [coalitions.codes(study.test.codes[row], without_one) for row in rows]
+    energy, by_row = _energy(study, moved, rows)
     effects = study.bootstrap(len(rows)).ratios(by_row, spread)
     values, low, high = (
         np.array([getattr(effect, end) for effect in effects]).reshape(grid)
@@ -84,6 +89,7 @@ def run(study: Study, settings: Settings) -> Spatial:
         median_radius=float(np.nanmedian(radii)) if np.isfinite(radii).any() else float("nan"),
         colour_r2=colour_r2,
         colour_weights=weights,
+        off_data_share=study.off_data_share(moved),
         rows=len(rows),
     )
 
@@ -110,19 +116,19 @@ def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
     return units, (len(down), len(across))
 
 
-def _energy(study: Study, sites: Units, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _energy(
+    study: Study, moved: list[np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(sites, H, W) ΣD² over rows and image channels, and (rows, sites) over pixels."""
-    coalitions = Coalitions(study.decoder, sites, study.baseline)
-    without_one = coalitions.without_one()
-    requests = (coalitions.codes(study.test.codes[row], without_one) for row in rows)
-    energy = np.zeros((len(sites), study.decoder.image_size))
-    by_row = np.empty((len(rows), len(sites)))
-    for place, images in enumerate(study.decoder.decode_each(requests)):
+    sites = len(moved[0])
+    energy = np.zeros((sites, study.decoder.image_size))
+    by_row = np.empty((len(rows), sites))
+    for place, images in enumerate(study.decoder.decode_each(moved)):
         whole = study.test.reconstructions[rows[place]].astype(np.float64)
         squares = np.square(whole - images)
         energy += squares
         by_row[place] = squares.sum(axis=1)
-    return energy.reshape(len(sites), *study.image_shape).sum(axis=1), by_row
+    return energy.reshape(sites, *study.image_shape).sum(axis=1), by_row
 
 
 def _radius(energy: np.ndarray) -> float:

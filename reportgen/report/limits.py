@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from reportgen.analyses.additivity import BaselineGap
 from reportgen.report import numbers
 from reportgen.report.headline import WORRYING_OFF_DATA
+from reportgen.report.moved_codes import moved_codes
 from reportgen.report.results import Results
 
 FEW_IMAGES = 32
@@ -15,6 +17,9 @@ IMAGES_FOR_A_REGRESSOR = 10
 BOUND_UNIT = 0.2
 POOR_REPEAT = 0.5
 MOST_NAMED = 6
+SATURATED_PIXELS = 0.2
+ROWS_FOR_A_BIN, BINS = 25, 20
+WORSE_R2 = 0.05
 MOVES_UNITS = frozenset({"units", "partial_reconstruction", "subtraction", "baselines"})
 DESCRIBES_THE_BUILD = frozenset({"method", "provenance", "control"})
 
@@ -23,7 +28,8 @@ def limits_of(results: Results, section: str) -> tuple[str, ...]:
     """Sentences on what to beware of in a section of this report; empty where nothing stands out.
 
     The cut-offs: a quarter of moved codes off data, fewer than 32 images, fewer than 10 images for
-    each regressor, a unit that is free to vary by less than a fifth of its sd.
+    each regressor or 25 for each bin, a unit that is free to vary by less than a fifth of its sd, a
+    fifth of pixels at an end of the range, another training whose R² is .05 below.
     """
     if section in DESCRIBES_THE_BUILD:
         return ()
@@ -79,39 +85,13 @@ def _correlated(results: Results) -> Iterator[str]:
 def _off_data(results: Results, section: str) -> Iterator[str]:
     if results.off_data is None:
         return
-    for what, share in _moved_codes(results, section):
+    for what, share in moved_codes(results, section):
         if share > WORRYING_OFF_DATA:
             yield (
                 f"{numbers.percent(share)} of {what} are off data, against "
                 f"{numbers.percent(results.off_data.real_codes)} of real codes: much of what is "
                 "shown is the decoder away from the images it was made for."
             )
-
-
-def _moved_codes(results: Results, section: str) -> Iterator[tuple[str, float]]:
-    if section in ("units", "one_picture") and results.ablation is not None:
-        yield "the codes with one unit alone away from the mean", results.ablation.off_data_solo
-        yield "the codes with one unit at its mean", results.ablation.off_data_last
-    if section == "contributions" and results.contributions is not None:
-        yield "the codes on the paths", results.contributions.off_data_share
-    if section in ("interactions", "partial_reconstruction") and results.interactions is not None:
-        yield "the mixed codes", results.interactions.off_data_share
-    if section == "additivity" and results.additivity is not None:
-        yield "the codes with one unit away from the mean", results.additivity.off_data_up
-        yield "the codes with one unit at its mean", results.additivity.off_data_down
-    if section == "subtraction" and results.subtraction is not None:
-        yield "the codes with a zeroed unit", results.subtraction.off_data_zero
-        yield "the codes with a unit at its mean", results.subtraction.off_data_mean
-    if section == "baselines" and results.baselines is not None:
-        for table in results.baselines.tables:
-            yield f"the codes of the baseline “{table.baseline}”", table.off_data_share
-    if section == "plane_walks" and results.plane_walks is not None:
-        for plane in results.plane_walks.planes:
-            yield f"the codes of units {' and '.join(plane.names)}", plane.flagged_share
-    if section == "traversal" and results.traversal is not None:
-        yield "the frames of these walks", results.traversal.supported.flagged_share
-    if section == "permuted_codes" and results.permuted_codes is not None:
-        yield "these codes", results.permuted_codes.far_share
 
 
 def _reconstruction(results: Results) -> Iterator[str]:
@@ -138,12 +118,12 @@ def _contributions(results: Results) -> Iterator[str]:
     alone = [share for share in result.shares if share.unit >= 0]
     tied = [share.name for share in alone if share.rank_low != share.rank_high]
     if tied:
-        yield f"The ranks of units {_listed(tied)} are not settled by {result.rows} images."
+        yield f"The ranks of {_units(tied)} are not settled by {result.rows} images."
     negative = [share.name for share in alone if share.share.high < 0]
     if negative:
         yield (
-            f"The shares of units {_listed(negative)} are negative: they work against the change, "
-            "and the others' shares sum to more than 100 %."
+            f"The shares of {_units(negative)} are negative and work against the change: "
+            "the others' shares sum to more than 100 %."
         )
 
 
@@ -167,9 +147,9 @@ def _traversal(results: Results) -> Iterator[str]:
     ]
     if bound:
         yield (
-            f"Given the others, units {_listed(bound)} are free to vary by less than "
-            f"{numbers.percent(BOUND_UNIT)} of their sd: their walks are short because the data "
-            "are, not because the units do little."
+            f"Given the others, what {_units(bound)} may do is less than "
+            f"{numbers.percent(BOUND_UNIT)} of an sd: such walks are short because the data are, "
+            "not because the units do little."
         )
 
 
@@ -181,10 +161,76 @@ def _interactions(results: Results) -> Iterator[str]:
 
 def _additivity(results: Results) -> Iterator[str]:
     result = results.additivity
-    if result is not None and result.rows_left_out:
+    if result is None:
+        return
+    mean, *others = result.by_baseline
+    apart = [
+        row
+        for row in others
+        if row.gap.gap.low > mean.gap.gap.high or row.gap.gap.high < mean.gap.gap.low
+    ]
+    if apart:
+        listed = "; ".join(f"the {row.baseline} {_gap(row)}" for row in apart)
+        yield (
+            f"Where one starts matters here: from the {mean.baseline} the gap of "
+            f"{numbers.count(result.sweep_rows)} images is {_gap(mean)}, from {listed}."
+        )
+    if result.rows_left_out:
         yield (
             f"{numbers.count(result.rows_left_out)} of the images are too close to the mean code "
             "to have a gap of their own and are not among the dots."
+        )
+
+
+def _gap(row: BaselineGap) -> str:
+    return numbers.plain(row.gap.gap, "percent")
+
+
+def _permuted_codes(results: Results) -> Iterator[str]:
+    result = results.permuted_codes
+    if result is not None and result.far_share > WORRYING_OFF_DATA:
+        yield (
+            f"{numbers.percent(result.far_share)} of these codes lie outside the ellipse of real "
+            "codes, against 1 % of real ones: much of this is about codes that no image has."
+        )
+
+
+def _pre_activation(results: Results) -> Iterator[str]:
+    result = results.pre_activation
+    if result is not None and result.saturated_share > SATURATED_PIXELS:
+        yield (
+            f"{numbers.percent(result.saturated_share)} of the pixels are at an end of the range, "
+            f"where what goes into the {result.squash} can change without a trace in the image."
+        )
+
+
+def _label_metrics(results: Results) -> Iterator[str]:
+    result = results.label_metrics
+    if result is None:
+        return
+    if result.rows < ROWS_FOR_A_BIN * BINS:
+        yield (
+            f"{numbers.count(result.rows)} images are {result.rows // BINS} for each of a unit's "
+            f"{BINS} bins: small entries may be chance."
+        )
+    if result.gap is not None and any(unit.correlated_with for unit in results.units):
+        yield (
+            "Units that go together share what they know of a label, which lowers the gap and "
+            "completeness although nothing is missing from the code."
+        )
+
+
+def _replicates(results: Results) -> Iterator[str]:
+    result, own = results.replicates, results.reconstruction
+    if result is None or own is None:
+        return
+    worse = [
+        name for name, r2 in zip(result.names, result.r2, strict=True) if r2 < own.r2.low - WORSE_R2
+    ]
+    if worse:
+        yield (
+            f"{_listed(worse)} reconstructs less well than this model (R² more than "
+            f"{numbers.short(WORSE_R2)} below): its units may differ because of that."
         )
 
 
@@ -239,6 +285,10 @@ def _trust(results: Results) -> Iterator[str]:
         )
 
 
+def _units(names: Sequence[object]) -> str:
+    return f"unit{'' if len(names) == 1 else 's'} {_listed(names)}"
+
+
 def _listed(names: Iterable[object]) -> str:
     """The first six, and how many more."""
     texts = [str(name) for name in names]
@@ -255,5 +305,9 @@ OWN: dict[str, Callable[[Results], Iterator[str]]] = {
     "additivity": _additivity,
     "one_picture": _one_picture,
     "directions": _directions,
+    "permuted_codes": _permuted_codes,
+    "pre_activation": _pre_activation,
+    "label_metrics": _label_metrics,
+    "replicates": _replicates,
     "trust": _trust,
 }

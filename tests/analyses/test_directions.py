@@ -225,3 +225,25 @@ def test_two_directions_of_equal_variance_are_not_determined() -> None:
     assert directions.run(equal, FEW).undetermined.tolist() == [True, False]
     assert directions.run(apart, FEW).undetermined.tolist() == [False, False]
     assert directions.run(apart, FEW).repeatability.min() > 0.98
+
+
+def test_codes_along_directions_are_flagged_as_the_codes_they_stand_for() -> None:
+    """A linear model of a mixed code: as flags of the moved codes themselves, made by hand."""
+    mixing = np.array([[1.0, 0.6, 0], [0, 1, -0.5], [0.3, 0, 1]], np.float32)
+    pictures = decoders.directions(3)
+    inverse = torch.from_numpy(np.linalg.inv(mixing))
+    study = decoders.of_pixels(
+        decoders.gaussian_codes(400, 3) @ pictures.numpy(),
+        encode=lambda x: x.reshape(len(x), -1) @ pictures.T @ torch.from_numpy(mixing),
+        decode=lambda z: (z @ inverse @ pictures).reshape(-1, 1, 4, 5),
+        code_shape=(3,),
+        settings=FEW,
+    )
+    basis = directions._Basis(study.fit, np.arange(3))
+    moved = np.diag([1.0, -2, 9]).astype(np.float32)
+    codes = directions._as_codes(study, basis, moved)
+    # y of these codes is what they were made from; only the last is far from all others.
+    np.testing.assert_allclose((codes - basis.mean) @ basis.to_directions, moved, atol=1e-4)
+    assert study.off_data.flags(codes, study.decoder).tolist() == [False, False, True]
+    # A part of a Gaussian's way is inside its ellipse.
+    assert directions.run(study, FEW).off_data_share < 0.1

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 
@@ -286,3 +287,22 @@ def test_sites_finer_than_pixels_are_answered() -> None:
     result = spatial.run(flat, FEW)
     assert result.colour_r2.value == pytest.approx(1, abs=1e-6)
     assert (result.site_effects[1::2] == 0).all()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(together: bool) -> None:
+    """An encoder that gives all sites one value never gives one of them another."""
+    codes = decoders.gaussian_codes(200, 4).reshape(-1, 1, 2, 2)
+    if together:
+        codes = np.repeat(codes[:, :, :1, :1], 4, axis=1).reshape(-1, 1, 2, 2)
+    pool = torch.nn.AvgPool2d(4 if together else 2)
+    study = decoders.of_pixels(
+        codes.repeat(2, axis=2).repeat(2, axis=3).reshape(200, -1),
+        shape=(1, 4, 4),
+        encode=lambda x: pool(x).expand(-1, 1, 2, 2),
+        decode=lambda z: z.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3),
+        code_shape=(1, 2, 2),
+        settings=FEW,
+    )
+    found = spatial.run(study, FEW).off_data_share
+    assert found > 0.9 if together else found < 0.1

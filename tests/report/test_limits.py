@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from reportgen.report.limits import limits_of
 from reportgen.report.page import render_page
 from reportgen.report.results import Results
+from reportgen.statistics.bootstrap import Estimate
 from tests.report.example import example_results
 from tests.report.parsed import parsed
 
@@ -68,7 +70,7 @@ def test_few_images_and_open_ranks_are_said(results: Results) -> None:
     found = limits_of(replace(base, contributions=few), "contributions")
     assert found == (
         "Only 31 images stand behind these numbers; read the intervals, not the values.",
-        f"The ranks of units {shares[1].name} are not settled by 31 images.",
+        f"The ranks of unit {shares[1].name} are not settled by 31 images.",
     )
 
 
@@ -84,7 +86,7 @@ def test_units_bound_by_the_others_are_named_beside_the_walk(results: Results) -
     ratios[0] = 0.1
     bound = replace(results.traversal, deviation_ratios=ratios)
     sentences = limits_of(replace(results, traversal=bound), "traversal")
-    assert any(f"units {bound.names[0]} are free to vary by less than" in s for s in sentences)
+    assert any(f"what unit {bound.names[0]} may do is less than" in s for s in sentences)
 
 
 def test_undetermined_components_are_numbered_from_one(results: Results) -> None:
@@ -126,6 +128,55 @@ def test_units_of_several_numbers_are_not_blamed_for_several_pictures(results: R
     assert not any(sentence in text for text in limits_of(results, "one_picture"))
     assert not any("picture" in unit.sentence for unit in spatial.units)
     assert any("picture" in unit.sentence for unit in results.units)
+
+
+def test_a_baseline_with_another_gap_is_named(results: Results) -> None:
+    def starting(gaps: list[tuple[float, float]]) -> Results:
+        rows = tuple(
+            replace(row, gap=replace(row.gap, gap=Estimate((low + high) / 2, low, high)))
+            for row, (low, high) in zip(results.additivity.by_baseline, gaps, strict=True)
+        )
+        return replace(results, additivity=replace(results.additivity, by_baseline=rows))
+
+    same = starting([(0.3, 0.5), (0.49, 0.6), (0.2, 0.31), (0.1, 0.9)])
+    apart = starting([(0.3, 0.5), (0.51, 0.6), (0.2, 0.31), (0.1, 0.2)])
+    assert not any("Where one starts" in text for text in limits_of(same, "additivity"))
+    (said,) = (t for t in limits_of(apart, "additivity") if "Where one starts" in t)
+    assert "from the medoid 55.5" in said and "; the zero code 15.0" in said
+    assert "mean image" not in said
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.2, False), (0.21, True)])
+def test_saturated_pixels_are_said_before_a_squash(share, warned, results: Results) -> None:
+    pre = SimpleNamespace(saturated_share=share, squash="sigmoid")
+    found = limits_of(replace(results, pre_activation=pre), "pre_activation")
+    assert any("at an end of the range" in text for text in found) == warned
+
+
+def test_codes_outside_the_ellipse_are_compared_with_real_ones(results: Results) -> None:
+    for share, warned in ((0.25, False), (0.3, True)):
+        codes = replace(results.permuted_codes, far_share=share)
+        found = limits_of(replace(results, permuted_codes=codes), "permuted_codes")
+        assert any("against 1 % of real ones" in text for text in found) == warned
+
+
+def test_few_images_for_a_bin_and_shared_labels_are_said(results: Results) -> None:
+    labels = SimpleNamespace(rows=499, gap=0.3)
+    together = tuple(replace(unit, correlated_with=((1, 0.8),)) for unit in results.units)
+    found = limits_of(replace(results, label_metrics=labels, units=together), "label_metrics")
+    assert any("24 for each of a unit's 20 bins" in text for text in found)
+    assert any("lowers the gap" in text for text in found)
+    labels = SimpleNamespace(rows=500, gap=None)
+    changed = replace(calm(results), label_metrics=labels)
+    assert not limits_of(changed, "label_metrics")
+
+
+def test_a_training_that_reconstructs_less_well_is_named(results: Results) -> None:
+    low = results.reconstruction.r2.low
+    others = SimpleNamespace(names=("a", "b"), r2=np.array([low - 0.049, low - 0.051]))
+    found = limits_of(replace(results, replicates=others), "replicates")
+    assert [text for text in found if text.startswith("b reconstructs less well")]
+    assert not any(text.startswith("a") for text in found)
 
 
 def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:

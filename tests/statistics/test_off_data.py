@@ -174,3 +174,43 @@ def test_a_code_whose_image_is_not_a_number_is_off_data() -> None:
     )
     flag = calibrated(codes, decoder)
     assert flag.flags(np.array([[1.0, 0.0]], np.float32), decoder).all()
+
+
+@pytest.mark.parametrize("units", [60, 200])
+def test_new_codes_are_rarely_flagged_where_codes_are_fewer_than_ten_for_each_unit(
+    units: int,
+) -> None:
+    """Calibrated on 150 codes of 60 or 200 units; their own covariance would flag most new ones."""
+    generator = np.random.default_rng(3)
+    mixing = generator.normal(size=(units, units)) / np.sqrt(units)
+    codes, new = (generator.normal(size=(150, units)) @ mixing for _ in range(2))
+    study = decoders.of_pixels(
+        codes.astype(np.float32),
+        shape=(1, 1, units),
+        encode=lambda x: x.reshape(len(x), -1),
+        decode=lambda z: z.reshape(len(z), 1, 1, units),
+        code_shape=(units,),
+        fit_pixels=codes.astype(np.float32),
+    )
+    assert study.off_data.shrunk
+    assert study.off_data.far_share(new.astype(np.float32)) < 0.06
+    naive = np.quantile(study.off_data.distances(codes), 0.99)
+    assert np.mean(study.off_data.distances(new) > naive) > 0.3
+    assert study.off_data.far_share(3 * new.astype(np.float32)) > 0.9
+
+
+def test_the_cycle_error_of_a_channel_sees_each_of_its_sites() -> None:
+    """Sites that change about an unchanged mean: √((1 + 1)/2) = 1 sd of two sites each."""
+    codes = decoders.gaussian_codes(400, 2).reshape(-1, 1, 1, 2)
+    study = decoders.of_pixels(
+        codes.reshape(400, -1),
+        shape=(1, 1, 2),
+        encode=lambda x: x.reshape(-1, 1, 1, 2),
+        decode=lambda z: z.mean(dim=3, keepdim=True).expand(-1, 1, 1, 2),
+        code_shape=(1, 1, 2),
+    )
+    apart = study.fit.codes.std(axis=0, dtype=np.float64)
+    moved = np.array([[1.0, -1.0]], np.float32)
+    expected = np.sqrt(np.mean(np.square(moved / apart)))
+    found = study.off_data.cycle_errors(moved, study.decoder)
+    assert found[0] == pytest.approx(expected, rel=1e-5)
