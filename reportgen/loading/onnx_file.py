@@ -80,6 +80,12 @@ def read_onnx(path: Path) -> Any:
                 f"{path} uses the ONNX operator {node.domain or 'ai.onnx'}.{node.op_type}, which "
                 "cannot be studied here; export the model without it."
             )
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        # The checker's own errors, and Python's for text that is none.
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"{path} is no valid ONNX model ({reason}); export it again.") from error
     return model
 
 

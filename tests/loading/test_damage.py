@@ -18,10 +18,11 @@ from reportgen.loading import load_autoencoder
 from tests.loading.attacks import exported, small_model
 from tests.loading.files import ZOO
 from tests.loading.image_array import random_images
+from tests.loading.test_onnx import export_onnx
 from tests.loading.zoo import Dense
 
 IMAGES = random_images((1, 12, 12), count=4)
-KINDS = ("exported", "scripted", "weights", "legacy", "pickled", "safetensors")
+KINDS = ("exported", "scripted", "weights", "legacy", "pickled", "safetensors", "onnx")
 ARCHIVES = ("exported", "scripted", "weights", "pickled")
 
 
@@ -38,6 +39,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     torch.save(weights, paths["legacy"], _use_new_zipfile_serialization=False)
     torch.save(small_model(), paths["pickled"])
     save_file(weights, paths["safetensors"])
+    export_onnx(small_model(), torch.rand(2, 1, 12, 12), paths["onnx"])
     return paths
 
 
