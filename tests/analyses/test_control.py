@@ -14,6 +14,7 @@ from reportgen.analyses import UnanswerableError, additivity, linearity, one_pic
 from reportgen.analyses.ablation import run as ablate
 from reportgen.autoencoder import Autoencoder
 from reportgen.path_contributions import path_shares
+from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.pca import Pca
 from reportgen.study import Study
@@ -214,3 +215,23 @@ def test_the_rounding_of_pixels_to_8_bits_is_not_taken_for_a_broken_instrument()
     pixels = np.where(inside, pixels, 0.5)
     result = control.run(study_of_pixels(pixels, units=8, side=28), FEW)
     assert result.passed, [check for check in result.checks if not check.passed]
+
+
+def test_hundreds_of_components_are_not_taken_for_a_broken_instrument() -> None:
+    """500 changes, each rounded, add up to more rounding than 10 do; a gap of 1 % it is not."""
+    side, rows = 28, 1040
+    pixels = np.random.default_rng(4).uniform(size=(rows, side * side)).astype(np.float32)
+    pixels = 0.5 * (pixels + pixels.mean(axis=1, keepdims=True))
+    study = decoders.of_pixels(
+        pixels,
+        shape=(1, side, side),
+        encode=lambda x: x.reshape(len(x), -1)[:, :500],
+        decode=lambda z: torch.nn.functional.pad(z, (0, 284)).reshape(len(z), 1, side, side),
+        code_shape=(500,),
+        settings=Settings(rows=8, path_steps=1, bootstrap_resamples=100),
+    )
+    result = control.run(study, study.settings)
+    assert result.components == 500
+    assert result.passed, [check for check in result.checks if not check.passed]
+    for check in result.checks:
+        assert check.tolerance < 1e-3

@@ -106,7 +106,8 @@ def test_every_chart_has_a_label_or_is_hidden_from_screen_readers(page: Element)
 
 
 def test_every_intervention_prints_its_share_of_codes_off_data(page: Element) -> None:
-    for name in ("traversal", "contributions", "units", "additivity", "subtraction"):
+    names = ("traversal", "contributions", "units", "additivity", "subtraction", "interactions")
+    for name in (*names, "partial_reconstruction", "one_picture", "plane_walks", "directions"):
         lines = page.one("section", id=name).all("p", **{"class": "off-data"})
         assert lines, name
         assert all("flagged off data" in line.text for line in lines)
