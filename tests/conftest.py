@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Workers share the cores among themselves; threads of their own would only get in the way. Read
+# when torch is first imported, hence before everything else.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from reportgen.settings import Settings
 from reportgen.study import Study

@@ -44,7 +44,8 @@ def encode_all(
             return stored, _read(images, kept)
     codes = _new_array((len(images), first.shape[1]))
     pixels = np.zeros((len(kept), decoder.image_size), dtype=np.float32)
-    for start in BATCH * ranks.mine(-(-len(images) // BATCH)):
+    for block in ranks.mine(-(-len(images) // BATCH)).tolist():
+        start = BATCH * block
         rows = slice(start, min(start + BATCH, len(images)))
         batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)

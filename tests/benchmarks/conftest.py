@@ -1,0 +1,89 @@
+"""Writes docs/benchmarks.md from what one run has measured."""
+
+from __future__ import annotations
+
+import platform
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+HEADING = """# Benchmarks
+
+Written by `pytest tests/benchmarks -c tests/benchmarks/pytest.ini`; do not edit.
+
+{machine}
+
+Everything here is of one run; seconds are medians over the rounds.
+"""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: Any, benchmarks: list[Any], output_json: dict) -> None:
+    """Called by pytest-benchmark once everything has been measured."""
+    groups: dict[str, list[dict]] = defaultdict(list)
+    for measured in output_json["benchmarks"]:
+        groups[measured["group"]].append(measured)
+    parts = [HEADING.format(machine=_machine())]
+    for name, entries in sorted(groups.items()):
+        parts.append(f"## {name}\n\n{_table(entries)}\n")
+    DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _machine() -> str:
+    return (
+        f"{datetime.now(UTC).date()}, {_processor()}, {torch.get_num_threads()} threads, "
+        f"{platform.system()}, Python {platform.python_version()}, torch {torch.__version__}."
+    )
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(models)} × {models[0]}" if models else platform.processor()
+
+
+def _table(entries: list[dict]) -> str:
+    if all("size" in entry["extra_info"] for entry in entries):
+        return _growth(entries)
+    if all("decodes" in entry["extra_info"] for entry in entries):
+        return _build(entries)
+    ours = next(e for e in entries if "engine" in e["name"] or "reportgen" in e["name"])
+    lines = ["| | seconds | times reportgen's |", "|---|---|---|"]
+    for entry in sorted(entries, key=_median):
+        name = entry["name"].removeprefix("bench_").replace("_", " ")
+        lines.append(f"| {name} | {_median(entry):.3f} | {_median(entry) / _median(ours):.2f} |")
+    return "\n".join(lines)
+
+
+def _build(entries: list[dict]) -> str:
+    whole, alone = sorted(entries, key=lambda e: "alone" in e["name"])
+    each = _median(alone) / alone["extra_info"]["decodes"]
+    decodes = whole["extra_info"]["decodes"]
+    return (
+        f"{decodes:,} decodes at {1 / each:,.0f} a second are {decodes * each:.1f} s; the whole "
+        f"build took {_median(whole):.1f} s: **{_median(whole) / (decodes * each):.2f} times**."
+    )
+
+
+def _growth(entries: list[dict]) -> str:
+    entries = sorted(entries, key=lambda e: e["extra_info"]["size"])
+    sizes = [entry["extra_info"]["size"] for entry in entries]
+    seconds = [_median(entry) for entry in entries]
+    memory = any("peak_mebibytes" in entry["extra_info"] for entry in entries)
+    lines = ["| size | seconds |" + (" peak MiB |" if memory else "")]
+    lines.append("|---|---|" + ("---|" if memory else ""))
+    for entry, size, taken in zip(entries, sizes, seconds, strict=True):
+        peak = f" {entry['extra_info']['peak_mebibytes']:,} |" if memory else ""
+        lines.append(f"| {size:,} | {taken:.2f} |{peak}")
+    exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+    return "\n".join(lines) + f"\n\nSeconds grow with the power {exponent:.2f} of the size."
+
+
+def _median(entry: dict) -> float:
+    return float(entry["stats"]["median"])

@@ -1,0 +1,62 @@
+"""What is measured: decoders of the sizes that users have, with weights drawn and not trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from reportgen.autoencoder import Autoencoder
+from reportgen.settings import Settings
+from reportgen.study import Study, make_study
+from tests.oracles.decoders import ArrayImages
+
+
+def convolutional(units: int, side: int = 64, channels: int = 3) -> nn.ModuleDict:
+    """The autoencoder of Burgess et al. (2018) for 64×64 pixels; 32, 128 and 256 alike."""
+    torch.manual_seed(0)
+    inner = side // 16
+    down: list[nn.Module] = []
+    for width in (channels, 32, 32, 32):
+        down += [nn.Conv2d(width, 32, 4, 2, 1), nn.ReLU()]
+    up: list[nn.Module] = []
+    for _ in range(3):
+        up += [nn.ConvTranspose2d(32, 32, 4, 2, 1), nn.ReLU()]
+    flat = 32 * inner * inner
+    encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, 256), nn.ReLU())
+    encoder.append(nn.Linear(256, units))
+    decoder = nn.Sequential(
+        *(nn.Linear(units, 256), nn.ReLU(), nn.Linear(256, flat), nn.ReLU()),
+        *(nn.Unflatten(1, (32, inner, inner)), *up),
+        *(nn.ConvTranspose2d(32, channels, 4, 2, 1), nn.Sigmoid()),
+    )
+    return nn.ModuleDict({"encoder": encoder, "decoder": decoder}).eval().requires_grad_(False)
+
+
+def autoencoder(units: int, side: int = 64, channels: int = 3) -> Autoencoder:
+    """The same as the analyses know it, its weights laid out channels last as loading does."""
+    modules = convolutional(units, side, channels).to(memory_format=torch.channels_last)
+    return Autoencoder(
+        encode=modules["encoder"],
+        decode=modules["decoder"],
+        input_shape=(channels, side, side),
+        code_shape=(units,),
+    )
+
+
+def images(count: int, side: int = 64, channels: int = 3) -> np.ndarray:
+    """(count, channels, side, side) float32: smooth random images in [0, 1]."""
+    generator = np.random.default_rng(1)
+    y, x = np.mgrid[:side, :side] / side
+    waves = generator.normal(size=(count, channels, 6)) * np.pi
+    bend = np.stack([x, y, x * y, x**2, y**2, np.ones_like(x)])
+    return (0.5 + 0.5 * np.sin(np.einsum("ncw,whv->nchv", waves, bend))).astype(np.float32)
+
+
+def study(
+    units: int, *, side: int = 64, channels: int = 3, count: int = 400, **settings: object
+) -> Study:
+    """A fresh study: nothing is stored yet."""
+    pixels = ArrayImages(images(count, side, channels))
+    model = autoencoder(units, side, channels)
+    return make_study(model, pixels, Settings(**settings))  # type: ignore[arg-type]
