@@ -18,6 +18,7 @@ BOUND_UNIT = 0.2
 POOR_REPEAT = 0.5
 MOST_NAMED = 6
 SATURATED_PIXELS = 0.2
+LARGE_REST = 0.25
 ROWS_FOR_A_BIN, BINS = 25, 20
 WORSE_R2 = 0.05
 MOVES_UNITS = frozenset({"units", "partial_reconstruction", "subtraction", "baselines"})
@@ -29,7 +30,8 @@ def limits_of(results: Results, section: str) -> tuple[str, ...]:
 
     The cut-offs: a quarter of moved codes off data, fewer than 32 images, fewer than 10 images for
     each regressor or 25 for each bin, a unit that is free to vary by less than a fifth of its sd, a
-    fifth of pixels at an end of the range, another training whose R² is .05 below.
+    fifth of pixels at an end of the range, a quarter of the change in the rest, another training
+    whose R² is .05 below.
     """
     if section in DESCRIBES_THE_BUILD:
         return ()
@@ -119,6 +121,12 @@ def _contributions(results: Results) -> Iterator[str]:
     tied = [share.name for share in alone if share.rank_low != share.rank_high]
     if tied:
         yield f"The ranks of {_units(tied)} are not settled by {result.rows} images."
+    rest = sum(share.share.value for share in result.shares if share.unit < 0)
+    if alone and rest > LARGE_REST:
+        yield (
+            f"The weakest units, moved as one, carry {numbers.percent(rest)} of the change: which "
+            "of them is not told, and a list of the strongest leaves much out."
+        )
     negative = [share.name for share in alone if share.share.high < 0]
     if negative:
         yield (

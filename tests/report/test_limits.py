@@ -146,6 +146,16 @@ def test_a_baseline_with_another_gap_is_named(results: Results) -> None:
     assert "mean image" not in said
 
 
+@pytest.mark.parametrize(("share", "warned"), [(0.25, False), (0.26, True)])
+def test_a_large_rest_is_said_beside_shares(share, warned, results: Results) -> None:
+    base = calm(results)
+    *others, last = base.contributions.shares
+    rest = replace(last, unit=-1, share=replace(last.share, value=share))
+    changed = replace(base.contributions, shares=(*others, rest))
+    found = limits_of(replace(base, contributions=changed), "contributions")
+    assert any("of the change: which of them is not told" in text for text in found) == warned
+
+
 @pytest.mark.parametrize(("share", "warned"), [(0.2, False), (0.21, True)])
 def test_saturated_pixels_are_said_before_a_squash(share, warned, results: Results) -> None:
     pre = SimpleNamespace(saturated_share=share, squash="sigmoid")
