@@ -78,6 +78,12 @@ class Columns:
 
 def read_columns(schema: pa.Schema, where: str) -> Columns:
     """What a schema's columns mean. Raises DataError where two columns have one name."""
+    # pyarrow decodes names and metadata only when they are asked for.
+    with arrow_damage_is_a_sentence(where):
+        return _columns_of(schema, where)
+
+
+def _columns_of(schema: pa.Schema, where: str) -> Columns:
     import pyarrow.types as types
 
     names = tuple(schema.names)

@@ -17,6 +17,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.zip_directory import read_entries
 
 PARQUET = b"PAR1"
+ARROW_STREAM = b"\xff\xff\xff\xff"
 NUMPY = b"\x93NUMPY"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
@@ -112,6 +113,8 @@ def _format_of(path: Path) -> tuple[str, str]:
         return TAR
     if head.startswith(PARQUET):
         return "parquet_files", "open_parquet"
+    if head.startswith(ARROW_STREAM):
+        return "saved_dataset", "open_arrow"
     if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
         return "table_file", "open_table"
     if head.startswith(LEGACY_TORCH_SAVE):

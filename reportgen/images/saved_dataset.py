@@ -16,7 +16,7 @@ from reportgen.autoencoder import SourceFile
 from reportgen.errors import DataError
 from reportgen.images.arrow_pictures import open_rows
 from reportgen.images.arrow_shards import ShardRows, StreamShard
-from reportgen.images.checksum import FilesChecksum
+from reportgen.images.checksum import FilesChecksum, file_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
@@ -49,6 +49,13 @@ def open_saved_dataset(folder: Path, options: OpenOptions) -> ImageSet:
     if split not in splits:
         raise DataError(choose_split(where, splits))
     return _open_split(folder / split, replace(options, part=column or None))
+
+
+def open_arrow(path: Path, options: OpenOptions) -> ImageSet:
+    """One `.arrow` file of a data set, or of the cache of `datasets`; see `open_images`."""
+    where = shown(str(path))
+    rows = ShardRows([StreamShard(path, where)], where)
+    return open_rows(rows, where, options, lambda: file_source(path))
 
 
 def _open_split(folder: Path, options: OpenOptions) -> ImageSet:

@@ -39,6 +39,15 @@ def test_a_saved_data_set_is_read_as_its_own_library_reads_it(
     assert images.labels == tuple(CLASSES[i % 3] for i in captions)
 
 
+def test_one_of_its_files_is_read_by_itself(tmp_path: Path) -> None:
+    rows, expected = data_set()
+    rows.save_to_disk(tmp_path / "saved", num_shards=3)
+    path = tmp_path / "saved" / "data-00001-of-00003.arrow"
+    images = open_images(path)
+    np.testing.assert_allclose(images.read(slice(None)), expected[3:6], atol=1e-7)
+    assert images.labels == tuple(CLASSES) and images.source.name == path.name
+
+
 def test_a_selection_is_saved_and_read_as_selected(tmp_path: Path) -> None:
     rows, expected = data_set()
     rows.select([5, 1, 7]).save_to_disk(tmp_path / "saved")
@@ -147,6 +156,18 @@ def test_nothing_in_the_folder_is_run_and_nothing_is_fetched(tmp_path: Path) -> 
     assert not marker.exists()
     pickle.loads(attack["ARROW:extension:metadata"])
     assert marker.exists(), "the attack must work where it is let"
+
+
+@pytest.mark.parametrize("place", ["saved", "saved/data-00000-of-00001.arrow"])
+def test_a_column_whose_name_is_no_text_is_one_sentence(tmp_path: Path, place: str) -> None:
+    rows, _ = data_set(3)
+    rows.save_to_disk(tmp_path / "saved")
+    file = tmp_path / "saved" / "data-00000-of-00001.arrow"
+    content = file.read_bytes()
+    name = content.rindex(b"caption", 0, content.index(b"number 0"))
+    file.write_bytes(content[:name] + b"\x80" + content[name + 1 :])
+    with pytest.raises(DataError, match="is damaged or of an unsupported kind"):
+        open_images(tmp_path / place)
 
 
 def test_dictionaries_which_datasets_never_writes_are_one_sentence(tmp_path: Path) -> None:
