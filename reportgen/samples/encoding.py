@@ -38,10 +38,11 @@ def encode_all(
     images, only the kept rows are read.
     """
     first = decoder.encode(_read(images, np.arange(min(BATCH, len(images)))))
-    if cache is not None:
-        stored = cache.find(images, first)
-        if stored is not None:
-            return stored, _read(images, kept)
+    stored = None if cache is None else cache.find(images, first)
+    # Ranks on other machines may have another cache, and a pass takes all of them.
+    missing = ranks.largest(float(stored is None))
+    if stored is not None and not missing:
+        return stored, _read(images, kept)
     codes = _new_array((len(images), first.shape[1]))
     pixels = np.zeros((len(kept), decoder.image_size), dtype=np.float32)
     for block in ranks.mine(-(-len(images) // BATCH)).tolist():
