@@ -273,14 +273,15 @@ def _directions(results: Results) -> Iterator[str]:
     poor = np.flatnonzero(np.asarray(result.repeatability) < POOR_REPEAT) + 1
     if poor.size:
         yield (
-            f"Directions {_listed(poor)} are not found again on the other half of the images "
-            f"(|cos| below {numbers.short(POOR_REPEAT)}): do not interpret them."
+            "Not found again on the other half of the images "
+            f"(|cos| below {numbers.short(POOR_REPEAT)}), so not to be interpreted: "
+            f"{_numbered('direction', poor.tolist())}."
         )
     undetermined = np.flatnonzero(result.undetermined) + 1
     if undetermined.size:
         yield (
-            f"Directions {_listed(undetermined)} explain too nearly as much as the next one to "
-            "be told from it."
+            "Too nearly as strong as the next one to be told from it: "
+            f"{_numbered('direction', undetermined.tolist())}."
         )
 
 
@@ -294,7 +295,11 @@ def _trust(results: Results) -> Iterator[str]:
 
 
 def _units(names: Sequence[object]) -> str:
-    return f"unit{'' if len(names) == 1 else 's'} {_listed(names)}"
+    return _numbered("unit", names)
+
+
+def _numbered(noun: str, names: Sequence[object]) -> str:
+    return f"{noun}{'' if len(names) == 1 else 's'} {_listed(names)}"
 
 
 def _listed(names: Iterable[object]) -> str:
