@@ -41,7 +41,7 @@ const frames = (() => {
     draw,
     say: (text) => { spoken.textContent = text; },
     count: (image) => Number(image.dataset.tiles),
-    captions: (strip) => [...strip.querySelectorAll(".captions span")].map((span) => span.textContent),
+    captions: (strip) => [...strip.querySelectorAll(".captions span")].map((span) => span.textContent.replace(/[\u00ad\u200b]/g, "")),
     flags: (strip) => [...strip.querySelectorAll(".marks span")].map((span) => span.classList.contains("flagged")),
   };
 })();

@@ -194,7 +194,7 @@ def _ablations(
         strips.append(
             LabelledStrip(
                 name,
-                Strip(drawing.strip(*tiles), alt, tuple(captions), limit=limit, signed_from=2),
+                Strip(drawing.strip(*tiles), alt, _broken(captions), limit=limit, signed_from=2),
             )
         )
     return tuple(strips), limit
@@ -209,3 +209,8 @@ def _contribution(results: Results, unit: Unit, name: str) -> np.ndarray | None:
     if unit.index not in units:
         return None
     return result.pictures[result.picture_names.index(name), units.index(unit.index)]
+
+
+def _broken(captions: list[str]) -> tuple[str, ...]:
+    """With the one long word able to break where tiles are narrow."""
+    return tuple(caption.replace("contribution", "contri\u00adbution") for caption in captions)
