@@ -8,7 +8,7 @@ of a difference therefore come from one forward wherever the store still holds i
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -51,7 +51,8 @@ class Decoder:
         share = memory // 8
         batch_bytes = share if batch_bytes is None else batch_bytes
         self.batch_size = int(np.clip(batch_bytes // image_bytes, 1, LARGEST_BATCH))
-        self._store = _ImageStore(share if store_bytes is None else store_bytes)
+        store_bytes = share if store_bytes is None else store_bytes
+        self._store = _ImageStore(store_bytes, self.image_size)
         self._charged_to = "study"
         self.forwards: Counter[str] = Counter()
         self.encodes: Counter[str] = Counter()
@@ -181,32 +182,30 @@ def _full_precision() -> Iterator[None]:
 
 
 class _ImageStore:
-    """The most recent decoded batches, up to a number of bytes; the oldest leave first."""
+    """The most recently decoded images, up to a number of bytes; the oldest leave first.
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._held = 0
-        self._batches: OrderedDict[int, tuple[list[bytes], np.ndarray]] = OrderedDict()
-        self._places: dict[bytes, tuple[int, int]] = {}
+    All of it is one block: images that stay, strewn among batches that go, would keep the C
+    library from ever giving the batches' memory back.
+    """
+
+    def __init__(self, capacity: int, image_size: int) -> None:
+        self._images = np.empty((capacity // (4 * image_size), image_size), dtype=np.float32)
+        self._keys: list[bytes | None] = [None] * len(self._images)
+        self._places: dict[bytes, int] = {}
         self._next = 0
 
     def get(self, key: bytes) -> np.ndarray | None:
         place = self._places.get(key)
-        if place is None:
-            return None
-        batch, position = place
-        return self._batches[batch][1][position]
+        return None if place is None else self._images[place]
 
     def add(self, keys: list[bytes], images: np.ndarray) -> None:
-        if images.nbytes > self._capacity:
+        if len(keys) > len(self._images):
             return
-        while self._held + images.nbytes > self._capacity:
-            _, (old_keys, old_images) = self._batches.popitem(last=False)
-            self._held -= old_images.nbytes
-            for key in old_keys:
-                del self._places[key]
-        self._batches[self._next] = (keys, images)
-        self._held += images.nbytes
-        for position, key in enumerate(keys):
-            self._places[key] = (self._next, position)
-        self._next += 1
+        for key, image in zip(keys, images, strict=True):
+            oldest = self._keys[self._next]
+            if oldest is not None:
+                del self._places[oldest]
+            self._images[self._next] = image
+            self._keys[self._next] = key
+            self._places[key] = self._next
+            self._next = (self._next + 1) % len(self._images)
