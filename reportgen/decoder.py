@@ -25,7 +25,7 @@ class Decoder:
 
     Parameters
     ----------
-    memory : bytes of the build; an eighth is for one batch and an eighth for the store, unless
+    memory : bytes of the build; an eighth is for one batch and a twelfth for the store, unless
         `batch_bytes` and `store_bytes` say otherwise.
 
     Attributes
@@ -48,10 +48,9 @@ class Decoder:
         self._on_progress = on_progress
         self.image_size = int(np.prod(autoencoder.input_shape))
         image_bytes = 4 * self.image_size
-        share = memory // 8
-        batch_bytes = share if batch_bytes is None else batch_bytes
+        batch_bytes = memory // 8 if batch_bytes is None else batch_bytes
         self.batch_size = int(np.clip(batch_bytes // image_bytes, 1, LARGEST_BATCH))
-        store_bytes = share if store_bytes is None else store_bytes
+        store_bytes = memory // 12 if store_bytes is None else store_bytes
         self._store = _ImageStore(store_bytes, self.image_size)
         self._charged_to = "study"
         self.forwards: Counter[str] = Counter()

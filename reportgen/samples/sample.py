@@ -121,10 +121,10 @@ def read_samples(
 ) -> list[Sample]:
     """One sample for each part (rows of the image set), encoded in one pass and decoded.
 
-    Of each part, as many images are kept as a sixth of the memory has room for beside their
+    Of each part, as many images are kept as an eighth of the memory has room for beside their
     reconstructions; which ones is a seeded choice.
     """
-    room = settings.memory_bytes // 6 // (2 * len(parts) * 4 * decoder.image_size)
+    room = settings.memory_bytes // 8 // (2 * len(parts) * 4 * decoder.image_size)
     kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
     together = np.sort(np.concatenate(kept))
     codes, pixels = encode_all(
