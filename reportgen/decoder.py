@@ -16,7 +16,7 @@ import numpy as np
 
 from reportgen.autoencoder import Autoencoder
 
-DEFAULT_MEMORY = 2 * 2**30
+DEFAULT_MEMORY = 2 * 10**9
 LARGEST_BATCH = 128
 
 

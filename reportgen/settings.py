@@ -59,7 +59,7 @@ class Settings:
     )
     memory: float = _knob(
         2.0,
-        "Gigabytes (GiB) that images and what is computed from them may take; where they would "
+        "Gigabytes that images and what is computed from them may take; where they would "
         "take more, fewer images are kept and sums of squares come from a linear sketch.",
         low=0.25,
         flag=True,
@@ -124,7 +124,7 @@ class Settings:
     @property
     def memory_bytes(self) -> int:
         """`memory` in bytes."""
-        return int(self.memory * 2**30)
+        return int(self.memory * 1e9)
 
     @property
     def image_size(self) -> tuple[int, int] | None:
