@@ -189,33 +189,25 @@ class OnnxGraph:
         `shape` is one row of the first; `known` holds shapes of one row for tensors before it,
         since a graph may ask for their sizes. All noise is held `deviations` sds above its mean.
         """
-        helper = self._onnx.helper
-        makers = {name: node for node in self.model.graph.node for name in node.output if name}
-        nodes, waiting, done = [], [end], {start}
-        while waiting:
-            name = waiting.pop()
-            if name in done or name not in makers:
-                continue
-            node = makers[name]
-            done.update(node.output)
-            if node.op_type == "Shape" and node.input[0] in known and node.input[0] != start:
-                nodes += self._shape_from_batch(node, start, known[node.input[0]])
-                continue
-            nodes.append(self._noise_at(node, deviations) if deviations else node)
-            waiting.extend(node.input)
-        order = {
-            name: place for place, node in enumerate(self.model.graph.node) for name in node.output
-        }
-        nodes.sort(key=lambda node: order.get(node.output[0], -1))
-        used = {name for node in nodes for name in node.input}
+        helper, extractor = self._onnx.helper, self._onnx.utils.Extractor
         given = helper.make_tensor_value_info(
             start, self._onnx.TensorProto.FLOAT, ["batch", *shape]
         )
         wanted = helper.make_empty_tensor_value_info(end)
-        weights = [tensor for tensor in self.model.graph.initializer if tensor.name in used]
-        graph = helper.make_graph(nodes, "part", [given], [wanted], weights)
-        part = helper.make_model(graph, opset_imports=self.model.opset_import)
-        part.ir_version = self.model.ir_version
+        whole = self._onnx.ModelProto()
+        whole.CopyFrom(self.model)
+        for described in (whole.graph.node, whole.graph.value_info):
+            del described[:]
+        for node in self.model.graph.node:
+            if node.op_type == "Shape" and node.input[0] in known and node.input[0] != start:
+                whole.graph.node.extend(self._shape_from_batch(node, start, known[node.input[0]]))
+            else:
+                whole.graph.node.append(self._noise_at(node, deviations) if deviations else node)
+        whole.graph.value_info.extend([given, wanted])
+        part = extractor(whole).extract_model([start], [end])
+        # What the file says of its own inputs and outputs holds for its own batch size.
+        part.graph.input[0].CopyFrom(given)
+        part.graph.output[0].CopyFrom(wanted)
         return OnnxFunction.of(part, self.path, (end,))
 
     def _noise_at(self, node: Any, deviations: float) -> Any:
