@@ -56,6 +56,8 @@ def open_images(
     left out and listed in `ImageSet.skipped`.
     """
     path, part = split_part(Path(path))
+    if size is not None:
+        _refuse_too_large(*size)
     if limit is not None and limit < 2:
         raise DataError(f"A limit of {limit} images is too low; a report needs at least two.")
     try:
@@ -63,6 +65,17 @@ def open_images(
     except OSError as error:
         where = shown(str(error.filename or path))
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error
+
+
+def _refuse_too_large(height: int, width: int) -> None:
+    """A model's file can ask for any size. Raises DataError before memory is spent on it."""
+    from reportgen.images.picture import LARGEST_PICTURE
+
+    if height * width > LARGEST_PICTURE:
+        raise DataError(
+            f"Images would be resized to {height}×{width}, as the model or --resize says: more "
+            f"than the {LARGEST_PICTURE // 10**6} million pixels that are read."
+        )
 
 
 def split_part(path: Path) -> tuple[Path, str | None]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.image_layout import text
-from reportgen.loading.model_class import find_named
+from reportgen.loading.model_class import RAISED, find_named, reason_of
 from reportgen.loading.split import ImageMap, Split
 
 TRIED_IMAGES = 4
@@ -44,7 +44,12 @@ def split_adapter(spec: str, sample: Tensor, device: str) -> Split:
     function = find_named(spec, "MODEL")
     if not callable(function):
         raise ModelError(f"{spec} is no function; it must return (encode, decode).")
-    returned = function()
+    try:
+        returned = function()
+    except RAISED as error:
+        raise ModelError(
+            f"{spec}, which is called without arguments, fails: {reason_of(error)}."
+        ) from error
     is_tuple = isinstance(returned, tuple | list) and len(returned) in (2, 3)
     if not is_tuple or not all(callable(part) for part in returned):
         raise ModelError(f"{spec} must return (encode, decode) or (encode, decode, forward).")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
-from reportgen.autoencoder import Note, SourceFile
+from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.errors import DataError, ModelError
+from reportgen.loading.adapter import is_adapter
+from reportgen.loading.image_layout import text
 from reportgen.loading.image_source import ImageSource
 from reportgen.loading.load import load, source_of
 from reportgen.loading.model_parts import ModelParts
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 # Sizes tried, with 1 and 3 channels, for a model that says nothing of its images.
 TRIED_SIZES = (28, 32, 64, 96, 128, 224, 256)
 RANDOM_IMAGES = 4
+ADAPTER = "function"
+# In one random image; the file says how large it is.
+RANDOM_NUMBERS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,10 @@ class _RandomImages:
     """Stands for images where there are none: shapes can be found, scales cannot."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
+        if math.prod(shape) > RANDOM_NUMBERS:
+            raise ModelError(
+                f"The model takes images of {text(shape)}, too large to try; give DATA."
+            )
         self.shape = shape
         self.names = tuple(f"random {row}" for row in range(RANDOM_IMAGES))
         self._pixels = np.random.default_rng(0).random((RANDOM_IMAGES, *shape), dtype=np.float32)
@@ -78,6 +88,8 @@ def inspect_file(
     path: str | PathLike[str], images: ImageSource | None, options: LoadingOptions
 ) -> Inspection:
     """See `reportgen.loading.inspect_model`."""
+    if is_adapter(str(path)):
+        return _inspect_adapter(str(path), images, options)
     path = Path(path)
     source = source_of(path) if path.exists() else None
     try:
@@ -93,16 +105,44 @@ def inspect_file(
         found = load(path, given, options, asks=False)
     except (ModelError, DataError) as error:
         return Inspection(source, kind.value, parameters, None, None, False, (), str(error))
+    return _described(path, found, kind.value, parameters, has_images=images is not None)
+
+
+def _inspect_adapter(spec: str, images: ImageSource | None, options: LoadingOptions) -> Inspection:
+    """Like a file, for a function that returns an encoder and a decoder."""
+    try:
+        if images is not None:
+            found = load(spec, images, options, asks=False)
+        elif options.input_shape is not None:
+            found = load(spec, _RandomImages(options.input_shape), options, asks=False)
+        else:
+            raise ModelError(
+                f"{spec} does not say what images it takes; give DATA, or --input-shape C,H,W."
+            )
+    except (ModelError, DataError) as error:
+        return Inspection(None, ADAPTER, None, None, None, False, (), str(error))
+    return _described(spec, found, ADAPTER, None, has_images=images is not None)
+
+
+def _described(
+    path: str | Path,
+    found: Autoencoder,
+    kind: str,
+    parameters: int | None,
+    *,
+    has_images: bool,
+) -> Inspection:
+    """What is known of a model that was loaded."""
     questions = [note.text for note in found.notes if note.topic == "question"]
     notes = tuple(note for note in found.notes if note.topic != "question")
-    if images is None:
+    if not has_images:
         # Random images say nothing of the scale.
         questions = []
         notes = tuple(note for note in notes if note.topic not in ("scaling", "check"))
         notes += (Note("scaling", "Not known without images: give DATA, or say --normalize."),)
     return Inspection(
         found.source,
-        kind.value,
+        kind,
         parameters,
         found.input_shape,
         found.code_shape,

@@ -15,6 +15,9 @@ from torch import nn
 
 from reportgen.errors import ModelError
 
+# What the user's own code may do: scripts that are not meant to be imported end the program.
+RAISED = (Exception, SystemExit)
+
 
 def find_class(spec: str) -> type[nn.Module]:
     """ "package.module:Class" or "file.py:Class" → the class.
@@ -73,10 +76,8 @@ def _from_file(path: Path, flag: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ModelError(
-            f"{path} (from {flag}) cannot be imported: {type(error).__name__}: {error}."
-        ) from error
+    except RAISED as error:
+        raise ModelError(f"{path} (from {flag}) cannot be imported: {reason_of(error)}.") from error
     finally:
         sys.path.remove(folder)
     return module
@@ -94,25 +95,35 @@ def _from_package(name: str, flag: str) -> ModuleType:
             f"the package {name!r} (from {flag}) cannot be imported: {error}; install it, "
             "or give the file as path/to/file.py:Class."
         ) from error
+    except RAISED as error:
+        raise ModelError(
+            f"the package {name!r} (from {flag}) cannot be imported: {reason_of(error)}."
+        ) from error
     finally:
         if added:
             sys.path.remove(str(Path.cwd()))
+
+
+def reason_of(error: BaseException) -> str:
+    """What the user's own code raised, and for a script that ended the program what to do."""
+    reason = f"{type(error).__name__}: {error}".rstrip(".")
+    if isinstance(error, SystemExit):
+        return f"it ends the program ({reason}); put what it runs under if __name__ == '__main__'"
+    return reason
 
 
 def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
     """An instance of the class. Raises ModelError naming the arguments it needs."""
     try:
         return model_class(**arguments)
-    except (MemoryError, RuntimeError) as error:
+    except RAISED as error:
         if isinstance(error, MemoryError) or "allocate" in str(error):
             raise ModelError(
                 f"{model_class.__name__} with {dict(arguments)} asks for more memory than there "
                 "is; check --model-args."
             ) from error
-        raise
-    except TypeError as error:
         raise ModelError(
             f"{model_class.__name__}{inspect.signature(model_class)} cannot be built with "
-            f"{dict(arguments)}: {error}; give its arguments as --model-args "
+            f"{dict(arguments)}: {reason_of(error)}; give its arguments as --model-args "
             "'{\"name\": value}'."
         ) from error

@@ -15,7 +15,9 @@ from typing import Any
 
 from reportgen.errors import ModelError
 
-SIZE_LIMIT = 1 << 20
+SIZE_LIMIT = 1 << 18
+# Dots in a line: for a key of n parts, the parser of TOML spends memory in n².
+DOT_LIMIT = 200
 _TEXT_KEYS = ("model_class", "encoder", "decoder", "bottleneck", "normalize", "output")
 KEYS = (*_TEXT_KEYS, "model_args", "input_shape", "classes")
 
@@ -61,9 +63,12 @@ def _read_text(path: Path) -> str:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    content = _read_text(path)
+    if any(line.count(".") > DOT_LIMIT for line in content.splitlines()):
+        raise ModelError(f"{path} has more than {DOT_LIMIT} dots in a line; break the line.")
     try:
-        found = tomllib.loads(_read_text(path))
-    except tomllib.TOMLDecodeError as error:
+        found = tomllib.loads(content)
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is no valid TOML ({error}); mend or remove it.") from error
     unknown = sorted(found.keys() - set(KEYS))
     if unknown:
@@ -105,7 +110,7 @@ def _read_preprocessor(path: Path) -> str | None:
         if mean is None or sd is None:
             return None
         numbers = [[float(number) for number in values] for values in (mean, sd)]
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ArithmeticError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged ({error}); mend or remove it.") from error
     texts = [",".join(f"{number:g}" for number in values) for values in numbers]
     return f"mean={texts[0]} std={texts[1]}"

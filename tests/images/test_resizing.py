@@ -94,3 +94,12 @@ def test_images_of_that_size_stay_as_they_are_and_nothing_is_said(tmp_path: Path
         images = open_images(path, size=(8, 8))
         np.testing.assert_allclose(images.read(slice(None)), expected, atol=1e-7)
         assert notes_of(path, (8, 8)) == ""
+
+
+@pytest.mark.parametrize("size", [(100_000, 100_000), (1, 10**30)])
+def test_sizes_beyond_all_pictures_are_refused_before_memory_is_spent(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    folder_of(tmp_path, ["a.png", "b.png"])
+    with pytest.raises(DataError, match="more than the 89 million pixels that are read"):
+        open_images(tmp_path, size=size)

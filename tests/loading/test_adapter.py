@@ -59,6 +59,11 @@ def test_encode_and_decode_of_a_function_are_used(source: str, tmp_path: Path) -
     [
         ("def other(): pass", "has no 'load'"),
         ("load = 5", "no function"),
+        ("def load(): raise OSError('no such card')", "load.* fails: OSError: no such card"),
+        ("def load(path): return len, len", "without arguments, fails: TypeError"),
+        ("raise ValueError('boom')", "cannot be imported: ValueError: boom"),
+        ("raise SystemExit(3)", "ends the program .* under if __name__ == '__main__'"),
+        ("def load(): raise SystemExit(3)", "ends the program"),
         ("def load(): return 5", "must return"),
         ("def load(): return len, 3", "must return"),
         ("def load(): return (lambda x: x[0]), len", "one code for each"),

@@ -77,6 +77,28 @@ def test_what_is_missing_is_the_problem(tmp_path: Path) -> None:
     assert "no autoencoder" in str(found.problem) and found.parameters
 
 
+def test_a_function_is_inspected_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def load():\n"
+        "    import torch\n"
+        "    return (lambda x: x[:, 0, 0]), (lambda z: z.repeat(1, 12).view(-1, 1, 12, 12))\n"
+    )
+    spec = f"{tmp_path}/mine.py:load"
+    found = inspect_model(spec, images=random_images((1, 12, 12)))
+    assert (found.problem, found.format, found.code_shape) == (None, "function", (12,))
+    assert inspect_model(spec, input_shape=(1, 12, 12)).code_shape == (12,)
+    assert "give DATA" in str(inspect_model(spec).problem)
+    assert "no file" in str(
+        inspect_model(f"{tmp_path}/gone.py:load", input_shape=(1, 2, 2)).problem
+    )
+
+
+def test_a_file_cannot_ask_for_a_huge_image(tmp_path: Path) -> None:
+    export(Dense().eval(), torch.rand(2, 1, 12, 12), tmp_path / "model.pt2")
+    (tmp_path / "model.toml").write_text("input_shape = [3, 100000, 100000]")
+    assert "too large to try" in str(inspect_model(tmp_path / "model.pt2").problem)
+
+
 @pytest.mark.parametrize("sample", ["fashion_vae/model.pt2", "fashion_autoencoder/model.pt"])
 def test_a_sample_is_inspected_in_little_more_than_the_import_of_torch(sample: str) -> None:
     started = time.perf_counter()

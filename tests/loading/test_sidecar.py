@@ -63,6 +63,10 @@ def test_a_flag_wins_over_the_sidecar(tmp_path: Path) -> None:
         ("input_shape = [1, 12]", "input_shape must be"),
         ("input_shape = [1, 12, true]", "input_shape must be"),
         ("normalize = ", "no valid TOML"),
+        ("model_args = " + "[" * 50_000, "no valid TOML"),
+        ("model_args = " + "9" * 10_000, "no valid TOML"),
+        ("model_args" + ".a" * 50_000 + " = 1", "dots in a line"),
+        ("# " + "x" * 300_000, "too large"),
     ],
 )
 def test_a_sidecar_that_is_wrong_is_refused(toml: str, words: str, tmp_path: Path) -> None:
@@ -89,9 +93,10 @@ def test_a_preprocessor_file_says_mean_and_sd(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(config))
     found = load_beside(tmp_path)
     assert "mean=0.5 std=0.25" in note(found, "scaling")
-    (tmp_path / "preprocessor_config.json").write_text("{broken")
-    with pytest.raises(ModelError, match=r"preprocessor_config\.json is damaged"):
-        load_beside(tmp_path)
+    for damaged in ("{broken", '{"image_mean": [1' + "0" * 400 + '], "image_std": [1]}'):
+        (tmp_path / "preprocessor_config.json").write_text(damaged)
+        with pytest.raises(ModelError, match=r"preprocessor_config\.json is damaged"):
+            load_beside(tmp_path)
 
 
 def test_classes_beside_a_model_are_read_and_checked(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +242,43 @@ def test_torchs_own_hooks_in_a_pickled_module_are_not_asked_of_the_user(tmp_path
         load_autoencoder(tmp_path / "model.pt", images=random_images((1, 12, 12)))
     assert "SpectralNorm" in str(caught.value) and "state_dict" in str(caught.value)
     assert "--model-class" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise ValueError('boom')", "cannot be imported: ValueError: boom"),
+        ("import sys; sys.exit(3)", "ends the program .* under if __name__ == '__main__'"),
+        ("class Net(nn.Module):\n    def __init__(self): 1 / 0", "built with {}: ZeroDivision"),
+        (
+            "class Net(nn.Module):\n    def __init__(self): raise SystemExit",
+            "built with {}: it ends",
+        ),
+        ("def Net(): nn.Linear(8, -1)", "no torch.nn.Module class"),
+        (
+            "class Net(nn.Module):\n    def __init__(self): nn.Linear(8, -1)",
+            "built with {}: RuntimeError: .* --model-args",
+        ),
+    ],
+)
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("package", [False, True])
+def test_what_a_class_raises_is_a_sentence(
+    body: str,
+    words: str,
+    trust: bool,
+    package: bool,
+    images: ImageArray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.save(state(7), tmp_path / "plain.pt")
+    (tmp_path / "raising.py").write_text(f"from torch import nn\n{body}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "raising", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    importlib.invalidate_caches()
+    where = "raising:Net" if package else "raising.py:Net"
+    with pytest.raises(ModelError, match=words) as caught:
+        load_autoencoder(tmp_path / "plain.pt", images=images, model_class=where, trust=trust)
+    assert "plain.pt" in str(caught.value)
