@@ -74,6 +74,11 @@ def read_onnx(path: Path) -> Any:
             f"{path} keeps its weights in other files; export it as a single file "
             "(onnx.save without external data)."
         )
+    if graph.sparse_initializer or any(
+        a.HasField("sparse_tensor") for n in graph.node for a in n.attribute
+    ):
+        # Their values may lie in other files too, and onnx cannot cut a graph that holds them.
+        raise ModelError(f"{path} holds sparse tensors; export it with dense weights.")
     for node in graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             raise ModelError(

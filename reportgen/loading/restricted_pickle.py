@@ -14,6 +14,7 @@ import io
 import mmap
 import pickle
 import pickletools
+import re
 import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ from torch.nn import functional
 from reportgen.errors import ModelError
 from reportgen.loading.archive import open_archive
 
+# How torch names what it never imports.
+BLOCKED = re.compile(r"unsupported GLOBAL (\S+) whose module \S+ is blocked")
 # What comes before the object in the legacy layout: a magic number, a version, the machine.
 LEGACY_PREAMBLE = 3
 FUNCTIONS = (
@@ -181,6 +184,9 @@ def _is_inert_class(value: Any) -> bool:
 def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
     # torch puts advice to switch the protection off before what went wrong.
     said = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    blocked = BLOCKED.search(said)
+    if blocked is not None:
+        said = f"it names {blocked[1]}"
     reason = said.partition("\n")[0].partition(". Please use")[0].rstrip(".")
     if "persistent_load" in reason:
         reason = "a whole module in the layout that torch used before 1.6"

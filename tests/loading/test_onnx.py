@@ -180,8 +180,17 @@ def test_what_could_do_more_than_compute_is_refused(tmp_path: Path) -> None:
         array.flat[0] = float("nan")
         weight.CopyFrom(onnx.numpy_helper.from_array(array, weight.name))
 
+    def add_sparse_weight(model: Any) -> None:
+        model.graph.sparse_initializer.add().values.name = "elsewhere"
+
+    def add_sparse_constant(model: Any) -> None:
+        node = model.graph.node.add(op_type="Constant", output=["elsewhere"])
+        node.attribute.add(name="sparse_value", type=11).sparse_tensor.dims.append(4)
+
     for change, words in (
         (set_domain, "evil.Flatten"),
+        (add_sparse_weight, "sparse tensors"),
+        (add_sparse_constant, "sparse tensors"),
         (add_loop, "Loop"),
         (move_weights, "other files"),
         (spoil, "NaN"),

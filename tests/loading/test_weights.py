@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import collections
 import importlib
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -282,3 +284,22 @@ def test_what_a_class_raises_is_a_sentence(
     with pytest.raises(ModelError, match=words) as caught:
         load_autoencoder(tmp_path / "plain.pt", images=images, model_class=where, trust=trust)
     assert "plain.pt" in str(caught.value)
+
+
+class _Runs:
+    def __reduce__(self) -> Any:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_a_refused_pickle_says_what_it_names_and_never_how_to_let_it_run(
+    zipped: bool, images: ImageArray, tmp_path: Path
+) -> None:
+    torch.save(
+        {"weights": state(7), "extra": _Runs()},
+        tmp_path / "model.pt",
+        _use_new_zipfile_serialization=zipped,
+    )
+    with pytest.raises(ModelError, match=r"could run code .*it names \w+\.system\)") as caught:
+        load_autoencoder(tmp_path / "model.pt", images=images)
+    assert "weights_only" not in str(caught.value)
