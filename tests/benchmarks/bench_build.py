@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from reportgen.build import BuildRequest, build
+from reportgen.images import open_images
 from reportgen.loading import load_autoencoder, save
 from reportgen.profile import total_cost
 from reportgen.progress import QuietProgress
@@ -50,9 +51,9 @@ def bench_build_and_its_decodes(benchmark, inputs, tmp_path) -> None:
 
 
 def bench_decodes_alone(benchmark, inputs) -> None:
-    name, model, _ = inputs
+    name, model, data = inputs
     benchmark.group = f"b. default build, {name}"
-    loaded = load_autoencoder(model)
+    loaded = load_autoencoder(model, images=open_images(data))
     codes = torch.randn(TIMED, *loaded.code_shape)
 
     def loop() -> None:
