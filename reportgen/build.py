@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -266,7 +267,8 @@ def _device(name: str) -> str:
     import torch
 
     if torch.cuda.is_available():
-        return "cuda"
+        # torchrun starts as many processes on a machine as are to share its GPUs.
+        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 

@@ -65,8 +65,9 @@ def _kept(study: Study) -> tuple[Note, ...]:
     return (
         Note(
             "memory",
-            f"Units' means, standard deviations, quantiles and histograms come from all "
-            f"{every[0]:,} fit and {every[1]:,} test images. The pixels of {len(study.fit):,} and "
+            "Units' values (means, standard deviations, quantiles, histograms, correlations, R² "
+            f"on the others) and the off-data thresholds come from all {every[0]:,} fit and "
+            f"{every[1]:,} test images. The pixels of {len(study.fit):,} and "
             f"{len(study.test):,} of them, chosen at random (seed {study.settings.seed}), fit into "
             f"--memory {study.settings.memory:g}; everything else comes from these.",
         ),

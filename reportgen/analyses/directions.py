@@ -174,10 +174,13 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
         return inner.decode(codes)
 
     def mapped(sample: Sample, decoder: object) -> Sample:
-        codes = sample.codes[:, players].astype(np.float64)
-        directions = (codes - basis.mean) @ basis.to_directions
-        directions = directions.astype(np.float32)
-        return replace(sample, codes=directions, every_code=directions)
+        def directions(codes: np.ndarray) -> np.ndarray:
+            centred = codes[:, players].astype(np.float64) - basis.mean
+            return (centred @ basis.to_directions).astype(np.float32)
+
+        every = directions(sample.every_code)
+        kept = every if sample.every_code is sample.codes else directions(sample.codes)
+        return replace(sample, codes=kept, every_code=every)
 
     rotated = Autoencoder(
         encode=inner.encode,

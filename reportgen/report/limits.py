@@ -13,6 +13,7 @@ from reportgen.report.moved_codes import moved_codes
 from reportgen.report.results import Results
 
 FEW_IMAGES = 32
+NOTHING = 0.01
 IMAGES_FOR_A_REGRESSOR = 10
 BOUND_UNIT = 0.2
 POOR_REPEAT = 0.5
@@ -59,8 +60,8 @@ def _in_sample(results: Results) -> Iterator[str]:
 def _few_images(results: Results, section: str) -> Iterator[str]:
     result = getattr(results, section, None)
     rows = getattr(result, "rows", None)
-    if isinstance(rows, int) and rows < FEW_IMAGES:
-        yield f"Only {rows} images stand behind these numbers; read the intervals, not the values."
+    if isinstance(rows, int) and rows <= FEW_IMAGES:
+        yield f"Only {rows} images stand behind these numbers, too few for intervals to be exact."
 
 
 def _correlated(results: Results) -> Iterator[str]:
@@ -142,6 +143,8 @@ def _linearity(results: Results) -> Iterator[str]:
             f"{result.fit_rows} images for {result.regressors} regressors are few: the map fits "
             "their noise, and the linear share on other images is too low."
         )
+    if result is not None and result.curved is not None and result.curved.value < -NOTHING:
+        yield "Curves of the fit images do worse than none on others: not additive is too high."
 
 
 def _traversal(results: Results) -> Iterator[str]:

@@ -95,7 +95,9 @@ def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decode
         largest_distance=np.inf,
         largest_cycle_error=np.inf,
     )
-    distances = _distances_left_out(values) if shrunk else flag.distances(codes)
+    distances = (
+        _distances_in_folds(values) if shrunk else _distances_left_out(flag.distances(codes))
+    )
     cycle_errors = flag.cycle_errors(codes[:LARGEST_CALIBRATION], decoder)
     return replace(
         flag,
@@ -104,7 +106,18 @@ def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decode
     )
 
 
-def _distances_left_out(values: np.ndarray) -> np.ndarray:
+def _distances_left_out(distances: np.ndarray) -> np.ndarray:
+    """(n,) each code's squared distance by the mean and covariance of all the others.
+
+    Sherman and Morrison's formula gives it from D, the distance with the code among them:
+    n D / (n − 1) / (1 − D / (n − 1)).
+    """
+    others = len(distances) - 1
+    alone = np.maximum(1 - distances / others, np.finfo(np.float64).eps)
+    return distances * (others + 1) / others / alone
+
+
+def _distances_in_folds(values: np.ndarray) -> np.ndarray:
     """(n,) each code's squared distance by a covariance of the four fifths that it is not in.
 
     With few codes for so many units their own covariance fits them far too well: 70 % of new codes

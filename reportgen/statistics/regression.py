@@ -64,7 +64,8 @@ class Splines:
             n_knots=KNOTS, knots="quantile", extrapolation="linear", include_bias=False
         ).fit(regressors)
         self._products = products
-        self._centre, self._scale = regressors.mean(axis=0), regressors.std(axis=0)
+        self._centre, scale = regressors.mean(axis=0), regressors.std(axis=0)
+        self._scale = np.where(scale > 0, scale, 1)
         raw = self._raw_features(regressors)
         self._linear_part = Affine(regressors, raw)
         features = raw - self._linear_part.predict(regressors)

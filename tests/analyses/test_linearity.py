@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -186,3 +188,13 @@ def test_a_dead_unit_is_no_regressor() -> None:
     codes[:, 1] = 7
     study: Study = decoders.carrying(decoders.smooth(3), codes, settings=FEW)
     assert linearity.run(study, FEW).regressors == 2
+
+
+def test_a_group_with_a_constant_unit_is_the_group_without_it() -> None:
+    codes = decoders.gaussian_codes(600, 4)
+    codes[:, 3] = 0.3
+    study = decoders.study_of(decoders.smooth(4), codes)
+    grouped = dataclasses.replace(study, units=study.units.together({"both": (0, 3)}), _shared={})
+    alone, together = (linearity.run(s, s.settings) for s in (study, grouped))
+    assert together.linear.value == pytest.approx(alone.linear.value, abs=1e-9)
+    assert together.curved.value == pytest.approx(alone.curved.value, abs=1e-6)

@@ -41,7 +41,7 @@ def test_a_product_is_not_additive_however_correlated_the_real_units_are(r: floa
 def test_the_variance_ratio_of_a_product_is_its_closed_form(r: float) -> None:
     """Var z₀z₁ is 1 for independent normal units and 1 + r² for correlated ones."""
     mixing = np.array([[1, r], [0, np.sqrt(1 - r**2)]])
-    codes = (decoders.gaussian_codes(20_000, 2) @ mixing).astype(np.float32)
+    codes = (decoders.gaussian_codes(8_000, 2) @ mixing).astype(np.float32)
     found = of(decoders.product(), codes).variance_ratio
     assert found == pytest.approx(1 / (1 + r**2), abs=0.12)
 

@@ -69,7 +69,7 @@ def test_few_images_and_open_ranks_are_said(results: Results) -> None:
     few = replace(base.contributions, rows=31, shares=tuple(shares))
     found = limits_of(replace(base, contributions=few), "contributions")
     assert found == (
-        "Only 31 images stand behind these numbers; read the intervals, not the values.",
+        "Only 31 images stand behind these numbers, too few for intervals to be exact.",
         f"The ranks of unit {shares[1].name} are not settled by 31 images.",
     )
 

@@ -28,6 +28,19 @@ def linear_decoder(units: int, noise: float = 0.0) -> Decoder:
     )
 
 
+def copied(units: int) -> Decoder:
+    """The code is the image."""
+    shape = (1, 1, units)
+    return Decoder(
+        Autoencoder(
+            encode=lambda images: images.reshape(len(images), -1),
+            decode=lambda z: z.reshape(len(z), *shape),
+            input_shape=shape,
+            code_shape=(units,),
+        )
+    )
+
+
 def correlated_codes(rows: int, units: int, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     mixing = np.random.default_rng(1).normal(size=(units, units))
@@ -68,10 +81,22 @@ def test_few_rows_shrink_as_ledoit_and_wolf_do_on_standardised_units() -> None:
     np.testing.assert_allclose(flag.distances(codes), expected, rtol=1e-6)
 
 
-def test_the_threshold_is_the_99_percent_quantile_of_real_codes() -> None:
-    codes = correlated_codes(1000, 3)
-    flag = calibrated(codes)
-    assert np.mean(flag.distances(codes) > flag.largest_distance) == pytest.approx(0.01)
+def test_the_threshold_is_the_99_percent_quantile_of_codes_left_out_one_by_one() -> None:
+    codes = correlated_codes(300, 3)
+    distances = []
+    for row in range(len(codes)):
+        others = np.delete(codes, row, axis=0).astype(np.float64)
+        inverse = np.linalg.inv(np.cov(others, rowvar=False, ddof=0))
+        away = codes[row] - others.mean(axis=0)
+        distances.append(away @ inverse @ away)
+    assert calibrated(codes).largest_distance == pytest.approx(np.quantile(distances, 0.99), 1e-6)
+
+
+@pytest.mark.parametrize("rows", [639, 640])
+def test_few_codes_for_many_units_flag_no_more_new_codes_than_many(rows: int) -> None:
+    flag = calibrated(decoders.gaussian_codes(rows, 64), copied(64))
+    flagged = flag.far_share(decoders.gaussian_codes(4000, 64, seed=21))
+    assert flagged < 0.025
 
 
 def test_about_one_percent_of_held_out_real_codes_is_flagged() -> None:
