@@ -81,6 +81,8 @@ def _growth(entries: list[dict]) -> str:
     for entry, size, taken in zip(entries, sizes, seconds, strict=True):
         peak = f" {entry['extra_info']['peak_mebibytes']:,} |" if memory else ""
         lines.append(f"| {size:,} | {taken:.2f} |{peak}")
+    if len(sizes) < 2:
+        return "\n".join(lines)
     exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
     return "\n".join(lines) + f"\n\nSeconds grow with the power {exponent:.2f} of the size."
 
