@@ -46,6 +46,7 @@ class Decoder:
     ) -> None:
         self._autoencoder = autoencoder
         self._on_progress = on_progress
+        self.code_size = autoencoder.code_size
         self.image_size = int(np.prod(autoencoder.input_shape))
         image_bytes = 4 * self.image_size
         batch_bytes = memory // 8 if batch_bytes is None else batch_bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-BLOCK_BYTES = 32 * 2**20
+from reportgen.statistics.blocks import row_blocks
 
 
 def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
@@ -15,8 +15,7 @@ def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, 
     background being the median of the image's border. Hue (degrees) and saturation, of colour
     images only, are HSV's, of the foreground's mean colour.
     """
-    step = max(1, BLOCK_BYTES // (8 * images.shape[1]))
-    parts = [_factors(images[start : start + step], shape) for start in range(0, len(images), step)]
+    parts = [_factors(images[block], shape) for block in row_blocks(images)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -25,6 +25,7 @@ from reportgen.samples import (
     with_codes,
 )
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import row_blocks
 from reportgen.statistics.bootstrap import Bootstrap
 from reportgen.statistics.off_data import OffData, calibrate
 from reportgen.statistics.pca import Pca, fit_pca
@@ -123,8 +124,8 @@ class Study:
 
     @cached_property
     def _mean_squared_norm(self) -> float:
-        parts = (squared_norms(self.test.reconstructions[b]).sum() for b in self.test.blocks())
-        return float(sum(parts)) / len(self.test)
+        images = self.test.reconstructions
+        return float(sum(squared_norms(images[b]).sum() for b in row_blocks(images))) / len(images)
 
     def compressor(self, stacked: int) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
         """What to apply to images (n, P) of which `stacked` are kept together; see `sketch`."""

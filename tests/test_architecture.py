@@ -30,12 +30,15 @@ MAY_USE: dict[str, set[str]] = {
     "decoder": {"autoencoder"},
     "coalitions": {"autoencoder", "decoder"},
     "statistics": {"autoencoder", "decoder"},
-    "image_factors": set(),
+    "image_factors": {"statistics"},
     "last_squash": {"autoencoder"},
     "rows": {"settings"},
     "heap": set(),
     "ranks": {"errors"},
-    "samples": {"__init__", "autoencoder", "decoder", "errors", "images", "ranks", "settings"},
+    "samples": {
+        *("__init__", "autoencoder", "decoder", "errors", "images", "ranks", "settings"),
+        "statistics",
+    },
     "study": {
         *("autoencoder", "coalitions", "decoder", "errors", "images", "ranks", "rows"),
         *("samples", "settings", "statistics"),

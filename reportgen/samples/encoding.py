@@ -37,20 +37,22 @@ def encode_all(
     `on_encoded(done, of)` is told how far the pass is. With a cache that holds the codes of these
     images, only the kept rows are read.
     """
-    first = decoder.encode(_read(images, np.arange(min(BATCH, len(images)))))
-    stored = None if cache is None else cache.find(images, first)
+    stored = None
+    if cache is not None:
+        first = decoder.encode(_read(images, np.arange(min(BATCH, len(images)))))
+        stored = cache.find(images, first)
     # Ranks on other machines may have another cache, and a pass takes all of them.
     missing = ranks.largest(float(stored is None))
     if stored is not None and not missing:
         return stored, _read(images, kept)
-    codes = _new_array((len(images), first.shape[1]))
+    codes = _new_array((len(images), decoder.code_size))
     pixels = np.zeros((len(kept), decoder.image_size), dtype=np.float32)
     for block in ranks.mine(-(-len(images) // BATCH)).tolist():
         start = BATCH * block
         rows = slice(start, min(start + BATCH, len(images)))
         batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)
-        codes[rows] = first if start == 0 else decoder.encode(flat)
+        codes[rows] = decoder.encode(flat)
         places = slice(*np.searchsorted(kept, [rows.start, rows.stop]))
         pixels[places] = flat[kept[places] - start]
         on_encoded(rows.stop, len(images))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ from reportgen.ranks import ALONE, Ranks
 from reportgen.samples.code_cache import CodeCache
 from reportgen.samples.encoding import encode_all
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import row_blocks
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
 
 FEWEST_KEPT = 64
 DECODED_TOGETHER = 1024
-BLOCK_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,9 @@ class Sample:
     @cached_property
     def squared_errors(self) -> np.ndarray:
         """(n,) ‖x − x̂‖², summed over pixels, accumulated in float64."""
-        errors = [squared_norms(self.images[b] - self.reconstructions[b]) for b in self.blocks()]
+        blocks = row_blocks(self.images)
+        errors = [squared_norms(self.images[b] - self.reconstructions[b]) for b in blocks]
         return np.concatenate(errors)
-
-    def blocks(self) -> Iterator[slice]:
-        """Slices of rows, so that what is made of one block's pixels stays small."""
-        step = max(1, BLOCK_BYTES // (4 * self.images.shape[1]))
-        return (slice(start, start + step) for start in range(0, len(self), step))
 
     def take(self, rows: np.ndarray) -> Sample:
         """The sample of these rows only."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Note
+from reportgen.statistics.blocks import row_blocks
 
 LARGEST_EXACT = 4_000
 LARGEST_DENSE = 1_000
-BLOCK_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Pca:
 
     def squared_errors(self, images: np.ndarray) -> np.ndarray:
         """(n, P) → (n, k + 1): ‖x − x̂‖² with the first 0, 1, …, k components."""
-        step = max(1, BLOCK_BYTES // (8 * images.shape[1]))
-        blocks = (images[start : start + step] for start in range(0, len(images), step))
-        return np.concatenate([self._squared_errors(block) for block in blocks])
+        return np.concatenate([self._squared_errors(images[b]) for b in row_blocks(images)])
 
     def _squared_errors(self, images: np.ndarray) -> np.ndarray:
         centred = np.asarray(images, dtype=np.float64) - self.mean

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen.statistics.blocks import column_blocks
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
 
 RIDGES = (1e-6, 1e-4, 1e-2)
 KNOTS = 8
-BLOCK_BYTES = 16 * 2**20
 
 
 class Affine:
@@ -85,14 +85,6 @@ class Splines:
     def features(self, regressors: np.ndarray) -> np.ndarray:
         """(n, m) what the coefficients multiply."""
         return self._raw_features(regressors) - self._linear_part.predict(regressors)
-
-
-def column_blocks(targets: np.ndarray) -> Iterator[slice]:
-    """Slices of columns such that a float64 copy of one block is at most 16 MiB."""
-    rows, columns = targets.shape
-    step = max(1, BLOCK_BYTES // (8 * max(1, rows)))
-    for start in range(0, columns, step):
-        yield slice(start, start + step)
 
 
 class _Residual:

@@ -1,0 +1,27 @@
+"""Parts of a matrix of images small enough to copy in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+ROW_BLOCK_BYTES = 32 * 2**20
+COLUMN_BLOCK_BYTES = 16 * 2**20
+
+
+def row_blocks(images: np.ndarray) -> Iterator[slice]:
+    """Slices of the rows of (n, P) such that a float64 copy of one block is at most 32 MiB."""
+    rows, columns = images.shape
+    return _slices(rows, ROW_BLOCK_BYTES // (8 * columns))
+
+
+def column_blocks(targets: np.ndarray) -> Iterator[slice]:
+    """Slices of the columns of (n, P) such that a float64 copy of one is at most 16 MiB."""
+    rows, columns = targets.shape
+    return _slices(columns, COLUMN_BLOCK_BYTES // (8 * max(1, rows)))
+
+
+def _slices(length: int, step: int) -> Iterator[slice]:
+    step = max(1, step)
+    return (slice(start, start + step) for start in range(0, length, step))
