@@ -58,6 +58,9 @@ class Autoencoder:
     source : the file it came from; None for a model made in memory.
     name : a short name for headings.
     classes : names of its images' classes, by number, where its file says them.
+    concurrent : whether encode and decode may run in several threads at once, because they keep
+        nothing from one call, or one operation, to the next.
+    fixed_batch : how many images its file computes at once, whether there are as many or not.
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -72,6 +75,8 @@ class Autoencoder:
     device: str = "cpu"
     noise_held: bool = False
     classes: tuple[str, ...] = ()
+    concurrent: bool = False
+    fixed_batch: int = 1
 
     @property
     def code_size(self) -> int:

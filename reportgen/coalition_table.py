@@ -80,14 +80,12 @@ def coalition_table(study: Study) -> CoalitionTable:
     changes = np.zeros(len(rows))
     shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length))
     codes = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
-    step = study.decoder.batch_size if sketched else len(memberships)
-    for place in study.ranks.mine(len(rows)):
-        values = np.concatenate(
-            [
-                compress(study.decoder.decode(codes[place][start : start + step]))
-                for start in range(0, len(memberships), step)
-            ]
-        )
+    mine = study.ranks.mine(len(rows))
+    step = study.decoder.block_size if sketched else len(memberships)
+    starts = range(0, len(memberships), step)
+    decoded = study.decoder.decode_each(codes[p][s : s + step] for p in mine for s in starts)
+    for place in mine:
+        values = np.concatenate([compress(next(decoded)) for _ in starts])
         energies[place] = energies_of(values)
         phi, change = weights @ values, values[-1].astype(np.float64) - values[0]
         projections[place], changes[place] = phi @ change, squared_norms(change)

@@ -39,9 +39,12 @@ class Coalitions:
         `baseline` replaces z0, for the segments of a path and for other baselines.
         """
         outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
-        # Coordinates that belong to no player have owner −1: the padded, always true, last column.
-        padded = np.pad(np.atleast_2d(memberships), ((0, 0), (0, 1)), constant_values=True)
-        inside = padded[:, self.players.unit_of_coordinate]
+        memberships = np.atleast_2d(memberships)
+        owner = self.players.unit_of_coordinate
+        moving = owner >= 0
+        # Coordinates of no player are always the row's.
+        inside = np.ones((len(memberships), len(owner)), dtype=bool)
+        inside[:, moving] = memberships[:, owner[moving]]
         return np.where(inside, np.asarray(code, dtype=np.float32), outside)
 
     def values(self, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:

@@ -1,23 +1,25 @@
 """The engine: every decoder forward in the program passes here.
 
-Codes come in as float32 rows; equal codes are decoded once, in batches bounded by memory, and a
-bounded store of recent images serves the analyses that ask for the same code again. Both images
-of a difference therefore come from one forward wherever the store still holds it.
+Codes come in as float32 rows; equal codes are decoded once, on the model's threads, and a bounded
+store of recent images serves the analyses that ask for the same code again. Both images of a
+difference therefore come from one forward wherever the store still holds it.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.model_threads import ModelThreads, Run
 
 DEFAULT_MEMORY = 2 * 10**9
-LARGEST_BATCH = 128
+SMALLEST_BLOCK = 128
 
 
 class Decoder:
@@ -25,13 +27,14 @@ class Decoder:
 
     Parameters
     ----------
-    memory : bytes of the build; an eighth is for one batch and a twelfth for the store, unless
-        `batch_bytes` and `store_bytes` say otherwise.
+    memory : bytes of the build; an eighth is for images on their way and a twelfth for the store,
+        unless `block_bytes` and `store_bytes` say otherwise.
 
     Attributes
     ----------
+    block_size : codes that are worth decoding together; two such blocks fit into their memory.
     forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
-    seconds : from an analysis' name to the seconds spent in the model for it.
+    seconds : from an analysis' name to the seconds in which the model was at work for it.
     elapsed : from an analysis' name to all the seconds spent on it, in the model or not.
     """
 
@@ -40,7 +43,7 @@ class Decoder:
         autoencoder: Autoencoder,
         *,
         memory: int = DEFAULT_MEMORY,
-        batch_bytes: int | None = None,
+        block_bytes: int | None = None,
         store_bytes: int | None = None,
         on_progress: Callable[[int], None] = lambda decoded: None,
     ) -> None:
@@ -49,10 +52,15 @@ class Decoder:
         self.code_size = autoencoder.code_size
         self.image_size = int(np.prod(autoencoder.input_shape))
         image_bytes = 4 * self.image_size
-        batch_bytes = memory // 8 if batch_bytes is None else batch_bytes
-        self.batch_size = int(np.clip(batch_bytes // image_bytes, 1, LARGEST_BATCH))
+        block_bytes = memory // 8 if block_bytes is None else block_bytes
+        self._most_on_their_way = max(1, block_bytes // image_bytes)
+        self._threads = ModelThreads(autoencoder, self._most_on_their_way)
+        enough = max(SMALLEST_BLOCK, 2 * self._threads.count * self._threads.batch_size)
+        self.block_size = int(np.clip(self._most_on_their_way // 2, 1, enough))
         store_bytes = memory // 12 if store_bytes is None else store_bytes
-        self._store = _ImageStore(store_bytes, self.image_size)
+        self._store = _ImageStore(store_bytes)
+        self._in_flight: dict[bytes, tuple[_Request, int]] = {}
+        self._busy_until = 0.0
         self._charged_to = "study"
         self.forwards: Counter[str] = Counter()
         self.encodes: Counter[str] = Counter()
@@ -84,128 +92,174 @@ class Decoder:
         self.seconds[analysis] += sum(other.seconds.values())
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """(n, code_size) → (n, P) float32; equal rows are decoded once."""
-        # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
-        codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
-        keys = codes.view(np.dtype((np.void, codes.itemsize * codes.shape[1]))).ravel()
-        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        images = np.empty((len(distinct), self.image_size), dtype=np.float32)
-        missing = []
-        for position, key in enumerate(distinct.tolist()):
-            stored = self._store.get(key)
-            if stored is None:
-                missing.append(position)
-            else:
-                images[position] = stored
-        for start in range(0, len(missing), self.batch_size):
-            batch = missing[start : start + self.batch_size]
-            decoded = self._decode_batch(codes[first[batch]])
-            images[batch] = decoded
-            self._store.add(distinct[batch].tolist(), decoded)
-        return images[inverse]
+        """(n, code_size) → (n, P) float32, read-only; equal rows are decoded once."""
+        return self._collect(self._request(codes))
 
     def decode_each(self, requests: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The images of each request (n_i, code_size), in order: (n_i, P) float32.
+        """The images of each request (n_i, code_size), in order: (n_i, P) float32, read-only.
 
-        Requests are small where they are one row's, so several are decoded together: a batch of
-        128 codes costs much less than six of 21.
+        Requests are small where they are one row's, so several are decoded together. While the
+        caller works on some, the next are being decoded, where memory has room for both.
         """
-        waiting: list[np.ndarray] = []
-        for request in requests:
-            waiting.append(request)
-            if sum(len(codes) for codes in waiting) >= self.batch_size:
-                yield from self._decode_together(waiting)
-                waiting = []
-        if waiting:
-            yield from self._decode_together(waiting)
+        ahead: tuple[_Request, list[int]] | None = None
+        for together in self._gathered(requests):
+            codes = np.concatenate(together)
+            if ahead is not None and sum(ahead[1]) + len(codes) > self._most_on_their_way:
+                yield from self._images_of_each(*ahead)
+                ahead = None
+            started = self._request(codes), [len(request) for request in together]
+            if ahead is not None:
+                yield from self._images_of_each(*ahead)
+            ahead = started
+        if ahead is not None:
+            yield from self._images_of_each(*ahead)
 
-    def _decode_together(self, requests: list[np.ndarray]) -> list[np.ndarray]:
-        images = self.decode(np.concatenate(requests))
-        return np.split(images, np.cumsum([len(codes) for codes in requests[:-1]]))
+    def _gathered(self, requests: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+        """Requests in lists that fill a block."""
+        together: list[np.ndarray] = []
+        for request in requests:
+            together.append(request)
+            if sum(len(codes) for codes in together) >= self.block_size:
+                yield together
+                together = []
+        if together:
+            yield together
+
+    def _images_of_each(self, request: _Request, lengths: list[int]) -> list[np.ndarray]:
+        return np.split(self._collect(request), np.cumsum(lengths[:-1]))
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """(n, P) or (n, C, H, W) → (n, code_size) float32, in bounded batches."""
-        return self._over_images(self._autoencoder.encode, images)
+        return self._over_images(self._autoencoder.encode, images, self.code_size)
 
     def posterior_sd(self, images: np.ndarray) -> np.ndarray:
         """(n, P) → (n, code_size) standard deviations of a VAE's posterior."""
         assert self._autoencoder.posterior_sd is not None, "ask is_variational first"
-        return self._over_images(self._autoencoder.posterior_sd, images)
+        return self._over_images(self._autoencoder.posterior_sd, images, self.code_size)
 
     def model_output(self, images: np.ndarray) -> np.ndarray:
-        """(n, P) → (n, P) the model's own whole forward."""
+        """(n, P) → (n, P) the model's own whole forward; noise that it draws, batch by batch."""
         assert self._autoencoder.forward is not None, "this model has no forward of its own"
-        return self._over_images(self._autoencoder.forward, images)
+        return self._over_images(self._autoencoder.forward, images, self.image_size, in_turn=True)
 
-    def _over_images(self, function: Callable, images: np.ndarray) -> np.ndarray:
-        import torch
-
+    def _over_images(
+        self, function: Callable, images: np.ndarray, width: int, in_turn: bool = False
+    ) -> np.ndarray:
+        out = np.empty((len(images), width), dtype=np.float32)
         shape = self._autoencoder.input_shape
-        parts = []
-        started = time.perf_counter()
-        with torch.inference_mode(), _full_precision():
-            for start in range(0, len(images), self.batch_size):
-                batch = np.ascontiguousarray(images[start : start + self.batch_size], np.float32)
-                tensor = torch.from_numpy(batch.reshape(-1, *shape)).to(self._autoencoder.device)
-                output = function(tensor).reshape(len(batch), -1)
-                parts.append(output.float().cpu().numpy())
+        places = np.arange(len(images))
+        runs = self._threads.run(function, images, shape, out, places, in_turn=in_turn)
+        self._wait_for(runs, self._charged_to)
         self.encodes[self._charged_to] += len(images)
-        self.seconds[self._charged_to] += time.perf_counter() - started
-        return np.concatenate(parts)
+        return out
 
-    def _decode_batch(self, codes: np.ndarray) -> np.ndarray:
-        import torch
+    def _request(self, codes: np.ndarray) -> _Request:
+        """Start decoding what neither the store holds nor another request is decoding."""
+        # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
+        codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
+        keys = codes.view(np.dtype((np.void, codes.itemsize * codes.shape[1]))).ravel().tolist()
+        images = np.empty((len(codes), self.image_size), dtype=np.float32)
+        request = _Request(images, self._charged_to)
+        for place, key in enumerate(keys):
+            if key in request.missing:
+                request.repeated.append((request.missing[key], place))
+            elif key in self._in_flight:
+                lender, row = self._in_flight[key]
+                request.lenders.append(lender)
+                lender.borrowers.append((row, images, place))
+            elif (stored := self._store.get(key)) is not None:
+                images[place] = stored
+            else:
+                request.missing[key] = place
+        if request.missing:
+            places = np.fromiter(request.missing.values(), np.intp)
+            request.runs = self._threads.run(
+                self._autoencoder.decode, codes[places], self._autoencoder.code_shape, images, places
+            )
+            self._in_flight |= {key: (request, place) for key, place in request.missing.items()}
+        return request
 
-        started = time.perf_counter()
-        with torch.inference_mode(), _full_precision():
-            tensor = torch.from_numpy(codes.reshape(-1, *self._autoencoder.code_shape))
-            images = self._autoencoder.decode(tensor.to(self._autoencoder.device))
-            flat = images.reshape(len(codes), -1).float().cpu().numpy()
-        self.forwards[self._charged_to] += len(codes)
-        self.seconds[self._charged_to] += time.perf_counter() - started
-        self._on_progress(len(codes))
-        return flat
+    def _collect(self, request: _Request) -> np.ndarray:
+        """Wait for a request's images."""
+        for waited_for in (*request.lenders, request):
+            self._finish(waited_for)
+        for first, place in request.repeated:
+            request.images[place] = request.images[first]
+        # The store lends the same images to who asks next.
+        handed_out = request.images.view()
+        handed_out.flags.writeable = False
+        return handed_out
+
+    def _finish(self, request: _Request) -> None:
+        """Wait for what a request decodes itself; store it, and give it to who borrows it."""
+        if not request.runs:
+            return
+        runs, request.runs = request.runs, []
+        for key in request.missing:
+            del self._in_flight[key]
+        self._wait_for(runs, request.charged_to)
+        self.forwards[request.charged_to] += len(request.missing)
+        self._on_progress(len(request.missing))
+        self._store.add(request.missing, request.images)
+        for row, images, place in request.borrowers:
+            images[place] = request.images[row]
+
+    def _wait_for(self, runs: list[Run], charged_to: str) -> None:
+        for started, ended in sorted(run.span.result() for run in runs):
+            self.seconds[charged_to] += max(0.0, ended - max(started, self._busy_until))
+            self._busy_until = max(self._busy_until, ended)
 
 
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """TF32 off: its 10-bit mantissa would drown small differences of decoded images."""
-    import torch
+@dataclass
+class _Request:
+    """Codes that were asked for.
 
-    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = products.allow_tf32, convolutions.allow_tf32
-    products.allow_tf32 = convolutions.allow_tf32 = False
-    try:
-        yield
-    finally:
-        products.allow_tf32, convolutions.allow_tf32 = before
+    Attributes
+    ----------
+    images : (n, P) one for each code, once all is finished.
+    charged_to : the analysis that asked.
+    missing : from the key of each code that is decoded for this request to its place in `images`.
+    repeated : places of codes that occur again: the first, and the other.
+    runs : what is being computed; none once it is finished.
+    lenders : requests that decode what this one needs too.
+    borrowers : who needs which of these images: its place, their images and the place in them.
+    """
+
+    images: np.ndarray
+    charged_to: str
+    missing: dict[bytes, int] = field(default_factory=dict)
+    repeated: list[tuple[int, int]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    lenders: list[_Request] = field(default_factory=list)
+    borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
 
 
 class _ImageStore:
-    """The most recently decoded images, up to a number of bytes; the oldest leave first.
+    """The most recently decoded images, up to a number of bytes; the oldest requests leave first.
 
-    All of it is one block: images that stay, strewn among batches that go, would keep the C
-    library from ever giving the batches' memory back.
+    Whole requests are kept as they were decoded, so that nothing is copied.
     """
 
-    def __init__(self, capacity: int, image_size: int) -> None:
-        self._images = np.empty((capacity // (4 * image_size), image_size), dtype=np.float32)
-        self._keys: list[bytes | None] = [None] * len(self._images)
-        self._places: dict[bytes, int] = {}
-        self._next = 0
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._bytes = 0
+        self._places: dict[bytes, tuple[np.ndarray, int]] = {}
+        self._requests: deque[tuple[tuple[bytes, ...], int]] = deque()
 
     def get(self, key: bytes) -> np.ndarray | None:
-        place = self._places.get(key)
-        return None if place is None else self._images[place]
+        """(P,) the image of a key, or None."""
+        found = self._places.get(key)
+        return None if found is None else found[0][found[1]]
 
-    def add(self, keys: list[bytes], images: np.ndarray) -> None:
-        if len(keys) > len(self._images):
+    def add(self, places: Mapping[bytes, int], images: np.ndarray) -> None:
+        """Keep the images (n, P) at the places of keys that the store does not hold."""
+        if images.nbytes > self._capacity:
             return
-        for key, image in zip(keys, images, strict=True):
-            oldest = self._keys[self._next]
-            if oldest is not None:
-                del self._places[oldest]
-            self._images[self._next] = image
-            self._keys[self._next] = key
-            self._places[key] = self._next
-            self._next = (self._next + 1) % len(self._images)
+        self._places.update((key, (images, place)) for key, place in places.items())
+        self._requests.append((tuple(places), images.nbytes))
+        self._bytes += images.nbytes
+        while self._bytes > self._capacity:
+            keys, size = self._requests.popleft()
+            self._bytes -= size
+            for key in keys:
+                del self._places[key]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import sys
 
 
@@ -13,7 +12,6 @@ def return_freed_memory() -> None:
     glibc keeps freed blocks of up to 32 MiB, as decoded batches are, and holes between what stays
     are enough to keep gigabytes: measured 3.3 GB resident where 1.4 GB were in use.
     """
-    gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

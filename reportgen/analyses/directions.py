@@ -189,6 +189,8 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
         code_shape=(len(basis.variances),),
         device=device,
         name=inner.name,
+        concurrent=inner.concurrent,
+        fixed_batch=inner.fixed_batch,
     )
     return study.standing_in(rotated, mapped)
 

@@ -13,6 +13,7 @@ from reportgen.statistics.regression import centred_squares, variance_shares
 from reportgen.study import Study
 
 CODES = 4096
+DECODED_TOGETHER = 128
 CODES_PER_UNIT = 20
 
 
@@ -59,10 +60,10 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     codes = _permuted(study, settings.seed)
     compress, length, sketched = study.compressor(CODES)
     images = np.zeros((CODES, length), dtype=np.float32)
-    step = study.decoder.batch_size
-    for start in step * study.ranks.mine(-(-CODES // step)):
-        batch = slice(start, start + step)
-        images[batch] = compress(study.decoder.decode(codes[batch]))
+    blocks = codes.reshape(-1, DECODED_TOGETHER, codes.shape[1])
+    for block, decoded in study.decode_mine(blocks):
+        rows = slice(block * DECODED_TOGETHER, (block + 1) * DECODED_TOGETHER)
+        images[rows] = compress(decoded)
     study.ranks.add_up(images)
     values = codes[:, coordinates].astype(np.float64)
     fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)

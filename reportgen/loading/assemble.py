@@ -81,6 +81,8 @@ def assemble(
         device=device,
         noise_held=split.is_stochastic,
         classes=classes,
+        concurrent=split.concurrent and device == "cpu",
+        fixed_batch=split.fixed_batch,
     )
 
 

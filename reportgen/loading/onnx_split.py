@@ -68,6 +68,7 @@ def split_onnx(graph: OnnxGraph, path: Path, sample: Tensor, named: str | None) 
         posterior_sd=sd,
         code_shape=bottleneck.shape,
         notes=(*first, *notes),
+        fixed_batch=fixed or 1,
     )
 
 

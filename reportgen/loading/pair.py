@@ -92,6 +92,7 @@ class SplitPair:
             posterior_sd=self.sd if self.reading.spread is not None or self.sd_is_drawn else None,
             code_shape=shape,
             notes=tuple(self._notes(whole, shape)),
+            fixed_batch=whole.fixed_batch or 1,
         )
 
     def _notes(self, whole: WholeModel, shape: tuple[int, ...]) -> Iterator[Note]:

@@ -106,6 +106,8 @@ def split_program(
         posterior_sd=sd,
         code_shape=bottleneck.shape,
         notes=tuple(notes),
+        concurrent=True,
+        fixed_batch=fixed_batch or 1,
     )
 
 

@@ -29,6 +29,7 @@ class Split:
     posterior_sd : (n, C, H, W) → (n, *code_shape); None where it is not known.
     code_shape : the code of one image.
     notes : how it was split.
+    concurrent, fixed_batch : as `Autoencoder` has them.
     """
 
     encode: ImageMap
@@ -38,6 +39,8 @@ class Split:
     posterior_sd: ImageMap | None
     code_shape: tuple[int, ...]
     notes: tuple[Note, ...]
+    concurrent: bool = False
+    fixed_batch: int = 1
 
     @property
     def is_stochastic(self) -> bool:

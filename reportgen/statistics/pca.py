@@ -81,6 +81,7 @@ class Pca:
             forward=lambda images: decode(encode(images)),
             notes=(Note("format", "PCA of the fit rows, wrapped as an autoencoder."),),
             name="PCA",
+            concurrent=True,
         )
 
 

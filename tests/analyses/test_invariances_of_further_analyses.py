@@ -228,7 +228,7 @@ def test_a_unit_that_varies_without_effect_gets_nothing_and_takes_nothing() -> N
 def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
     few = dataclasses.replace(EVERY_ROW, rows=24, table_rows=12)
     whole = study_with(of=few)
-    decoder = Decoder(whole.autoencoder, batch_bytes=batch * 4 * decoders.PIXELS)
+    decoder = Decoder(whole.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
     assert decoder.batch_size == batch
     other = dataclasses.replace(whole, decoder=decoder, _shared={})
     numbers = by_unit(other)

@@ -1,0 +1,183 @@
+"""The threads that run a model: several batches at once, each small enough for the cache.
+
+A batch for each core takes less time than one batch that all cores share: no thread waits for the
+others after every layer (measured: docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reportgen.autoencoder import Autoencoder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CACHE_BYTES = 8 * 2**20
+SMALLEST_BATCH, LARGEST_BATCH = 8, 64
+LARGEST_BATCH_ELSEWHERE = 512
+# Python holds its lock between layers, so that more threads than this wait for each other.
+MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Run:
+    """One batch that is being computed.
+
+    Attributes
+    ----------
+    span : when it started and ended, by `time.perf_counter`, once it is done.
+    """
+
+    span: Future[tuple[float, float]]
+
+
+class ModelThreads:
+    """Runs an autoencoder's functions on batches.
+
+    Which images are computed together depends on nothing but their number, so that the same calls
+    give the same bytes; from one batch size to another, results differ by rounding (some 1e-6).
+
+    Parameters
+    ----------
+    most_images : never more in one batch; what memory allows.
+
+    Attributes
+    ----------
+    count : batches that are computed at the same time.
+    batch_size : images in one.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, most_images: int) -> None:
+        import torch
+
+        # Asked for here, because a new thread would otherwise be given what a worker has set.
+        available = torch.get_num_threads()
+        self._autoencoder = autoencoder
+        self.count = min(available, MOST_THREADS) if autoencoder.concurrent else 1
+        self._threads_each = available // self.count
+        self.batch_size = self._batch_size(most_images)
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run(
+        self,
+        function: Callable[[Tensor], Tensor],
+        values: np.ndarray,
+        shape: tuple[int, ...],
+        out: np.ndarray,
+        places: np.ndarray,
+        *,
+        in_turn: bool = False,
+    ) -> list[Run]:
+        """Start computing `function` of `values` (n, …) into `out` (…, m) at `places` (n,).
+
+        `function` takes (batch, *shape). `in_turn`: each batch only after the one before it.
+        """
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count, initializer=self._start_thread)
+        runs = []
+        for rows in self._batches(len(values)):
+            compute = self._pool.submit(
+                self._compute, function, values[rows], shape, out, places[rows]
+            )
+            runs.append(Run(compute))
+            if in_turn:
+                compute.result()
+        return runs
+
+    def _start_thread(self) -> None:
+        import torch
+
+        if self.count > 1:
+            torch.set_num_threads(self._threads_each)
+
+    def _compute(
+        self,
+        function: Callable[[Tensor], Tensor],
+        values: np.ndarray,
+        shape: tuple[int, ...],
+        out: np.ndarray,
+        places: np.ndarray,
+    ) -> tuple[float, float]:
+        import torch
+
+        started = time.perf_counter()
+        # A copy, because torch has no read-only tensors and the model may work in place.
+        given = torch.from_numpy(np.array(values, np.float32)).reshape(-1, *shape)
+        with torch.inference_mode(), _full_precision():
+            computed = function(given.to(self._autoencoder.device))
+            out[places] = computed.reshape(len(places), -1).float().cpu().numpy()
+        return started, time.perf_counter()
+
+    def _batches(self, count: int) -> Iterator[slice]:
+        """Equal batches, for every thread the same number of them where there is enough to do."""
+        if count == 0:
+            return
+        fixed = self._autoencoder.fixed_batch
+        needed = -(-count // self.batch_size)
+        if fixed == 1:
+            needed = self.count * -(-needed // self.count)
+        size = fixed * -(-count // (fixed * needed))
+        for start in range(0, count, size):
+            yield slice(start, min(start + size, count))
+
+    def _batch_size(self, most: int) -> int:
+        """As many images as the cache holds what the largest layer makes of."""
+        if self._autoencoder.device != "cpu":
+            return max(1, min(most, LARGEST_BATCH_ELSEWHERE))
+        fitting = CACHE_BYTES // _largest_activation(self._autoencoder)
+        size = self._threads_each * int(np.clip(fitting, SMALLEST_BATCH, LARGEST_BATCH))
+        fixed = self._autoencoder.fixed_batch
+        return max(1, min(most, fixed * -(-size // fixed)))
+
+
+def _largest_activation(autoencoder: Autoencoder) -> int:
+    """Bytes for one image of the largest tensor that an operation of the decoder gives."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    codes = 3 * autoencoder.fixed_batch
+    largest = [4 * codes * int(np.prod(autoencoder.input_shape))]
+
+    class Watch(TorchDispatchMode):
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            # Otherwise torch imports its compiler, two seconds, for a mode it never compiles.
+            return False
+
+        def __torch_dispatch__(
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            output = function(*args, **(kwargs or {}))
+            # Weights that are only laid out in another way have no batch.
+            if isinstance(output, torch.Tensor) and output.dim() and len(output) % codes == 0:
+                largest.append(output.numel() * output.element_size())
+            return output
+
+    with torch.inference_mode(), Watch():
+        autoencoder.decode(torch.zeros(codes, *autoencoder.code_shape))
+    return max(largest) // codes
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """TF32 off: its 10-bit mantissa would drown small differences of decoded images."""
+    import torch
+
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    if not (products.allow_tf32 or convolutions.allow_tf32):
+        yield
+        return
+    before = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = False
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
