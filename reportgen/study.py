@@ -189,7 +189,8 @@ class Study:
             units=Units.of(autoencoder.code_shape),
             fit=fit,
             test=test,
-            _shared={},
+            # Resamples depend on nothing but the number of rows.
+            _shared={key: kept for key, kept in self._shared.items() if isinstance(kept, Bootstrap)},
         )
 
     def decoded_by(self, autoencoder: Autoencoder) -> Study:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +19,12 @@ class Sprite:
 
     Attributes
     ----------
-    name : unique for its content, without folder.
-    data : the WebP file.
+    encoded : the WebP file, once it is made.
     width, height : in pixels; tiles, tile_width, gap : how it is divided.
     blank : how many tiles at the start are empty.
     """
 
-    name: str
-    data: bytes
+    encoded: Future[bytes]
     width: int
     height: int
     tiles: int
@@ -32,28 +32,50 @@ class Sprite:
     gap: int
     blank: int = 0
 
+    @property
+    def data(self) -> bytes:
+        """The WebP file; waits until it is made."""
+        return self.encoded.result()
+
+    @property
+    def name(self) -> str:
+        """Unique for its content, without folder."""
+        return hashlib.sha256(self.data).hexdigest()[:16] + ".webp"
+
 
 def gap_beside(tile_width: int) -> int:
     """Transparent pixels between two tiles of that width."""
     return max(1, round(tile_width / 24))
 
 
-def strip(tiles: np.ndarray, blank: int = 0) -> Sprite:
-    """(n, h, w, 3) uint8 tiles → one row of them, after `blank` transparent ones.
+class SpriteMaker:
+    """Makes each distinct sprite once; files are encoded on other threads, and waited for late."""
 
-    The same tiles give the same bytes.
-    """
-    height, width = tiles.shape[1:3]
-    count = blank + len(tiles)
-    gap = gap_beside(width)
-    canvas = np.zeros((height, count * (width + gap) - gap, 4), dtype=np.uint8)
-    for place, tile in enumerate(tiles, start=blank):
-        left = place * (width + gap)
-        canvas[:, left : left + width, :3] = tile
-        canvas[:, left : left + width, 3] = OPAQUE
-    data = lossless_webp(canvas)
-    name = hashlib.sha256(data).hexdigest()[:16] + ".webp"
-    return Sprite(name, data, canvas.shape[1], height, count, width, gap, blank)
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._made: dict[bytes, Sprite] = {}
+
+    def strip(self, tiles: np.ndarray, blank: int = 0) -> Sprite:
+        """(n, h, w, 3) uint8 tiles → one row of them, after `blank` transparent ones.
+
+        The same tiles give the same bytes.
+        """
+        key = hashlib.sha256(f"{tiles.shape} {blank}".encode() + tiles.tobytes()).digest()
+        if key not in self._made:
+            self._made[key] = self._strip(tiles, blank)
+        return self._made[key]
+
+    def _strip(self, tiles: np.ndarray, blank: int) -> Sprite:
+        height, width = tiles.shape[1:3]
+        count = blank + len(tiles)
+        gap = gap_beside(width)
+        canvas = np.zeros((height, count * (width + gap) - gap, 4), dtype=np.uint8)
+        for place, tile in enumerate(tiles, start=blank):
+            left = place * (width + gap)
+            canvas[:, left : left + width, :3] = tile
+            canvas[:, left : left + width, 3] = OPAQUE
+        encoded = self._pool.submit(lossless_webp, canvas)
+        return Sprite(encoded, canvas.shape[1], height, count, width, gap, blank)
 
 
 def lossless_webp(pixels: np.ndarray) -> bytes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.figures.sprites import Sprite, strip
+from reportgen.figures.sprites import Sprite, SpriteMaker
 from reportgen.figures.tiles import (
     difference_tiles,
     image_tiles,
@@ -48,8 +47,8 @@ class Drawing:
     """Draws images of `shape` (C, H, W) on the data's pixel range.
 
     Tiles larger than those of `thinning` are averaged down by a whole factor, thumbnails to 32;
-    `thinning` also says how many pictures the views draw. Sprites that are in `known` are not
-    encoded again.
+    `thinning` also says how many pictures the views draw. Sprites that `maker` has made are not
+    made again.
     """
 
     def __init__(
@@ -57,9 +56,9 @@ class Drawing:
         shape: tuple[int, int, int],
         pixel_range: tuple[float, float],
         thinning: Thinning = WHOLE,
-        known: dict[bytes, Sprite] | None = None,
+        maker: SpriteMaker | None = None,
     ) -> None:
-        self._known = {} if known is None else known
+        self._maker = maker or SpriteMaker()
         self.thinning = thinning
         self.shape = shape
         self.pixel_range = pixel_range
@@ -95,19 +94,13 @@ class Drawing:
 
     def strip(self, *tiles: np.ndarray, blank: int = 0) -> Sprite:
         """Tiles side by side, in the order given, after `blank` empty ones."""
-        return self._sprite(np.concatenate(tiles), blank)
+        return self._maker.strip(np.concatenate(tiles), blank)
 
     def thumbnails(self, images: np.ndarray) -> Sprite:
         """(n, P) → a strip of small tiles."""
-        return self._sprite(
+        return self._maker.strip(
             image_tiles(images, self.shape, self.pixel_range, self.thumbnail_factor)
         )
-
-    def _sprite(self, tiles: np.ndarray, blank: int = 0) -> Sprite:
-        key = hashlib.sha256(f"{tiles.shape} {blank}".encode() + tiles.tobytes()).digest()
-        if key not in self._known:
-            self._known[key] = strip(tiles, blank)
-        return self._known[key]
 
     def _width(self, factor: int) -> int:
         return max(1, self.shape[2] // factor)

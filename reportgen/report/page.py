@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
-from reportgen.figures.sprites import Sprite
+from reportgen.figures.sprites import SpriteMaker
 from reportgen.report import numbers
 from reportgen.report.album import Album
 from reportgen.report.drawing import Drawing
@@ -83,26 +83,27 @@ def render_page(
     results: Results,
     layout: str = "file",
     thinning: Thinning = WHOLE,
-    sprites: dict[bytes, Sprite] | None = None,
+    maker: SpriteMaker | None = None,
 ) -> Page:
     """The page of these results; the same results give the same bytes.
 
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
     results.json are files under `assets/`. `thinning` says which pictures are left out.
-    `sprites` keeps encoded pictures from one call to the next.
+    `maker` keeps pictures from one call to the next.
     """
     album = Album(layout)
-    drawing = Drawing(results.provenance.input_shape, results.pixel_range, thinning, sprites)
+    drawing = Drawing(results.provenance.input_shape, results.pixel_range, thinning, maker)
     headline = headline_of(results)
     environment = _environment(results, album, drawing, headline)
     assets = _Assets(layout, drawing, results)
     rendered: list[Rendered] = []
     sizes = {"head": assets.embedded_bytes}
-    for section in SECTIONS:
-        if section.analysis in results.not_applicable:
-            continue
+    sections = [s for s in SECTIONS if s.analysis not in results.not_applicable]
+    # All of them first: their pictures are encoded while templates are filled in.
+    views = {section.name: _view(section, results, drawing) for section in sections}
+    for section in sections:
         beside = album.file_bytes
-        html = _section(environment, section, results, drawing, sizes)
+        html = _section(environment, section, results, views[section.name], sizes)
         rendered.append(Rendered(section, html))
         sizes[section.name] = len(html.encode("utf-8")) + album.file_bytes - beside
     template = environment.get_template("report.html.j2")
@@ -136,13 +137,24 @@ def _environment(results: Results, album: Album, drawing: Drawing, headline: Hea
     return environment
 
 
+def _view(section: Section, results: Results, drawing: Drawing) -> Any:
+    """What the section's template shows; None where there is no result, or it needs no view."""
+    if section.name not in VIEWS or (section.analysis and _result(section, results) is None):
+        return None
+    return VIEWS[section.name](results, drawing)
+
+
+def _result(section: Section, results: Results) -> Any:
+    return getattr(results, section.analysis) if section.analysis else None
+
+
 def _section(
-    environment: Any, section: Section, results: Results, drawing: Drawing, sizes: dict[str, int]
+    environment: Any, section: Section, results: Results, view: Any, sizes: dict[str, int]
 ) -> Any:
     """A section's own template, or the one that says why there is nothing to show."""
     from markupsafe import Markup
 
-    result = getattr(results, section.analysis) if section.analysis else None
+    result = _result(section, results)
     context: dict[str, Any] = {
         "section": section,
         "result": result,
@@ -156,7 +168,7 @@ def _section(
     else:
         name = f"sections/{section.name}.html.j2"
         if section.name in VIEWS:
-            context["view"] = VIEWS[section.name](results, drawing)
+            context["view"] = view
     return Markup(environment.get_template(name).render(context))
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reportgen.figures.colours import MID_GREY, NEUTRAL, around_grey, diverging
-from reportgen.figures.sprites import strip
+from reportgen.figures.sprites import SpriteMaker
 from reportgen.figures.tiles import (
     averaged_down,
     difference_tiles,
@@ -118,7 +118,7 @@ def test_an_image_thinner_than_the_factor_is_still_drawn() -> None:
 
 def test_a_sprite_decodes_to_the_pixels_that_went_in() -> None:
     tiles = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
-    sprite = strip(tiles, blank=1)
+    sprite = SpriteMaker().strip(tiles, blank=1)
     pixels = decoded(sprite.data)
     assert pixels.shape[:2] == (sprite.height, sprite.width)
     step = sprite.tile_width + sprite.gap
@@ -131,6 +131,6 @@ def test_a_sprite_decodes_to_the_pixels_that_went_in() -> None:
 
 def test_the_same_tiles_give_the_same_file_and_name() -> None:
     tiles = np.random.default_rng(1).integers(0, 256, (4, 6, 6, 3), dtype=np.uint8)
-    first, second = strip(tiles), strip(tiles.copy())
+    first, second = SpriteMaker().strip(tiles), SpriteMaker().strip(tiles.copy())
     assert (first.data, first.name) == (second.data, second.name)
-    assert strip(255 - tiles).name != first.name
+    assert SpriteMaker().strip(255 - tiles).name != first.name
