@@ -157,7 +157,7 @@ class Decoder:
         """Start decoding what neither the store holds nor another request is decoding."""
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
-        keys = codes.view(np.dtype((np.void, codes.itemsize * codes.shape[1]))).ravel().tolist()
+        keys = [code.tobytes() for code in codes]
         images = np.empty((len(codes), self.image_size), dtype=np.float32)
         request = _Request(images, self._charged_to)
         for place, key in enumerate(keys):
@@ -172,10 +172,9 @@ class Decoder:
             else:
                 request.missing[key] = place
         if request.missing:
-            places = np.fromiter(request.missing.values(), np.intp)
-            request.runs = self._threads.run(
-                self._autoencoder.decode, codes[places], self._autoencoder.code_shape, images, places
-            )
+            places, model = np.fromiter(request.missing.values(), np.intp), self._autoencoder
+            wanted = codes[places]
+            request.runs = self._threads.run(model.decode, wanted, model.code_shape, images, places)
             self._in_flight |= {key: (request, place) for key, place in request.missing.items()}
         return request
 

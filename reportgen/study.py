@@ -190,7 +190,7 @@ class Study:
             fit=fit,
             test=test,
             # Resamples depend on nothing but the number of rows.
-            _shared={key: kept for key, kept in self._shared.items() if isinstance(kept, Bootstrap)},
+            _shared={k: kept for k, kept in self._shared.items() if isinstance(kept, Bootstrap)},
         )
 
     def decoded_by(self, autoencoder: Autoencoder) -> Study:

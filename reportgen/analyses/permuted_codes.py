@@ -60,7 +60,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     codes = _permuted(study, settings.seed)
     compress, length, sketched = study.compressor(CODES)
     images = np.zeros((CODES, length), dtype=np.float32)
-    blocks = codes.reshape(-1, DECODED_TOGETHER, codes.shape[1])
+    blocks = list(codes.reshape(-1, DECODED_TOGETHER, codes.shape[1]))
     for block, decoded in study.decode_mine(blocks):
         rows = slice(block * DECODED_TOGETHER, (block + 1) * DECODED_TOGETHER)
         images[rows] = compress(decoded)
