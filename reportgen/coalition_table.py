@@ -18,7 +18,7 @@ from reportgen.study import Study, squared_norms
 
 COMPARED_ROWS = 8
 NO_ENERGY = 1e-10
-COLUMNS_TOGETHER = 128
+COLUMNS_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,15 @@ def coalition_table(study: Study) -> CoalitionTable:
     shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length))
     codes = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
     mine = study.ranks.mine(len(rows))
-    step = study.decoder.block_size if sketched else len(memberships)
-    starts = range(0, len(memberships), step)
-    decoded = study.decoder.decode_each(codes[p][s : s + step] for p in mine for s in starts)
+    step = study.decoder.block_size
+    blocks = [slice(start, start + step) for start in range(0, len(memberships), step)]
+    decoded = study.decoder.decode_each(codes[place][block] for place in mine for block in blocks)
+    values = np.empty((len(memberships), length), dtype=np.float32)
     for place in mine:
-        values = np.concatenate([compress(next(decoded)) for _ in starts])
-        energies[place] = energies_of(values)
-        phi, change = weights @ values, values[-1].astype(np.float64) - values[0]
+        for block in blocks:
+            values[block] = compress(next(decoded))
+        energies[place], phi = energies_and_shapley(values, weights)
+        change = values[-1].astype(np.float64) - values[0]
         projections[place], changes[place] = phi @ change, squared_norms(change)
         if place < len(shapley):
             shapley[place] = phi
@@ -114,26 +116,37 @@ def _table_players(study: Study, limit: int) -> tuple[Units, list[int]]:
     return study.players.grouped(kept.tolist()), [int(study.player_units[p]) for p in kept] + [-1]
 
 
-def energies_of(table: np.ndarray) -> np.ndarray:
-    """(2ᵖ, q) values by coalition number → (2ᵖ,) ‖ĝ(S)‖², in columns that stay in the cache."""
-    blocks = (
-        table[:, start : start + COLUMNS_TOGETHER]
-        for start in range(0, table.shape[1], COLUMNS_TOGETHER)
-    )
-    return np.sum([squared_norms(walsh_hadamard(block)) for block in blocks], axis=0)
+def energies_and_shapley(table: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(2ᵖ, q) values by coalition number → (2ᵖ,) ‖ĝ(S)‖², and (p, q) φ by the weights (p, 2ᵖ)."""
+    transform = WalshHadamard(len(table))
+    energies, shapley = np.zeros(len(table)), np.empty((len(weights), table.shape[1]))
+    # In columns that stay in the cache.
+    for start in range(0, table.shape[1], COLUMNS_TOGETHER):
+        columns = slice(start, start + COLUMNS_TOGETHER)
+        block = table[:, columns].astype(np.float64)
+        energies += squared_norms(transform(block))
+        shapley[:, columns] = weights @ block
+    return energies, shapley
 
 
-def walsh_hadamard(table: np.ndarray) -> np.ndarray:
-    """(2ᵖ, q) values by coalition number → (2ᵖ, q) ĝ, normalised by 2⁻ᵖ."""
-    transformed = np.array(table, dtype=np.float64)
-    half = 1
-    while half < len(transformed):
-        blocks = transformed.reshape(-1, 2, half, transformed.shape[1])
-        low, high = blocks[:, 0].copy(), blocks[:, 1]
-        blocks[:, 0] += high
-        blocks[:, 1] = low - high
-        half *= 2
-    return transformed / len(transformed)
+class WalshHadamard:
+    """The transform of values by coalition number, normalised by their number 2ᵖ.
+
+    That of p players is that of half of them within that of the others: two products of matrices.
+    """
+
+    def __init__(self, coalitions: int) -> None:
+        from scipy.linalg import hadamard
+
+        inner = 1 << (coalitions.bit_length() - 1) // 2
+        self._within = hadamard(inner, dtype=float)
+        self._across = hadamard(coalitions // inner, dtype=float) / coalitions
+
+    def __call__(self, table: np.ndarray) -> np.ndarray:
+        """(2ᵖ, q) → (2ᵖ, q) ĝ."""
+        outer, inner = len(self._across), len(self._within)
+        within = self._within @ table.reshape(outer, inner, -1)
+        return (self._across @ within.reshape(outer, -1)).reshape(table.shape)
 
 
 def shapley_weights(memberships: np.ndarray) -> np.ndarray:

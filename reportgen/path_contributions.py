@@ -16,6 +16,7 @@ import numpy as np
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.single_moves import strongest_players
+from reportgen.statistics.blocks import cached_columns
 from reportgen.study import Study, squared_norms
 
 
@@ -84,13 +85,24 @@ def row_paths(
     ]
     decoded = coalitions.decoder.decode_each(requests)
     for images, request, order in zip(decoded, requests, orders, strict=True):
-        segments = images.reshape(2 * steps, len(order) + 1, -1).astype(np.float64)
-        moves = np.diff(segments, axis=1).reshape(steps, 2, len(order), -1).sum(axis=0)
-        phi = np.empty_like(moves[0])
-        phi[order] = moves[0]
-        phi[order[::-1]] += moves[1]
-        # Two walks cover every step, so their sum counts the whole path twice.
-        yield RowPath(phi / 2, segments[-1, -1] - segments[0, 0], request)
+        weights = _walk_weights(order, steps)
+        phi = np.empty((len(order), images.shape[1]))
+        for columns in cached_columns(images):
+            phi[:, columns] = weights @ images[:, columns].astype(np.float64)
+        yield RowPath(phi, images[-1].astype(np.float64) - images[0], request)
+
+
+def _walk_weights(order: np.ndarray, steps: int) -> np.ndarray:
+    """(players, images of a row's request) W with φ = W · images: ½ after a move, −½ before it.
+
+    Two walks cover every step, so that their sum counts the whole path twice.
+    """
+    players = len(order)
+    weights = np.zeros((players, steps, 2, players + 1))
+    for walk, direction in enumerate((order, order[::-1])):
+        for place, player in enumerate(direction):
+            weights[player, :, walk, place : place + 2] = -0.5, 0.5
+    return weights.reshape(players, -1)
 
 
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:

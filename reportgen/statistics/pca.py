@@ -11,6 +11,7 @@ from reportgen.statistics.blocks import row_blocks
 
 LARGEST_EXACT = 4_000
 LARGEST_DENSE = 1_000
+SMALLEST_SPARSE = 256
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,16 @@ def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
 
     rows, pixels = images.shape
     count = max(1, min(count, rows - 1, pixels))
-    solver = PCA(count, svd_solver=_solver(rows, pixels, count), random_state=seed)
-    # Constant images have no variance to take ratios of; those ratios are not used here.
+    total = float(images.var(axis=0, dtype=np.float64).sum())
+    # Images that are all the same have no direction for ARPACK to start in; a few say as much.
+    different = images if total > 0 else images[: count + 1]
+    solver = PCA(count, svd_solver=_solver(len(different), pixels, count), random_state=seed)
+    # They have no variance to take ratios of, either; those ratios are not used here.
     with np.errstate(invalid="ignore"):
-        fitted = solver.fit(np.asarray(images, dtype=np.float64))
+        fitted = solver.fit(np.asarray(different, dtype=np.float64))
     # scikit-learn divides by n − 1; the report's λ is the variance over the rows themselves.
     to_ddof_0 = (rows - 1) / rows
     variances = fitted.explained_variance_ * to_ddof_0
-    total = float(images.var(axis=0, dtype=np.float64).sum())
     return Pca(
         mean=fitted.mean_,
         components=fitted.components_,
@@ -118,7 +121,7 @@ def _solver(rows: int, pixels: int, count: int) -> str:
     if pixels <= LARGEST_DENSE and rows >= 4 * pixels:
         return "covariance_eigh"
     smaller = min(rows, pixels)
-    return "arpack" if smaller > LARGEST_DENSE and 4 * count <= smaller else "full"
+    return "arpack" if smaller > SMALLEST_SPARSE and 4 * count <= smaller else "full"
 
 
 def _participation_ratio(images: np.ndarray, variances: np.ndarray, total: float) -> float:

@@ -208,4 +208,4 @@ def variance_shares(
 
 
 def _squared_norms(rows: np.ndarray) -> np.ndarray:
-    return np.einsum("np,np->n", rows, rows)
+    return np.vecdot(rows, rows)

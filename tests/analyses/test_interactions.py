@@ -10,7 +10,7 @@ import torch
 from shapiq import ExactComputer
 
 from reportgen.analyses import UnanswerableError, interactions
-from reportgen.coalition_table import COMPARED_ROWS, shapley_weights, walsh_hadamard
+from reportgen.coalition_table import COMPARED_ROWS, WalshHadamard, shapley_weights
 from reportgen.rows import Rows
 from reportgen.settings import Settings
 from reportgen.study import Study
@@ -52,7 +52,7 @@ def test_pairs_of_the_transform_are_a_quarter_of_shapiq_s_banzhaf_interaction(
     scalar_tables,
 ) -> None:
     for table in scalar_tables:
-        transform = walsh_hadamard(table[:, None])[:, 0]
+        transform = WalshHadamard(len(table))(table[:, None])[:, 0]
         values = by_shapiq(table, "BII", 2)
         for members, value in values.items():
             if len(members) == 2:
@@ -61,7 +61,7 @@ def test_pairs_of_the_transform_are_a_quarter_of_shapiq_s_banzhaf_interaction(
 
 def test_singles_of_the_transform_are_minus_half_of_shapiq_s_banzhaf_value(scalar_tables) -> None:
     for table in scalar_tables:
-        transform = walsh_hadamard(table[:, None])[:, 0]
+        transform = WalshHadamard(len(table))(table[:, None])[:, 0]
         for members, value in by_shapiq(table, "BV", 1).items():
             if len(members) == 1:
                 assert -2 * transform[number(members)] == pytest.approx(value, abs=1e-10)
@@ -69,7 +69,7 @@ def test_singles_of_the_transform_are_minus_half_of_shapiq_s_banzhaf_value(scala
 
 def test_the_transform_keeps_the_table_s_energy(tables) -> None:
     for table in tables:
-        energies = np.square(walsh_hadamard(table)).sum()
+        energies = np.square(WalshHadamard(len(table))(table)).sum()
         assert energies == pytest.approx(np.square(table).sum(axis=1).mean(), rel=1e-12)
 
 

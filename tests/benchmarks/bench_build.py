@@ -50,7 +50,8 @@ def bench_build_and_its_decodes(benchmark, inputs, tmp_path) -> None:
     benchmark.extra_info["decodes"] = decodes[0]
 
 
-def bench_decodes_alone(benchmark, inputs) -> None:
+@pytest.mark.parametrize("batch", [32, 64, 128, 256])
+def bench_decodes_alone(benchmark, inputs, batch) -> None:
     name, model, data = inputs
     benchmark.group = f"b. default build, {name}"
     loaded = load_autoencoder(model, images=open_images(data))
@@ -58,8 +59,8 @@ def bench_decodes_alone(benchmark, inputs) -> None:
 
     def loop() -> None:
         with torch.inference_mode():
-            for batch in codes.split(128):
-                loaded.decode(batch).reshape(len(batch), -1).numpy()
+            for some in codes.split(batch):
+                loaded.decode(some).reshape(len(some), -1).numpy()
 
     benchmark.pedantic(loop, rounds=5, warmup_rounds=1)
     benchmark.extra_info["decodes"] = TIMED

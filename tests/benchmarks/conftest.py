@@ -62,12 +62,13 @@ def _table(entries: list[dict]) -> str:
 
 
 def _build(entries: list[dict]) -> str:
-    whole, alone = sorted(entries, key=lambda e: "alone" in e["name"])
-    each = _median(alone) / alone["extra_info"]["decodes"]
+    whole = next(e for e in entries if "alone" not in e["name"])
+    each = min(_median(e) / e["extra_info"]["decodes"] for e in entries if e is not whole)
     decodes = whole["extra_info"]["decodes"]
     return (
-        f"{decodes:,} decodes at {1 / each:,.0f} a second are {decodes * each:.1f} s; the whole "
-        f"build took {_median(whole):.1f} s: **{_median(whole) / (decodes * each):.2f} times**."
+        f"{decodes:,} decodes at {1 / each:,.0f} a second, the best loop's rate, are "
+        f"{decodes * each:.1f} s; the whole build took {_median(whole):.1f} s: "
+        f"**{_median(whole) / (decodes * each):.2f} times**."
     )
 
 
