@@ -8,6 +8,7 @@ import torch
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.decoder import Decoder
+from reportgen.model_threads import ModelThreads
 from tests.oracles import decoders
 
 UNITS = 3
@@ -203,3 +204,114 @@ def test_encoding_in_batches_is_encoding_at_once(watched, codes) -> None:
     np.testing.assert_array_equal(
         decoder.encode(images.reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)), images[:, :UNITS]
     )
+
+
+def autoencoder(decode, **attributes: object) -> Autoencoder:
+    shape = (1, decoders.HEIGHT, decoders.WIDTH)
+    return Autoencoder(lambda images: images, decode, shape, (UNITS,), **attributes)  # type: ignore[arg-type]
+
+
+def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_again(codes) -> None:
+    watched = Watched(decoders.smooth(UNITS))
+    decoder = engine(watched)
+    block = decoder.block_size
+    requests = [codes[:1].repeat(block, axis=0), codes[:block], codes[:block], codes[5:6]]
+    images = list(decoder.decode_each(iter(requests)))
+    assert sum(watched.batches) == block == sum(decoder.forwards.values())
+    alone = engine(Watched(decoders.smooth(UNITS)))
+    for found, request in zip(images, requests, strict=True):
+        np.testing.assert_allclose(found, alone.decode(request), atol=1e-6)
+
+
+def test_the_next_request_is_decoded_while_the_caller_works_on_one() -> None:
+    codes = decoders.gaussian_codes(1000, UNITS)
+    watched = Watched(decoders.smooth(UNITS))
+    decoder = engine(watched)
+    block = decoder.block_size
+    images = decoder.decode_each(iter([codes[:block], codes[block : 2 * block]]))
+    next(images)
+    decoder._threads._pool.shutdown()  # type: ignore[union-attr]
+    assert sum(watched.batches) == 2 * block
+
+
+def test_nothing_is_decoded_ahead_where_memory_has_no_room_for_both(codes) -> None:
+    watched = Watched(decoders.smooth(UNITS))
+    decoder = engine(watched, block_bytes=70 * 4 * decoders.PIXELS)
+    images = decoder.decode_each(iter([codes[:60], codes[60:120]]))
+    next(images)
+    decoder._threads._pool.shutdown()  # type: ignore[union-attr]
+    assert sum(watched.batches) == 60
+
+
+def test_a_decode_within_the_loop_shares_what_is_being_decoded_ahead() -> None:
+    codes = decoders.gaussian_codes(1000, UNITS)
+    watched = Watched(decoders.smooth(UNITS))
+    decoder = engine(watched)
+    block = decoder.block_size
+    for images in decoder.decode_each(iter([codes[:block], codes[block : 2 * block]])):
+        again = decoder.decode(codes[block : 2 * block])
+        np.testing.assert_allclose(
+            again, decoders.smooth(UNITS)(torch.from_numpy(codes[block : 2 * block])), atol=1e-6
+        )
+        assert len(images) == block
+    assert sum(watched.batches) == 2 * block
+
+
+def test_an_error_of_the_model_reaches_who_asked_and_the_next_one_is_answered(codes) -> None:
+    broken = [True]
+
+    def decode(values: torch.Tensor) -> torch.Tensor:
+        if broken[0] and len(values) > 3:
+            raise RuntimeError("out of memory")
+        return decoders.smooth(UNITS)(values).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)
+
+    decoder = Decoder(autoencoder(decode))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        decoder.decode(codes[:10])
+    broken[0] = False
+    expected = decoders.smooth(UNITS)(torch.from_numpy(codes[:10])).numpy()
+    np.testing.assert_allclose(decoder.decode(codes[:10]), expected, atol=1e-6)
+
+
+def test_only_a_model_that_keeps_nothing_between_operations_runs_in_several_threads() -> None:
+    decode = Watched(decoders.smooth(UNITS))
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        assert ModelThreads(autoencoder(decode), 1000).count == 1
+        assert ModelThreads(autoencoder(decode, concurrent=True), 1000).count == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_several_threads_give_what_one_gives(codes) -> None:
+    decode = Watched(decoders.smooth(UNITS))
+    one = Decoder(autoencoder(decode)).decode(codes)
+    several = Decoder(autoencoder(decode, concurrent=True)).decode(codes)
+    np.testing.assert_allclose(several, one, atol=1e-6)
+    assert np.array_equal(several, Decoder(autoencoder(decode, concurrent=True)).decode(codes))
+
+
+@pytest.mark.parametrize("count", [1, 3, 64, 65, 300])
+def test_batches_of_a_fixed_size_are_full_but_for_the_last(count: int) -> None:
+    watched = Watched(decoders.smooth(UNITS))
+    decoder = Decoder(autoencoder(watched, fixed_batch=16, concurrent=True))
+    watched.batches.clear()
+    decoder.decode(decoders.gaussian_codes(count, UNITS))
+    assert sum(watched.batches) == count
+    assert sum(size % 16 != 0 for size in watched.batches) <= 1
+
+
+def test_a_model_that_draws_noise_is_called_in_the_order_of_the_images() -> None:
+    seen: list[float] = []
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        seen.append(float(images[0, 0, 0, 0]))
+        return images
+
+    decode = Watched(decoders.smooth(UNITS))
+    decoder = Decoder(autoencoder(decode, forward=forward, concurrent=True))
+    images = np.arange(400, dtype=np.float32)[:, None] + np.zeros(decoders.PIXELS, np.float32)
+    assert np.array_equal(decoder.model_output(images), images)
+    assert len(seen) > 2
+    assert seen == sorted(seen)
