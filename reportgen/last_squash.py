@@ -11,39 +11,59 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from reportgen.autoencoder import Autoencoder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TOLERANCE = 1e-6
+WATCHED = 16
 
 
 @dataclass(frozen=True)
 class LastSquash:
-    """The operation's name ("sigmoid", "tanh", "softplus") and an autoencoder without it.
+    """The operation's name ("sigmoid", "tanh", "softplus") and decoders that stop before it.
 
-    The autoencoder's `decode` gives pre-activations, (n, C, H, W), in place of pixels; it has no
-    encoder of its own.
+    Attributes
+    ----------
+    before : its `decode` gives pre-activations, (n, C, H, W), in place of pixels.
+    both : its `decode` gives (n, 2C, H, W), pre-activations and then pixels, of one forward.
     """
 
     name: str
-    autoencoder: Autoencoder
+    before: Autoencoder
+    both: Autoencoder
 
 
-def find_last_squash(autoencoder: Autoencoder, codes: Tensor) -> LastSquash | None:
-    """Watch a decode of `codes` (n, *code_shape); None where no squash is the last operation."""
-    images, seen = _watched(autoencoder.decode, codes)
+def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash | None:
+    """Watch a decode of some codes (n, code_size); None where no squash is the last operation."""
+    import torch
+
+    some = torch.from_numpy(codes[:WATCHED].reshape(-1, *autoencoder.code_shape))
+    images, seen = _watched(autoencoder.decode, some.to(autoencoder.device))
     if seen is None or not _is_last(seen[2], images):
         return None
-    shape = autoencoder.input_shape
+    channels, height, width = autoencoder.input_shape
 
-    def decode(codes: Tensor) -> Tensor:
-        _, found = _watched(autoencoder.decode, codes)
+    def outputs(codes: Tensor) -> tuple[Tensor, Tensor]:
+        images, found = _watched(autoencoder.decode, codes)
         assert found is not None, "the same decoder squashed its output before"
-        return found[1].reshape(len(codes), *shape)
+        return found[1].reshape(len(codes), channels, height, width), images
 
-    return LastSquash(seen[0], replace(autoencoder, decode=decode, forward=None))
+    def both(codes: Tensor) -> Tensor:
+        import torch
+
+        return torch.cat(outputs(codes), dim=1)
+
+    return LastSquash(
+        seen[0],
+        before=replace(autoencoder, decode=lambda codes: outputs(codes)[0], forward=None),
+        both=replace(
+            autoencoder, decode=both, forward=None, input_shape=(2 * channels, height, width)
+        ),
+    )
 
 
 def _watched(

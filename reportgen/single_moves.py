@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.coalitions import Coalitions
+from reportgen.decoder import Decoder
 from reportgen.statistics.blocks import cached_columns
 from reportgen.study import Study, squared_norms
 
@@ -32,6 +33,8 @@ class SingleMoves:
     solo_stack, last_stack : (K, r, q) the moves themselves, or a linear sketch of them.
     sketched : whether they are a sketch.
     solo_codes, last_codes : (r·K, code_size) the codes that were decoded.
+    before_squash : (3, r) combined, gap_up and gap_down of the pre-activations of the same decodes;
+        None where the decoder does not end in a squash.
     """
 
     rows: np.ndarray
@@ -47,6 +50,7 @@ class SingleMoves:
     sketched: bool
     solo_codes: np.ndarray
     last_codes: np.ndarray
+    before_squash: np.ndarray | None
 
 
 def single_moves(study: Study) -> SingleMoves:
@@ -58,7 +62,7 @@ def single_moves(study: Study) -> SingleMoves:
     solo_stack = np.zeros((players, len(rows), length), dtype=np.float32)
     last_stack = np.zeros_like(solo_stack)
     solo, last, damage = (np.zeros((len(rows), players)) for _ in range(3))
-    combined, gap_up, gap_down = (np.zeros(len(rows)) for _ in range(3))
+    ends, ends_before = (np.zeros((3, len(rows))) for _ in range(2))
     memberships = np.concatenate(
         [
             coalitions.empty[None],
@@ -68,13 +72,15 @@ def single_moves(study: Study) -> SingleMoves:
         ]
     )
     mixed = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
-    for place, images in study.decode_mine(mixed):
+    for place, images, before in _decoded(study, mixed):
         original = study.test.images[rows[place]]
-        solo[place], last[place], damage[place], ends = _row_squares(images, original)
-        combined[place], gap_up[place], gap_down[place] = ends
+        solo[place], last[place], damage[place], ends[:, place] = _row_squares(images, original)
+        if before is not None:
+            *_, ends_before[:, place] = _row_squares(before, original)
         solo_stack[:, place] = compress(images[2 : 2 + players] - images[0])
         last_stack[:, place] = compress(images[1] - images[2 + players :])
-    study.ranks.add_up(solo, last, damage, combined, gap_up, gap_down, solo_stack, last_stack)
+    study.ranks.add_up(solo, last, damage, ends, ends_before, solo_stack, last_stack)
+    combined, gap_up, gap_down = ends
     return SingleMoves(
         rows=rows,
         solo=solo,
@@ -89,7 +95,24 @@ def single_moves(study: Study) -> SingleMoves:
         sketched=sketched,
         solo_codes=np.concatenate([codes[2 : 2 + players] for codes in mixed]),
         last_codes=np.concatenate([codes[2 + players :] for codes in mixed]),
+        before_squash=None if study.squash is None else ends_before,
     )
+
+
+def _decoded(
+    study: Study, requests: list[np.ndarray]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+    """This rank's rows: their place, their images, and the pre-activations where there are some."""
+    if study.squash is None:
+        for place, images in study.decode_mine(requests):
+            yield place, images, None
+        return
+    decoder = Decoder(study.squash.both, memory=study.settings.memory_bytes // 4)
+    mine, pixels = study.ranks.mine(len(requests)), study.decoder.image_size
+    outputs = decoder.decode_each(requests[place] for place in mine)
+    for place, images in zip(mine.tolist(), outputs, strict=True):
+        yield place, images[:, pixels:], images[:, :pixels]
+    study.decoder.add_costs_of(decoder, "single moves")
 
 
 def _row_squares(

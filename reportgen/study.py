@@ -13,6 +13,7 @@ import numpy as np
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
+from reportgen.last_squash import LastSquash, find_last_squash
 from reportgen.ranks import ALONE, Ranks
 from reportgen.rows import Rows, choose_rows, split_rows
 from reportgen.samples import (
@@ -52,6 +53,8 @@ class Study:
     players : the units that are not constant; only these take part in interventions.
     player_units : (players,) their indices among all units.
     replicates : other trainings of the model.
+    squash : the decoder before its last Sigmoid, Tanh or Softplus; None where it ends in none, and
+        in studies of something else in the model's place.
     ranks : the processes that share the rows.
     """
 
@@ -65,6 +68,7 @@ class Study:
     pixel_range: tuple[float, float]
     pca: Pca
     replicates: tuple[Autoencoder, ...] = ()
+    squash: LastSquash | None = None
     ranks: Ranks = ALONE
     _shared: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -189,6 +193,7 @@ class Study:
             units=Units.of(autoencoder.code_shape),
             fit=fit,
             test=test,
+            squash=None,
             # Resamples depend on nothing but the number of rows.
             _shared={k: kept for k, kept in self._shared.items() if isinstance(kept, Bootstrap)},
         )
@@ -267,5 +272,6 @@ def make_study(
         pixel_range=images.pixel_range,
         pca=fit_pca(fit.images, wanted, settings.seed),
         replicates=replicates,
+        squash=find_last_squash(autoencoder, test.codes),
         ranks=ranks,
     )

@@ -41,10 +41,10 @@ MAY_USE: dict[str, set[str]] = {
         "statistics",
     },
     "study": {
-        *("autoencoder", "coalitions", "decoder", "errors", "images", "ranks", "rows"),
-        *("samples", "settings", "statistics"),
+        *("autoencoder", "coalitions", "decoder", "errors", "images", "last_squash", "ranks"),
+        *("rows", "samples", "settings", "statistics"),
     },
-    "single_moves": {"coalitions", "settings", "statistics", "study"},
+    "single_moves": {"coalitions", "decoder", "settings", "statistics", "study"},
     "path_contributions": {
         *("autoencoder", "coalitions", "settings", "single_moves", "statistics", "study"),
     },
@@ -53,7 +53,7 @@ MAY_USE: dict[str, set[str]] = {
     },
     "leading_shares": {"settings", "single_moves", "statistics", "study"},
     "analyses": {
-        *("autoencoder", "coalition_table", "coalitions", "image_factors", "last_squash"),
+        *("autoencoder", "coalition_table", "coalitions", "image_factors"),
         *("leading_shares", "path_contributions"),
         *("settings", "single_moves", "statistics", "study"),
     },

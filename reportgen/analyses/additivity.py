@@ -10,7 +10,7 @@ from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import units_by_share
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves, summed_and_combined
+from reportgen.single_moves import SingleMoves, single_moves, summed_and_combined
 from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
 from reportgen.study import Study, squared_norms
 
@@ -130,18 +130,19 @@ def run(study: Study, settings: Settings) -> Additivity:
     shown = sizes >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
     row_gaps = safe_ratio(np.sqrt(moves.gap_up), sizes)
     sweep_rows = moves.rows[: max(2, len(moves.rows) // 4)]
-    by_baseline = _by_baseline(study, sweep_rows)
+    up = _gap(bootstrap, moves.gap_up, moves.combined)
+    by_baseline = _by_baseline(study, moves, sweep_rows)
     # The last factor is 1: the whole way from the mean code, which by_baseline has.
     part_way = tuple(_swept(study, sweep_rows, factor) for factor in SWEEP_FACTORS[:-1])
     return Additivity(
-        up=_gap(bootstrap, moves.gap_up, moves.combined),
+        up=up,
         down=_gap(bootstrap, moves.gap_down, moves.combined),
         bounded=_bounded(bootstrap, shown, moves.gap_up, moves.combined, moves.solo),
         baseline="mean code of the fit rows",
         rows=len(moves.rows),
         off_data_up=study.off_data_share(moves.solo_codes),
         off_data_down=study.off_data_share(moves.last_codes),
-        sets=_sets(study),
+        sets=_sets(study, up),
         sweep_factors=SWEEP_FACTORS,
         sweep_gaps=(*part_way, by_baseline[0].gap.gap),
         by_baseline=by_baseline,
@@ -182,8 +183,11 @@ def _swept(study: Study, rows: np.ndarray, factor: float) -> Estimate:
     return study.bootstrap(len(rows)).ratio(np.sqrt(missed), np.sqrt(size))
 
 
-def _by_baseline(study: Study, rows: np.ndarray) -> tuple[BaselineGap, ...]:
-    """All units up from each baseline, K + 2 codes a row; coordinates of no unit stay the row's."""
+def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[BaselineGap, ...]:
+    """All units up from each baseline, K + 2 codes a row; coordinates of no unit stay the row's.
+
+    `rows` are the first of the moves', which start from the mean code.
+    """
     mean_image = study.pca.mean.astype(np.float32)
     baselines = {
         "mean code": study.baseline,
@@ -198,10 +202,13 @@ def _by_baseline(study: Study, rows: np.ndarray) -> tuple[BaselineGap, ...]:
         coalitions = Coalitions(study.decoder, study.players, baseline)
         moved = [coalitions.codes(code, coalitions.alone()) for code in codes]
         start = coalitions.codes(codes[0], coalitions.empty)
+        norms = moves.gap_up[: len(rows)], moves.combined[: len(rows)]
+        if name != "mean code":
+            norms = _norms(coalitions, codes, everyone)
         found.append(
             BaselineGap(
                 baseline=name,
-                gap=_gap(bootstrap, *_norms(coalitions, codes, everyone)),
+                gap=_gap(bootstrap, *norms),
                 off_data=study.off_data_share(start) > 0,
                 off_data_share=study.off_data_share(moved),
             )
@@ -219,23 +226,25 @@ def _norms(
     return missed, size
 
 
-def _sets(study: Study) -> tuple[SetPictures, ...]:
+def _sets(study: Study, all_up: Gap) -> tuple[SetPictures, ...]:
+    """All units, whose gap is known, and the strongest two and three."""
     order = units_by_share(study)
     chosen = [np.arange(len(order)), *(order[:size] for size in (2, 3) if size < len(order))]
     rows = study.rows.statistics
     pictured = study.rows.pictures[:PICTURE_ROWS]
     sets = []
     for members in chosen:
+        gap = all_up
+        if len(members) < len(order):
+            norms = _norms(study.coalitions, study.test.codes[rows], members)
+            gap = _gap(study.bootstrap(len(rows)), *norms)
         pairs = summed_and_combined(study.coalitions, study.test.codes[pictured], members)
         summed, combined = (np.stack(images) for images in zip(*pairs, strict=True))
         sets.append(
             SetPictures(
                 units=tuple(int(study.player_units[player]) for player in members),
                 names=tuple(study.players.names[player] for player in members),
-                gap=_gap(
-                    study.bootstrap(len(rows)),
-                    *_norms(study.coalitions, study.test.codes[rows], members),
-                ),
+                gap=gap,
                 summed=summed.astype(np.float32),
                 combined=combined.astype(np.float32),
                 row_gaps=np.sqrt(

@@ -8,13 +8,12 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.settings import Settings
-from reportgen.single_moves import SingleMoves, single_moves
+from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import VarianceShares, variance_shares
 from reportgen.study import Study
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
-WATCHED = 16
 SATURATED = 1e-3
 
 
@@ -56,49 +55,35 @@ def run(study: Study, settings: Settings) -> PreActivation:
     """
     if len(study.players) < 2:
         raise DoesNotApplyError("fewer than two units vary, so there is nothing to add up.")
-    before = _before_squash(study)
-    if before is None:
+    if study.squash is None:
         raise DoesNotApplyError("the decoder does not end in a Sigmoid, Tanh or Softplus.")
-    name, unsquashed = before
-    pixels, pre = study.shared(single_moves), unsquashed.shared(single_moves)
-    study.decoder.add_costs_of(unsquashed.decoder, "pre_activation")
-    if study.is_negligible(float(pixels.combined.sum()), len(pixels.rows)):
+    moves = study.shared(single_moves)
+    assert moves.before_squash is not None, "the study has a squash"
+    combined, missed_up, missed_down = moves.before_squash
+    if study.is_negligible(float(moves.combined.sum()), len(moves.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
-    gap_up = _gap(unsquashed, pre, pre.gap_up)
-    gap_up_pixels = _gap(study, pixels, pixels.gap_up)
+    gap_up = _gap(study, missed_up, combined)
+    gap_up_pixels = _gap(study, moves.gap_up, moves.combined)
+    unsquashed = study.decoded_by(study.squash.before)
+    study.decoder.add_costs_of(unsquashed.decoder, "pre_activation")
     shares = _shares(unsquashed, settings)
     return PreActivation(
-        squash=name,
+        squash=study.squash.name,
         gap_up=gap_up,
-        gap_down=_gap(unsquashed, pre, pre.gap_down),
+        gap_down=_gap(study, missed_down, combined),
         gap_up_pixels=gap_up_pixels,
-        gap_down_pixels=_gap(study, pixels, pixels.gap_down),
+        gap_down_pixels=_gap(study, moves.gap_down, moves.combined),
         linear=shares.linear if shares else None,
         curved=shares.curved if shares else None,
         not_additive=shares.not_additive if shares else None,
         saturated_share=_saturated(study.test.reconstructions),
         explains_gap=bool(gap_up.value < 2 / 3 * gap_up_pixels.value),
-        rows=len(pre.rows),
+        rows=len(moves.rows),
     )
 
 
-def _before_squash(study: Study) -> tuple[str, Study] | None:
-    import torch
-
-    from reportgen.last_squash import find_last_squash
-
-    autoencoder = study.autoencoder
-    codes = torch.from_numpy(study.test.codes[:WATCHED]).reshape(-1, *autoencoder.code_shape)
-    found = find_last_squash(autoencoder, codes.to(autoencoder.device))
-    if found is None:
-        return None
-
-    return found.name, study.decoded_by(found.autoencoder)
-
-
-def _gap(study: Study, moves: SingleMoves, missed: np.ndarray) -> Estimate:
-    bootstrap = study.bootstrap(len(moves.rows))
-    return bootstrap.ratio(np.sqrt(missed), np.sqrt(moves.combined))
+def _gap(study: Study, missed: np.ndarray, combined: np.ndarray) -> Estimate:
+    return study.bootstrap(len(missed)).ratio(np.sqrt(missed), np.sqrt(combined))
 
 
 def _shares(study: Study, settings: Settings) -> VarianceShares | None:

@@ -132,10 +132,15 @@ def test_duplicates_hide_from_last_in_and_not_from_solo() -> None:
         assert effect.solo.value > 0.5
 
 
-def test_single_moves_cost_two_forwards_a_unit_and_row_and_one_for_the_baseline() -> None:
-    study = decoders.study_of(decoders.smooth(5), decoders.gaussian_codes(200, 5), settings=FEW)
+@pytest.mark.parametrize(
+    ("decode", "ends"),
+    [(decoders.mixed(), 1), (decoders.smooth(5), 40 + 1)],
+    ids=["no squash", "a last squash, whose input of the reconstruction nobody has kept"],
+)
+def test_single_moves_cost_two_forwards_a_unit_and_row_and_their_ends(decode, ends) -> None:
+    study = decoders.study_of(decode, decoders.gaussian_codes(200, 5), settings=FEW)
     ablation.run(study, FEW)
-    assert study.decoder.forwards["single moves"] == 2 * 5 * 40 + 1
+    assert study.decoder.forwards["single moves"] == 2 * 5 * 40 + ends
 
 
 def test_a_constant_output_has_undefined_effects() -> None:

@@ -242,8 +242,8 @@ def test_a_baseline_is_named_off_data_where_no_code_is_near() -> None:
 def test_other_baselines_cost_k_plus_2_forwards_on_a_quarter_of_the_rows() -> None:
     study = decoders.carrying(decoders.smooth(4), decoders.gaussian_codes(300, 4), settings=FEW)
     study.off_data  # noqa: B018 - calibrated beforehand, on real codes
-    study.shared(additivity.single_moves)
+    moves = study.shared(additivity.single_moves)
     with study.decoder.charged_to("baselines"):
-        additivity._by_baseline(study, study.rows.statistics[:10])
+        additivity._by_baseline(study, moves, moves.rows[:10])
     # Here the mean image's code is the mean code, whose moves are stored.
     assert 2 * 10 * 4 <= study.decoder.forwards["baselines"] <= 2 * (10 * (4 + 1) + 1)

@@ -67,8 +67,23 @@ def test_saturated_pixels_are_counted() -> None:
 
 def test_the_input_of_an_in_place_squash_is_what_went_in() -> None:
     study_ = study(lambda z: (z @ decoders.directions(3)).sigmoid_())
-    codes = torch.from_numpy(study_.test.codes[:8])
-    found = find_last_squash(study_.autoencoder, codes)
+    found = find_last_squash(study_.autoencoder, study_.test.codes)
     assert found is not None
+    codes = torch.from_numpy(study_.test.codes[:8])
     expected = (codes @ decoders.directions(3)).numpy()
-    np.testing.assert_allclose(found.autoencoder.decode(codes).reshape(8, -1), expected, atol=1e-6)
+    before = found.before.decode(codes).reshape(8, -1)
+    np.testing.assert_allclose(before, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        found.both.decode(codes).reshape(8, -1),
+        np.concatenate([expected, study_.autoencoder.decode(codes).reshape(8, -1)], axis=1),
+        atol=1e-6,
+    )
+
+
+def test_both_outputs_of_a_decode_are_kept_so_that_single_moves_are_decoded_once() -> None:
+    study_ = study(lambda z: torch.sigmoid(z @ decoders.directions(3)))
+    before = sum(study_.decoder.forwards.values())
+    pre_activation.run(study_, FEW)
+    distinct = 64 * 2 * 3 + 64 + 1
+    beside = len(study_.fit) + len(study_.test)
+    assert sum(study_.decoder.forwards.values()) - before == distinct + beside
