@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.loading import autoencoder_from_module
 from reportgen.settings import Settings
 from reportgen.study import Study, make_study
 from tests.oracles.decoders import ArrayImages
@@ -30,17 +31,21 @@ def convolutional(units: int, side: int = 64, channels: int = 3) -> nn.ModuleDic
         *(nn.Unflatten(1, (32, inner, inner)), *up),
         *(nn.ConvTranspose2d(32, channels, 4, 2, 1), nn.Sigmoid()),
     )
-    return nn.ModuleDict({"encoder": encoder, "decoder": decoder}).eval().requires_grad_(False)
+    modules = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+    for weight in modules.parameters():
+        # Torch's own draw fades from layer to layer, until every code gives the same image.
+        if weight.dim() > 1:
+            nn.init.kaiming_normal_(weight, nonlinearity="relu")
+    return modules.eval().requires_grad_(False)
 
 
 def autoencoder(units: int, side: int = 64, channels: int = 3) -> Autoencoder:
-    """The same as the analyses know it, its weights laid out channels last as loading does."""
-    modules = convolutional(units, side, channels).to(memory_format=torch.channels_last)
-    return Autoencoder(
-        encode=modules["encoder"],
-        decode=modules["decoder"],
-        input_shape=(channels, side, side),
-        code_shape=(units,),
+    """The same as the analyses know it when it was loaded."""
+    modules = convolutional(units, side, channels)
+    whole = nn.Sequential(modules["encoder"], modules["decoder"])
+    last = f"0.{len(modules['encoder']) - 1}"
+    return autoencoder_from_module(
+        whole, ArrayImages(images(8, side, channels)), normalize="0,1", bottleneck=last
     )
 
 
