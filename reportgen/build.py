@@ -183,6 +183,11 @@ def build(
         live = live_walk_or_reason(study, outcome.parts.get("traversal"), settings.live)
     provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
     results = _results(request, study, images, outcome, provenance, live)
+    decoder = study.decoder
+    # The page needs the room that the study takes.
+    del study, outcome, images, fit_images
+    decoder.forget_images()
+    return_freed_memory()
     with progress.step("page"):
         page = page_within_size(results, request.layout)
     with progress.step("writing"):
@@ -195,7 +200,7 @@ def build(
         page=output.page,
         page_bytes=page.size,
         section_bytes=page.section_bytes,
-        profile=costs(study.decoder, progress.seconds),
+        profile=costs(decoder, progress.seconds),
     )
 
 

@@ -85,6 +85,10 @@ class Decoder:
         self._charged_since = now
         return before
 
+    def forget_images(self) -> None:
+        """Empty the store; what was counted stays."""
+        self._store = _ImageStore(0)
+
     def add_costs_of(self, other: Decoder, analysis: str) -> None:
         """Charge to `analysis` what another decoder of the same model has done."""
         self.forwards[analysis] += sum(other.forwards.values())
