@@ -81,13 +81,11 @@ def coalition_table(study: Study) -> CoalitionTable:
     shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length))
     codes = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
     mine = study.ranks.mine(len(rows))
-    step = study.decoder.block_size
-    blocks = [slice(start, start + step) for start in range(0, len(memberships), step)]
-    decoded = study.decoder.decode_each(codes[place][block] for place in mine for block in blocks)
+    decoded = study.decoder.decode_in_blocks([codes[place] for place in mine])
     values = np.empty((len(memberships), length), dtype=np.float32)
-    for place in mine:
-        for block in blocks:
-            values[block] = compress(next(decoded))
+    for place, blocks in zip(mine, decoded, strict=True):
+        for block, images in blocks:
+            values[block] = compress(images)
         energies[place], phi = energies_and_shapley(values, weights)
         change = values[-1].astype(np.float64) - values[0]
         projections[place], changes[place] = phi @ change, squared_norms(change)

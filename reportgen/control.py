@@ -44,11 +44,11 @@ class ControlAdditivity:
 
 @dataclass(frozen=True)
 class Control:
-    """PCA of equal code size as if it were the model.
+    """PCA as if it were the model.
 
     Attributes
     ----------
-    components : K_pca.
+    components : K_pca, at most 32 where the code has fewer units than that.
     additivity : sum against combined; None with one component.
     linear, curved, not_additive : shares of Var x̂; None where there are too few rows.
     rho_solo, rho_context : one picture for each component, pooled.
@@ -72,7 +72,7 @@ class Control:
 
 
 def run(study: Study, settings: Settings) -> Control:
-    """Put PCA of equal code size in the model's place and run the analyses on it.
+    """Put PCA in the model's place and run the analyses on it.
 
     Raises UnanswerableError where PCA has no component that varies.
     """

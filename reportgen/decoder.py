@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -117,6 +117,24 @@ class Decoder:
             ahead = started
         if ahead is not None:
             yield from self._images_of_each(*ahead)
+
+    def decode_in_blocks(
+        self, requests: Sequence[np.ndarray]
+    ) -> Iterator[Iterator[tuple[slice, np.ndarray]]]:
+        """Like `decode_each`, for requests of which one alone may fill the memory.
+
+        Gives for each request its parts, in order: which of its codes, and their images. All of
+        them have to be taken before the next request.
+        """
+        parts = [
+            [slice(start, start + self.block_size) for start in range(0, len(r), self.block_size)]
+            for r in requests
+        ]
+        decoded = self.decode_each(
+            request[part] for request, own in zip(requests, parts, strict=True) for part in own
+        )
+        for own in parts:
+            yield ((part, next(decoded)) for part in own)
 
     def _gathered(self, requests: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """Requests in lists that fill a block."""

@@ -83,13 +83,16 @@ def row_paths(
         )
         for code, order in zip(codes, orders, strict=True)
     ]
-    decoded = coalitions.decoder.decode_each(requests)
-    for images, request, order in zip(decoded, requests, orders, strict=True):
+    decoded = coalitions.decoder.decode_in_blocks(requests)
+    for blocks, request, order in zip(decoded, requests, orders, strict=True):
         weights = _walk_weights(order, steps)
-        phi = np.empty((len(order), images.shape[1]))
-        for columns in cached_columns(images):
-            phi[:, columns] = weights @ images[:, columns].astype(np.float64)
-        yield RowPath(phi, images[-1].astype(np.float64) - images[0], request)
+        phi = np.zeros((len(order), coalitions.decoder.image_size))
+        ends = []
+        for part, images in blocks:
+            for columns in cached_columns(images):
+                phi[:, columns] += weights[:, part] @ images[:, columns].astype(np.float64)
+            ends += [images[0], images[-1]]
+        yield RowPath(phi, ends[-1].astype(np.float64) - ends[0], request)
 
 
 def _walk_weights(order: np.ndarray, steps: int) -> np.ndarray:

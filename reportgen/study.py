@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Shared = TypeVar("Shared")
 LARGEST_PCA = 1024
+LARGEST_CONTROL = 32
 NO_EFFECT = 1e-10
 
 
@@ -211,9 +212,13 @@ class Study:
         return self.standing_in(autoencoder, with_codes)
 
     def linear_control(self) -> Study:
-        """PCA of equal code size in the model's place."""
-        pca = self.pca.as_autoencoder(self.pca_components, self.image_shape)
-        return self.encoded_by(pca)
+        """PCA in the model's place: of equal code size, at most 32 components or the code's units.
+
+        A spatial code has thousands of numbers in a few units, and tests an instrument no better
+        with as many components.
+        """
+        components = min(self.pca_components, max(LARGEST_CONTROL, len(self.units)))
+        return self.encoded_by(self.pca.as_autoencoder(components, self.image_shape))
 
 
 def make_study(

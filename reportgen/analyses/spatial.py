@@ -120,15 +120,17 @@ def _energy(
     study: Study, moved: list[np.ndarray], rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(sites, H, W) ΣD² over rows and image channels, and (rows, sites) over pixels."""
-    sites = len(moved[0])
-    energy = np.zeros((sites, study.decoder.image_size))
+    sites, (channels, height, width) = len(moved[0]), study.image_shape
+    energy = np.zeros((sites, height, width))
     by_row = np.empty((len(rows), sites))
-    for place, images in enumerate(study.decoder.decode_each(moved)):
-        whole = study.test.reconstructions[rows[place]].astype(np.float64)
-        squares = np.square(whole - images)
-        energy += squares
-        by_row[place] = squares.sum(axis=1)
-    return energy.reshape(sites, *study.image_shape).sum(axis=1), by_row
+    for row, blocks, sums in zip(rows, study.decoder.decode_in_blocks(moved), by_row, strict=True):
+        whole = study.test.reconstructions[row]
+        for part, images in blocks:
+            for site, image in zip(range(sites)[part], images, strict=True):
+                squares = np.square((whole - image).astype(np.float64))
+                energy[site] += squares.reshape(channels, height, width).sum(axis=0)
+                sums[site] = squares.sum()
+    return energy, by_row
 
 
 def _radius(energy: np.ndarray) -> float:
