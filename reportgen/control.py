@@ -13,7 +13,7 @@ from reportgen.analyses import (
 )
 from reportgen.analyses.additivity import Gap
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import path_shares, paths_of
+from reportgen.path_contributions import path_shares, picture_contributions
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -88,7 +88,7 @@ def run(study: Study, settings: Settings) -> Control:
         _one_picture(pca, picture),
         _damage(pca),
         _shares(pca, parts),
-        _contributions(pca, settings),
+        _contributions(pca),
         *((_linear_share(on_data),) if on_data else ()),
     )
     return Control(
@@ -184,7 +184,7 @@ def _shares(pca: Study, parts: contributions.Contributions) -> Check:
     return _check("shares are the scores' shares of variance", error, tolerance)
 
 
-def _contributions(pca: Study, settings: Settings) -> Check:
+def _contributions(pca: Study) -> Check:
     """Last-in, first-in and path contributions are the same picture, (z_k − m_k) v_k."""
     players = pca.shared(path_shares).players
     coalitions = Coalitions(pca.decoder, players, pca.baseline)
@@ -197,12 +197,12 @@ def _contributions(pca: Study, settings: Settings) -> Check:
     )
     rows = pca.rows.pictures
     worst, largest = 0.0, 0.0
-    for row, path in zip(rows, paths_of(pca, players, rows, settings.path_steps), strict=True):
+    for row, phi in zip(rows, pca.shared(picture_contributions), strict=True):
         decoded = coalitions.values(pca.test.codes[row], memberships).astype(np.float64)
         nobody, everyone = decoded[:2]
         solo, without_one = np.split(decoded[2:], 2)
-        by_solo = np.abs(path.contributions - (solo - nobody)).max()
-        by_last = np.abs(path.contributions - (everyone - without_one)).max()
+        by_solo = np.abs(phi - (solo - nobody)).max()
+        by_last = np.abs(phi - (everyone - without_one)).max()
         worst = max(worst, float(by_solo), float(by_last))
         largest = max(largest, float(np.abs(decoded).max()))
     error = worst / largest if largest > 0 else 0.0

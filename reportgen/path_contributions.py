@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from reportgen.coalitions import Coalitions
 from reportgen.single_moves import strongest_players
 from reportgen.statistics.blocks import cached_columns
 from reportgen.study import Study, squared_norms
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -89,23 +93,26 @@ def row_paths(
         phi = np.zeros((len(order), coalitions.decoder.image_size))
         ends = []
         for part, images in blocks:
+            own = weights[:, part]
             for columns in cached_columns(images):
-                phi[:, columns] += weights[:, part] @ images[:, columns].astype(np.float64)
+                phi[:, columns] += own @ images[:, columns].astype(np.float64)
             ends += [images[0], images[-1]]
         yield RowPath(phi, ends[-1].astype(np.float64) - ends[0], request)
 
 
-def _walk_weights(order: np.ndarray, steps: int) -> np.ndarray:
+def _walk_weights(order: np.ndarray, steps: int) -> csr_array:
     """(players, images of a row's request) W with φ = W · images: ½ after a move, −½ before it.
 
     Two walks cover every step, so that their sum counts the whole path twice.
     """
+    from scipy.sparse import csr_array
+
     players = len(order)
     weights = np.zeros((players, steps, 2, players + 1))
     for walk, direction in enumerate((order, order[::-1])):
         for place, player in enumerate(direction):
             weights[player, :, walk, place : place + 2] = -0.5, 0.5
-    return weights.reshape(players, -1)
+    return csr_array(weights.reshape(players, -1))
 
 
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
