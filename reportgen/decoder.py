@@ -127,7 +127,10 @@ class Decoder:
         them have to be taken before the next request.
         """
         parts = [
-            [slice(start, start + self.block_size) for start in range(0, len(r), self.block_size)]
+            [
+                slice(start, start + self.block_size)
+                for start in range(0, max(1, len(r)), self.block_size)
+            ]
             for r in requests
         ]
         decoded = self.decode_each(
@@ -204,6 +207,8 @@ class Decoder:
         """Wait for a request's images."""
         for waited_for in (*request.lenders, request):
             self._finish(waited_for)
+        # Else each request would keep the one before it, and its images, alive.
+        request.lenders.clear()
         for first, place in request.repeated:
             request.images[place] = request.images[first]
         # The store lends the same images to who asks next.
@@ -224,6 +229,7 @@ class Decoder:
         self._store.add(request.missing, request.images)
         for row, images, place in request.borrowers:
             images[place] = request.images[row]
+        request.borrowers.clear()
 
     def _wait_for(self, runs: list[Run], charged_to: str) -> None:
         for started, ended in sorted(run.span.result() for run in runs):

@@ -91,13 +91,15 @@ def row_paths(
     for blocks, request, order in zip(decoded, requests, orders, strict=True):
         weights = _walk_weights(order, steps)
         phi = np.zeros((len(order), coalitions.decoder.image_size))
-        ends = []
+        change = np.zeros(phi.shape[1])
         for part, images in blocks:
             own = weights[:, part]
             for columns in cached_columns(images):
                 phi[:, columns] += own @ images[:, columns].astype(np.float64)
-            ends += [images[0], images[-1]]
-        yield RowPath(phi, ends[-1].astype(np.float64) - ends[0], request)
+            if part.start == 0:
+                change -= images[0]
+        change += images[-1]
+        yield RowPath(phi, change, request)
 
 
 def _walk_weights(order: np.ndarray, steps: int) -> csr_array:

@@ -116,8 +116,9 @@ def _walk(
                 np.float32
             )
     flat = codes.reshape(-1, study.units.code_size)
-    images = study.decoder.decode(flat).reshape(*values.shape, -1)
-    flagged = study.off_data.flags(flat, study.decoder).reshape(values.shape)
+    decoded = study.decoder.decode(flat)
+    images = decoded.reshape(*values.shape, -1)
+    flagged = study.off_data.flags(flat, study.decoder, decoded).reshape(values.shape)
     here = study.test.reconstructions[rows][:, None]
     return Walks(
         values=values,

@@ -52,19 +52,30 @@ class OffData:
         centred = self.units.values(codes)[:, self.live] - self.mean
         return np.einsum("nj,jk,nk->n", centred, self.precision, centred)
 
-    def cycle_errors(self, codes: np.ndarray, decoder: Decoder) -> np.ndarray:
-        """(n, code_size) → (n,) ‖(E(g(z)) − z) / s‖ / √c over the live units' coordinates."""
-        again = decoder.encode(decoder.decode(codes))
+    def cycle_errors(
+        self, codes: np.ndarray, decoder: Decoder, images: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n, code_size) → (n,) ‖(E(g(z)) − z) / s‖ / √c over the live units' coordinates.
+
+        `images` (n, P) are the decoded codes, where somebody has them.
+        """
+        if images is not None:
+            again = decoder.encode(images)
+        else:
+            (blocks,) = decoder.decode_in_blocks([codes])
+            again = np.concatenate([decoder.encode(decoded) for _, decoded in blocks])
         change = (again - codes)[:, self.coordinates].astype(np.float64)
         return np.sqrt(np.mean((change / self.deviation) ** 2, axis=1))
 
-    def flags(self, codes: np.ndarray, decoder: Decoder) -> np.ndarray:
-        """(n, code_size) → (n,) True where either flag is up."""
+    def flags(
+        self, codes: np.ndarray, decoder: Decoder, images: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n, code_size) → (n,) True where either flag is up; `images` as in `cycle_errors`."""
         if len(self.live) == 0:
             return np.zeros(len(codes), dtype=bool)
         far = self.distances(codes) > self.largest_distance
         # Written so that an image that is not a number is off data too.
-        return far | ~(self.cycle_errors(codes, decoder) <= self.largest_cycle_error)
+        return far | ~(self.cycle_errors(codes, decoder, images) <= self.largest_cycle_error)
 
     def far_share(self, codes: np.ndarray) -> float:
         """Share of codes that the Mahalanobis flag alone marks."""
