@@ -91,8 +91,9 @@ class Decoder:
 
     def add_costs_of(self, other: Decoder, analysis: str) -> None:
         """Charge to `analysis` what another decoder of the same model has done."""
-        self.forwards[analysis] += sum(other.forwards.values())
-        self.encodes[analysis] += sum(other.encodes.values())
+        for own, others in ((self.forwards, other.forwards), (self.encodes, other.encodes)):
+            if others:
+                own[analysis] += sum(others.values())
         self.seconds[analysis] += sum(other.seconds.values())
 
     def decode(self, codes: np.ndarray) -> np.ndarray:

@@ -85,7 +85,19 @@ def _growth(entries: list[dict]) -> str:
     if len(sizes) < 2:
         return "\n".join(lines)
     exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
-    return "\n".join(lines) + f"\n\nSeconds grow with the power {exponent:.2f} of the size."
+    text = "\n".join(lines) + f"\n\nSeconds grow with the power {exponent:.2f} of the size."
+    peaks = [entry["extra_info"]["peak_mebibytes"] for entry in entries] if memory else []
+    return text + _plot(sizes, peaks) if memory else text
+
+
+def _plot(sizes: list[int], peaks: list[int]) -> str:
+    """Peak memory against the size, as GitHub draws it."""
+    return (
+        "\n\n```mermaid\nxychart-beta\n"
+        f'  x-axis "images" {[f"{size:,}" for size in sizes]}\n'
+        f'  y-axis "peak MiB" 0 --> {2 * max(peaks)}\n'
+        f"  line {peaks}\n```".replace("'", '"')
+    )
 
 
 def _median(entry: dict) -> float:
