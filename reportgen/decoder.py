@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.model_threads import ModelThreads, Run
+from reportgen.model_threads import ModelThreads
 
 DEFAULT_MEMORY = 2 * 10**9
 SMALLEST_BLOCK = 128
@@ -232,8 +233,8 @@ class Decoder:
             images[place] = request.images[row]
         request.borrowers.clear()
 
-    def _wait_for(self, runs: list[Run], charged_to: str) -> None:
-        for started, ended in sorted(run.span.result() for run in runs):
+    def _wait_for(self, runs: list[Future[tuple[float, float]]], charged_to: str) -> None:
+        for started, ended in sorted(run.result() for run in runs):
             self.seconds[charged_to] += max(0.0, ended - max(started, self._busy_until))
             self._busy_until = max(self._busy_until, ended)
 
@@ -257,7 +258,7 @@ class _Request:
     charged_to: str
     missing: dict[bytes, int] = field(default_factory=dict)
     repeated: list[tuple[int, int]] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Future[tuple[float, float]]] = field(default_factory=list)
     lenders: list[_Request] = field(default_factory=list)
     borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
 

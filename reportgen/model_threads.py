@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,18 +24,6 @@ SMALLEST_BATCH, LARGEST_BATCH = 8, 64
 LARGEST_BATCH_ELSEWHERE = 512
 # Python holds its lock between layers, so that more threads than this wait for each other.
 MOST_THREADS = 8
-
-
-@dataclass(frozen=True)
-class Run:
-    """One batch that is being computed.
-
-    Attributes
-    ----------
-    span : when it started and ended, by `time.perf_counter`, once it is done.
-    """
-
-    span: Future[tuple[float, float]]
 
 
 class ModelThreads:
@@ -75,28 +62,26 @@ class ModelThreads:
         places: np.ndarray,
         *,
         in_turn: bool = False,
-    ) -> list[Run]:
+    ) -> list[Future[tuple[float, float]]]:
         """Start computing `function` of `values` (n, …) into `out` (…, m) at `places` (n,).
 
-        `function` takes (batch, *shape). `in_turn`: each batch only after the one before it.
+        `function` takes (batch, *shape). `in_turn`: each batch only after the one before it. What
+        each batch will give is when it started and ended, by `time.perf_counter`.
         """
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.count, initializer=self._start_thread)
         runs = []
         for rows in self._batches(len(values)):
-            compute = self._pool.submit(
-                self._compute, function, values[rows], shape, out, places[rows]
-            )
-            runs.append(Run(compute))
+            run = self._pool.submit(self._compute, function, values[rows], shape, out, places[rows])
+            runs.append(run)
             if in_turn:
-                compute.result()
+                run.result()
         return runs
 
     def _start_thread(self) -> None:
         import torch
 
-        if self.count > 1:
-            torch.set_num_threads(self._threads_each)
+        torch.set_num_threads(self._threads_each)
 
     def _compute(
         self,
