@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.watched_operations import watched_operations
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,28 +72,18 @@ def _watched(
 ) -> tuple[Tensor, tuple[str, Tensor, Tensor] | None]:
     """The images, and name, input and output of the last squash on the way to them."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
 
     names = {"sigmoid", "sigmoid_", "tanh", "tanh_", "softplus"}
     last: list[tuple[str, Tensor, Tensor]] = []
 
-    class Watch(TorchDispatchMode):
-        @classmethod
-        def _should_skip_dynamo(cls) -> bool:
-            # Otherwise torch imports its compiler, two seconds, for a mode it never compiles.
-            return False
+    def keep(name: str, arguments: tuple[Any, ...], run: Callable[[], Any]) -> Any:
+        if name not in names:
+            return run()
+        before, output = arguments[0].clone(), run()
+        last[:] = [(name.rstrip("_"), before, output.clone())]
+        return output
 
-        def __torch_dispatch__(
-            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            name = function.overloadpacket.__name__
-            before = args[0].clone() if name in names else None
-            output = function(*args, **(kwargs or {}))
-            if before is not None:
-                last[:] = [(name.rstrip("_"), before, output.clone())]
-            return output
-
-    with torch.inference_mode(), Watch():
+    with torch.inference_mode(), watched_operations(keep):
         images = decode(codes)
     return images, last[0] if last else None
 

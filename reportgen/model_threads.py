@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.watched_operations import watched_operations
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,27 +127,18 @@ class ModelThreads:
 def _largest_activation(autoencoder: Autoencoder) -> int:
     """Bytes for one image of the largest tensor that an operation of the decoder gives."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
 
     codes = 3 * autoencoder.fixed_batch
     largest = [4 * codes * int(np.prod(autoencoder.input_shape))]
 
-    class Watch(TorchDispatchMode):
-        @classmethod
-        def _should_skip_dynamo(cls) -> bool:
-            # Otherwise torch imports its compiler, two seconds, for a mode it never compiles.
-            return False
+    def measure(name: str, arguments: tuple[Any, ...], run: Callable[[], Any]) -> Any:
+        output = run()
+        # Weights that are only laid out in another way have no batch.
+        if isinstance(output, torch.Tensor) and output.dim() and len(output) % codes == 0:
+            largest.append(output.numel() * output.element_size())
+        return output
 
-        def __torch_dispatch__(
-            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            output = function(*args, **(kwargs or {}))
-            # Weights that are only laid out in another way have no batch.
-            if isinstance(output, torch.Tensor) and output.dim() and len(output) % codes == 0:
-                largest.append(output.numel() * output.element_size())
-            return output
-
-    with torch.inference_mode(), Watch():
+    with torch.inference_mode(), watched_operations(measure):
         autoencoder.decode(torch.zeros(codes, *autoencoder.code_shape))
     return max(largest) // codes
 
