@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -315,3 +317,27 @@ def test_a_model_that_draws_noise_is_called_in_the_order_of_the_images() -> None
     assert np.array_equal(decoder.model_output(images), images)
     assert len(seen) > 2
     assert seen == sorted(seen)
+
+
+def test_images_that_were_handed_out_are_kept_by_nobody_but_the_store() -> None:
+    """Each request shares a code with the one before, as blocks of a path do."""
+    decoder = engine(Watched(decoders.smooth(UNITS)), store_bytes=0)
+    codes = decoders.gaussian_codes(20 * decoder.block_size + 1, UNITS)
+    starts = range(0, len(codes) - 1, decoder.block_size)
+    requests = [codes[start : start + decoder.block_size + 1] for start in starts]
+    whole = [weakref.ref(images.base) for images in decoder.decode_each(iter(requests))]
+    assert sum(reference() is not None for reference in whole) <= 2
+
+
+def test_a_request_larger_than_the_memory_comes_in_blocks() -> None:
+    decoder = engine(Watched(decoders.smooth(UNITS)), block_bytes=20 * 4 * decoders.PIXELS)
+    requests = [decoders.gaussian_codes(count, UNITS, seed=count) for count in (35, 0, 10)]
+    found = []
+    for request, blocks in zip(requests, decoder.decode_in_blocks(requests), strict=True):
+        parts, images = zip(*blocks, strict=True)
+        assert [len(request[part]) for part in parts] == [len(block) for block in images]
+        assert max(map(len, images)) <= decoder.block_size
+        found.append(np.concatenate(images))
+    alone = engine(Watched(decoders.smooth(UNITS)))
+    for images, request in zip(found, requests, strict=True):
+        np.testing.assert_allclose(images, alone.decode(request), atol=1e-6)

@@ -115,15 +115,16 @@ def test_the_last_component_is_judged_by_the_one_after_it() -> None:
     assert fitted.undetermined(2).tolist() == [False, True]
 
 
-def test_constant_images_have_no_variance_and_are_rebuilt_exactly() -> None:
-    images = np.full((30, decoders.PIXELS), 0.25, np.float32)
+@pytest.mark.parametrize(("rows", "pixels"), [(30, decoders.PIXELS), (600, 500), (2_000, 60)])
+def test_constant_images_have_no_variance_and_are_rebuilt_exactly(rows, pixels) -> None:
+    images = np.full((rows, pixels), 0.25, np.float32)
     fitted = fit_pca(images, 5, seed=0)
     assert fitted.total_variance == 0
     np.testing.assert_array_equal(fitted.variances, 0)
     np.testing.assert_allclose(fitted.squared_errors(images), 0, atol=1e-20)
 
 
-@pytest.mark.parametrize(("rows", "pixels"), [(1_100, 1_050), (2_000, 60)])
+@pytest.mark.parametrize(("rows", "pixels"), [(1_100, 1_050), (300, 900), (2_000, 60)])
 def test_many_rows_or_pixels_give_the_components_of_the_full_decomposition(rows, pixels) -> None:
     generator = np.random.default_rng(12)
     decaying = 0.8 ** np.arange(30)
