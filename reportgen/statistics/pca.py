@@ -69,7 +69,9 @@ class Pca:
         components = torch.from_numpy(self.components[:count].astype(np.float32))
 
         def encode(images: torch.Tensor) -> torch.Tensor:
-            return (images.reshape(len(images), -1).cpu() - mean) @ components.T
+            # Sums over many pixels lose in float32 what the control is held to.
+            centred = images.reshape(len(images), -1).cpu().double() - mean
+            return (centred @ components.T.double()).float()
 
         def decode(codes: torch.Tensor) -> torch.Tensor:
             return (mean + codes @ components).reshape(len(codes), *input_shape)

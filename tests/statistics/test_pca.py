@@ -137,3 +137,13 @@ def test_many_rows_or_pixels_give_the_components_of_the_full_decomposition(rows,
     )
     cosines = np.einsum("kp,kp->k", fitted.components, full.components_)
     np.testing.assert_allclose(cosines, 1, atol=1e-9)
+
+
+def test_scores_of_large_images_are_those_of_float64() -> None:
+    """Summed in float32 they were off by 1e-5, which the linear control took for a fault."""
+    images = np.random.default_rng(2).normal(size=(20, 300_000)).astype(np.float32) + 5
+    fitted = fit_pca(images, 4, seed=0)
+    model = fitted.as_autoencoder(4, (1, 500, 600))
+    codes = model.encode(torch.from_numpy(images.reshape(-1, 1, 500, 600))).numpy()
+    expected = fitted.scores(images)
+    np.testing.assert_allclose(codes, expected, atol=1e-7 * np.abs(expected).max())
