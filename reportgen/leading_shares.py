@@ -56,9 +56,10 @@ class Stack:
     def __init__(self, moves: np.ndarray, bootstrap: Bootstrap, study: Study) -> None:
         moves = moves.astype(np.float64)
         squares = np.einsum("np,np->n", moves, moves)
-        first, coordinates = _leading_coordinates(moves, float(squares.sum()))
+        total = float(squares.sum())
+        first, coordinates = _leading_coordinates(moves, total)
         products = np.einsum("ni,nj->nij", coordinates, coordinates)
-        self.first, self.total = first, float(squares.sum())
+        self.first, self.total = first, total
         self.has_effect = not study.is_negligible(self.total, len(moves))
         self.intensity = coordinates[:, 0]
         self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]

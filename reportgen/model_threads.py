@@ -69,38 +69,31 @@ class ModelThreads:
         `function` takes (batch, *shape). `in_turn`: each batch only after the one before it. What
         each batch will give is when it started and ended, by `time.perf_counter`.
         """
+        import torch
+
+        def compute(rows: slice) -> tuple[float, float]:
+            started = time.perf_counter()
+            # A copy, because torch has no read-only tensors and the model may work in place.
+            given = torch.from_numpy(np.array(values[rows], np.float32)).reshape(-1, *shape)
+            with torch.inference_mode(), _full_precision():
+                computed = function(given.to(self._autoencoder.device))
+                flat = computed.reshape(len(given), -1).float().cpu().numpy()
+            out[places[rows]] = flat
+            return started, time.perf_counter()
+
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.count, initializer=self._start_thread)
         runs = []
         for rows in self._batches(len(values)):
-            run = self._pool.submit(self._compute, function, values[rows], shape, out, places[rows])
-            runs.append(run)
+            runs.append(self._pool.submit(compute, rows))
             if in_turn:
-                run.result()
+                runs[-1].result()
         return runs
 
     def _start_thread(self) -> None:
         import torch
 
         torch.set_num_threads(self._threads_each)
-
-    def _compute(
-        self,
-        function: Callable[[Tensor], Tensor],
-        values: np.ndarray,
-        shape: tuple[int, ...],
-        out: np.ndarray,
-        places: np.ndarray,
-    ) -> tuple[float, float]:
-        import torch
-
-        started = time.perf_counter()
-        # A copy, because torch has no read-only tensors and the model may work in place.
-        given = torch.from_numpy(np.array(values, np.float32)).reshape(-1, *shape)
-        with torch.inference_mode(), _full_precision():
-            computed = function(given.to(self._autoencoder.device))
-            out[places] = computed.reshape(len(places), -1).float().cpu().numpy()
-        return started, time.perf_counter()
 
     def _batches(self, count: int) -> Iterator[slice]:
         """Equal batches, for every thread the same number of them where there is enough to do."""

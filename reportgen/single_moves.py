@@ -108,9 +108,8 @@ def _decoded(
             yield place, images, None
         return
     decoder = Decoder(study.squash.both, memory=study.settings.memory_bytes // 4)
-    mine, pixels = study.ranks.mine(len(requests)), study.decoder.image_size
-    outputs = decoder.decode_each(requests[place] for place in mine)
-    for place, images in zip(mine.tolist(), outputs, strict=True):
+    pixels = study.decoder.image_size
+    for place, images in study.decode_mine(requests, decoder):
         yield place, images[:, pixels:], images[:, :pixels]
     study.decoder.add_costs_of(decoder, "single moves")
 
@@ -128,15 +127,28 @@ def _row_squares(
     for columns in cached_columns(images):
         nobody, everyone = images[:2, columns]
         up = (images[2 : 2 + players, columns] - nobody).astype(np.float64)
-        down = (everyone - images[2 + players :, columns]).astype(np.float64)
+        down, squares, added = ablation_squares(
+            images[2 + players :, columns], everyone, original[columns]
+        )
         whole = everyone.astype(np.float64) - nobody
         solo += squared_norms(up)
-        squares = squared_norms(down)
         last += squares
-        # x − v(N∖k) is x − x̂ and the move.
-        damage += squares + 2 * (down @ (original[columns].astype(np.float64) - everyone))
+        damage += added
         ends += squared_norms(np.stack([whole, whole - up.sum(axis=0), whole - down.sum(axis=0)]))
     return solo, last, damage, ends
+
+
+def ablation_squares(
+    ablated: np.ndarray, whole: np.ndarray, original: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of ablated images v (n, P), x̂ and x (P,): x̂ − v in float64, ‖x̂ − v‖², the damage (n,).
+
+    The damage is ‖x − v‖² − ‖x − x̂‖².
+    """
+    moves = (whole - ablated).astype(np.float64)
+    squares = squared_norms(moves)
+    # x − v is x − x̂ and the move.
+    return moves, squares, squares + 2 * (moves @ (original.astype(np.float64) - whole))
 
 
 def strongest_players(study: Study) -> np.ndarray:

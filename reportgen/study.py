@@ -159,10 +159,15 @@ class Study:
             self._shared[key] = compute()
         return self._shared[key]
 
-    def decode_mine(self, requests: Sequence[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
-        """Of requests (n_i, code_size), one for each row, this rank's: their place and images."""
+    def decode_mine(
+        self, requests: Sequence[np.ndarray], decoder: Decoder | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Of requests (n_i, code_size), one for each row, this rank's: their place and images.
+
+        Another `decoder` than the study's may decode them.
+        """
         mine = self.ranks.mine(len(requests))
-        images = self.decoder.decode_each(requests[place] for place in mine)
+        images = (decoder or self.decoder).decode_each(requests[place] for place in mine)
         yield from zip(mine.tolist(), images, strict=True)
 
     def off_data_share(self, codes: Sequence[np.ndarray] | np.ndarray) -> float:

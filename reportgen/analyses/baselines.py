@@ -10,6 +10,7 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
+from reportgen.single_moves import ablation_squares
 from reportgen.statistics.blocks import cached_columns
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
@@ -116,11 +117,9 @@ def _row_squares(
     """‖x̂ − v‖² of each ablated image v (n, P), and ‖x − v‖² − ‖x − x̂‖²."""
     effects, damages = np.zeros((2, len(ablated)))
     for columns in cached_columns(ablated):
-        moves = (whole[columns] - ablated[:, columns]).astype(np.float64)
-        squares = squared_norms(moves)
+        _, squares, added = ablation_squares(ablated[:, columns], whole[columns], original[columns])
         effects += squares
-        # x − v is x − x̂ and the move.
-        damages += squares + 2 * (moves @ (original[columns].astype(np.float64) - whole[columns]))
+        damages += added
     return effects, damages
 
 

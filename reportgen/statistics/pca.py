@@ -68,10 +68,12 @@ class Pca:
         mean = torch.from_numpy(self.mean.astype(np.float32))
         components = torch.from_numpy(self.components[:count].astype(np.float32))
 
+        # Sums over many pixels lose in float32 what the control is held to.
+        exact = components.T.double()
+
         def encode(images: torch.Tensor) -> torch.Tensor:
-            # Sums over many pixels lose in float32 what the control is held to.
             centred = images.reshape(len(images), -1).cpu().double() - mean
-            return (centred @ components.T.double()).float()
+            return (centred @ exact).float()
 
         def decode(codes: torch.Tensor) -> torch.Tensor:
             return (mean + codes @ components).reshape(len(codes), *input_shape)

@@ -144,7 +144,7 @@ def missed_squares(
         block = targets[:, columns].astype(np.float64)
         for fit, design in zip(fits, features, strict=True):
             block -= fit.intercept[columns] + design @ fit.coefficients[:, columns]
-        missed += _squared_norms(block)
+        missed += np.vecdot(block, block)
     return missed
 
 
@@ -153,7 +153,8 @@ def centred_squares(targets: np.ndarray) -> np.ndarray:
     squares = np.zeros(len(targets))
     for columns in column_blocks(targets):
         block = targets[:, columns].astype(np.float64)
-        squares += _squared_norms(block - block.mean(axis=0))
+        block -= block.mean(axis=0)
+        squares += np.vecdot(block, block)
     return squares
 
 
@@ -205,7 +206,3 @@ def variance_shares(
         missed=missed,
         total=total,
     )
-
-
-def _squared_norms(rows: np.ndarray) -> np.ndarray:
-    return np.vecdot(rows, rows)
