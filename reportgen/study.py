@@ -113,7 +113,13 @@ class Study:
     def off_data(self) -> OffData:
         """Both off-data flags, calibrated on the fit rows' codes."""
         with self.decoder.charged_to("off data"):
-            return calibrate(self.units, self.fit.every_code, self.player_units, self.decoder)
+            return calibrate(
+                self.units,
+                self.fit.every_code,
+                self.player_units,
+                self.decoder,
+                (self.fit.codes, self.fit.reconstructions),
+            )
 
     @cached_property
     def pca_components(self) -> int:
@@ -170,16 +176,22 @@ class Study:
         images = (decoder or self.decoder).decode_each(requests[place] for place in mine)
         yield from zip(mine.tolist(), images, strict=True)
 
-    def off_data_share(self, codes: Sequence[np.ndarray] | np.ndarray) -> float:
-        """Share of a panel's codes that either flag marks, on a seeded sample of at most 256."""
+    def off_data_share(
+        self, codes: Sequence[np.ndarray] | np.ndarray, images: np.ndarray | None = None
+    ) -> float:
+        """Share of a panel's codes that either flag marks, on a seeded sample of at most 256.
+
+        `images` (n, P) are the decoded codes, where somebody has them.
+        """
         panel = np.concatenate([np.atleast_2d(part) for part in codes])
         limit = self.settings.off_data_sample
         if len(panel) > limit:
             generator = np.random.default_rng([self.settings.seed, len(panel)])
-            panel = panel[np.sort(generator.choice(len(panel), limit, replace=False))]
+            chosen = np.sort(generator.choice(len(panel), limit, replace=False))
+            panel, images = panel[chosen], None if images is None else images[chosen]
         flag = self.off_data
         with self.decoder.charged_to("off data"):
-            return float(flag.flags(panel, self.decoder).mean())
+            return float(flag.flags(panel, self.decoder, images).mean())
 
     def standing_in(
         self, autoencoder: Autoencoder, codes_of: Callable[[Sample, Decoder], Sample]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
-from reportgen.single_moves import ablation_squares
+from reportgen.single_moves import ablation_squares, single_moves
 from reportgen.statistics.blocks import cached_columns
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
@@ -59,7 +59,7 @@ class Baselines:
 
 
 def run(study: Study, settings: Settings) -> Baselines:
-    """Ablate every player of the statistics rows with each baseline.
+    """Ablate every player of the statistics rows with each baseline; the mean's are single moves.
 
     Raises UnanswerableError where no unit varies, or when the reconstruction does not.
     """
@@ -70,44 +70,57 @@ def run(study: Study, settings: Settings) -> Baselines:
     spread = squared_norms(spread - spread.mean(axis=0))
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
-    count = len(rows), len(study.players)
-    mean = np.broadcast_to(study.baseline, (*count, 1, len(study.baseline)))
+    moves = study.shared(single_moves)
     donors = {
-        "mean": mean,
         "resample": study.test.codes[_random_donors(study)],
         "nearest": study.test.codes[_nearest_donors(study)],
-        "zero": np.zeros_like(mean),
+        "zero": np.zeros((len(rows), len(study.players), 1, len(study.baseline)), np.float32),
+    }
+    ablations = {
+        "mean": _Ablations(moves.last, moves.damage, moves.last_codes),
+        **{name: _ablations(study, codes) for name, codes in donors.items()},
     }
     return Baselines(
-        tables=tuple(_table(study, name, codes, spread) for name, codes in donors.items()),
+        tables=tuple(_table(study, name, found, spread) for name, found in ablations.items()),
         rows=len(rows),
         donors=DONORS,
     )
 
 
-def _table(study: Study, name: str, donors: np.ndarray, spread: np.ndarray) -> BaselineEffects:
+@dataclass(frozen=True)
+class _Ablations:
+    """‖D‖² and damage (r, K), means over donors; and the codes that were decoded."""
+
+    squares: np.ndarray
+    damages: np.ndarray
+    codes: Sequence[np.ndarray] | np.ndarray
+
+
+def _ablations(study: Study, donors: np.ndarray) -> _Ablations:
     """`donors` (r, K, R, code_size): the codes that an ablated unit's value comes from."""
-    rows, bootstrap = study.rows.statistics, study.bootstrap(len(donors))
-    per_row = donors.shape[2]
+    rows, per_row = study.rows.statistics, donors.shape[2]
     codes = list(_ablated(study, donors))
-    effects = np.zeros(donors.shape[:2])
-    damages = np.zeros_like(effects)
+    squares = np.zeros(donors.shape[:2])
+    damages = np.zeros_like(squares)
     for place, images in study.decode_mine(codes):
         row = rows[place]
-        squares, damage = _row_squares(
-            images, study.test.reconstructions[row], study.test.images[row]
-        )
-        effects[place] = squares.reshape(-1, per_row).mean(axis=1)
+        own, damage = _row_squares(images, study.test.reconstructions[row], study.test.images[row])
+        squares[place] = own.reshape(-1, per_row).mean(axis=1)
         damages[place] = damage.reshape(-1, per_row).mean(axis=1)
-    study.ranks.add_up(effects, damages)
+    study.ranks.add_up(squares, damages)
+    return _Ablations(squares, damages, codes)
+
+
+def _table(study: Study, name: str, found: _Ablations, spread: np.ndarray) -> BaselineEffects:
+    bootstrap = study.bootstrap(len(spread))
     scale = 0.5 if name in ("resample", "nearest") else 1.0
     return BaselineEffects(
         baseline=name,
         units=tuple(int(unit) for unit in study.player_units),
-        effects=bootstrap.ratios(scale * effects, spread),
-        damages=bootstrap.ratios(damages, np.ones(len(rows))),
-        off_data_share=study.off_data_share(codes),
-        rank_agreement=agreement_with_shares(study, effects.sum(axis=0)),
+        effects=bootstrap.ratios(scale * found.squares, spread),
+        damages=bootstrap.ratios(found.damages, np.ones(len(spread))),
+        off_data_share=study.off_data_share(found.codes),
+        rank_agreement=agreement_with_shares(study, found.squares.sum(axis=0)),
     )
 
 

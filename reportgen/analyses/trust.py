@@ -59,7 +59,7 @@ def run(study: Study, settings: Settings) -> Trust:
         noise_held=study.autoencoder.noise_held,
         largest_difference=difference,
         tolerance=settings.bottleneck_tolerance,
-        real_codes_flagged=study.off_data_share(study.test.codes),
+        real_codes_flagged=study.off_data_share(study.test.codes, study.test.reconstructions),
         largest_distance=flag.largest_distance,
         largest_cycle_error=flag.largest_cycle_error,
         covariance_shrunk=flag.shrunk,

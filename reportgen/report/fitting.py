@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reportgen.errors import OutputError
-from reportgen.figures.sprites import SpriteMaker
-from reportgen.report.page import Page, render_page
+from reportgen.report.page import Page, PageRenderer
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
 
@@ -19,9 +18,9 @@ def page_within_size(results: Results, layout: str = "file") -> Page:
     """
     chosen = results.settings.max_page_megabytes
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
-    maker = SpriteMaker()
+    renderer = PageRenderer(results, layout)
     for thinning in thinnings_of(results.provenance.input_shape):
-        page = render_page(results, layout, thinning, maker)
+        page = renderer.render(thinning)
         if page.size <= wanted * 1e6:
             return page
     if page.size <= most * 1e6:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
@@ -23,6 +23,9 @@ from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
 from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.views import VIEWS
+
+if TYPE_CHECKING:
+    from reportgen.report.template_code import TemplateCode
 
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
@@ -79,45 +82,62 @@ class Rendered:
     html: Any
 
 
-def render_page(
-    results: Results,
-    layout: str = "file",
-    thinning: Thinning = WHOLE,
-    maker: SpriteMaker | None = None,
-) -> Page:
-    """The page of these results; the same results give the same bytes.
+def render_page(results: Results, layout: str = "file") -> Page:
+    """The whole page of these results; the same results give the same bytes.
 
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
-    results.json are files under `assets/`. `thinning` says which pictures are left out.
-    `maker` keeps pictures from one call to the next.
+    results.json are files under `assets/`.
     """
-    album = Album(layout)
-    drawing = Drawing(results.provenance.input_shape, results.pixel_range, thinning, maker)
-    headline = headline_of(results)
-    environment = _environment(results, album, drawing, headline)
-    assets = _Assets(layout, drawing, results)
-    rendered: list[Rendered] = []
-    sizes = {"head": assets.embedded_bytes}
-    sections = [s for s in SECTIONS if s.analysis not in results.not_applicable]
-    # All of them first: their pictures are encoded while templates are filled in.
-    views = {section.name: _view(section, results, drawing) for section in sections}
-    for section in sections:
-        beside = album.file_bytes
-        html = _section(environment, section, results, views[section.name], sizes)
-        rendered.append(Rendered(section, html))
-        sizes[section.name] = len(html.encode("utf-8")) + album.file_bytes - beside
-    template = environment.get_template("report.html.j2")
-    page = template.render(rendered=rendered, assets=assets)
-    return Page(page, sizes, album.files | assets.files)
+    return PageRenderer(results, layout).render(WHOLE)
 
 
-def _environment(results: Results, album: Album, drawing: Drawing, headline: Headline) -> Any:
+class PageRenderer:
+    """Renders a page with all or some of its pictures.
+
+    Pictures, compiled templates and results.json are kept from one to the next.
+    """
+
+    def __init__(self, results: Results, layout: str) -> None:
+        from reportgen.report.template_code import TemplateCode
+
+        self._results, self._layout = results, layout
+        self._headline = headline_of(results)
+        self._maker, self._code = SpriteMaker(), TemplateCode()
+        self._data = _compact(results)
+
+    def render(self, thinning: Thinning) -> Page:
+        """The page without the pictures that `thinning` leaves out."""
+        results, layout = self._results, self._layout
+        album = Album(layout)
+        shape = results.provenance.input_shape
+        drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
+        environment = _environment(results, album, drawing, self._headline, self._code)
+        assets = _Assets(layout, drawing, self._data)
+        rendered: list[Rendered] = []
+        sizes = {"head": assets.embedded_bytes}
+        sections = [s for s in SECTIONS if s.analysis not in results.not_applicable]
+        # All of them first: their pictures are encoded while templates are filled in.
+        views = {section.name: _view(section, results, drawing) for section in sections}
+        for section in sections:
+            beside = album.file_bytes
+            html = _section(environment, section, results, views[section.name], sizes)
+            rendered.append(Rendered(section, html))
+            sizes[section.name] = len(html.encode("utf-8")) + album.file_bytes - beside
+        template = environment.get_template("report.html.j2")
+        page = template.render(rendered=rendered, assets=assets)
+        return Page(page, sizes, album.files | assets.files)
+
+
+def _environment(
+    results: Results, album: Album, drawing: Drawing, headline: Headline, code: TemplateCode
+) -> Any:
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template_folder()),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        bytecode_cache=code,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
@@ -205,7 +225,7 @@ class _Assets:
     Nothing that comes from a model or its data is in here but the results, which are escaped.
     """
 
-    def __init__(self, layout: str, drawing: Drawing, results: Results) -> None:
+    def __init__(self, layout: str, drawing: Drawing, data: str) -> None:
         from markupsafe import Markup
 
         folder = template_folder() / "assets"
@@ -214,7 +234,6 @@ class _Assets:
         style = "".join(map(read, STYLES)) + _tile_rules(drawing)
         early = "".join(map(read, EARLY_SCRIPTS))
         late = "".join(map(read, SCRIPTS))
-        data = _compact(results)
         self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
         self.results_json = Markup(safe_in_script(data))
         self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY

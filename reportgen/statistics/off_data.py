@@ -17,7 +17,7 @@ from reportgen.decoder import Decoder
 QUANTILE = 0.99
 CYCLE_FLOOR = 1e-3
 REGULARISER = 1e-10
-LARGEST_CALIBRATION = 2_000
+FEWEST_CALIBRATION, LARGEST_CALIBRATION = 500, 2_000
 FOLDS = 5
 
 
@@ -84,8 +84,18 @@ class OffData:
         return float(np.mean(self.distances(codes) > self.largest_distance))
 
 
-def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decoder) -> OffData:
-    """Fit both flags on real codes (n, code_size), at most 2,000 of them for the cycle error."""
+def calibrate(
+    units: Units,
+    codes: np.ndarray,
+    live: np.ndarray,
+    decoder: Decoder,
+    decoded: tuple[np.ndarray, np.ndarray] | None = None,
+) -> OffData:
+    """Fit both flags on real codes (n, code_size), at most 2,000 of them for the cycle error.
+
+    `decoded` are some of the codes with their images (m, P), where somebody has them: the cycle
+    error is taken on those, where they are all or at least 500.
+    """
     values = units.values(codes)[:, live]
     if len(live) == 0:
         nothing = np.zeros(0)
@@ -109,7 +119,10 @@ def calibrate(units: Units, codes: np.ndarray, live: np.ndarray, decoder: Decode
     distances = (
         _distances_in_folds(values) if shrunk else _distances_left_out(flag.distances(codes))
     )
-    cycle_errors = flag.cycle_errors(codes[:LARGEST_CALIBRATION], decoder)
+    cycled, images = codes[:LARGEST_CALIBRATION], None
+    if decoded is not None and len(decoded[0]) >= min(len(codes), FEWEST_CALIBRATION):
+        cycled, images = (part[:LARGEST_CALIBRATION] for part in decoded)
+    cycle_errors = flag.cycle_errors(cycled, decoder, images)
     return replace(
         flag,
         largest_distance=float(np.quantile(distances, QUANTILE)),

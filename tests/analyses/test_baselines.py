@@ -44,6 +44,18 @@ def test_the_mean_column_is_the_ablation_s(smooth_study) -> None:
             assert found.value == pytest.approx(getattr(expected, field).value, rel=1e-5)
 
 
+def test_the_mean_column_asks_for_no_decodes() -> None:
+    """Beside it five for each row and unit, and one for each of four off-data flags."""
+    settings = Settings(rows=64, off_data_sample=1)
+    study = decoders.carrying(
+        decoders.linear(3), decoders.gaussian_codes(200, 3), settings=settings
+    )
+    contributions.run(study, settings)
+    before = study.decoder.forwards.total()
+    baselines.run(study, settings)
+    assert study.decoder.forwards.total() - before <= 5 * 64 * 3 + 4
+
+
 def test_resampling_a_linear_decoder_gives_the_variance_share_and_not_twice_it(shifted) -> None:
     """½ E(z − z′)² = Var z: random donors are not counted twice. METHODS: 5 % at R = 2."""
     codes = shifted.test.codes.astype(np.float64)
@@ -92,7 +104,7 @@ def test_resampled_effects_on_salib_s_own_sample_are_its_total_indices(base: int
 
     taken = np.broadcast_to(second[:, None, None], (base, units, 1, units))
     spread = np.full(base, both.var(axis=0).sum())
-    found = baselines._table(study, "resample", taken, spread)
+    found = baselines._table(study, "resample", baselines._ablations(study, taken), spread)
     np.testing.assert_allclose(values(found), expected, rtol=1e-6)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from reportgen.coalition_table import shapley_weights
 from reportgen.coalitions import Coalitions
+from reportgen.decoder import Decoder
 from reportgen.single_moves import single_moves
 from tests.benchmarks import subjects
 
 ROWS, UNITS = 64, 10
-ABLATION = "c. ablation pictures of 10 units on 64 rows, 64×64×3"
+ABLATION = "c. ablation pictures of 10 units on 64 rows"
+SUBJECTS = {
+    "convolutional": {"side": 64, "channels": 3},
+    "fully connected": {"side": 28, "channels": 1, "layers": subjects.fully_connected},
+}
 SHAPLEY = "c. exact Shapley values of 10 units, one row, 64×64×3"
 
 
@@ -26,18 +33,27 @@ def decode(study):
     return study.autoencoder.decode
 
 
-@pytest.mark.benchmark(group=ABLATION)
-def bench_reportgen_first_in_and_last_in(benchmark) -> None:
+@pytest.fixture(params=SUBJECTS)
+def ablated(request, benchmark):
+    """A fresh study of a decoder, which the group names."""
+    subject = SUBJECTS[request.param]
+    shape = f"{subject['side']}×{subject['side']}×{subject['channels']}"
+    benchmark.group = f"{ABLATION}, {shape}, {request.param}"
+    return subjects.study(UNITS, rows=ROWS, **subject)
+
+
+def bench_reportgen_first_in_and_last_in(benchmark, ablated) -> None:
     def fresh():
-        return (subjects.study(UNITS, rows=ROWS),), {}
+        decoder = Decoder(ablated.autoencoder)
+        return (dataclasses.replace(ablated, decoder=decoder, _shared={}),), {}
 
     benchmark.pedantic(single_moves, setup=fresh, rounds=5)
 
 
-@pytest.mark.benchmark(group=ABLATION)
-def bench_notebook_loop(benchmark, study, decode) -> None:
-    codes = torch.from_numpy(study.test.codes[study.rows.statistics])
-    mean = torch.from_numpy(study.baseline)
+def bench_notebook_loop(benchmark, ablated) -> None:
+    decode = ablated.autoencoder.decode
+    codes = torch.from_numpy(ablated.test.codes[ablated.rows.statistics])
+    mean = torch.from_numpy(ablated.baseline)
 
     def loop() -> None:
         for code in codes:
@@ -50,12 +66,12 @@ def bench_notebook_loop(benchmark, study, decode) -> None:
     benchmark.pedantic(loop, rounds=5)
 
 
-@pytest.mark.benchmark(group=ABLATION)
-def bench_captum_feature_ablation(benchmark, study, decode) -> None:
+def bench_captum_feature_ablation(benchmark, ablated) -> None:
     from captum.attr import FeatureAblation
 
-    codes = torch.from_numpy(study.test.codes[study.rows.statistics])
-    mean = torch.from_numpy(study.baseline)[None]
+    decode = ablated.autoencoder.decode
+    codes = torch.from_numpy(ablated.test.codes[ablated.rows.statistics])
+    mean = torch.from_numpy(ablated.baseline)[None]
     full = decode(codes)
 
     def squared_change(z: torch.Tensor) -> torch.Tensor:
@@ -67,6 +83,27 @@ def bench_captum_feature_ablation(benchmark, study, decode) -> None:
             FeatureAblation(squared_change).attribute(codes, mean, perturbations_per_eval=2)
 
     benchmark.pedantic(both_ways, rounds=5)
+
+
+def bench_captum_one_row_at_a_time(benchmark, ablated) -> None:
+    """As captum's own examples call it, with `perturbations_per_eval` left alone."""
+    from captum.attr import FeatureAblation
+
+    decode = ablated.autoencoder.decode
+    codes = torch.from_numpy(ablated.test.codes[ablated.rows.statistics])
+    mean = torch.from_numpy(ablated.baseline)[None]
+
+    def loop() -> None:
+        for code in codes:
+            whole, nobody = decode(code[None]), decode(mean)
+            for moved, start, end in ((code[None], mean, whole), (mean, code[None], nobody)):
+
+                def squared_change(z: torch.Tensor, end: torch.Tensor = end) -> torch.Tensor:
+                    return (decode(z) - end).square().sum((1, 2, 3))
+
+                FeatureAblation(squared_change).attribute(moved, start)
+
+    benchmark.pedantic(loop, rounds=5)
 
 
 @pytest.mark.benchmark(group=SHAPLEY)

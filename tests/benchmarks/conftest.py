@@ -53,11 +53,14 @@ def _table(entries: list[dict]) -> str:
         return _growth(entries)
     if all("decodes" in entry["extra_info"] for entry in entries):
         return _build(entries)
-    ours = next(e for e in entries if "engine" in e["name"] or "reportgen" in e["name"])
+    ours = [_median(e) for e in entries if "engine" in e["name"] or "reportgen" in e["name"]]
     lines = ["| | seconds | times reportgen's |", "|---|---|---|"]
     for entry in sorted(entries, key=_median):
         name = entry["name"].removeprefix("bench_").replace("_", " ")
-        lines.append(f"| {name} | {_median(entry):.3f} | {_median(entry) / _median(ours):.2f} |")
+        if entry["param"] and entry["param"] in entry["group"]:
+            name = name.removesuffix(f"[{entry['param']}]")
+        times = f"{_median(entry) / ours[0]:.2f}" if ours else "not measured"
+        lines.append(f"| {name} | {_median(entry):.3f} | {times} |")
     return "\n".join(lines)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
@@ -31,6 +34,23 @@ def convolutional(units: int, side: int = 64, channels: int = 3) -> nn.ModuleDic
         *(nn.Unflatten(1, (32, inner, inner)), *up),
         *(nn.ConvTranspose2d(32, channels, 4, 2, 1), nn.Sigmoid()),
     )
+    return _drawn(encoder, decoder)
+
+
+def fully_connected(units: int, side: int = 28, channels: int = 1) -> nn.ModuleDict:
+    """The autoencoder of Hinton & Salakhutdinov (2006), with ReLU between its layers."""
+    torch.manual_seed(0)
+    widths = [channels * side * side, 1000, 500, 250, units]
+    encoder, decoder = nn.Sequential(nn.Flatten()), nn.Sequential()
+    for layers, ends in ((encoder, widths), (decoder, widths[::-1])):
+        for before, after in pairwise(ends):
+            layers.extend([nn.Linear(before, after), nn.ReLU()])
+        del layers[-1]
+    decoder.extend([nn.Sigmoid(), nn.Unflatten(1, (channels, side, side))])
+    return _drawn(encoder, decoder)
+
+
+def _drawn(encoder: nn.Sequential, decoder: nn.Sequential) -> nn.ModuleDict:
     modules = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
     for weight in modules.parameters():
         # Torch's own draw fades from layer to layer, until every code gives the same image.
@@ -39,9 +59,14 @@ def convolutional(units: int, side: int = 64, channels: int = 3) -> nn.ModuleDic
     return modules.eval().requires_grad_(False)
 
 
-def autoencoder(units: int, side: int = 64, channels: int = 3) -> Autoencoder:
+def autoencoder(
+    units: int,
+    side: int = 64,
+    channels: int = 3,
+    layers: Callable[[int, int, int], nn.ModuleDict] = convolutional,
+) -> Autoencoder:
     """The same as the analyses know it when it was loaded."""
-    modules = convolutional(units, side, channels)
+    modules = layers(units, side, channels)
     whole = nn.Sequential(modules["encoder"], modules["decoder"])
     last = f"0.{len(modules['encoder']) - 1}"
     return autoencoder_from_module(
@@ -59,9 +84,15 @@ def images(count: int, side: int = 64, channels: int = 3) -> np.ndarray:
 
 
 def study(
-    units: int, *, side: int = 64, channels: int = 3, count: int = 400, **settings: object
+    units: int,
+    *,
+    side: int = 64,
+    channels: int = 3,
+    layers: Callable[[int, int, int], nn.ModuleDict] = convolutional,
+    count: int = 400,
+    **settings: object,
 ) -> Study:
     """A fresh study: nothing is stored yet."""
     pixels = ArrayImages(images(count, side, channels))
-    model = autoencoder(units, side, channels)
+    model = autoencoder(units, side, channels, layers)
     return make_study(model, pixels, Settings(**settings))  # type: ignore[arg-type]

@@ -52,6 +52,24 @@ def calibrated(codes: np.ndarray, decoder: Decoder | None = None):
     return calibrate(Units.of((units,)), codes, np.arange(units), decoder or linear_decoder(units))
 
 
+@pytest.mark.parametrize(("known", "decoded"), [(600, 0), (500, 0), (499, 600)])
+def test_codes_whose_images_are_known_are_not_decoded_again(known: int, decoded: int) -> None:
+    """Unless they are too few for a 99 % quantile: fewer than 500, and not all."""
+    codes, decoder = correlated_codes(600, 3), linear_decoder(3)
+    images = linear_decoder(3).decode(codes)[:known]
+    flag = calibrate(Units.of((3,)), codes, np.arange(3), decoder, (codes[:known], images))
+    assert decoder.forwards.total() == decoded
+    assert flag.largest_cycle_error == calibrated(codes).largest_cycle_error
+
+
+def test_the_cycle_error_is_that_of_the_images_that_are_known() -> None:
+    """Images of other codes are as far off as those codes are, in sd."""
+    codes, decoder = correlated_codes(500, 1), linear_decoder(1)
+    images = decoder.decode(codes + codes.std())
+    flag = calibrate(Units.of((1,)), codes, np.arange(1), decoder, (codes, images))
+    assert flag.largest_cycle_error == pytest.approx(1, rel=1e-4)
+
+
 def test_distances_are_squared_mahalanobis_with_ddof_0() -> None:
     codes = correlated_codes(300, 4)
     flag = calibrated(codes)
