@@ -82,13 +82,13 @@ class Rendered:
     html: Any
 
 
-def render_page(results: Results, layout: str = "file") -> Page:
-    """The whole page of these results; the same results give the same bytes.
+def render_page(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:
+    """The page of these results; the same results give the same bytes.
 
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
-    results.json are files under `assets/`.
+    results.json are files under `assets/`. `thinning` says which pictures are left out.
     """
-    return PageRenderer(results, layout).render(WHOLE)
+    return PageRenderer(results, layout).render(thinning)
 
 
 class PageRenderer:

@@ -50,6 +50,7 @@ def test_the_mean_column_asks_for_no_decodes() -> None:
     study = decoders.carrying(
         decoders.linear(3), decoders.gaussian_codes(200, 3), settings=settings
     )
+    ablation.run(study, settings)
     contributions.run(study, settings)
     before = study.decoder.forwards.total()
     baselines.run(study, settings)
