@@ -191,7 +191,8 @@ def build(
     with progress.step("page"):
         page = page_within_size(results, request.layout)
     with progress.step("writing"):
-        output.write(page.html, results_json(results), image_arrays(results), page.files)
+        kept = (results_json(results), image_arrays(results)) if output.folder else ("", {})
+        output.write(page.html, *kept, page.files)
     if printer is not None:
         with progress.step("printing"):
             printer.print(output.page)

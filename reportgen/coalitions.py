@@ -40,11 +40,9 @@ class Coalitions:
         """
         outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
         memberships = np.atleast_2d(memberships)
-        owner = self.players.unit_of_coordinate
-        moving = owner >= 0
-        # Coordinates of no player are always the row's.
-        inside = np.ones((len(memberships), len(owner)), dtype=bool)
-        inside[:, moving] = memberships[:, owner[moving]]
+        # Coordinates of no player, −1, are always the row's.
+        everywhere = np.ones((len(memberships), 1), dtype=bool)
+        inside = np.hstack([memberships, everywhere])[:, self.players.unit_of_coordinate]
         return np.where(inside, np.asarray(code, dtype=np.float32), outside)
 
     def values(self, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:

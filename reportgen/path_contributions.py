@@ -21,7 +21,7 @@ from reportgen.statistics.blocks import cached_columns
 from reportgen.study import Study, squared_norms
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    from scipy.sparse import csc_array
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,21 @@ def row_paths(
         yield RowPath(phi, change, request)
 
 
-def _walk_weights(order: np.ndarray, steps: int) -> csr_array:
+def _walk_weights(order: np.ndarray, steps: int) -> csc_array:
     """(players, images of a row's request) W with φ = W · images: ½ after a move, −½ before it.
 
     Two walks cover every step, so that their sum counts the whole path twice.
     """
-    from scipy.sparse import csr_array
+    from scipy.sparse import csc_array
 
     players = len(order)
-    weights = np.zeros((players, steps, 2, players + 1))
-    for walk, direction in enumerate((order, order[::-1])):
-        for place, player in enumerate(direction):
-            weights[player, :, walk, place : place + 2] = -0.5, 0.5
-    return csr_array(weights.reshape(players, -1))
+    # Each image stands between two moves, but for the first and the last of a walk.
+    moves = np.full(players + 1, 2)
+    moves[[0, -1]] = 1
+    starts = np.append(0, np.cumsum(np.tile(moves, 2 * steps)))
+    moved = np.tile(np.repeat(np.concatenate([order, order[::-1]]), 2), steps)
+    halves = np.tile([-0.5, 0.5], len(moved) // 2)
+    return csc_array((halves, moved, starts), shape=(players, len(starts) - 1))
 
 
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:

@@ -149,11 +149,17 @@ def _entropy(bins: np.ndarray) -> float:
 
 def _corrected(factor: np.ndarray, unit: np.ndarray, seed: int) -> float:
     """Mutual information less what shuffled labels give; not below 0."""
+    generator = np.random.default_rng([seed, 10])
+    chance = np.mean([_mutual_information(generator.permutation(factor), unit) for _ in range(10)])
+    return max(0.0, _mutual_information(factor, unit) - float(chance))
+
+
+def _mutual_information(first: np.ndarray, second: np.ndarray) -> float:
     from sklearn.metrics import mutual_info_score
 
-    generator = np.random.default_rng([seed, 10])
-    chance = np.mean([mutual_info_score(generator.permutation(factor), unit) for _ in range(10)])
-    return max(0.0, float(mutual_info_score(factor, unit) - chance))
+    counts = np.zeros((first.max() + 1, second.max() + 1), dtype=np.intp)
+    np.add.at(counts, (first, second), 1)
+    return float(mutual_info_score(None, None, contingency=counts))
 
 
 def _gap(information: np.ndarray, entropies: np.ndarray) -> float:
