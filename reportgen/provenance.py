@@ -10,6 +10,7 @@ from importlib import metadata
 from reportgen import __version__
 from reportgen.autoencoder import Note
 from reportgen.images import ImageSet
+from reportgen.pictures import picture_shape
 from reportgen.report.results import Provenance
 from reportgen.study import Study
 
@@ -45,6 +46,7 @@ def make_provenance(
         | {library: metadata.version(library) for library in LIBRARIES},
         date=today(),
         input_shape=autoencoder.input_shape,
+        picture_shape=picture_shape(autoencoder.input_shape),
         code_shape=autoencoder.code_shape,
         images=len(images),
         fit_rows=len(study.fit),

@@ -14,6 +14,7 @@ from reportgen.autoencoder import Autoencoder, Units
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
 from reportgen.last_squash import LastSquash, find_last_squash
+from reportgen.pictures import picture_shape, pictures_of
 from reportgen.ranks import ALONE, Ranks
 from reportgen.rows import Rows, choose_rows, split_rows
 from reportgen.samples import (
@@ -82,6 +83,15 @@ class Study:
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         return self.autoencoder.input_shape
+
+    def pictures(self, images: np.ndarray) -> np.ndarray:
+        """(…, P) images, or differences of them, → (…, p) as the report keeps them."""
+        return pictures_of(images, self.image_shape)
+
+    @property
+    def picture_size(self) -> int:
+        """p, the numbers in one picture."""
+        return int(np.prod(picture_shape(self.image_shape)))
 
     @cached_property
     def baseline(self) -> np.ndarray:

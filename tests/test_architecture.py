@@ -36,14 +36,15 @@ MAY_USE: dict[str, set[str]] = {
     "last_squash": {"autoencoder", "watched_operations"},
     "rows": {"settings"},
     "heap": set(),
+    "pictures": {"statistics"},
     "ranks": {"errors"},
     "samples": {
         *("__init__", "autoencoder", "decoder", "errors", "images", "ranks", "settings"),
         "statistics",
     },
     "study": {
-        *("autoencoder", "coalitions", "decoder", "errors", "images", "last_squash", "ranks"),
-        *("rows", "samples", "settings", "statistics"),
+        *("autoencoder", "coalitions", "decoder", "errors", "images", "last_squash", "pictures"),
+        *("ranks", "rows", "samples", "settings", "statistics"),
     },
     "single_moves": {"coalitions", "decoder", "settings", "statistics", "study"},
     "path_contributions": {
@@ -64,11 +65,11 @@ MAY_USE: dict[str, set[str]] = {
     },
     "live": {"analyses", "study"},
     "plan": {"autoencoder", "settings", "study"},
-    "provenance": {"autoencoder", "images", "report", "study"},
-    "figures": set(),
+    "provenance": {"autoencoder", "images", "pictures", "report", "study"},
+    "figures": {"pictures"},
     "report": {
-        *("analyses", "autoencoder", "control", "errors", "figures", "live", "settings"),
-        "statistics",
+        *("analyses", "autoencoder", "control", "errors", "figures", "live", "pictures"),
+        *("settings", "statistics"),
     },
     "output": {"errors"},
     "printing": {"errors", "output"},

@@ -173,7 +173,7 @@ def test_another_version_is_refused_with_both_numbers(full: Results, tmp_path: P
     assert "0.3" in sentence and SCHEMA_VERSION in sentence
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"schema_version": "1.0"}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"schema_version": "1.1"}', "\x00"])
 def test_json_that_is_no_report_is_refused(full: Results, tmp_path: Path, text: str) -> None:
     (written(full, tmp_path) / "results.json").write_text(text)
     refused(tmp_path)

@@ -11,7 +11,8 @@ from typing import Annotated
 import numpy as np
 
 ImageArray = Annotated[np.ndarray, "images"]
-"""Images (…, P) on the data's pixel scale: stored in results.npz, not in results.json."""
+"""Pictures (…, p) of images on the data's pixel scale, from `Study.pictures`: stored in
+results.npz, not in results.json."""
 
 
 class UnanswerableError(Exception):

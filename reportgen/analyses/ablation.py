@@ -72,7 +72,11 @@ def run(study: Study, settings: Settings) -> Ablation:
     rows = study.rows.walks
     without_one, alone = study.coalitions.without_one(), study.coalitions.alone()
     codes = study.test.codes[rows]
-    baseline_image = study.coalitions.values(codes[0], study.coalitions.empty)[0]
+
+    def decoded(code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
+        return study.pictures(study.coalitions.values(code, memberships))
+
+    baseline_image = decoded(codes[0], study.coalitions.empty)[0]
     return Ablation(
         effects=tuple(
             UnitEffect(int(unit), effects[player], solos[player], damages[player])
@@ -82,9 +86,9 @@ def run(study: Study, settings: Settings) -> Ablation:
         off_data_last=study.off_data_share(moves.last_codes),
         off_data_solo=study.off_data_share(moves.solo_codes),
         picture_names=tuple(study.test.names[row] for row in rows),
-        reconstructions=study.test.reconstructions[rows],
-        ablated=np.stack([study.coalitions.values(code, without_one) for code in codes]),
-        alone=np.stack([study.coalitions.values(code, alone) - baseline_image for code in codes]),
+        reconstructions=study.pictures(study.test.reconstructions[rows]),
+        ablated=np.stack([decoded(code, without_one) for code in codes]),
+        alone=np.stack([decoded(code, alone) - baseline_image for code in codes]),
         baseline_image=baseline_image,
     )
 

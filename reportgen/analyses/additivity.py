@@ -239,17 +239,20 @@ def _sets(study: Study, all_up: Gap) -> tuple[SetPictures, ...]:
             norms = _norms(study.coalitions, study.test.codes[rows], members)
             gap = _gap(study.bootstrap(len(rows)), *norms)
         pairs = summed_and_combined(study.coalitions, study.test.codes[pictured], members)
-        summed, combined = (np.stack(images) for images in zip(*pairs, strict=True))
+        drawn, row_gaps = [], []
+        for summed, combined in pairs:
+            missed = squared_norms(combined - summed)
+            row_gaps.append(np.sqrt(safe_ratio(missed, squared_norms(combined))))
+            drawn.append(study.pictures(np.stack([summed, combined])))
+        summed_pictures, combined_pictures = np.stack(drawn, axis=1)
         sets.append(
             SetPictures(
                 units=tuple(int(study.player_units[player]) for player in members),
                 names=tuple(study.players.names[player] for player in members),
                 gap=gap,
-                summed=summed.astype(np.float32),
-                combined=combined.astype(np.float32),
-                row_gaps=np.sqrt(
-                    safe_ratio(squared_norms(combined - summed), squared_norms(combined))
-                ),
+                summed=summed_pictures,
+                combined=combined_pictures,
+                row_gaps=np.array(row_gaps),
             )
         )
     return tuple(sets)

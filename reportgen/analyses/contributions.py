@@ -96,12 +96,12 @@ def run(study: Study, settings: Settings) -> Contributions:
         completeness_error=max(_incompleteness(pictures, changes), shares.incompleteness),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
-        originals=study.test.images[rows],
-        reconstructions=study.test.reconstructions[rows],
-        baseline_image=baseline_image,
-        pictures=pictures[:, shares.order],
-        pca_mean=pca.mean.astype(np.float32),
-        pca_pictures=np.stack([_pca_parts(study, row, shown) for row in rows]),
+        originals=study.pictures(study.test.images[rows]),
+        reconstructions=study.pictures(study.test.reconstructions[rows]),
+        baseline_image=study.pictures(baseline_image),
+        pictures=study.pictures(pictures[:, shares.order]),
+        pca_mean=study.pictures(pca.mean),
+        pca_pictures=np.stack([study.pictures(_pca_parts(study, row, shown)) for row in rows]),
         pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
         / variances.sum(),
     )
@@ -113,7 +113,7 @@ def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
     left = slice(shown - 1, study.pca_components)
     rest = pca.scores(image[None])[0, left] @ pca.components[left]
     first = pca.contributions(image, shown - 1)
-    return np.concatenate([first, rest[None]]).astype(np.float32)
+    return np.concatenate([first, rest[None]])
 
 
 def _shares(study: Study) -> tuple[UnitShare, ...]:

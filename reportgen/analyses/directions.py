@@ -83,7 +83,7 @@ def run(study: Study, settings: Settings) -> Directions:
         variance_shares=basis.variances / variance,
         undetermined=_undetermined(basis.variances, len(study.fit)),
         repeatability=_repeatability(study),
-        pictures=basis.pictures.astype(np.float32),
+        pictures=study.pictures(basis.pictures),
         loadings=basis.loadings,
         units=tuple(int(unit) for unit in study.player_units),
         gap_up=gap(after.gap_up, after.combined),

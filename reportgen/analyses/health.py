@@ -126,8 +126,8 @@ def run(study: Study, settings: Settings) -> Health:
                 r2_on_others=r2_on_others[unit],
                 divergence=divergence,
                 posterior_mean_variance=variance,
-                lowest=study.test.images[order[:EXTREME_ROWS]],
-                highest=study.test.images[order[::-1][:EXTREME_ROWS]],
+                lowest=study.pictures(study.test.images[order[:EXTREME_ROWS]]),
+                highest=study.pictures(study.test.images[order[::-1][:EXTREME_ROWS]]),
             )
         )
     return Health(

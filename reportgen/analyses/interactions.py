@@ -130,8 +130,8 @@ def _pairs(study: Study, table: CoalitionTable) -> tuple[PairPictures, ...]:
     for j, k in strongest:
         alone = coalitions.alone()
         wanted = np.stack([coalitions.empty, alone[j], alone[k], alone[j] | alone[k]])
-        decoded = np.stack([coalitions.values(study.test.codes[row], wanted) for row in rows])
-        nobody, first, second, both = np.moveaxis(decoded, 1, 0)
+        decoded = [coalitions.values(study.test.codes[row], wanted) for row in rows]
+        nobody, first, second, both = np.stack([study.pictures(d) for d in decoded], axis=1)
         pictures.append(
             PairPictures(
                 units=(units[j], units[k]),

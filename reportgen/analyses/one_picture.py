@@ -114,6 +114,6 @@ def _shown(study: Study, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             code = study.baseline.copy()
             code[study.players.members[player]] += np.float32(target - start[player])
             codes.append(code)
-    images = study.decoder.decode(np.stack(codes))
+    images = study.pictures(study.decoder.decode(np.stack(codes)))
     moves = (images[1:] - images[0]).reshape(len(shown), len(SHOWN_QUANTILES), -1)
     return quantiles, moves

@@ -66,7 +66,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     study.ranks.add_up(misses)
     counts = _component_counts(study, shares.players.members, shares.order)
     pca_misses = study.pca.squared_errors(originals)[:, counts]
-    pictures = [coalitions.values(study.test.codes[row], growing) for row in pictured]
+    decoded = (coalitions.values(study.test.codes[row], growing) for row in pictured)
     return PartialReconstruction(
         names=tuple(shares.players.names[player] for player in shares.order),
         model_r2=_r2(study, misses, total),
@@ -75,9 +75,9 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
         off_data_share=study.off_data_share([codes[:-1] for codes in requests]),
         rows=len(rows),
         picture_names=tuple(study.test.names[row] for row in pictured),
-        originals=study.test.images[pictured],
-        model_pictures=np.stack(pictures),
-        pca_pictures=np.stack([_pca_sums(study, row, counts) for row in pictured]),
+        originals=study.pictures(study.test.images[pictured]),
+        model_pictures=np.stack([study.pictures(images) for images in decoded]),
+        pca_pictures=np.stack([study.pictures(_pca_sums(study, row, counts)) for row in pictured]),
     )
 
 
@@ -103,4 +103,4 @@ def _pca_sums(study: Study, row: int, counts: list[int]) -> np.ndarray:
     pca = study.pca
     scores = pca.scores(study.test.images[row][None])[0]
     sums = [pca.mean + scores[:count] @ pca.components[:count] for count in counts]
-    return np.stack(sums).astype(np.float32)
+    return np.stack(sums)

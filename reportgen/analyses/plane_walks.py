@@ -86,15 +86,19 @@ def _plane(study: Study, pair: tuple[int, ...], rows: np.ndarray) -> Plane:
         codes[place][:, :, first] += moves[:, None, None, 0].astype(np.float32)
         codes[place][:, :, second] += moves[None, :, None, 1].astype(np.float32)
     flat = codes.reshape(-1, study.units.code_size)
-    frames = study.decoder.decode(flat)
-    flagged = study.off_data.flags(flat, study.decoder, frames).reshape(len(rows), SIDE, SIDE)
+    pictures, flags = [], []
+    (blocks,) = study.decoder.decode_in_blocks([flat])
+    for part, images in blocks:
+        pictures.append(study.pictures(images))
+        flags.append(study.off_data.flags(flat[part], study.decoder, images))
+    flagged = np.concatenate(flags).reshape(len(rows), SIDE, SIDE)
     names = study.players.names
     return Plane(
         units=(int(study.player_units[pair[0]]), int(study.player_units[pair[1]])),
         names=(names[pair[0]], names[pair[1]]),
         first_values=grid[:, 0],
         second_values=grid[:, 1],
-        frames=frames.reshape(len(rows), SIDE, SIDE, -1),
+        frames=np.concatenate(pictures).reshape(len(rows), SIDE, SIDE, -1),
         flagged=flagged,
         flagged_share=float(flagged.mean()),
     )

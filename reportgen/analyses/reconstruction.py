@@ -33,7 +33,8 @@ class Reconstruction:
     model_errors, pca_errors : (n,) squared error of each test row, mean over pixels.
     share_of_rows_better : share of test rows that the model reconstructs better than PCA.
     test_rows, fit_rows : numbers of images.
-    picture_names : names of the picture rows; the four image arrays are (rows, P).
+    picture_names : names of the picture rows; the three image arrays are (rows, p).
+    picture_mse, picture_pca_mse : squared error of the picture rows, mean over pixels and rows.
     """
 
     r2: Estimate
@@ -60,6 +61,8 @@ class Reconstruction:
     originals: ImageArray
     reconstructions: ImageArray
     pca_reconstructions: ImageArray
+    picture_mse: float
+    picture_pca_mse: float
 
 
 def run(study: Study, settings: Settings) -> Reconstruction:
@@ -108,9 +111,11 @@ def run(study: Study, settings: Settings) -> Reconstruction:
         test_rows=len(test),
         fit_rows=len(study.fit),
         picture_names=tuple(test.names[row] for row in rows),
-        originals=test.images[rows],
-        reconstructions=test.reconstructions[rows],
-        pca_reconstructions=_pca_images(study, rows, count),
+        originals=study.pictures(test.images[rows]),
+        reconstructions=study.pictures(test.reconstructions[rows]),
+        pca_reconstructions=study.pictures(_pca_images(study, rows, count)),
+        picture_mse=float(model_errors[rows].mean()) / pixels,
+        picture_pca_mse=float(pca_errors[rows, count].mean()) / pixels,
     )
 
 
@@ -145,4 +150,4 @@ def _crossing(curve: np.ndarray, level: float) -> float:
 
 def _pca_images(study: Study, rows: np.ndarray, count: int) -> np.ndarray:
     scores = study.pca.scores(study.test.images[rows])[:, :count]
-    return (study.pca.mean + scores @ study.pca.components[:count]).astype(np.float32)
+    return study.pca.mean + scores @ study.pca.components[:count]

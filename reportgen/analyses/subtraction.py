@@ -63,22 +63,21 @@ def run(study: Study, settings: Settings) -> Subtraction:
         for code, to_zero, to_mean in zip(codes, zeroed, averaged, strict=True)
     )
     sums: list[list[float]] = []
-    pictures: list[tuple[np.ndarray, ...]] = []
+    pictures: list[np.ndarray] = []
     for (phi, compress), images in zip(
         _contributions(study, shares), study.decoder.decode_each(requests), strict=True
     ):
         by_zero, by_mean = np.split(images[0] - images[1:], 2)
         if len(pictures) < len(pictured):
-            pictures.append((by_zero[strongest], by_mean[strongest], phi[strongest]))
+            shown = np.stack([by_zero[strongest], by_mean[strongest], phi[strongest]])
+            pictures.append(study.pictures(shown))
         differences = (compress(by_zero) - phi, compress(by_mean) - phi, phi)
         sums.append([squared_norms(difference).sum() for difference in differences])
     missed_zero, missed_mean, total = np.array(sums).T
     if study.is_negligible(float(total.sum()), len(rows)):
         raise UnanswerableError("no unit contributes anything.")
     bootstrap = study.bootstrap(len(rows))
-    drawn_zero, drawn_mean, drawn_phi = (
-        np.stack(images).astype(np.float32) for images in zip(*pictures, strict=True)
-    )
+    drawn_zero, drawn_mean, drawn_phi = np.stack(pictures, axis=1)
     return Subtraction(
         miss_zero=bootstrap.estimate(_miss, missed_zero, total),
         miss_mean=bootstrap.estimate(_miss, missed_mean, total),

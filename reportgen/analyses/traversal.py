@@ -86,8 +86,8 @@ def run(study: Study, settings: Settings) -> Traversal:
         units=tuple(int(study.player_units[player]) for player in walked),
         names=tuple(study.players.names[player] for player in walked),
         rows=tuple(study.test.names[row] for row in rows),
-        originals=study.test.images[rows],
-        reconstructions=study.test.reconstructions[rows],
+        originals=study.pictures(study.test.images[rows]),
+        reconstructions=study.pictures(study.test.reconstructions[rows]),
         own_values=own,
         supported=_walk(study, walked, supported_low, supported_high, settings.walk_frames),
         full=_walk(study, walked, full_low, full_high, settings.walk_frames),
@@ -116,23 +116,31 @@ def _walk(
                 np.float32
             )
     flat = codes.reshape(-1, study.units.code_size)
-    decoded = study.decoder.decode(flat)
-    images = decoded.reshape(*values.shape, -1)
-    flagged = study.off_data.flags(flat, study.decoder, decoded).reshape(values.shape)
-    here = study.test.reconstructions[rows][:, None]
+    pictures, flagged = np.empty((len(flat), study.picture_size), np.float32), []
+    cosines = np.full(len(flat) // frames, np.nan)
+    (blocks,) = study.decoder.decode_in_blocks([flat])
+    for part, images in blocks:
+        pictures[part] = study.pictures(images)
+        flagged.append(study.off_data.flags(flat[part], study.decoder, images))
+        for frame, image in enumerate(images, start=part.start):
+            walk, place = divmod(frame, frames)
+            if place == 0:
+                first = image.copy()
+            elif place == frames - 1:
+                here = study.test.reconstructions[rows[walk // len(walked)]]
+                cosines[walk] = _cosine(image - here, here - first)
+    flags = np.concatenate(flagged).reshape(values.shape)
+    at_end = (own <= low) | (own >= high)
     return Walks(
         values=values,
-        frames=images,
-        flagged=flagged,
-        flagged_share=float(flagged.mean()),
-        end_cosine=_end_cosine(images, here, (own <= low) | (own >= high)),
+        frames=pictures.reshape(*values.shape, -1),
+        flagged=flags,
+        flagged_share=float(flags.mean()),
+        end_cosine=np.where(at_end, np.nan, cosines.reshape(own.shape)),
     )
 
 
-def _end_cosine(images: np.ndarray, here: np.ndarray, at_end: np.ndarray) -> np.ndarray:
-    after = (images[:, :, -1] - here).astype(np.float64)
-    before = (here - images[:, :, 0]).astype(np.float64)
-    norms = np.linalg.norm(after, axis=-1) * np.linalg.norm(before, axis=-1)
-    products = np.einsum("rup,rup->ru", after, before)
-    cosines = np.divide(products, norms, out=np.full_like(products, np.nan), where=norms > 0)
-    return np.where(at_end, np.nan, cosines)
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    norms = np.linalg.norm(one) * np.linalg.norm(other)
+    return float(one @ other / norms) if norms > 0 else float("nan")

@@ -5,28 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from reportgen.figures.colours import around_grey, diverging
+from reportgen.pictures import averaged_down
 
 COLOUR_CHANNELS = 3
-
-
-def shrink_factor(shape: tuple[int, int, int], largest: int) -> int:
-    """By how much images (C, H, W) must be averaged down so that no side exceeds `largest`."""
-    return max(1, -(-max(shape[1], shape[2]) // largest))
-
-
-def averaged_down(images: np.ndarray, shape: tuple[int, int, int], factor: int) -> np.ndarray:
-    """(n, P) → (n, C, h, w) float64, each pixel the mean of factor × factor; edges are cropped.
-
-    Images narrower than `factor` are averaged over what they have.
-    """
-    channels, height, width = shape
-    pixels = np.asarray(images, dtype=np.float64).reshape(-1, channels, height, width)
-    if factor == 1:
-        return pixels
-    down, across = min(factor, height), min(factor, width)
-    rows, columns = height // down, width // across
-    kept = pixels[:, :, : rows * down, : columns * across]
-    return kept.reshape(-1, channels, rows, down, columns, across).mean(axis=(3, 5))
 
 
 def image_tiles(

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.figures.sprites import Sprite, SpriteMaker
-from reportgen.figures.tiles import (
-    difference_tiles,
-    image_tiles,
-    shrink_factor,
-    symmetric_limit,
-)
+from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
+from reportgen.pictures import shrink_factor
 from reportgen.report.thinning import WHOLE, Thinning
 
 LARGEST_THUMBNAIL = 32
@@ -44,7 +40,7 @@ class Strip:
 
 
 class Drawing:
-    """Draws images of `shape` (C, H, W) on the data's pixel range.
+    """Draws pictures of `shape` (C, h, w) on the data's pixel range.
 
     Tiles larger than those of `thinning` are averaged down by a whole factor, thumbnails to 32;
     `thinning` also says how many pictures the views draw. Sprites that `maker` has made are not

@@ -19,7 +19,7 @@ def page_within_size(results: Results, layout: str = "file") -> Page:
     chosen = results.settings.max_page_megabytes
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
     renderer = PageRenderer(results, layout)
-    for thinning in thinnings_of(results.provenance.input_shape):
+    for thinning in thinnings_of(results.provenance.picture_shape):
         page = renderer.render(thinning)
         if page.size <= wanted * 1e6:
             return page

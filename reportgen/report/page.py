@@ -109,7 +109,7 @@ class PageRenderer:
         """The page without the pictures that `thinning` leaves out."""
         results, layout = self._results, self._layout
         album = Album(layout)
-        shape = results.provenance.input_shape
+        shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
         environment = _environment(results, album, drawing, self._headline, self._code)
         assets = _Assets(layout, drawing, self._data)

@@ -31,7 +31,7 @@ from reportgen.live.program import LiveWalk
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ class Provenance:
     skipped_images : names and reasons.
     command : the command line; versions of reportgen and of the libraries; date (UTC day).
     input_shape (C, H, W), code_shape; images, fit_rows, test_rows : counts.
+    picture_shape : (C, h, w) of every picture kept here: input_shape, or averaged down to at most
+        64 pixels across where images have more than 128.
     decodes, encodes : by analysis; the control's are apart.
     row_ids : test rows (indices into the data's sorted names) behind each kind of number.
     """
@@ -140,6 +142,7 @@ class Provenance:
     versions: dict[str, str]
     date: str
     input_shape: tuple[int, int, int]
+    picture_shape: tuple[int, int, int]
     code_shape: tuple[int, ...]
     images: int
     fit_rows: int

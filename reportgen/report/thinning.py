@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reportgen.pictures import LARGEST_TILE
+
 EVERYTHING = 10_000
 COARSE_TILE = 32
 
@@ -28,7 +30,7 @@ class Thinning:
     unit_cards: int = 32
     full_walks: bool = True
     plane_rows: int = EVERYTHING
-    largest_tile: int = 64
+    largest_tile: int = LARGEST_TILE
     left_out: tuple[str, ...] = ()
 
 

@@ -10,13 +10,7 @@ from PIL import Image
 
 from reportgen.figures.colours import MID_GREY, NEUTRAL, around_grey, diverging
 from reportgen.figures.sprites import SpriteMaker
-from reportgen.figures.tiles import (
-    averaged_down,
-    difference_tiles,
-    image_tiles,
-    shrink_factor,
-    symmetric_limit,
-)
+from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0, on linear RGB.
 DEUTERANOPIA = np.array(
@@ -103,17 +97,6 @@ def test_images_are_shown_at_the_pixel_range_and_clipped_beyond_it() -> None:
     tiles = image_tiles(images, (1, 2, 3), (0.0, 2.0), 1)
     assert tiles[0, :, :, 0].ravel().tolist() == [0, 0, 64, 128, 255, 255]
     assert np.array_equal(tiles[..., 0], tiles[..., 2])
-
-
-def test_large_images_are_averaged_down_by_a_whole_factor() -> None:
-    assert shrink_factor((1, 512, 300), 64) == 8
-    assert shrink_factor((1, 28, 28), 64) == 1
-    image = np.arange(16.0).reshape(1, -1)
-    assert averaged_down(image, (1, 4, 4), 2).ravel().tolist() == [2.5, 4.5, 10.5, 12.5]
-
-
-def test_an_image_thinner_than_the_factor_is_still_drawn() -> None:
-    assert averaged_down(np.ones((1, 300)), (1, 1, 300), 5).shape == (1, 1, 1, 60)
 
 
 def test_a_sprite_decodes_to_the_pixels_that_went_in() -> None:

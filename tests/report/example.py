@@ -11,6 +11,7 @@ from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.build import ANALYSES
 from reportgen.live.walk import live_walk
+from reportgen.pictures import picture_shape
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
@@ -135,6 +136,7 @@ def example_results(
             versions={"reportgen": "0", "python": "3"},
             date="2026-01-01",
             input_shape=shape,
+            picture_shape=picture_shape(shape),
             code_shape=code_shape,
             images=images,
             fit_rows=len(study.fit),

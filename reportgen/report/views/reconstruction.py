@@ -101,24 +101,30 @@ def _strips(
     result: Reconstruction, drawing: Drawing, limit: float, with_pca: bool
 ) -> tuple[LabelledStrip, ...]:
     names = ", ".join(result.picture_names)
-    pictures = [
-        ("original", result.originals, False),
-        ("model", result.reconstructions, False),
-        ("residual of the model", result.originals - result.reconstructions, True),
+    residual = result.originals - result.reconstructions
+    pictures: list[tuple[str, np.ndarray, float | None]] = [
+        ("original", result.originals, None),
+        ("model", result.reconstructions, None),
+        ("residual of the model", residual, result.picture_mse),
     ]
     if with_pca:
         plural = "" if result.pca_components == 1 else "s"
         pca = f"PCA, {result.pca_components} component{plural}"
         pictures += [
-            (pca, result.pca_reconstructions, False),
-            ("residual of PCA", result.originals - result.pca_reconstructions, True),
+            (pca, result.pca_reconstructions, None),
+            (
+                "residual of PCA",
+                result.originals - result.pca_reconstructions,
+                result.picture_pca_mse,
+            ),
         ]
     strips = []
-    for label, images, signed in pictures:
+    for label, images, error in pictures:
+        signed = error is not None
         tiles = drawing.differences(images, limit) if signed else drawing.images(images)
         scale = f" on ±{numbers.number(limit)}" if signed else ""
-        mean = f"mean squared error {numbers.number(float(np.mean(np.square(images))))}"
-        alt = f"{label}{scale}, of {names}" + (f"; {mean}." if signed else ".")
+        mean = f"; mean squared error {numbers.number(error)}" if signed else ""
+        alt = f"{label}{scale}, of {names}{mean}."
         captions = _breakable(result.picture_names) if label == "original" else ()
         strip = Strip(drawing.strip(tiles), alt, captions, limit=limit if signed else None)
         strips.append(LabelledStrip(label, strip))

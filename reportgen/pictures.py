@@ -1,0 +1,62 @@
+"""Pictures: images as the report keeps and shows them, averaged down where they are large."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reportgen.statistics.blocks import row_blocks
+
+LARGEST_KEPT, LARGEST_TILE = 128, 64
+
+
+def shrink_factor(shape: tuple[int, int, int], largest: int) -> int:
+    """By how much images (C, H, W) must be averaged down so that no side exceeds `largest`."""
+    return max(1, -(-max(shape[1], shape[2]) // largest))
+
+
+def averaged_down(images: np.ndarray, shape: tuple[int, int, int], factor: int) -> np.ndarray:
+    """(n, P) → (n, C, h, w) float64, each pixel the mean of factor × factor; edges are cropped.
+
+    Images narrower than `factor` are averaged over what they have.
+    """
+    channels, height, width = shape
+    pixels = np.asarray(images, dtype=np.float64).reshape(-1, channels, height, width)
+    if factor == 1:
+        return pixels
+    rows, columns = _averaged_size(shape, factor)
+    down, across = min(factor, height), min(factor, width)
+    kept = pixels[:, :, : rows * down, : columns * across]
+    return kept.reshape(-1, channels, rows, down, columns, across).mean(axis=(3, 5))
+
+
+def picture_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """(C, h, w) of the pictures of images (C, H, W).
+
+    Images of more than 128 pixels across are kept as the page shows them, of at most 64; the
+    frames of walks alone would take gigabytes.
+    """
+    return (shape[0], *_averaged_size(shape, _kept_factor(shape)))
+
+
+def pictures_of(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """(…, P) → (…, p) float32: images (C, H, W), or differences of them, as pictures.
+
+    Averaging is linear, so what adds up as images adds up as pictures.
+    """
+    factor = _kept_factor(shape)
+    if factor == 1:
+        return np.asarray(images, dtype=np.float32)
+    flat = images.reshape(-1, images.shape[-1])
+    pictures = np.empty((len(flat), int(np.prod(picture_shape(shape)))), dtype=np.float32)
+    for rows in row_blocks(flat):
+        pictures[rows] = averaged_down(flat[rows], shape, factor).reshape(-1, pictures.shape[1])
+    return pictures.reshape(*images.shape[:-1], -1)
+
+
+def _kept_factor(shape: tuple[int, int, int]) -> int:
+    return 1 if max(shape[1:]) <= LARGEST_KEPT else shrink_factor(shape, LARGEST_TILE)
+
+
+def _averaged_size(shape: tuple[int, int, int], factor: int) -> tuple[int, int]:
+    _, height, width = shape
+    return height // min(factor, height), width // min(factor, width)
