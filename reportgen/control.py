@@ -17,7 +17,7 @@ from reportgen.path_contributions import path_shares, picture_contributions
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study
+from reportgen.study import Study, squared_norms
 
 UNROUNDED_COMPONENTS = 64
 FLOAT_TOLERANCE, DAMAGE_TOLERANCE, RHO_TOLERANCE = 1e-5, 1e-6, 1e-9
@@ -121,8 +121,13 @@ def _check(name: str, error: float, tolerance: float) -> Check:
 def _offset(pca: Study) -> float:
     """‖x̂‖ / ‖Δ‖, at least 1: rounding of an image grows with the image, not with its change."""
     moves = pca.shared(single_moves)
-    images = np.square(pca.test.reconstructions[moves.rows], dtype=np.float64).sum()
-    return max(1.0, float(np.sqrt(images / moves.combined.sum())))
+    return max(1.0, float(np.sqrt(_squares(pca) / moves.combined.sum())))
+
+
+def _squares(pca: Study) -> float:
+    """Σ‖x̂‖² over the rows of the moves."""
+    rows = pca.shared(single_moves).rows
+    return float(sum(squared_norms(pca.test.reconstructions[row]) for row in rows))
 
 
 def _gaps(pca: Study, summed: additivity.Additivity) -> tuple[Check, ...]:
@@ -145,8 +150,7 @@ def _one_picture(pca: Study, picture: one_picture.OnePicture) -> Check:
     take the part that it has. The component that comes nearest to its allowance is printed.
     """
     moves = pca.shared(single_moves)
-    images = np.square(pca.test.reconstructions[moves.rows], dtype=np.float64).sum()
-    rounding = np.finfo(np.float32).eps ** 2 * images
+    rounding = np.finfo(np.float32).eps ** 2 * _squares(pca)
     worst = (0.0, RHO_TOLERANCE)
     for unit, solo, last in zip(
         picture.units, moves.solo.sum(axis=0), moves.last.sum(axis=0), strict=True

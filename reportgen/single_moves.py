@@ -14,7 +14,7 @@ import numpy as np
 
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
-from reportgen.statistics.blocks import cached_columns
+from reportgen.statistics.blocks import cached_columns, centred_squares
 from reportgen.study import Study, squared_norms
 
 
@@ -89,7 +89,7 @@ def single_moves(study: Study) -> SingleMoves:
         combined=combined,
         gap_up=gap_up,
         gap_down=gap_down,
-        spread=_spread(study.test.reconstructions[rows]),
+        spread=centred_squares(study.test.reconstructions[rows]),
         solo_stack=solo_stack,
         last_stack=last_stack,
         sketched=sketched,
@@ -172,8 +172,3 @@ def summed_and_combined(
         nobody = images[0].astype(np.float64)
         summed = (images[2:] - images[0]).sum(axis=0, dtype=np.float64)
         yield summed, images[1] - nobody
-
-
-def _spread(reconstructions: np.ndarray) -> np.ndarray:
-    reconstructions = reconstructions.astype(np.float64)
-    return squared_norms(reconstructions - reconstructions.mean(axis=0))

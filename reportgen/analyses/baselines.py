@@ -11,9 +11,9 @@ from reportgen.analyses import UnanswerableError
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import ablation_squares, single_moves
-from reportgen.statistics.blocks import cached_columns
+from reportgen.statistics.blocks import cached_columns, centred_squares
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study, squared_norms
+from reportgen.study import Study
 
 DONORS = 2
 NEAREST = 10
@@ -66,8 +66,7 @@ def run(study: Study, settings: Settings) -> Baselines:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     rows = study.rows.statistics
-    spread = study.test.reconstructions[rows].astype(np.float64)
-    spread = squared_norms(spread - spread.mean(axis=0))
+    spread = centred_squares(study.test.reconstructions[rows])
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
     moves = study.shared(single_moves)

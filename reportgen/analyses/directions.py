@@ -11,6 +11,7 @@ from reportgen.autoencoder import Autoencoder
 from reportgen.leading_shares import leading_shares, pooled_rho
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
+from reportgen.statistics.blocks import centred_squares, column_blocks
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Sample, Study
 
@@ -74,7 +75,7 @@ def run(study: Study, settings: Settings) -> Directions:
     along_units, along_directions = study.shared(leading_shares), rotated.shared(leading_shares)
     study.decoder.add_costs_of(rotated.decoder, "directions")
     bootstrap = study.bootstrap(len(before.rows))
-    variance = float(study.fit.reconstructions.var(axis=0, dtype=np.float64).sum())
+    variance = float(centred_squares(study.fit.reconstructions).sum()) / len(study.fit)
 
     def gap(missed: np.ndarray, combined: np.ndarray) -> Estimate:
         return bootstrap.ratio(np.sqrt(missed), np.sqrt(combined))
@@ -143,10 +144,12 @@ class _Basis:
         kept = values > SMALLEST_VARIANCE * values.max()
         values, vectors = values[kept], vectors[:, kept]
         whiten = vectors / np.sqrt(values)
-        images = sample.reconstructions.astype(np.float64)
         white = standardised @ whiten
-        # White codes have unit covariance, so least squares is a cross-covariance.
-        slopes = white.T @ (images - images.mean(axis=0)) / len(codes)
+        images = sample.reconstructions
+        slopes = np.empty((white.shape[1], images.shape[1]))
+        # White codes have mean 0 and unit covariance, so least squares is a mean product.
+        for columns in column_blocks(images):
+            slopes[:, columns] = white.T @ images[:, columns].astype(np.float64) / len(codes)
         variances, rotation = np.linalg.eigh(slopes @ slopes.T)
         self.variances, rotation = np.maximum(variances[::-1], 0), rotation[:, ::-1]
         scaled = rotation.T @ (vectors * np.sqrt(values)).T

@@ -10,11 +10,11 @@ import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import (
     Splines,
     VarianceShares,
-    centred_squares,
     missed_squares,
     variance_shares,
 )

@@ -55,23 +55,23 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     coalitions = Coalitions(study.decoder, shares.players, study.baseline)
     growing = coalitions.growing(shares.order)
     rows, pictured = study.rows.statistics, study.rows.pictures
-    originals = study.test.images[rows].astype(np.float64)
-    total = squared_norms(originals - study.pca.mean)
+    originals = study.test.images[rows]
+    pca_misses = study.pca.squared_errors(originals)
+    total = pca_misses[:, 0]
     if total.sum() <= 0:
         raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
     misses = np.zeros((len(rows), len(growing)))
     requests = [coalitions.codes(study.test.codes[row], growing) for row in rows]
     for place, images in study.decode_mine(requests):
-        misses[place] = squared_norms(originals[place] - images)
+        misses[place] = squared_norms(originals[place].astype(np.float64) - images)
     study.ranks.add_up(misses)
     counts = _component_counts(study, shares.players.members, shares.order)
-    pca_misses = study.pca.squared_errors(originals)[:, counts]
     decoded = (coalitions.values(study.test.codes[row], growing) for row in pictured)
     return PartialReconstruction(
         names=tuple(shares.players.names[player] for player in shares.order),
         model_r2=_r2(study, misses, total),
         pca_components=tuple(counts),
-        pca_r2=_r2(study, pca_misses, total),
+        pca_r2=_r2(study, pca_misses[:, counts], total),
         off_data_share=study.off_data_share([codes[:-1] for codes in requests]),
         rows=len(rows),
         picture_names=tuple(study.test.names[row] for row in pictured),

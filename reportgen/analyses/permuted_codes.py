@@ -8,12 +8,13 @@ import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.regression import centred_squares, variance_shares
+from reportgen.statistics.regression import variance_shares
 from reportgen.study import Study
 
 CODES = 4096
-DECODED_TOGETHER = 128
+DECODED_TOGETHER = 32
 CODES_PER_UNIT = 20
 
 
@@ -60,10 +61,9 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     codes = _permuted(study, settings.seed)
     compress, length, sketched = study.compressor(CODES)
     images = np.zeros((CODES, length), dtype=np.float32)
-    blocks = list(codes.reshape(-1, DECODED_TOGETHER, codes.shape[1]))
-    for block, decoded in study.decode_mine(blocks):
-        rows = slice(block * DECODED_TOGETHER, (block + 1) * DECODED_TOGETHER)
-        images[rows] = compress(decoded)
+    parts = [slice(n, n + DECODED_TOGETHER) for n in range(0, CODES, DECODED_TOGETHER)]
+    for place, decoded in study.decode_mine([codes[part] for part in parts]):
+        images[parts[place]] = compress(decoded)
     study.ranks.add_up(images)
     values = codes[:, coordinates].astype(np.float64)
     fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)

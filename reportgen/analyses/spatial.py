@@ -10,6 +10,7 @@ from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.statistics.regression import Affine
 from reportgen.study import Study, squared_norms
@@ -64,8 +65,7 @@ def run(study: Study, settings: Settings) -> Spatial:
     block = _block(height, width)
     sites, grid = _sites(shape, block)
     rows = study.rows.table
-    centred = study.test.reconstructions[rows].astype(np.float64)
-    spread = squared_norms(centred - centred.mean(axis=0))
+    spread = centred_squares(study.test.reconstructions[rows])
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
     coalitions = Coalitions(study.decoder, sites, study.baseline)
@@ -161,7 +161,7 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Esti
     fitted = Affine(regressors(study.fit.codes), targets(study.fit.images))
     colour = targets(study.test.images)
     missed = squared_norms(colour - fitted.predict(regressors(study.test.codes)))
-    total = squared_norms(colour - colour.mean(axis=0))
+    total = centred_squares(colour)
     # An image's sites go together, so images are resampled and not sites.
     by_image = (terms.reshape(len(study.test), -1).sum(axis=1) for terms in (missed, total))
     bootstrap = study.bootstrap(len(study.test))

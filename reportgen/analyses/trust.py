@@ -9,6 +9,7 @@ import numpy as np
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
+from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
 
@@ -89,14 +90,13 @@ def _noise_floor(study: Study) -> Estimate | None:
     if not study.autoencoder.is_variational:
         return None
     rows = study.rows.statistics
-    codes, still = study.test.codes[rows], study.test.reconstructions[rows].astype(np.float64)
+    codes, still = study.test.codes[rows], study.test.reconstructions[rows]
     generator = np.random.default_rng([study.settings.seed, 12])
     noise = generator.normal(size=codes.shape).astype(np.float32)
-    moved = study.decoder.decode(
-        codes + study.decoder.posterior_sd(study.test.images[rows]) * noise
-    )
-    spread = squared_norms(still - still.mean(axis=0))
-    return study.bootstrap(len(rows)).ratio(squared_norms(moved - still), spread)
+    drawn = codes + study.decoder.posterior_sd(study.test.images[rows]) * noise
+    (blocks,) = study.decoder.decode_in_blocks([drawn])
+    missed = [squared_norms(moved - still[part].astype(np.float64)) for part, moved in blocks]
+    return study.bootstrap(len(rows)).ratio(np.concatenate(missed), centred_squares(still))
 
 
 def _share_and_ablation(study: Study) -> float | None:

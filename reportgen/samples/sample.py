@@ -148,8 +148,9 @@ def read_samples(
 
 def _decoded(codes: np.ndarray, decoder: Decoder, ranks: Ranks) -> np.ndarray:
     images = np.zeros((len(codes), decoder.image_size), dtype=np.float32)
-    for block in ranks.mine(-(-len(codes) // DECODED_TOGETHER)):
-        rows = slice(block * DECODED_TOGETHER, (block + 1) * DECODED_TOGETHER)
+    together = min(DECODED_TOGETHER, decoder.block_size)
+    for block in ranks.mine(-(-len(codes) // together)):
+        rows = slice(block * together, (block + 1) * together)
         images[rows] = decoder.decode(codes[rows])
     ranks.add_up(images)
     return images

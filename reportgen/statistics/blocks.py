@@ -33,6 +33,16 @@ def cached_columns(images: np.ndarray) -> Iterator[slice]:
     return _slices(columns, CACHED_BYTES // (8 * max(1, rows)))
 
 
+def centred_squares(targets: np.ndarray) -> np.ndarray:
+    """(n,) squared distances of images or other targets (n, P) from their mean."""
+    squares = np.zeros(len(targets))
+    for columns in column_blocks(targets):
+        block = targets[:, columns].astype(np.float64)
+        block -= block.mean(axis=0)
+        squares += np.vecdot(block, block)
+    return squares
+
+
 def _slices(length: int, step: int) -> Iterator[slice]:
     step = max(1, step)
     return (slice(start, start + step) for start in range(0, length, step))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Note
-from reportgen.statistics.blocks import row_blocks
+from reportgen.statistics.blocks import centred_squares, row_blocks
 
 LARGEST_EXACT = 4_000
 LARGEST_DENSE = 1_000
@@ -101,13 +101,14 @@ def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
 
     rows, pixels = images.shape
     count = max(1, min(count, rows - 1, pixels))
-    total = float(images.var(axis=0, dtype=np.float64).sum())
+    total = float(centred_squares(images).sum()) / rows
     # Images that are all the same have no direction for ARPACK to start in; a few say as much.
     different = images if total > 0 else images[: count + 1]
-    solver = PCA(count, svd_solver=_solver(len(different), pixels, count), random_state=seed)
+    used = _solver(len(different), pixels, count)
+    solver = PCA(count, svd_solver=used, random_state=seed, copy=False)
     # They have no variance to take ratios of, either; those ratios are not used here.
     with np.errstate(invalid="ignore"):
-        fitted = solver.fit(np.asarray(different, dtype=np.float64))
+        fitted = solver.fit(np.array(different, dtype=np.float64))
     # scikit-learn divides by n − 1; the report's λ is the variance over the rows themselves.
     to_ddof_0 = (rows - 1) / rows
     variances = fitted.explained_variance_ * to_ddof_0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.statistics.blocks import column_blocks
+from reportgen.statistics.blocks import centred_squares, column_blocks
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
 
 RIDGES = (1e-6, 1e-4, 1e-2)
@@ -146,16 +146,6 @@ def missed_squares(
             block -= fit.intercept[columns] + design @ fit.coefficients[:, columns]
         missed += np.vecdot(block, block)
     return missed
-
-
-def centred_squares(targets: np.ndarray) -> np.ndarray:
-    """(n,) squared distances of targets (n, P) from their mean."""
-    squares = np.zeros(len(targets))
-    for columns in column_blocks(targets):
-        block = targets[:, columns].astype(np.float64)
-        block -= block.mean(axis=0)
-        squares += np.vecdot(block, block)
-    return squares
 
 
 @dataclass(frozen=True)
