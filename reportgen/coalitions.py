@@ -36,7 +36,8 @@ class Coalitions:
     ) -> np.ndarray:
         """Mixed codes: (code_size,), (n, players) bool → (n, code_size) float32.
 
-        `baseline` replaces z0, for the segments of a path and for other baselines.
+        `baseline` replaces z0, for the segments of a path and for other baselines: one code, or one
+        for each of the n.
         """
         outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
         memberships = np.atleast_2d(memberships)

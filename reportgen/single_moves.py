@@ -14,7 +14,7 @@ import numpy as np
 
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
-from reportgen.statistics.blocks import cached_columns, centred_squares
+from reportgen.statistics.blocks import CACHED_BYTES, cached_columns, centred_squares
 from reportgen.study import Study, squared_norms
 
 
@@ -54,7 +54,7 @@ class SingleMoves:
 
 
 def single_moves(study: Study) -> SingleMoves:
-    """Decode every single move of the statistics rows, row by row."""
+    """Decode every single move of the statistics rows, a few rows at a time."""
     rows = study.rows.statistics
     coalitions = study.coalitions
     players = len(study.players)
@@ -71,14 +71,18 @@ def single_moves(study: Study) -> SingleMoves:
             coalitions.without_one(),
         ]
     )
-    mixed = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
-    for place, images, before in _decoded(study, mixed):
-        original = study.test.images[rows[place]]
-        solo[place], last[place], damage[place], ends[:, place] = _row_squares(images, original)
+    mixed = np.stack([coalitions.codes(study.test.codes[row], memberships) for row in rows])
+    for places, images, before in _decoded(study, mixed):
+        originals = study.test.images[rows[places]]
+        found = _row_squares(images, originals)
+        solo[places], last[places], damage[places], ends[:, places] = found
         if before is not None:
-            *_, ends_before[:, place] = _row_squares(before, original)
-        solo_stack[:, place] = compress(images[2 : 2 + players] - images[0])
-        last_stack[:, place] = compress(images[1] - images[2 + players :])
+            *_, ends_before[:, places] = _row_squares(before, originals)
+        up = images[:, 2 : 2 + players] - images[:, :1]
+        down = images[:, 1:2] - images[:, 2 + players :]
+        for stack, moves in ((solo_stack, up), (last_stack, down)):
+            compressed = compress(moves.reshape(-1, moves.shape[-1]))
+            stack[:, places] = compressed.reshape(len(moves), players, -1).swapaxes(0, 1)
     study.ranks.add_up(solo, last, damage, ends, ends_before, solo_stack, last_stack)
     combined, gap_up, gap_down = ends
     return SingleMoves(
@@ -93,62 +97,69 @@ def single_moves(study: Study) -> SingleMoves:
         solo_stack=solo_stack,
         last_stack=last_stack,
         sketched=sketched,
-        solo_codes=np.concatenate([codes[2 : 2 + players] for codes in mixed]),
-        last_codes=np.concatenate([codes[2 + players :] for codes in mixed]),
+        solo_codes=mixed[:, 2 : 2 + players].reshape(-1, mixed.shape[-1]),
+        last_codes=mixed[:, 2 + players :].reshape(-1, mixed.shape[-1]),
         before_squash=None if study.squash is None else ends_before,
     )
 
 
 def _decoded(
-    study: Study, requests: list[np.ndarray]
-) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
-    """This rank's rows: their place, their images, and the pre-activations where there are some."""
-    if study.squash is None:
-        for place, images in study.decode_mine(requests):
-            yield place, images, None
-        return
-    decoder = Decoder(study.squash.both, memory=study.settings.memory_bytes // 4)
-    pixels = study.decoder.image_size
-    for place, images in study.decode_mine(requests, decoder):
-        yield place, images[:, pixels:], images[:, :pixels]
-    study.decoder.add_costs_of(decoder, "single moves")
+    study: Study, mixed: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """This rank's rows of codes (r, n, code_size), as many at once as the cache holds.
+
+    Gives their places, their images (places, n, P), and the pre-activations where there are some.
+    """
+    pixels, of_each = study.decoder.image_size, mixed.shape[1]
+    together = max(1, CACHED_BYTES // (8 * of_each * pixels))
+    groups = [np.arange(len(mixed))[n : n + together] for n in range(0, len(mixed), together)]
+    requests = [np.concatenate(mixed[places]) for places in groups]
+    decoder = None
+    if study.squash is not None:
+        decoder = Decoder(study.squash.both, memory=study.settings.memory_bytes // 4)
+    for group, decoded in study.decode_mine(requests, decoder):
+        images = decoded.reshape(len(groups[group]), of_each, -1)
+        before = None if decoder is None else images[..., :pixels]
+        yield groups[group], images[..., -pixels:], before
+    if decoder is not None:
+        study.decoder.add_costs_of(decoder, "single moves")
 
 
 def _row_squares(
-    images: np.ndarray, original: np.ndarray
+    images: np.ndarray, originals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of v(∅), v(N), every v({k}), every v(N∖k), and x: solo, last, damage (K,) and the ends (3,).
+    """Of v(∅), v(N), every v({k}), every v(N∖k) (r, n, P) and x (r, P): squares of each row.
 
-    The ends are ‖Δ‖² and what the sums of solo and last-in moves miss of it.
+    They are solo, last, damage (r, K) and the ends (3, r): ‖Δ‖² and what the sums of solo and
+    last-in moves miss of it.
     """
-    players = len(images) // 2 - 1
-    solo, last, damage = np.zeros((3, players))
-    ends = np.zeros(3)
-    for columns in cached_columns(images):
-        nobody, everyone = images[:2, columns]
-        up = (images[2 : 2 + players, columns] - nobody).astype(np.float64)
-        down, squares, added = ablation_squares(
-            images[2 + players :, columns], everyone, original[columns]
-        )
-        whole = everyone.astype(np.float64) - nobody
+    players = images.shape[1] // 2 - 1
+    solo, last, damage = np.zeros((3, len(images), players))
+    ends = np.zeros((3, len(images)))
+    for columns in cached_columns(images.reshape(-1, images.shape[-1])):
+        part, original = images[..., columns], originals[:, None, columns]
+        nobody, everyone = part[:, :1], part[:, 1:2]
+        up = (part[:, 2 : 2 + players] - nobody).astype(np.float64)
+        down, squares, added = ablation_squares(part[:, 2 + players :], everyone, original)
+        whole = (everyone.astype(np.float64) - nobody)[:, 0]
         solo += squared_norms(up)
         last += squares
         damage += added
-        ends += squared_norms(np.stack([whole, whole - up.sum(axis=0), whole - down.sum(axis=0)]))
+        ends += squared_norms(np.stack([whole, whole - up.sum(axis=1), whole - down.sum(axis=1)]))
     return solo, last, damage, ends
 
 
 def ablation_squares(
     ablated: np.ndarray, whole: np.ndarray, original: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of ablated images v (n, P), x̂ and x (P,): x̂ − v in float64, ‖x̂ − v‖², the damage (n,).
+    """Of ablated images v (…, P), x̂ and x: x̂ − v in float64, ‖x̂ − v‖², the damage.
 
     The damage is ‖x − v‖² − ‖x − x̂‖².
     """
     moves = (whole - ablated).astype(np.float64)
     squares = squared_norms(moves)
     # x − v is x − x̂ and the move.
-    return moves, squares, squares + 2 * (moves @ (original.astype(np.float64) - whole))
+    return moves, squares, squares + 2 * np.vecdot(moves, original.astype(np.float64) - whole)
 
 
 def strongest_players(study: Study) -> np.ndarray:

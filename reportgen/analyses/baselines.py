@@ -137,16 +137,10 @@ def _row_squares(
 
 def _ablated(study: Study, donors: np.ndarray) -> Iterator[np.ndarray]:
     """For each row the codes (K·R, code_size) with one player taken from its donor."""
-    coalitions = study.coalitions
+    without_one = np.repeat(study.coalitions.without_one(), donors.shape[2], axis=0)
     for row, row_donors in zip(study.rows.statistics, donors, strict=True):
-        code = study.test.codes[row]
-        yield np.concatenate(
-            [
-                coalitions.codes(code, without, baseline=donor)
-                for without, unit_donors in zip(coalitions.without_one(), row_donors, strict=True)
-                for donor in unit_donors
-            ]
-        )
+        each = row_donors.reshape(len(without_one), -1)
+        yield study.coalitions.codes(study.test.codes[row], without_one, baseline=each)
 
 
 def _random_donors(study: Study) -> np.ndarray:
