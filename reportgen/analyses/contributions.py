@@ -99,7 +99,7 @@ def run(study: Study, settings: Settings) -> Contributions:
         originals=study.pictures(study.test.images[rows]),
         reconstructions=study.pictures(study.test.reconstructions[rows]),
         baseline_image=study.pictures(baseline_image),
-        pictures=study.pictures(pictures[:, shares.order]),
+        pictures=study.pictures(pictures)[:, shares.order],
         pca_mean=study.pictures(pca.mean),
         pca_pictures=np.stack([study.pictures(_pca_parts(study, row, shown)) for row in rows]),
         pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
