@@ -43,7 +43,7 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
     import torch
 
     some = torch.from_numpy(codes[:WATCHED].reshape(-1, *autoencoder.code_shape))
-    images, seen = _watched(autoencoder.decode, some.to(autoencoder.device))
+    images, seen = _watched(autoencoder.decode, some.to(autoencoder.device), keep_output=True)
     if seen is None or not _is_last(seen[2], images):
         return None
     channels, height, width = autoencoder.input_shape
@@ -68,9 +68,12 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
 
 
 def _watched(
-    decode: Callable[[Tensor], Tensor], codes: Tensor
+    decode: Callable[[Tensor], Tensor], codes: Tensor, *, keep_output: bool = False
 ) -> tuple[Tensor, tuple[str, Tensor, Tensor] | None]:
-    """The images, and name, input and output of the last squash on the way to them."""
+    """The images, and name, input and output of the last squash on the way to them.
+
+    What works in place on the output later is in it too, unless it is to be kept.
+    """
     import torch
 
     names = {"sigmoid", "sigmoid_", "tanh", "tanh_", "softplus"}
@@ -80,7 +83,7 @@ def _watched(
         if name not in names:
             return run()
         before, output = arguments[0].clone(), run()
-        last[:] = [(name.rstrip("_"), before, output.clone())]
+        last[:] = [(name.rstrip("_"), before, output.clone() if keep_output else output)]
         return output
 
     with torch.inference_mode(), watched_operations(keep):
