@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.watched_operations import watched_operations
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +75,8 @@ def _watched(
     """
     import torch
 
+    from reportgen.watched_operations import WatchedOperations
+
     names = {"sigmoid", "sigmoid_", "tanh", "tanh_", "softplus"}
     last: list[tuple[str, Tensor, Tensor]] = []
 
@@ -86,7 +87,7 @@ def _watched(
         last[:] = [(name.rstrip("_"), before, output.clone() if keep_output else output)]
         return output
 
-    with torch.inference_mode(), watched_operations(keep):
+    with torch.inference_mode(), WatchedOperations(keep):
         images = decode(codes)
     return images, last[0] if last else None
 

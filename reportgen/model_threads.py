@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.watched_operations import watched_operations
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,6 +120,8 @@ def _largest_activation(autoencoder: Autoencoder) -> int:
     """Bytes for one image of the largest tensor that an operation of the decoder gives."""
     import torch
 
+    from reportgen.watched_operations import WatchedOperations
+
     codes = 3 * autoencoder.fixed_batch
     largest = [4 * codes * int(np.prod(autoencoder.input_shape))]
 
@@ -131,7 +132,7 @@ def _largest_activation(autoencoder: Autoencoder) -> int:
             largest.append(output.numel() * output.element_size())
         return output
 
-    with torch.inference_mode(), watched_operations(measure):
+    with torch.inference_mode(), WatchedOperations(measure):
         autoencoder.decode(torch.zeros(codes, *autoencoder.code_shape))
     return max(largest) // codes
 

@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -87,3 +89,19 @@ def test_both_outputs_of_a_decode_are_kept_so_that_single_moves_are_decoded_once
     distinct = 64 * 2 * 3 + 64 + 1
     beside = len(study_.fit) + len(study_.test)
     assert sum(study_.decoder.forwards.values()) - before == distinct + beside
+
+
+def test_what_was_watched_does_not_wait_for_the_garbage_collector() -> None:
+    squash = study(decoders.squashed()).squash
+    assert squash is not None
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        squash.both.decode(torch.zeros(4, 3))
+        gc.collect()
+        assert not [left for left in gc.garbage if isinstance(left, torch.Tensor)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
