@@ -14,7 +14,7 @@ from reportgen.autoencoder import Autoencoder, Units
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
 from reportgen.last_squash import LastSquash, find_last_squash
-from reportgen.pictures import picture_shape, pictures_of
+from reportgen.pictures import pictures_of
 from reportgen.ranks import ALONE, Ranks
 from reportgen.rows import Rows, choose_rows, split_rows
 from reportgen.samples import (
@@ -87,11 +87,6 @@ class Study:
     def pictures(self, images: np.ndarray) -> np.ndarray:
         """(…, P) images, or differences of them, → (…, p) as the report keeps them."""
         return pictures_of(images, self.image_shape)
-
-    @property
-    def picture_size(self) -> int:
-        """p, the numbers in one picture."""
-        return int(np.prod(picture_shape(self.image_shape)))
 
     @cached_property
     def baseline(self) -> np.ndarray:
@@ -202,6 +197,15 @@ class Study:
         flag = self.off_data
         with self.decoder.charged_to("off data"):
             return float(flag.flags(panel, self.decoder, images).mean())
+
+    def decoded_panel(
+        self, codes: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Of codes (n, code_size), in blocks: images, their pictures, which codes are off data."""
+        (blocks,) = self.decoder.decode_in_blocks([codes])
+        for part, images in blocks:
+            flagged = self.off_data.flags(codes[part], self.decoder, images)
+            yield images, self.pictures(images), flagged
 
     def standing_in(
         self, autoencoder: Autoencoder, codes_of: Callable[[Sample, Decoder], Sample]

@@ -87,10 +87,9 @@ def _plane(study: Study, pair: tuple[int, ...], rows: np.ndarray) -> Plane:
         codes[place][:, :, second] += moves[None, :, None, 1].astype(np.float32)
     flat = codes.reshape(-1, study.units.code_size)
     pictures, flags = [], []
-    (blocks,) = study.decoder.decode_in_blocks([flat])
-    for part, images in blocks:
-        pictures.append(study.pictures(images))
-        flags.append(study.off_data.flags(flat[part], study.decoder, images))
+    for _, drawn, off_data in study.decoded_panel(flat):
+        pictures.append(drawn)
+        flags.append(off_data)
     flagged = np.concatenate(flags).reshape(len(rows), SIDE, SIDE)
     names = study.players.names
     return Plane(

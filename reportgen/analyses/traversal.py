@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -116,14 +117,13 @@ def _walk(
                 np.float32
             )
     flat = codes.reshape(-1, study.units.code_size)
-    pictures, flagged = np.empty((len(flat), study.picture_size), np.float32), []
+    pictures, flagged, numbers = [], [], count()
     cosines = np.full(len(flat) // frames, np.nan)
-    (blocks,) = study.decoder.decode_in_blocks([flat])
-    for part, images in blocks:
-        pictures[part] = study.pictures(images)
-        flagged.append(study.off_data.flags(flat[part], study.decoder, images))
-        for frame, image in enumerate(images, start=part.start):
-            walk, place = divmod(frame, frames)
+    for images, drawn, off_data in study.decoded_panel(flat):
+        pictures.append(drawn)
+        flagged.append(off_data)
+        for image in images:
+            walk, place = divmod(next(numbers), frames)
             if place == 0:
                 first = image.copy()
             elif place == frames - 1:
@@ -133,7 +133,7 @@ def _walk(
     at_end = (own <= low) | (own >= high)
     return Walks(
         values=values,
-        frames=pictures.reshape(*values.shape, -1),
+        frames=np.concatenate(pictures).reshape(*values.shape, -1),
         flagged=flags,
         flagged_share=float(flags.mean()),
         end_cosine=np.where(at_end, np.nan, cosines.reshape(own.shape)),
