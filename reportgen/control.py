@@ -121,7 +121,7 @@ def _check(name: str, error: float, tolerance: float) -> Check:
 def _offset(pca: Study) -> float:
     """‖x̂‖ / ‖Δ‖, at least 1: rounding of an image grows with the image, not with its change."""
     moves = pca.shared(single_moves)
-    return max(1.0, float(np.sqrt(_squares(pca) / moves.combined.sum())))
+    return max(1.0, float(np.sqrt(pca.shared(_squares) / moves.combined.sum())))
 
 
 def _squares(pca: Study) -> float:
@@ -150,7 +150,7 @@ def _one_picture(pca: Study, picture: one_picture.OnePicture) -> Check:
     take the part that it has. The component that comes nearest to its allowance is printed.
     """
     moves = pca.shared(single_moves)
-    rounding = np.finfo(np.float32).eps ** 2 * _squares(pca)
+    rounding = np.finfo(np.float32).eps ** 2 * pca.shared(_squares)
     worst = (0.0, RHO_TOLERANCE)
     for unit, solo, last in zip(
         picture.units, moves.solo.sum(axis=0), moves.last.sum(axis=0), strict=True

@@ -11,7 +11,7 @@ from reportgen.analyses import UnanswerableError
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import ablation_squares, single_moves
-from reportgen.statistics.blocks import cached_columns, centred_squares
+from reportgen.statistics.blocks import cached_columns
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study
 
@@ -66,10 +66,10 @@ def run(study: Study, settings: Settings) -> Baselines:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     rows = study.rows.statistics
-    spread = centred_squares(study.test.reconstructions[rows])
+    moves = study.shared(single_moves)
+    spread = moves.spread
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
-    moves = study.shared(single_moves)
     donors = {
         "resample": study.test.codes[_random_donors(study)],
         "nearest": study.test.codes[_nearest_donors(study)],
