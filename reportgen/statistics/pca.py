@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Note
-from reportgen.statistics.blocks import centred_squares, row_blocks
+from reportgen.statistics.blocks import centred_squares, column_blocks, row_blocks
 
-LARGEST_EXACT = 4_000
-LARGEST_DENSE = 1_000
-SMALLEST_SPARSE = 256
+LARGEST_PRODUCTS = 4_000
 
 
 @dataclass(frozen=True)
@@ -93,56 +91,106 @@ class Pca:
 def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
     """PCA of (n, P) images with at most `count` components, never more than n − 1 or P.
 
-    Computed in float64 by whichever of scikit-learn's deterministic solvers is cheapest: from the
-    covariance where the rows are many, by ARPACK where a few components of a large matrix are
-    wanted, else in full.
+    Computed in float64 from the products of rows with each other, or of pixels, whichever are
+    fewer: that needs no second copy of the images, and none of the components that nobody asked
+    for. Where both are above 4,000, by one of scikit-learn's solvers on such a copy.
     """
-    from sklearn.decomposition import PCA
-
     rows, pixels = images.shape
     count = max(1, min(count, rows - 1, pixels))
+    if min(rows, pixels) > LARGEST_PRODUCTS:
+        return _fit_large(images, count, seed)
+    mean = images.mean(axis=0, dtype=np.float64)
+    of_side = _products_of_rows if rows <= pixels else _products_of_pixels
+    products = of_side(images, mean)
+    squares, directions = _largest_eigenpairs(products, count)
+    components = directions if rows > pixels else _combined_rows(images, mean, directions)
+    total = float(products.trace()) / rows
+    return Pca(
+        mean=mean,
+        components=_with_sign(components),
+        variances=np.maximum(squares, 0) / rows,
+        total_variance=total,
+        participation_ratio=_participation_ratio(total, float(np.square(products / rows).sum())),
+        fit_rows=rows,
+    )
+
+
+def _products_of_rows(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(n, n) X̃X̃ᵀ; its eigenvalues are nλ."""
+    products = np.zeros((len(images), len(images)))
+    for columns in column_blocks(images):
+        centred = images[:, columns] - mean[columns]
+        products += centred @ centred.T
+    return products
+
+
+def _products_of_pixels(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(P, P) X̃ᵀX̃; its eigenvalues are nλ and its eigenvectors the components."""
+    products = np.zeros((len(mean), len(mean)))
+    for block in row_blocks(images):
+        centred = images[block] - mean
+        products += centred.T @ centred
+    return products
+
+
+def _largest_eigenpairs(products: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(count,) eigenvalues, largest first, and (count, n) their eigenvectors."""
+    from scipy.linalg import eigh
+
+    size = len(products)
+    values, vectors = eigh(products, subset_by_index=(size - count, size - 1))
+    return values[::-1], np.ascontiguousarray(vectors.T[::-1])
+
+
+def _combined_rows(images: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Eigenvectors (k, n) of the rows' products → (k, P) components: X̃ᵀu is √(nλ)v.
+
+    Those of no variance are rounding: made orthonormal to the others all the same, as an SVD's are.
+    """
+    from scipy.linalg import qr
+
+    combined = np.empty((len(directions), len(mean)))
+    for columns in column_blocks(images):
+        combined[:, columns] = directions @ (images[:, columns] - mean[columns])
+    orthonormal, _ = qr(combined.T, mode="economic", overwrite_a=True, check_finite=False)
+    return orthonormal.T
+
+
+def _with_sign(components: np.ndarray) -> np.ndarray:
+    """The largest |loading| of each positive, as scikit-learn has it."""
+    for component in components:
+        component *= np.copysign(1, component[np.abs(component).argmax()])
+    return components
+
+
+def _fit_large(images: np.ndarray, count: int, seed: int) -> Pca:
+    """By ARPACK where few components are wanted, else in full."""
+    from sklearn.decomposition import PCA
+
+    rows, smaller = len(images), min(images.shape)
     total = float(centred_squares(images).sum()) / rows
-    # Images that are all the same have no direction for ARPACK to start in; a few say as much.
-    different = images if total > 0 else images[: count + 1]
-    used = _solver(len(different), pixels, count)
-    solver = PCA(count, svd_solver=used, random_state=seed, copy=False)
-    # They have no variance to take ratios of, either; those ratios are not used here.
-    with np.errstate(invalid="ignore"):
-        fitted = solver.fit(np.array(different, dtype=np.float64))
+    if total == 0:
+        # ARPACK would have no direction to start in; a few such images say as much.
+        return replace(fit_pca(images[: count + 1], count, seed), fit_rows=rows)
+    solver = "arpack" if 4 * count <= smaller else "full"
+    fitted = PCA(count, svd_solver=solver, random_state=seed, copy=False).fit(
+        np.array(images, dtype=np.float64)
+    )
     # scikit-learn divides by n − 1; the report's λ is the variance over the rows themselves.
-    to_ddof_0 = (rows - 1) / rows
-    variances = fitted.explained_variance_ * to_ddof_0
+    variances = fitted.explained_variance_ * (rows - 1) / rows
+    # The variance outside the fitted components counts as spread evenly over the rest.
+    rest = max(0.0, total - variances.sum())
+    squares = np.square(variances).sum() + rest**2 / max(1, smaller - count)
     return Pca(
         mean=fitted.mean_,
         components=fitted.components_,
         variances=variances,
         total_variance=total,
-        participation_ratio=_participation_ratio(images, variances, total),
+        participation_ratio=_participation_ratio(total, float(squares)),
         fit_rows=rows,
     )
 
 
-def _solver(rows: int, pixels: int, count: int) -> str:
-    if pixels <= LARGEST_DENSE and rows >= 4 * pixels:
-        return "covariance_eigh"
-    smaller = min(rows, pixels)
-    return "arpack" if smaller > SMALLEST_SPARSE and 4 * count <= smaller else "full"
-
-
-def _participation_ratio(images: np.ndarray, variances: np.ndarray, total: float) -> float:
-    """(Σλ)² / Σλ²; NaN for constant images.
-
-    Σλ² is the squared norm of the smaller of the two Gram matrices. Where even that is large, the
-    variance outside the fitted components counts as spread evenly over the rest.
-    """
-    if total <= 0:
-        return float("nan")
-    rows, pixels = images.shape
-    if min(rows, pixels) <= LARGEST_EXACT:
-        centred = images - images.mean(axis=0, dtype=np.float64).astype(images.dtype)
-        gram = centred @ centred.T if rows <= pixels else centred.T @ centred
-        squares = float(np.square(gram / rows).sum())
-    else:
-        rest, count = max(0.0, total - variances.sum()), min(rows, pixels) - len(variances)
-        squares = float(np.square(variances).sum()) + rest**2 / max(1, count)
-    return total**2 / squares
+def _participation_ratio(total: float, squares: float) -> float:
+    """(Σλ)² / Σλ²; NaN for constant images."""
+    return total**2 / squares if total > 0 else float("nan")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from reportgen.statistics import pca
 from reportgen.statistics.pca import Pca, fit_pca
 from tests.oracles import decoders
 
@@ -115,28 +120,76 @@ def test_the_last_component_is_judged_by_the_one_after_it() -> None:
     assert fitted.undetermined(2).tolist() == [False, True]
 
 
+@pytest.fixture(params=["by products", "by scikit-learn"])
+def either_way(request, monkeypatch) -> None:
+    """Small images through what is meant for large ones, too."""
+    if request.param == "by scikit-learn":
+        monkeypatch.setattr(pca, "LARGEST_PRODUCTS", 20)
+
+
 @pytest.mark.parametrize(("rows", "pixels"), [(30, decoders.PIXELS), (600, 500), (2_000, 60)])
-def test_constant_images_have_no_variance_and_are_rebuilt_exactly(rows, pixels) -> None:
+def test_constant_images_have_no_variance_and_are_rebuilt_exactly(rows, pixels, either_way) -> None:
     images = np.full((rows, pixels), 0.25, np.float32)
     fitted = fit_pca(images, 5, seed=0)
     assert fitted.total_variance == 0
+    assert np.isnan(fitted.participation_ratio)
+    assert fitted.fit_rows == rows
     np.testing.assert_array_equal(fitted.variances, 0)
     np.testing.assert_allclose(fitted.squared_errors(images), 0, atol=1e-20)
 
 
-@pytest.mark.parametrize(("rows", "pixels"), [(1_100, 1_050), (300, 900), (2_000, 60)])
-def test_many_rows_or_pixels_give_the_components_of_the_full_decomposition(rows, pixels) -> None:
+@pytest.mark.parametrize("count", [12, 55])
+@pytest.mark.parametrize(("rows", "pixels"), [(500, 450), (300, 900), (2_000, 60)])
+def test_components_are_those_of_the_full_decomposition(rows, pixels, count, either_way) -> None:
     generator = np.random.default_rng(12)
     decaying = 0.8 ** np.arange(30)
     images = (generator.normal(size=(rows, 30)) * decaying) @ generator.normal(size=(30, pixels))
     images = (images + 0.01 * generator.normal(size=images.shape)).astype(np.float32)
-    fitted = fit_pca(images, 12, seed=0)
-    full = PCA(12, svd_solver="full").fit(images.astype(np.float64))
+    fitted = fit_pca(images, count, seed=0)
+    full = PCA(count, svd_solver="full").fit(images.astype(np.float64))
     np.testing.assert_allclose(
         fitted.variances, full.explained_variance_ * (rows - 1) / rows, rtol=1e-9
     )
+    # Those of the noise are hardly apart, and told apart only as far.
     cosines = np.einsum("kp,kp->k", fitted.components, full.components_)
-    np.testing.assert_allclose(cosines, 1, atol=1e-9)
+    np.testing.assert_allclose(cosines[:12], 1, atol=1e-9)
+    np.testing.assert_allclose(cosines, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "pixels"), [(100, 400), (400, 100)])
+def test_components_without_variance_are_orthonormal_to_the_others(rows, pixels) -> None:
+    generator = np.random.default_rng(3)
+    images = generator.normal(size=(rows, 4)) @ generator.normal(size=(4, pixels))
+    fitted = fit_pca(images.astype(np.float32).astype(np.float64), 20, seed=0)
+    full = np.linalg.svd(images - images.mean(axis=0), compute_uv=False)[:4] ** 2 / rows
+    np.testing.assert_allclose(fitted.variances[:4], full, rtol=1e-6)
+    np.testing.assert_allclose(fitted.components @ fitted.components.T, np.eye(20), atol=1e-12)
+
+
+@pytest.mark.parametrize(("rows", "pixels"), [(300, 900), (900, 300)])
+def test_the_participation_ratio_is_that_of_all_singular_values(rows, pixels) -> None:
+    images = np.random.default_rng(8).normal(size=(rows, pixels)) * 0.99 ** np.arange(pixels)
+    fitted = fit_pca(images, 3, seed=0)
+    variances = np.linalg.svd(images - images.mean(axis=0), compute_uv=False) ** 2
+    expected = variances.sum() ** 2 / np.square(variances).sum()
+    assert fitted.participation_ratio == pytest.approx(expected, rel=1e-9)
+
+
+def test_fitting_takes_no_second_copy_of_few_large_images() -> None:
+    images = np.random.default_rng(2).normal(size=(40, 500_000)).astype(np.float32)
+    fitted, peak = peak_of(lambda: fit_pca(images, 5, seed=0))
+    copy = 2 * images.nbytes
+    assert fitted.components.nbytes < copy / 4
+    assert peak < copy / 2
+
+
+def peak_of(run: Callable[[], Any]) -> tuple[Any, int]:
+    """What it gives, and the most bytes that numpy held while it ran."""
+    tracemalloc.start()
+    try:
+        return run(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_scores_of_large_images_are_those_of_float64() -> None:
