@@ -10,12 +10,11 @@ import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.settings import Settings
-from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import (
     Splines,
     VarianceShares,
-    missed_squares,
+    squares_left,
     variance_shares,
 )
 from reportgen.study import Study
@@ -68,24 +67,22 @@ def run(study: Study, settings: Settings) -> Linearity:
         )
     fit_codes = study.fit.codes[:, coordinates].astype(np.float64)
     test_codes = study.test.codes[:, coordinates].astype(np.float64)
-    target = study.test.reconstructions
-    spread = centred_squares(target).sum()
-    if study.is_negligible(float(spread), len(target)):
-        raise UnanswerableError("the reconstruction is the same for every test row.")
     shares = variance_shares(
         (fit_codes, study.fit.reconstructions),
-        (test_codes, target),
-        study.bootstrap(len(target)),
+        (test_codes, study.test.reconstructions),
+        study.bootstrap(len(study.test)),
         settings.seed,
         curves=rows >= ROWS_PER_UNIT_CURVED * count,
     )
+    if study.is_negligible(float(shares.total.sum()), len(study.test)):
+        raise UnanswerableError("the reconstruction is the same for every test row.")
     return Linearity(
         linear=shares.linear,
         curved=shares.curved,
         not_additive=shares.not_additive,
         ridge=shares.ridge,
         fit_rows=rows,
-        test_rows=len(target),
+        test_rows=len(study.test),
         regressors=count,
         products=_products(study, shares, fit_codes, test_codes) if shares.curved else None,
     )
@@ -100,5 +97,5 @@ def _products(
         return None
     fitted = study.fit.reconstructions
     both = Splines(fit_codes, fitted, shares.affine, study.settings.seed, products=True)
-    missed = missed_squares(test_codes, study.test.reconstructions, shares.affine, both)
+    *_, missed = squares_left(test_codes, study.test.reconstructions, shares.affine, both)
     return study.bootstrap(len(missed)).ratio(shares.missed - missed, shares.total)

@@ -67,15 +67,14 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     study.ranks.add_up(images)
     values = codes[:, coordinates].astype(np.float64)
     fit, test = slice(0, CODES // 2), slice(CODES // 2, CODES)
-    target = images[test]
-    if study.is_negligible(float(centred_squares(target).sum()), len(target)):
-        raise UnanswerableError("the decoder gives the same image whatever the code.")
     shares = variance_shares(
         (values[fit], images[fit]),
-        (values[test], target),
-        study.bootstrap(len(target)),
+        (values[test], images[test]),
+        study.bootstrap(CODES // 2),
         settings.seed,
     )
+    if study.is_negligible(float(shares.total.sum()), CODES // 2):
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
     assert shares.curved is not None and shares.not_additive is not None
     reconstructions = compress(study.test.reconstructions)
     return PermutedCodes(

@@ -65,6 +65,12 @@ class SpriteMaker:
             self._made[key] = self._strip(tiles, blank)
         return self._made[key]
 
+    def forget_unmade(self) -> None:
+        """Encode none of the sprites whose turn has not come: nobody will ask for their data."""
+        self._made = {
+            key: sprite for key, sprite in self._made.items() if not sprite.encoded.cancel()
+        }
+
     def _strip(self, tiles: np.ndarray, blank: int) -> Sprite:
         height, width = tiles.shape[1:3]
         count = blank + len(tiles)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import base64
+import math
 
 from reportgen.figures.sprites import Sprite
 
 PICTURE_FOLDER = "assets"
 
 
+class AlbumFullError(Exception):
+    """The pictures so far are more than the album was made for."""
+
+
 class Album:
     """Sprites by name.
 
     In the layout "file" a picture's address is a data: URI; in "folder" it is a path beside the
-    page, and `files` holds what has to be written there.
+    page, and `files` holds what has to be written there. Beyond `most_bytes` in all, the next
+    address raises AlbumFullError.
     """
 
-    def __init__(self, layout: str) -> None:
+    def __init__(self, layout: str, most_bytes: float = math.inf) -> None:
         self.layout = layout
         self.files: dict[str, bytes] = {}
+        self._room = most_bytes
 
     @property
     def file_bytes(self) -> int:
@@ -28,7 +35,16 @@ class Album:
     def address(self, sprite: Sprite) -> str:
         """What goes into an image's `src`."""
         if self.layout == "file":
-            return "data:image/webp;base64," + base64.b64encode(sprite.data).decode("ascii")
+            inlined = "data:image/webp;base64," + base64.b64encode(sprite.data).decode("ascii")
+            self._take(len(inlined))
+            return inlined
         path = f"{PICTURE_FOLDER}/{sprite.name}"
-        self.files[path] = sprite.data
+        if path not in self.files:
+            self._take(len(sprite.data))
+            self.files[path] = sprite.data
         return path
+
+    def _take(self, size: int) -> None:
+        self._room -= size
+        if self._room < 0:
+            raise AlbumFullError

@@ -19,13 +19,15 @@ def page_within_size(results: Results, layout: str = "file") -> Page:
     chosen = results.settings.max_page_megabytes
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
     renderer = PageRenderer(results, layout)
-    for thinning in thinnings_of(results.provenance.picture_shape):
-        page = renderer.render(thinning)
-        if page.size <= wanted * 1e6:
+    thinnings = thinnings_of(results.provenance.picture_shape)
+    for thinning in thinnings:
+        if (page := renderer.render(thinning, wanted * 1e6)) is not None:
             return page
-    if page.size <= most * 1e6:
-        return page
+    thinnest = renderer.render(thinnings[-1])
+    assert thinnest is not None, "any size is allowed"
+    if thinnest.size <= most * 1e6:
+        return thinnest
     raise OutputError(
-        f"The page would be {page.size / 1e6:.3g} MB even without most of its pictures, more than "
-        f"the {most:g} MB it may have; allow more with --max-size."
+        f"The page would be {thinnest.size / 1e6:.3g} MB even without most of its pictures, more "
+        f"than the {most:g} MB it may have; allow more with --max-size."
     )

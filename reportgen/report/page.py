@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report import numbers
-from reportgen.report.album import Album
+from reportgen.report.album import Album, AlbumFullError
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, Headline, headline_of
 from reportgen.report.limits import limits_of
@@ -25,7 +28,7 @@ from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.views import VIEWS
 
 if TYPE_CHECKING:
-    from reportgen.report.template_code import TemplateCode
+    from jinja2 import BytecodeCache
 
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
@@ -88,7 +91,9 @@ def render_page(results: Results, layout: str = "file", thinning: Thinning = WHO
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
     results.json are files under `assets/`. `thinning` says which pictures are left out.
     """
-    return PageRenderer(results, layout).render(thinning)
+    page = PageRenderer(results, layout).render(thinning)
+    assert page is not None, "any size is allowed"
+    return page
 
 
 class PageRenderer:
@@ -98,17 +103,28 @@ class PageRenderer:
     """
 
     def __init__(self, results: Results, layout: str) -> None:
-        from reportgen.report.template_code import TemplateCode
+        from reportgen.report.template_code import template_code
 
         self._results, self._layout = results, layout
         self._headline = headline_of(results)
-        self._maker, self._code = SpriteMaker(), TemplateCode()
+        self._maker, self._code = SpriteMaker(), template_code(template_folder())
         self._data = _compact(results)
 
-    def render(self, thinning: Thinning) -> Page:
-        """The page without the pictures that `thinning` leaves out."""
+    def render(self, thinning: Thinning, most_bytes: float = math.inf) -> Page | None:
+        """The page without the pictures that `thinning` leaves out.
+
+        None where it would be larger than `most_bytes`; pictures that it alone would have shown
+        are then not encoded.
+        """
+        try:
+            page = self._render(thinning, Album(self._layout, most_bytes))
+        except AlbumFullError:
+            self._maker.forget_unmade()
+            return None
+        return page if page.size <= most_bytes else None
+
+    def _render(self, thinning: Thinning, album: Album) -> Page:
         results, layout = self._results, self._layout
-        album = Album(layout)
         shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
         environment = _environment(results, album, drawing, self._headline, self._code)
@@ -116,11 +132,10 @@ class PageRenderer:
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
         sections = [s for s in SECTIONS if s.analysis not in results.not_applicable]
-        # All of them first: their pictures are encoded while templates are filled in.
-        views = {section.name: _view(section, results, drawing) for section in sections}
-        for section in sections:
+        views = [partial(_view, section, results, drawing) for section in sections]
+        for section, view in zip(sections, _one_ahead(views), strict=True):
             beside = album.file_bytes
-            html = _section(environment, section, results, views[section.name], sizes)
+            html = _section(environment, section, results, view, sizes)
             rendered.append(Rendered(section, html))
             sizes[section.name] = len(html.encode("utf-8")) + album.file_bytes - beside
         template = environment.get_template("report.html.j2")
@@ -129,7 +144,7 @@ class PageRenderer:
 
 
 def _environment(
-    results: Results, album: Album, drawing: Drawing, headline: Headline, code: TemplateCode
+    results: Results, album: Album, drawing: Drawing, headline: Headline, code: BytecodeCache
 ) -> Any:
     import jinja2
 
@@ -155,6 +170,16 @@ def _environment(
         unit_name=lambda index: _unit_name(results, index),
     )
     return environment
+
+
+def _one_ahead(views: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+    """Each view once the next is drawn: its pictures are encoded while a template is filled in."""
+    drawn: deque[Any] = deque()
+    for draw in views:
+        drawn.append(draw())
+        if len(drawn) > 1:
+            yield drawn.popleft()
+    yield from drawn
 
 
 def _view(section: Section, results: Results, drawing: Drawing) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 ROW_BLOCK_BYTES = 32 * 2**20
-COLUMN_BLOCK_BYTES = 16 * 2**20
+COLUMN_BLOCK_BYTES = 4 * 2**20
 CACHED_BYTES = 2**20
 
 
@@ -18,7 +18,7 @@ def row_blocks(images: np.ndarray) -> Iterator[slice]:
 
 
 def column_blocks(targets: np.ndarray) -> Iterator[slice]:
-    """Slices of the columns of (n, P) such that a float64 copy of one is at most 16 MiB."""
+    """Slices of the columns of (n, P) such that a float64 copy of one is at most 4 MiB."""
     rows, columns = targets.shape
     return _slices(columns, COLUMN_BLOCK_BYTES // (8 * max(1, rows)))
 

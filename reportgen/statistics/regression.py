@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.statistics.blocks import centred_squares, column_blocks
+from reportgen.statistics.blocks import column_blocks
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
 
 RIDGES = (1e-6, 1e-4, 1e-2)
@@ -103,49 +102,60 @@ class _Residual:
 def _ridge_fit(
     features: np.ndarray, residual: _Residual, targets: np.ndarray, seed: int
 ) -> tuple[float, np.ndarray]:
-    """The penalty with the smallest error on a seeded quarter of the rows, and all rows' fit.
+    """The penalty with the smallest error on a seeded quarter of the rows, and all rows' fit."""
+    from scipy.linalg import cho_factor, cho_solve
 
-    Errors come from the cross products of features and residual, which the fit needs anyway:
-    ‖Y − FB‖² = ‖Y‖² − 2⟨FᵀY, B⟩ + ⟨B, FᵀFB⟩, and ‖Y‖² is the same for every penalty.
-    """
     shuffled = np.random.default_rng([seed, 5]).permutation(len(features))
     held_out, kept = shuffled[: len(features) // 4], shuffled[len(features) // 4 :]
     gram_held_out = features[held_out].T @ features[held_out]
     gram_kept = features[kept].T @ features[kept]
     cross = np.empty((features.shape[1], targets.shape[1]))
-    errors = dict.fromkeys(RIDGES, 0.0)
-    solvers = {ridge: _ridge_solver(gram_kept, ridge * len(kept)) for ridge in RIDGES}
+    squares, mixed = np.zeros((2, *gram_kept.shape))
     for columns in column_blocks(targets):
         block = residual.of(columns)
         cross[:, columns] = features.T @ block
         seen = features[held_out].T @ block[held_out]
-        for ridge, solve in solvers.items():
-            fitted = solve(cross[:, columns] - seen)
-            errors[ridge] += float((fitted * (gram_held_out @ fitted - 2 * seen)).sum())
-    best = min(RIDGES, key=lambda ridge: errors[ridge])
-    return best, _ridge_solver(gram_held_out + gram_kept, best * len(features))(cross)
+        unseen = cross[:, columns] - seen
+        squares += unseen @ unseen.T
+        mixed += unseen @ seen.T
+
+    def held_out_error(ridge: float) -> float:
+        """Up to ‖Y‖², for Y the held-out residual, F its features, B = H·unseen the fit.
+
+        ‖Y − FB‖² − ‖Y‖² = ⟨B, FᵀFB⟩ − 2⟨FᵀY, B⟩ needs the blocks' products alone.
+        """
+        inverse = cho_solve(
+            cho_factor(_penalised(gram_kept, ridge * len(kept))), np.eye(len(mixed))
+        )
+        fitted = (inverse @ gram_held_out @ inverse) * squares
+        return float(fitted.sum() - 2 * (inverse * mixed).sum())
+
+    best = min(RIDGES, key=held_out_error)
+    whole = _penalised(gram_held_out + gram_kept, best * len(features))
+    return best, cho_solve(cho_factor(whole), cross)
 
 
-def _ridge_solver(gram: np.ndarray, penalty: float) -> Callable[[np.ndarray], np.ndarray]:
-    """From cross products (m, columns) to coefficients (m, columns)."""
-    from scipy.linalg import cho_factor, cho_solve
-
-    factor = cho_factor(gram + penalty * np.eye(len(gram)))
-    return lambda cross: cho_solve(factor, cross)
+def _penalised(gram: np.ndarray, penalty: float) -> np.ndarray:
+    """(m, m) what a ridge regression inverts."""
+    return gram + penalty * np.eye(len(gram))
 
 
-def missed_squares(
+def squares_left(
     regressors: np.ndarray, targets: np.ndarray, *fits: Affine | Splines
-) -> np.ndarray:
-    """(n,) squared norms of what the fits together leave of targets (n, P)."""
+) -> tuple[np.ndarray, ...]:
+    """Squared norms (n,) of targets (n, P): centred, and less the first fit, the second too, …"""
     features = [fit.features(regressors) for fit in fits]
-    missed = np.zeros(len(targets))
+    left = np.zeros((1 + len(fits), len(targets)))
     for columns in column_blocks(targets):
         block = targets[:, columns].astype(np.float64)
-        for fit, design in zip(fits, features, strict=True):
+        centre = block.mean(axis=0)
+        block -= centre
+        left[0] += np.vecdot(block, block)
+        block += centre
+        for place, (fit, design) in enumerate(zip(fits, features, strict=True), start=1):
             block -= fit.intercept[columns] + design @ fit.coefficients[:, columns]
-        missed += np.vecdot(block, block)
-    return missed
+            left[place] += np.vecdot(block, block)
+    return tuple(left)
 
 
 @dataclass(frozen=True)
@@ -179,16 +189,16 @@ def variance_shares(
     curves: bool = True,
 ) -> VarianceShares:
     """Fit (regressors, targets) on `fit`, score on `test`, variance-weighted over columns."""
-    total = centred_squares(test[1])
     affine = Affine(*fit)
-    missed_linear = missed_squares(*test, affine)
-    linear = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed_linear, total)
     if not curves:
-        return VarianceShares(linear, None, None, None, affine, missed_linear, total)
+        total, missed = squares_left(*test, affine)
+        return VarianceShares(
+            _explained(bootstrap, missed, total), None, None, None, affine, missed, total
+        )
     splines = Splines(*fit, affine, seed)
-    missed = missed_squares(*test, affine, splines)
+    total, missed_linear, missed = squares_left(*test, affine, splines)
     return VarianceShares(
-        linear=linear,
+        linear=_explained(bootstrap, missed_linear, total),
         curved=bootstrap.ratio(missed_linear - missed, total),
         not_additive=bootstrap.ratio(missed, total),
         ridge=splines.ridge,
@@ -196,3 +206,7 @@ def variance_shares(
         missed=missed,
         total=total,
     )
+
+
+def _explained(bootstrap: Bootstrap, missed: np.ndarray, total: np.ndarray) -> Estimate:
+    return bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed, total)
