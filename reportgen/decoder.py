@@ -21,6 +21,8 @@ from reportgen.model_threads import ModelThreads
 
 DEFAULT_MEMORY = 2 * 10**9
 SMALLEST_BLOCK = 128
+# One block leaves the model idle whenever its reduction takes longer than it took to decode.
+BLOCKS_AHEAD = 5
 
 
 class Decoder:
@@ -105,20 +107,17 @@ class Decoder:
         """The images of each request (n_i, code_size), in order: (n_i, P) float32, read-only.
 
         Requests are small where they are one row's, so several are decoded together. While the
-        caller works on some, the next are being decoded, where memory has room for both.
+        caller works on some, the next are being decoded, as many as memory has room for.
         """
-        ahead: tuple[_Request, list[int]] | None = None
+        ahead: deque[tuple[_Request, list[int]]] = deque()
         for together in self._gathered(requests):
             codes = np.concatenate(together)
-            if ahead is not None and sum(ahead[1]) + len(codes) > self._most_on_their_way:
-                yield from self._images_of_each(*ahead)
-                ahead = None
-            started = self._request(codes), [len(request) for request in together]
-            if ahead is not None:
-                yield from self._images_of_each(*ahead)
-            ahead = started
-        if ahead is not None:
-            yield from self._images_of_each(*ahead)
+            room = self._most_on_their_way - len(codes)
+            while ahead and (len(ahead) == BLOCKS_AHEAD or _images_of(ahead) > room):
+                yield from self._images_of_each(*ahead.popleft())
+            ahead.append((self._request(codes), [len(request) for request in together]))
+        while ahead:
+            yield from self._images_of_each(*ahead.popleft())
 
     def decode_in_blocks(
         self, requests: Sequence[np.ndarray]
@@ -261,6 +260,10 @@ class _Request:
     runs: list[Future[tuple[float, float]]] = field(default_factory=list)
     lenders: list[_Request] = field(default_factory=list)
     borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
+
+
+def _images_of(requests: Iterable[tuple[_Request, list[int]]]) -> int:
+    return sum(len(request.images) for request, _ in requests)
 
 
 class _ImageStore:

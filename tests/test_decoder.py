@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.decoder import Decoder
+from reportgen.decoder import BLOCKS_AHEAD, SMALLEST_BLOCK, Decoder
 from reportgen.model_threads import ModelThreads
 from tests.oracles import decoders
 
@@ -225,15 +225,17 @@ def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_agai
         np.testing.assert_allclose(found, alone.decode(request), atol=1e-6)
 
 
-def test_the_next_request_is_decoded_while_the_caller_works_on_one() -> None:
-    codes = decoders.gaussian_codes(1000, UNITS)
+@pytest.mark.parametrize("blocks", [2, 3, BLOCKS_AHEAD, BLOCKS_AHEAD + 2])
+def test_what_memory_has_room_for_is_decoded_while_the_caller_works_on_one(blocks) -> None:
+    codes = decoders.gaussian_codes(8 * SMALLEST_BLOCK, UNITS)
     watched = Watched(decoders.smooth(UNITS))
-    decoder = engine(watched)
-    block = decoder.block_size
-    images = decoder.decode_each(iter([codes[:block], codes[block : 2 * block]]))
+    room = blocks * SMALLEST_BLOCK + 1
+    decoder = engine(watched, block_bytes=room * 4 * decoders.PIXELS)
+    assert decoder.block_size == SMALLEST_BLOCK
+    images = decoder.decode_each(np.split(codes, 8))
     next(images)
     decoder._threads._pool.shutdown()  # type: ignore[union-attr]
-    assert sum(watched.batches) == 2 * block
+    assert sum(watched.batches) == min(blocks, BLOCKS_AHEAD) * SMALLEST_BLOCK
 
 
 def test_nothing_is_decoded_ahead_where_memory_has_no_room_for_both(codes) -> None:
