@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.decoder import BLOCKS_AHEAD, SMALLEST_BLOCK, Decoder
+from reportgen.decoder import BLOCKS_AHEAD, Decoder
 from reportgen.model_threads import ModelThreads
 from tests.oracles import decoders
 
@@ -227,15 +227,15 @@ def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_agai
 
 @pytest.mark.parametrize("blocks", [2, 3, BLOCKS_AHEAD, BLOCKS_AHEAD + 2])
 def test_what_memory_has_room_for_is_decoded_while_the_caller_works_on_one(blocks) -> None:
-    codes = decoders.gaussian_codes(8 * SMALLEST_BLOCK, UNITS)
     watched = Watched(decoders.smooth(UNITS))
-    room = blocks * SMALLEST_BLOCK + 1
-    decoder = engine(watched, block_bytes=room * 4 * decoders.PIXELS)
-    assert decoder.block_size == SMALLEST_BLOCK
-    images = decoder.decode_each(np.split(codes, 8))
+    block = engine(watched).block_size
+    decoder = engine(watched, block_bytes=(blocks * block + 1) * 4 * decoders.PIXELS)
+    assert decoder.block_size == block
+    watched.batches.clear()
+    images = decoder.decode_each(np.split(decoders.gaussian_codes(8 * block, UNITS), 8))
     next(images)
     decoder._threads._pool.shutdown()  # type: ignore[union-attr]
-    assert sum(watched.batches) == min(blocks, BLOCKS_AHEAD) * SMALLEST_BLOCK
+    assert sum(watched.batches) == min(blocks, BLOCKS_AHEAD) * block
 
 
 def test_nothing_is_decoded_ahead_where_memory_has_no_room_for_both(codes) -> None:
