@@ -19,6 +19,7 @@ from reportgen.study import Study, squared_norms
 COMPARED_ROWS = 8
 NO_ENERGY = 1e-10
 COLUMNS_TOGETHER = 64
+PLAYERS_TOGETHER = 4
 
 
 @dataclass(frozen=True)
@@ -130,21 +131,25 @@ def energies_and_shapley(table: np.ndarray, weights: np.ndarray) -> tuple[np.nda
 class WalshHadamard:
     """The transform of values by coalition number, normalised by their number 2ᵖ.
 
-    That of p players is that of half of them within that of the others: two products of matrices.
+    That of p players is that of a few of them within that of the others: products with small
+    matrices.
     """
 
     def __init__(self, coalitions: int) -> None:
         from scipy.linalg import hadamard
 
-        inner = 1 << (coalitions.bit_length() - 1) // 2
-        self._within = hadamard(inner, dtype=float)
-        self._across = hadamard(coalitions // inner, dtype=float) / coalitions
+        players = coalitions.bit_length() - 1
+        together = np.array_split(np.arange(players), max(1, -(-players // PLAYERS_TOGETHER)))
+        self._factors = [hadamard(1 << len(some), dtype=float) for some in together]
+        self._factors[0] /= coalitions
 
     def __call__(self, table: np.ndarray) -> np.ndarray:
         """(2ᵖ, q) → (2ᵖ, q) ĝ."""
-        outer, inner = len(self._across), len(self._within)
-        within = self._within @ table.reshape(outer, inner, -1)
-        return (self._across @ within.reshape(outer, -1)).reshape(table.shape)
+        transformed, outer = table, 1
+        for factor in self._factors:
+            transformed = factor @ transformed.reshape(outer, len(factor), -1)
+            outer *= len(factor)
+        return transformed.reshape(table.shape)
 
 
 def shapley_weights(memberships: np.ndarray) -> np.ndarray:
