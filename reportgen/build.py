@@ -303,6 +303,8 @@ class _Analysed:
 def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Analysed:
     outcome = _Analysed()
     for name, run in ANALYSES.items():
+        if run is control.run:
+            study.forget_shared()
         with progress.step(name.replace("_", " ")), study.decoder.charged_to(name):
             try:
                 outcome.parts[name] = run(study, settings)

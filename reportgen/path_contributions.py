@@ -169,8 +169,13 @@ def path_shares(study: Study) -> PathShares:
 def picture_contributions(study: Study) -> np.ndarray:
     """φ (r, players, P) float32 of the picture rows, whose paths have more steps."""
     players = study.shared(path_shares).players
-    paths = paths_of(study, players, study.rows.pictures, study.settings.path_steps)
-    return np.stack([path.contributions.astype(np.float32) for path in paths])
+    rows = study.rows.pictures
+    phi = np.empty((len(rows), len(players), study.decoder.image_size), dtype=np.float32)
+    for own, path in zip(
+        phi, paths_of(study, players, rows, study.settings.path_steps), strict=True
+    ):
+        own[:] = path.contributions
+    return phi
 
 
 def path_players(study: Study) -> tuple[Units, np.ndarray]:

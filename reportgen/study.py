@@ -170,6 +170,17 @@ class Study:
             self._shared[key] = compute()
         return self._shared[key]
 
+    def forget_shared(self) -> None:
+        """Give back the room of what analyses have shared, for a study in the model's place."""
+        kept = self._bootstraps()
+        self._shared.clear()
+        self._shared.update(kept)
+        self.decoder.forget_images()
+
+    def _bootstraps(self) -> dict[Any, Bootstrap]:
+        """Resamples: they depend on nothing but the number of rows."""
+        return {key: kept for key, kept in self._shared.items() if isinstance(kept, Bootstrap)}
+
     def decode_mine(
         self, requests: Sequence[np.ndarray], decoder: Decoder | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
@@ -226,8 +237,7 @@ class Study:
             fit=fit,
             test=test,
             squash=None,
-            # Resamples depend on nothing but the number of rows.
-            _shared={k: kept for k, kept in self._shared.items() if isinstance(kept, Bootstrap)},
+            _shared=self._bootstraps(),
         )
 
     def decoded_by(self, autoencoder: Autoencoder) -> Study:

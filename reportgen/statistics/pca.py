@@ -70,11 +70,11 @@ class Pca:
         exact = components.T.double()
 
         def encode(images: torch.Tensor) -> torch.Tensor:
-            centred = images.reshape(len(images), -1).cpu().double() - mean
+            centred = images.reshape(len(images), -1).cpu().double().sub_(mean)
             return (centred @ exact).float()
 
         def decode(codes: torch.Tensor) -> torch.Tensor:
-            return (mean + codes @ components).reshape(len(codes), *input_shape)
+            return torch.addmm(mean, codes, components).reshape(len(codes), *input_shape)
 
         return Autoencoder(
             encode=encode,
