@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class ArrayImages:
     def shape(self) -> tuple[int, int, int]:
         return self.pixels.shape[1:]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(f"image[{row}]" for row in range(len(self.pixels)))
 
