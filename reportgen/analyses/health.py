@@ -16,6 +16,7 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24
 EXTREME_ROWS = 8
 FEWEST_FOR_DUPLICATES = 30
+NEARLY_COLLINEAR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def run(study: Study, settings: Settings) -> Health:
                 atom_value=atom,
                 duplicate_of=duplicate,
                 correlated_with=_company(correlations[unit], settings.correlated_units),
-                r2_on_others=r2_on_others[unit],
+                r2_on_others=float(r2_on_others[unit]),
                 divergence=divergence,
                 posterior_mean_variance=variance,
                 lowest=study.pictures(study.test.images[order[:EXTREME_ROWS]]),
@@ -202,18 +203,35 @@ def _divergences(study: Study) -> np.ndarray | None:
     return np.array([per_coordinate[m].sum() for m in study.units.members])
 
 
-def _r2_on_others(fit: np.ndarray, test: np.ndarray, players: set[int]) -> list[float]:
-    """R² on the test rows of each unit's value on the other players', fitted on the fit rows."""
-    result = []
-    for unit in range(fit.shape[1]):
-        others = sorted(players - {unit})
-        if unit not in players or not others or len(fit) <= len(others) + 1:
-            result.append(float("nan"))
-            continue
-        design = np.column_stack([np.ones(len(fit)), fit[:, others]])
-        coefficients, *_ = np.linalg.lstsq(design, fit[:, unit], rcond=None)
-        predicted = np.column_stack([np.ones(len(test)), test[:, others]]) @ coefficients
-        missed = np.square(test[:, unit] - predicted).sum()
-        total = np.square(test[:, unit] - test[:, unit].mean()).sum()
-        result.append(float(1 - safe_ratio(missed, total)))
+def _r2_on_others(fit: np.ndarray, test: np.ndarray, players: set[int]) -> np.ndarray:
+    """(K,) R² on the test rows of each unit's value on the other players', fitted on the fit rows.
+
+    NaN for units that are no players, and for all where there are too few of others or of rows.
+    """
+    result = np.full(fit.shape[1], np.nan)
+    chosen = sorted(players)
+    if not 1 < len(chosen) < len(fit):
+        return result
+    centre, deviations = fit[:, chosen].mean(axis=0), fit[:, chosen].std(axis=0)
+    deviations[deviations == 0] = 1
+    fitted, scored = ((part[:, chosen] - centre) / deviations for part in (fit, test))
+    _, scales, directions = np.linalg.svd(fitted, full_matrices=False)
+    if scales[-1] > NEARLY_COLLINEAR * scales[0]:
+        # Row k of the inverse covariance is (1, −coefficients) of unit k on the others, but for a
+        # factor (Lauritzen, 1996, §5.1.3).
+        precision = (directions.T / scales**2) @ directions
+        missed = scored @ (precision / precision.diagonal())
+    else:
+        missed = np.column_stack(
+            [_missed_by_others(fitted, scored, unit) for unit in range(len(chosen))]
+        )
+    total = np.square(scored - scored.mean(axis=0)).sum(axis=0)
+    result[chosen] = 1 - safe_ratio(np.square(missed).sum(axis=0), total)
     return result
+
+
+def _missed_by_others(fit: np.ndarray, test: np.ndarray, unit: int) -> np.ndarray:
+    """(n,) what least squares on the other columns of `fit` leaves of a column of `test`."""
+    others = np.delete(np.arange(fit.shape[1]), unit)
+    coefficients, *_ = np.linalg.lstsq(fit[:, others], fit[:, unit], rcond=None)
+    return test[:, unit] - test[:, others] @ coefficients

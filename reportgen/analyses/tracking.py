@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +132,7 @@ def _classes(labels: tuple[str, ...] | None) -> dict[str, np.ndarray]:
     }
 
 
-def _spearman(bootstrap: Bootstrap, values: np.ndarray, column: np.ndarray) -> list[Estimate]:
+def _spearman(bootstrap: Bootstrap, values: np.ndarray, column: np.ndarray) -> Sequence[Estimate]:
     """Spearman's r of each unit (n, K) with a factor (n,), rows without the factor left out."""
     from scipy.stats import rankdata
 
@@ -151,7 +151,8 @@ def _spearman(bootstrap: Bootstrap, values: np.ndarray, column: np.ndarray) -> l
         return np.clip(covariance / size, -1, 1)
 
     common = (known.astype(float), target, target**2)
-    return [bootstrap.estimate(correlation, *common, x, x**2, x * target) for x in ranks.T]
+    each = (ranks, ranks**2, ranks * target[:, None])
+    return bootstrap.estimates(correlation, common, each)
 
 
 def _auc(bootstrap: Bootstrap, values: np.ndarray, members: np.ndarray) -> list[Estimate]:

@@ -4,7 +4,7 @@ ones for numbers that few rows push to one side.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,15 +49,26 @@ class Bootstrap:
         resampled = statistic(*(self.sums(terms) for terms in per_row))
         return interval(float(whole), resampled)
 
+    def estimates(
+        self,
+        statistic: Callable[..., np.ndarray],
+        common: Sequence[np.ndarray],
+        each: Sequence[np.ndarray],
+    ) -> tuple[Estimate, ...]:
+        """`estimate` for each column of `each` (n, m), beside what is `common` (n,) to all."""
+        columns = [np.asarray(terms, dtype=np.float64)[:, None] for terms in common]
+        terms = [*columns, *each]
+        whole = statistic(*(part.sum(axis=0) for part in terms))
+        resampled = statistic(*(self.sums(part) for part in terms))
+        return tuple(interval(float(w), resampled[:, k]) for k, w in enumerate(whole))
+
     def ratio(self, numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
         """Σ numerators / Σ denominators over rows; undefined where the denominator is no effect."""
         return self.estimate(safe_ratio, numerators, denominators)
 
     def ratios(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[Estimate, ...]:
         """One ratio for each column of `numerators` (n, m) over the same denominators (n,)."""
-        whole = safe_ratio(numerators.sum(axis=0), denominators.sum(axis=0))
-        resampled = safe_ratio(self.sums(numerators), self.sums(denominators)[:, None])
-        return tuple(interval(float(w), resampled[:, k]) for k, w in enumerate(whole))
+        return self.estimates(lambda d, n: safe_ratio(n, d), [denominators], [numerators])
 
 
 def safe_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

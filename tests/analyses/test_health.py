@@ -175,12 +175,19 @@ def test_company_never_names_a_constant_unit() -> None:
     assert units_of(codes)[0].correlated_with == ()
 
 
-def test_r2_on_the_others_is_scikit_learn_s() -> None:
-    codes = correlated_pair(0.8, 300)
-    study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
+def nearly_collinear(count: int) -> np.ndarray:
+    """Three correlated units, and a fourth that is their sum but for rounding."""
+    codes = correlated_pair(0.8, count)
+    return np.column_stack([codes, codes.sum(axis=1)]).astype(np.float32)
+
+
+@pytest.mark.parametrize("codes", [correlated_pair(0.8, 300), nearly_collinear(300)])
+def test_r2_on_the_others_is_scikit_learn_s(codes) -> None:
+    count = codes.shape[1]
+    study = decoders.carrying(decoders.linear(count), codes, settings=FEW)
     fit, test = study.fit.codes.astype(np.float64), study.test.codes.astype(np.float64)
     for k, unit in enumerate(health.run(study, FEW).units):
-        others = [j for j in range(3) if j != k]
+        others = [j for j in range(count) if j != k]
         line = LinearRegression().fit(fit[:, others], fit[:, k])
         expected = r2_score(test[:, k], line.predict(test[:, others]))
         assert unit.r2_on_others == pytest.approx(expected, abs=1e-9)
