@@ -160,7 +160,7 @@ def test_the_participation_ratio_does_not_stop_where_the_fitted_components_do() 
     result = reconstruction.run(study, study.settings)
     assert result.largest_components < 100
     expected = participation_ratio(study.fit.images)
-    assert result.participation_ratio == pytest.approx(expected, rel=0.02)
+    assert result.participation_ratio == pytest.approx(expected, rel=1e-6)
 
 
 def test_pca_in_sample_with_as_many_components_as_images_is_not_shown() -> None:

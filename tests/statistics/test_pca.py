@@ -175,6 +175,16 @@ def test_the_participation_ratio_is_that_of_all_singular_values(rows, pixels) ->
     assert fitted.participation_ratio == pytest.approx(expected, rel=1e-9)
 
 
+def test_the_participation_ratio_of_many_large_images_is_within_a_fiftieth(monkeypatch) -> None:
+    """The variance that no fitted component has counts as spread evenly."""
+    images = np.random.default_rng(8).normal(size=(900, 300)) * 0.95 ** np.arange(300)
+    whole = fit_pca(images, 20, seed=0)
+    monkeypatch.setattr(pca, "LARGEST_PRODUCTS", 20)
+    found = fit_pca(images, 20, seed=0)
+    assert found.participation_ratio != whole.participation_ratio
+    assert found.participation_ratio == pytest.approx(whole.participation_ratio, rel=0.02)
+
+
 def test_fitting_takes_no_second_copy_of_few_large_images() -> None:
     images = np.random.default_rng(2).normal(size=(40, 500_000)).astype(np.float32)
     fitted, peak = peak_of(lambda: fit_pca(images, 5, seed=0))
