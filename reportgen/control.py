@@ -48,7 +48,7 @@ class Control:
 
     Attributes
     ----------
-    components : K_pca, at most 32 where the code has fewer units than that.
+    components : K_pca, at most 10 where the code has fewer units than that.
     additivity : sum against combined; None with one component.
     linear, curved, not_additive : shares of Var x̂; None where there are too few rows.
     rho_solo, rho_context : one picture for each component, pooled.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 Shared = TypeVar("Shared")
 LARGEST_PCA = 1024
-LARGEST_CONTROL = 32
+LARGEST_CONTROL = 10
 NO_EFFECT = 1e-10
 
 
@@ -253,7 +253,7 @@ class Study:
         return self.standing_in(autoencoder, with_codes)
 
     def linear_control(self) -> Study:
-        """PCA in the model's place: of equal code size, at most 32 components or the code's units.
+        """PCA in the model's place: of equal code size, at most 10 components or the code's units.
 
         A spatial code has thousands of numbers in a few units, and tests an instrument no better
         with as many components.

@@ -211,6 +211,18 @@ def test_units_are_not_the_code_s_floats_where_codes_are_spatial() -> None:
     assert study.pca_components == 8
 
 
+def test_the_control_of_a_spatial_code_has_ten_components_and_not_one_for_each_number() -> None:
+    study = decoders.of_pixels(
+        np.random.default_rng(0).random((200, 64)),
+        shape=(1, 8, 8),
+        encode=lambda x: x.reshape(-1, 64)[:, :32].reshape(-1, 2, 4, 4),
+        decode=torch.nn.ConvTranspose2d(2, 1, 2, stride=2).requires_grad_(False),
+        code_shape=(2, 4, 4),
+    )
+    assert study.pca_components == 32
+    assert study.linear_control().autoencoder.code_size == 10
+
+
 def test_pca_has_no_more_components_than_rows_minus_one_or_pixels() -> None:
     few = decoders.carrying(decoders.linear(4), decoders.gaussian_codes(4, 4))
     assert few.pca_components == 3

@@ -148,10 +148,8 @@ def squares_left(
     left = np.zeros((1 + len(fits), len(targets)))
     for columns in column_blocks(targets):
         block = targets[:, columns].astype(np.float64)
-        centre = block.mean(axis=0)
-        block -= centre
-        left[0] += np.vecdot(block, block)
-        block += centre
+        centred = block - block.mean(axis=0)
+        left[0] += np.vecdot(centred, centred)
         for place, (fit, design) in enumerate(zip(fits, features, strict=True), start=1):
             block -= fit.intercept[columns] + design @ fit.coefficients[:, columns]
             left[place] += np.vecdot(block, block)
