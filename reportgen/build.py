@@ -304,6 +304,7 @@ def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Anal
     outcome = _Analysed()
     for name, run in ANALYSES.items():
         if run is control.run:
+            # The last one: PCA takes the model's place, and as much room again.
             study.forget_shared()
         with progress.step(name.replace("_", " ")), study.decoder.charged_to(name):
             try:

@@ -21,7 +21,8 @@ from reportgen.model_threads import ModelThreads
 
 DEFAULT_MEMORY = 2 * 10**9
 SMALLEST_BLOCK = 128
-# One block leaves the model idle whenever its reduction takes longer than it took to decode.
+# With one alone the model is idle whenever reducing the one before took longer; a row's table of
+# coalitions is reduced after its last four.
 BLOCKS_AHEAD = 5
 
 
@@ -35,7 +36,8 @@ class Decoder:
 
     Attributes
     ----------
-    block_size : codes that are worth decoding together; two such blocks fit into their memory.
+    block_size : codes that are worth decoding together; at least two such blocks fit into their
+        memory, and up to five are decoded ahead.
     forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
     seconds : from an analysis' name to the seconds in which the model was at work for it.
     elapsed : from an analysis' name to all the seconds spent on it, in the model or not.
@@ -89,7 +91,7 @@ class Decoder:
         return before
 
     def forget_images(self) -> None:
-        """Empty the store; what was counted stays."""
+        """Empty the store for good; what was counted stays."""
         self._store = _ImageStore(0)
 
     def add_costs_of(self, other: Decoder, analysis: str) -> None:
@@ -110,14 +112,19 @@ class Decoder:
         caller works on some, the next are being decoded, as many as memory has room for.
         """
         ahead: deque[tuple[_Request, list[int]]] = deque()
-        for together in self._gathered(requests):
-            codes = np.concatenate(together)
-            room = self._most_on_their_way - len(codes)
-            while ahead and (len(ahead) == BLOCKS_AHEAD or _images_of(ahead) > room):
+        try:
+            for together in self._gathered(requests):
+                codes = np.concatenate(together)
+                room = self._most_on_their_way - len(codes)
+                while ahead and (len(ahead) == BLOCKS_AHEAD or _images_of(ahead) > room):
+                    yield from self._images_of_each(*ahead.popleft())
+                ahead.append((self._request(codes), [len(request) for request in together]))
+            while ahead:
                 yield from self._images_of_each(*ahead.popleft())
-            ahead.append((self._request(codes), [len(request) for request in together]))
-        while ahead:
-            yield from self._images_of_each(*ahead.popleft())
+        finally:
+            # After an error, or where the caller has left: what others borrow is still decoded.
+            for request, _ in ahead:
+                self._settle(request)
 
     def decode_in_blocks(
         self, requests: Sequence[np.ndarray]
@@ -219,12 +226,22 @@ class Decoder:
 
     def _finish(self, request: _Request) -> None:
         """Wait for what a request decodes itself; store it, and give it to who borrows it."""
+        self._settle(request)
+        if request.error is not None:
+            raise request.error
+
+    def _settle(self, request: _Request) -> None:
+        """`_finish`, but the model's error is left for those who ask for the images."""
         if not request.runs:
             return
         runs, request.runs = request.runs, []
         for key in request.missing:
             del self._in_flight[key]
-        self._wait_for(runs, request.charged_to)
+        try:
+            self._wait_for(runs, request.charged_to)
+        except Exception as error:
+            request.error = error
+            return
         self.forwards[request.charged_to] += len(request.missing)
         self._on_progress(len(request.missing))
         self._store.add(request.missing, request.images)
@@ -249,6 +266,7 @@ class _Request:
     missing : from the key of each code that is decoded for this request to its place in `images`.
     repeated : places of codes that occur again: the first, and the other.
     runs : what is being computed; none once it is finished.
+    error : what the model raised instead.
     lenders : requests that decode what this one needs too.
     borrowers : who needs which of these images: its place, their images and the place in them.
     """
@@ -258,6 +276,7 @@ class _Request:
     missing: dict[bytes, int] = field(default_factory=dict)
     repeated: list[tuple[int, int]] = field(default_factory=list)
     runs: list[Future[tuple[float, float]]] = field(default_factory=list)
+    error: Exception | None = None
     lenders: list[_Request] = field(default_factory=list)
     borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
 

@@ -171,7 +171,10 @@ class Study:
         return self._shared[key]
 
     def forget_shared(self) -> None:
-        """Give back the room of what analyses have shared, for a study in the model's place."""
+        """Give back the room of what analyses have shared, and of decoded images.
+
+        Whatever is asked for after this is computed again.
+        """
         kept = self._bootstraps()
         self._shared.clear()
         self._shared.update(kept)

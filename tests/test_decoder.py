@@ -277,6 +277,47 @@ def test_an_error_of_the_model_reaches_who_asked_and_the_next_one_is_answered(co
     np.testing.assert_allclose(decoder.decode(codes[:10]), expected, atol=1e-6)
 
 
+def test_a_loop_that_fails_or_is_left_leaves_nothing_being_decoded() -> None:
+    broken = [False]
+
+    def decode(codes: torch.Tensor) -> torch.Tensor:
+        if broken[0]:
+            raise MemoryError("for now")
+        return decoders.smooth(UNITS)(codes).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)
+
+    decoder = Decoder(autoencoder(decode))
+    requests = np.split(decoders.gaussian_codes(8 * decoder.block_size, UNITS), 8)
+    broken[0] = True
+    with pytest.raises(MemoryError):
+        list(decoder.decode_each(requests))
+    assert not decoder._in_flight
+    broken[0] = False
+    left = decoder.decode_each(requests)
+    next(left)
+    left.close()
+    assert not decoder._in_flight
+    for request in requests:
+        expected = decoders.smooth(UNITS)(torch.from_numpy(request)).reshape(len(request), -1)
+        np.testing.assert_allclose(decoder.decode(request), expected, atol=1e-6)
+
+
+def test_who_borrows_from_what_failed_is_told() -> None:
+    def decode(codes: torch.Tensor) -> torch.Tensor:
+        if (codes > 50).any():
+            raise MemoryError("for now")
+        return decoders.smooth(UNITS)(codes).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)
+
+    decoder = Decoder(autoencoder(decode))
+    fine, failing = np.split(decoders.gaussian_codes(2 * decoder.block_size, UNITS), 2)
+    failing = failing + 100
+    images = decoder.decode_each([fine, failing])
+    next(images)
+    with pytest.raises(MemoryError):
+        decoder.decode(failing)
+    with pytest.raises(MemoryError):
+        next(images)
+
+
 def test_only_a_model_that_keeps_nothing_between_operations_runs_in_several_threads() -> None:
     decode = Watched(decoders.smooth(UNITS))
     before = torch.get_num_threads()

@@ -16,6 +16,7 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24
 EXTREME_ROWS = 8
 FEWEST_FOR_DUPLICATES = 30
+# Inverting a covariance squares this ratio of singular values, and leaves float64 four digits.
 NEARLY_COLLINEAR = 1e-6
 
 
@@ -217,15 +218,17 @@ def _r2_on_others(fit: np.ndarray, test: np.ndarray, players: set[int]) -> np.nd
     fitted, scored = ((part[:, chosen] - centre) / deviations for part in (fit, test))
     _, scales, directions = np.linalg.svd(fitted, full_matrices=False)
     if scales[-1] > NEARLY_COLLINEAR * scales[0]:
-        # Row k of the inverse covariance is (1, −coefficients) of unit k on the others, but for a
-        # factor (Lauritzen, 1996, §5.1.3).
+        # Row k of the inverse covariance is (1, −coefficients) of unit k on the others, times its
+        # diagonal entry (Lauritzen, 1996, §5.1.3).
         precision = (directions.T / scales**2) @ directions
         missed = scored @ (precision / precision.diagonal())
     else:
         missed = np.column_stack(
             [_missed_by_others(fitted, scored, unit) for unit in range(len(chosen))]
         )
-    total = np.square(scored - scored.mean(axis=0)).sum(axis=0)
+    # Of the values themselves: a unit that never moves here is exactly constant only in those.
+    values = test[:, chosen]
+    total = np.square(values - values.mean(axis=0)).sum(axis=0) / deviations**2
     result[chosen] = 1 - safe_ratio(np.square(missed).sum(axis=0), total)
     return result
 

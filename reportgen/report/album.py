@@ -18,8 +18,8 @@ class Album:
     """Sprites by name.
 
     In the layout "file" a picture's address is a data: URI; in "folder" it is a path beside the
-    page, and `files` holds what has to be written there. Beyond `most_bytes` in all, the next
-    address raises AlbumFullError.
+    page, and `files` holds what has to be written there. The address that brings the pictures
+    beyond `most_bytes` raises AlbumFullError.
     """
 
     def __init__(self, layout: str, most_bytes: float = math.inf) -> None:

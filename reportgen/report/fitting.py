@@ -20,11 +20,10 @@ def page_within_size(results: Results, layout: str = "file") -> Page:
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
     renderer = PageRenderer(results, layout)
     thinnings = thinnings_of(results.provenance.picture_shape)
-    for thinning in thinnings:
-        if (page := renderer.render(thinning, wanted * 1e6)) is not None:
+    for thinning in thinnings[:-1]:
+        if (page := renderer.render_within(wanted * 1e6, thinning)) is not None:
             return page
     thinnest = renderer.render(thinnings[-1])
-    assert thinnest is not None, "any size is allowed"
     if thinnest.size <= most * 1e6:
         return thinnest
     raise OutputError(

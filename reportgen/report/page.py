@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.views import VIEWS
 
 if TYPE_CHECKING:
-    from jinja2 import BytecodeCache
+    from reportgen.report.template_code import TemplateCode
 
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
@@ -91,9 +90,7 @@ def render_page(results: Results, layout: str = "file", thinning: Thinning = WHO
     In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
     results.json are files under `assets/`. `thinning` says which pictures are left out.
     """
-    page = PageRenderer(results, layout).render(thinning)
-    assert page is not None, "any size is allowed"
-    return page
+    return PageRenderer(results, layout).render(thinning)
 
 
 class PageRenderer:
@@ -103,18 +100,21 @@ class PageRenderer:
     """
 
     def __init__(self, results: Results, layout: str) -> None:
-        from reportgen.report.template_code import template_code
+        from reportgen.report.template_code import TemplateCode
 
         self._results, self._layout = results, layout
         self._headline = headline_of(results)
-        self._maker, self._code = SpriteMaker(), template_code(template_folder())
+        self._maker, self._code = SpriteMaker(), TemplateCode()
         self._data = _compact(results)
 
-    def render(self, thinning: Thinning, most_bytes: float = math.inf) -> Page | None:
-        """The page without the pictures that `thinning` leaves out.
+    def render(self, thinning: Thinning) -> Page:
+        """The page without the pictures that `thinning` leaves out."""
+        return self._render(thinning, Album(self._layout))
 
-        None where it would be larger than `most_bytes`; pictures that it alone would have shown
-        are then not encoded.
+    def render_within(self, most_bytes: float, thinning: Thinning) -> Page | None:
+        """`render`, or None where that page is larger than `most_bytes`.
+
+        It is given up once its pictures alone are too large, and the rest of them not encoded.
         """
         try:
             page = self._render(thinning, Album(self._layout, most_bytes))
@@ -144,7 +144,7 @@ class PageRenderer:
 
 
 def _environment(
-    results: Results, album: Album, drawing: Drawing, headline: Headline, code: BytecodeCache
+    results: Results, album: Album, drawing: Drawing, headline: Headline, code: TemplateCode
 ) -> Any:
     import jinja2
 

@@ -56,8 +56,8 @@ class Bootstrap:
         each: Sequence[np.ndarray],
     ) -> tuple[Estimate, ...]:
         """`estimate` for each column of `each` (n, m), beside what is `common` (n,) to all."""
-        columns = [np.asarray(terms, dtype=np.float64)[:, None] for terms in common]
-        terms = [*columns, *each]
+        columns = (*(terms[:, None] for terms in common), *each)
+        terms = [np.asarray(part, dtype=np.float64) for part in columns]
         whole = statistic(*(part.sum(axis=0) for part in terms))
         resampled = statistic(*(self.sums(part) for part in terms))
         return tuple(interval(float(w), resampled[:, k]) for k, w in enumerate(whole))

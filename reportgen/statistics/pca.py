@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,10 +53,15 @@ class Pca:
         return np.maximum(total[:, None] - np.pad(explained, ((0, 0), (1, 0))), 0)
 
     def undetermined(self, count: int) -> np.ndarray:
-        """(count,) whether λ_k and λ_{k+1} are too close to order (North et al., 1982)."""
+        """(count,) whether λ_k and λ_{k+1} are too close to order (North et al., 1982).
+
+        Components whose λ_k is rounding have no order either.
+        """
         pairs = self.variances[: count + 1]
         with np.errstate(invalid="ignore", divide="ignore"):
             close = (pairs[:-1] - pairs[1:]) / pairs[:-1] < 2 * np.sqrt(2 / self.fit_rows)
+        rounding = self.fit_rows * np.finfo(np.float64).eps * self.variances[0]
+        close |= pairs[:-1] <= rounding
         return np.pad(close, (0, count - len(close)), constant_values=False)
 
     def as_autoencoder(self, count: int, input_shape: tuple[int, int, int]) -> Autoencoder:
@@ -70,7 +75,7 @@ class Pca:
         exact = components.T.double()
 
         def encode(images: torch.Tensor) -> torch.Tensor:
-            centred = images.reshape(len(images), -1).cpu().double().sub_(mean)
+            centred = images.reshape(len(images), -1).cpu().to(torch.float64, copy=True).sub_(mean)
             return (centred @ exact).float()
 
         def decode(codes: torch.Tensor) -> torch.Tensor:
@@ -102,15 +107,16 @@ def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:
     mean = images.mean(axis=0, dtype=np.float64)
     of_side = _products_of_rows if rows <= pixels else _products_of_pixels
     products = of_side(images, mean)
+    total = float(products.trace()) / rows
+    ratio = _participation_ratio(total, float(np.square(products / rows).sum()))
     squares, directions = _largest_eigenpairs(products, count)
     components = directions if rows > pixels else _combined_rows(images, mean, directions)
-    total = float(products.trace()) / rows
     return Pca(
         mean=mean,
         components=_with_sign(components),
         variances=np.maximum(squares, 0) / rows,
         total_variance=total,
-        participation_ratio=_participation_ratio(total, float(np.square(products / rows).sum())),
+        participation_ratio=ratio,
         fit_rows=rows,
     )
 
@@ -134,11 +140,12 @@ def _products_of_pixels(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def _largest_eigenpairs(products: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(count,) eigenvalues, largest first, and (count, n) their eigenvectors."""
+    """(count,) eigenvalues, largest first, and (count, n) their eigenvectors; overwrites (n, n)."""
     from scipy.linalg import eigh
 
     size = len(products)
-    values, vectors = eigh(products, subset_by_index=(size - count, size - 1))
+    wanted = size - count, size - 1
+    values, vectors = eigh(products, subset_by_index=wanted, overwrite_a=True)
     return values[::-1], np.ascontiguousarray(vectors.T[::-1])
 
 
@@ -170,8 +177,9 @@ def _fit_large(images: np.ndarray, count: int, seed: int) -> Pca:
     rows, smaller = len(images), min(images.shape)
     total = float(centred_squares(images).sum()) / rows
     if total == 0:
-        # ARPACK would have no direction to start in; a few such images say as much.
-        return replace(fit_pca(images[: count + 1], count, seed), fit_rows=rows)
+        # ARPACK would have no direction to start in, and any will do.
+        any_directions = np.eye(count, images.shape[1])
+        return Pca(images[0].astype(float), any_directions, np.zeros(count), 0.0, np.nan, rows)
     solver = "arpack" if 4 * count <= smaller else "full"
     fitted = PCA(count, svd_solver=solver, random_state=seed, copy=False).fit(
         np.array(images, dtype=np.float64)

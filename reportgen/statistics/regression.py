@@ -114,15 +114,16 @@ def _ridge_fit(
     for columns in column_blocks(targets):
         block = residual.of(columns)
         cross[:, columns] = features.T @ block
-        seen = features[held_out].T @ block[held_out]
-        unseen = cross[:, columns] - seen
-        squares += unseen @ unseen.T
-        mixed += unseen @ seen.T
+        cross_held_out = features[held_out].T @ block[held_out]
+        cross_kept = cross[:, columns] - cross_held_out
+        squares += cross_kept @ cross_kept.T
+        mixed += cross_kept @ cross_held_out.T
 
     def held_out_error(ridge: float) -> float:
-        """Up to ‖Y‖², for Y the held-out residual, F its features, B = H·unseen the fit.
+        """‖Y − FB‖² less ‖Y‖², which is the same for every penalty.
 
-        ‖Y − FB‖² − ‖Y‖² = ⟨B, FᵀFB⟩ − 2⟨FᵀY, B⟩ needs the blocks' products alone.
+        Y is the held-out residual, F its features, and B = inverse · cross_kept the fit:
+        ⟨B, FᵀFB⟩ − 2⟨FᵀY, B⟩ needs no more of the pixels than `squares` and `mixed`.
         """
         inverse = cho_solve(
             cho_factor(_penalised(gram_kept, ridge * len(kept))), np.eye(len(mixed))
@@ -143,7 +144,11 @@ def _penalised(gram: np.ndarray, penalty: float) -> np.ndarray:
 def squares_left(
     regressors: np.ndarray, targets: np.ndarray, *fits: Affine | Splines
 ) -> tuple[np.ndarray, ...]:
-    """Squared norms (n,) of targets (n, P): centred, and less the first fit, the second too, …"""
+    """Squared norms (n,) of targets (n, P), one more than there are fits.
+
+    First those of the centred targets, then of what the first fit leaves of them, then of what the
+    second leaves of that, and so on.
+    """
     features = [fit.features(regressors) for fit in fits]
     left = np.zeros((1 + len(fits), len(targets)))
     for columns in column_blocks(targets):

@@ -13,6 +13,7 @@ from torch.distributions import Normal, kl_divergence
 
 from reportgen.analyses import health
 from reportgen.analyses.health import UnitHealth
+from reportgen.rows import split_rows
 from reportgen.settings import Settings
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -175,13 +176,13 @@ def test_company_never_names_a_constant_unit() -> None:
     assert units_of(codes)[0].correlated_with == ()
 
 
-def nearly_collinear(count: int) -> np.ndarray:
-    """Three correlated units, and a fourth that is their sum but for rounding."""
-    codes = correlated_pair(0.8, count)
-    return np.column_stack([codes, codes.sum(axis=1)]).astype(np.float32)
+def with_a_copy(rows: int) -> np.ndarray:
+    """Three units, of which two are correlated, and a fourth that is one of them again."""
+    codes = correlated_pair(0.8, rows)
+    return np.column_stack([codes, codes[:, 0]])
 
 
-@pytest.mark.parametrize("codes", [correlated_pair(0.8, 300), nearly_collinear(300)])
+@pytest.mark.parametrize("codes", [correlated_pair(0.8, 300), with_a_copy(300)])
 def test_r2_on_the_others_is_scikit_learn_s(codes) -> None:
     count = codes.shape[1]
     study = decoders.carrying(decoders.linear(count), codes, settings=FEW)
@@ -191,6 +192,19 @@ def test_r2_on_the_others_is_scikit_learn_s(codes) -> None:
         line = LinearRegression().fit(fit[:, others], fit[:, k])
         expected = r2_score(test[:, k], line.predict(test[:, others]))
         assert unit.r2_on_others == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", [300, 500, 1000])
+def test_r2_on_the_others_is_undefined_for_a_unit_that_is_silent_on_the_test_rows(rows) -> None:
+    codes = decoders.gaussian_codes(rows, 3)
+    fit_rows, _ = split_rows(rows, FEW.seed)
+    codes[:, 1] = 0
+    codes[fit_rows[:7], 1] = 1.7
+    study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
+    assert 1 in study.player_units
+    assert not study.test.codes[:, 1].any()
+    silent = health.run(study, FEW).units[1]
+    assert np.isnan(silent.r2_on_others)
 
 
 def test_moments_and_quantiles_are_of_the_fit_rows_and_histograms_of_the_test_rows() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from reportgen.figures import sprites
@@ -16,6 +18,8 @@ def encoded(monkeypatch) -> list[int]:
     encode = sprites.lossless_webp
 
     def counted(pixels) -> bytes:
+        # Slower than drawing, so that some are always waiting.
+        time.sleep(0.005)
         data = encode(pixels)
         sizes.append(len(data))
         return data
@@ -29,7 +33,11 @@ def test_a_page_is_given_up_as_soon_as_it_is_too_large(results, layout, encoded)
     whole = PageRenderer(results, layout).render(WHOLE)
     all_pictures = sum(encoded)
     encoded.clear()
-    assert PageRenderer(results, layout).render(WHOLE, most_bytes=whole.size / 20) is None
+    renderer = PageRenderer(results, layout)
+    assert renderer.render_within(whole.size / 20, WHOLE) is None
+    under_way = len(encoded) + renderer._maker._pool._max_workers
+    renderer._maker._pool.shutdown()
+    assert len(encoded) <= under_way
     assert sum(encoded) < all_pictures / 2
 
 
@@ -37,12 +45,15 @@ def test_a_page_is_given_up_as_soon_as_it_is_too_large(results, layout, encoded)
 def test_the_largest_size_is_the_page_s_own(results, layout) -> None:
     renderer = PageRenderer(results, layout)
     size = renderer.render(WHOLE).size
-    assert renderer.render(WHOLE, most_bytes=size - 1) is None
-    assert renderer.render(WHOLE, most_bytes=size).size == size
+    assert renderer.render_within(size - 1, WHOLE) is None
+    assert renderer.render_within(size, WHOLE).size == size
 
 
-def test_what_was_given_up_leaves_no_trace_in_the_next_page(results) -> None:
+def test_what_was_given_up_leaves_no_trace_in_the_next_page(results, encoded) -> None:
     thinner = thinnings_of(results.provenance.picture_shape)[1]
     used = PageRenderer(results, "file")
-    assert used.render(WHOLE, most_bytes=1) is None
+    whole = used.render(WHOLE)
+    used = PageRenderer(results, "file")
+    assert used.render_within(whole.size / 20, WHOLE) is None
     assert used.render(thinner) == PageRenderer(results, "file").render(thinner)
+    assert used.render(WHOLE) == whole

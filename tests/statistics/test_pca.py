@@ -138,6 +138,12 @@ def test_constant_images_have_no_variance_and_are_rebuilt_exactly(rows, pixels, 
     np.testing.assert_allclose(fitted.squared_errors(images), 0, atol=1e-20)
 
 
+def test_constant_images_have_as_many_directions_as_were_asked_for(monkeypatch) -> None:
+    monkeypatch.setattr(pca, "LARGEST_PRODUCTS", 20)
+    fitted = fit_pca(np.full((100, 80), 0.1, np.float32), 60, seed=0)
+    np.testing.assert_allclose(fitted.components @ fitted.components.T, np.eye(60), atol=1e-12)
+
+
 @pytest.mark.parametrize("count", [12, 55])
 @pytest.mark.parametrize(("rows", "pixels"), [(500, 450), (300, 900), (2_000, 60)])
 def test_components_are_those_of_the_full_decomposition(rows, pixels, count, either_way) -> None:
@@ -164,6 +170,7 @@ def test_components_without_variance_are_orthonormal_to_the_others(rows, pixels)
     full = np.linalg.svd(images - images.mean(axis=0), compute_uv=False)[:4] ** 2 / rows
     np.testing.assert_allclose(fitted.variances[:4], full, rtol=1e-6)
     np.testing.assert_allclose(fitted.components @ fitted.components.T, np.eye(20), atol=1e-12)
+    assert fitted.undetermined(19)[4:].all()
 
 
 @pytest.mark.parametrize(("rows", "pixels"), [(300, 900), (900, 300)])
