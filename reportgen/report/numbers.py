@@ -67,12 +67,11 @@ def short(value: float) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A correlation: two decimals, no leading zero: "−.97"."""
+    """A correlation: two decimals, "−0.97"."""
     if value is None or math.isnan(value):
         return "undefined"
     text = f"{abs(value):.2f}"
-    text = text.removeprefix("0")
-    return ("−" if value < 0 else "") + text
+    return f"−{text}" if value < 0 and text != "0.00" else text
 
 
 def count(value: int) -> str:

@@ -11,6 +11,7 @@ from reportgen.analyses.interactions import Interactions
 from reportgen.analyses.one_picture import UnitPicture
 from reportgen.analyses.replicates import UnitReplication
 from reportgen.analyses.tracking import Factor
+from reportgen.report import numbers
 from reportgen.report.results import Unit
 from reportgen.statistics.bootstrap import Estimate
 
@@ -133,8 +134,8 @@ def _tracked(factor: Factor) -> str:
     symbol = "AUC" if factor.kind == "class" else "r"
     measure = factor.measure
     return (
-        f"{factor.name} ({symbol} {_signed(measure.value)} "
-        f"[{_signed(measure.low)}, {_signed(measure.high)}])"
+        f"{factor.name} ({symbol} {numbers.signed(measure.value)} "
+        f"[{numbers.signed(measure.low)}, {numbers.signed(measure.high)}])"
     )
 
 
@@ -152,7 +153,3 @@ def _pictured(picture: UnitPicture) -> str:
     else:
         words = "a different picture in different images"
     return f"{words} (ρ {rho:.2f})"
-
-
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")

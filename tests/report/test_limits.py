@@ -47,7 +47,7 @@ def test_units_that_go_together_are_named_once_beside_ablation(results: Results)
     )
     (sentence,) = limits_of(replace(base, units=together), "units")
     low, high = sorted((first, second), key=lambda unit: unit.index)
-    assert f"{low.name} and {high.name} (r −.83)." in sentence
+    assert f"{low.name} and {high.name} (r −0.83)." in sentence
     assert "more pairs" not in sentence
 
 

@@ -42,7 +42,8 @@ def test_percentages_have_at_most_three_decimals(share: float, printed: str) -> 
 
 
 def test_correlations_have_two_decimals_and_a_real_minus() -> None:
-    assert numbers.signed(-0.97) == "−.97"
+    assert numbers.signed(-0.97) == "−0.97"
+    assert numbers.signed(-0.001) == "0.00"
     assert numbers.signed(1.0) == "1.00"
 
 

@@ -289,7 +289,7 @@ def test_an_ablation_of_a_correlated_unit_carries_its_warning(results: Results) 
     warned = replace(results.units[0], correlated_with=((results.units[1].index, -0.83),))
     page = parsed(render_page(replace(results, units=(warned, *results.units[1:]))).html)
     card = page.one("article", id=f"unit-{warned.index}")
-    assert f"unit {results.units[1].name} (r −.83)" in card.one("p", **{"class": "caution"}).text
+    assert f"unit {results.units[1].name} (r −0.83)" in card.one("p", **{"class": "caution"}).text
 
 
 def test_the_folder_layout_has_its_pictures_styles_and_scripts_beside_it(
