@@ -69,7 +69,7 @@ def run(study: Study, settings: Settings) -> Directions:
     UnanswerableError for codes with atoms (ReLU, quantised) or fewer than 5 fit rows for each unit.
     """
     _refuse(study, settings)
-    basis = _Basis(study.fit, _coordinates(study))
+    basis = _Basis(study.fit.codes, study.fit.reconstructions, _coordinates(study))
     rotated = _in_directions(study, basis)
     before, after = study.shared(single_moves), rotated.shared(single_moves)
     along_units, along_directions = study.shared(leading_shares), rotated.shared(leading_shares)
@@ -134,8 +134,8 @@ class _Basis:
     on the units' scales.
     """
 
-    def __init__(self, sample: Sample, players: np.ndarray) -> None:
-        codes = sample.codes[:, players].astype(np.float64)
+    def __init__(self, codes: np.ndarray, images: np.ndarray, players: np.ndarray) -> None:
+        codes = codes[:, players].astype(np.float64)
         self.mean = codes.mean(axis=0)
         deviations = codes.std(axis=0)
         deviations[deviations == 0] = 1
@@ -145,7 +145,6 @@ class _Basis:
         values, vectors = values[kept], vectors[:, kept]
         whiten = vectors / np.sqrt(values)
         white = standardised @ whiten
-        images = sample.reconstructions
         slopes = np.empty((white.shape[1], images.shape[1]))
         # White codes have mean 0 and unit covariance, so least squares is a mean product.
         for columns in column_blocks(images):
@@ -216,9 +215,10 @@ def _repeatability(study: Study) -> np.ndarray:
     """|cosine| between pictures of the same direction found on two halves of the fit rows."""
     shuffled = np.random.default_rng([study.settings.seed, 9]).permutation(len(study.fit))
     half = len(shuffled) // 2
+    halves = (np.sort(rows) for rows in (shuffled[:half], shuffled[half:]))
     first, second = (
-        _Basis(study.fit.take(np.sort(rows)), _coordinates(study)).pictures
-        for rows in (shuffled[:half], shuffled[half:])
+        _Basis(study.fit.codes[rows], study.fit.reconstructions[rows], _coordinates(study)).pictures
+        for rows in halves
     )
     count = min(len(first), len(second))
     products = np.abs(np.einsum("dp,dp->d", first[:count], second[:count]))

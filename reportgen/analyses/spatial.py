@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -153,9 +154,10 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Esti
         return spatial.transpose(0, 2, 3, 1).reshape(-1, channels)
 
     def targets(images: np.ndarray) -> np.ndarray:
-        pixels = images.reshape(-1, *study.image_shape).astype(np.float64)
+        pixels = images.reshape(-1, *study.image_shape)
         rows, columns = _patches(pixels.shape[2], height), _patches(pixels.shape[3], width)
-        patches = np.stack([[pixels[:, :, r, c].mean(axis=(2, 3)) for c in columns] for r in rows])
+        mean = partial(np.mean, axis=(2, 3), dtype=np.float64)
+        patches = np.stack([[mean(pixels[:, :, r, c]) for c in columns] for r in rows])
         return patches.transpose(2, 0, 1, 3).reshape(-1, pixels.shape[1])
 
     fitted = Affine(regressors(study.fit.codes), targets(study.fit.images))

@@ -56,18 +56,6 @@ class Sample:
         errors = [squared_norms(self.images[b] - self.reconstructions[b]) for b in blocks]
         return np.concatenate(errors)
 
-    def take(self, rows: np.ndarray) -> Sample:
-        """The sample of these rows only."""
-        return Sample(
-            images=self.images[rows],
-            codes=self.codes[rows],
-            reconstructions=self.reconstructions[rows],
-            names=tuple(self.names[row] for row in rows),
-            labels=None if self.labels is None else tuple(self.labels[row] for row in rows),
-            factors={name: tuple(c[row] for row in rows) for name, c in self.factors.items()},
-            every_code=self.codes[rows],
-        )
-
 
 def squared_norms(vectors: np.ndarray) -> np.ndarray:
     """(…, P) → (…) squared Euclidean norms, accumulated in float64."""

@@ -239,7 +239,7 @@ def test_codes_along_directions_are_flagged_as_the_codes_they_stand_for() -> Non
         code_shape=(3,),
         settings=FEW,
     )
-    basis = directions._Basis(study.fit, np.arange(3))
+    basis = directions._Basis(study.fit.codes, study.fit.reconstructions, np.arange(3))
     moved = np.diag([1.0, -2, 9]).astype(np.float32)
     codes = directions._as_codes(study, basis, moved)
     # y of these codes is what they were made from; only the last is far from all others.

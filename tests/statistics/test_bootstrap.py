@@ -148,7 +148,15 @@ def noisy_smooth_study(rows: int, settings: Settings) -> Study:
 def drawn(population: Study, number: int) -> Study:
     """A data set of a few of the population's test rows."""
     rows = np.random.default_rng([7, number]).choice(len(population.test), SIMULATED_ROWS)
-    test = population.test.take(rows)
+    whole = population.test
+    test = dataclasses.replace(
+        whole,
+        images=whole.images[rows],
+        codes=whole.codes[rows],
+        reconstructions=whole.reconstructions[rows],
+        names=tuple(whole.names[row] for row in rows),
+        every_code=whole.codes[rows],
+    )
     chosen = choose_rows(test.codes, test.squared_errors, 3, population.settings)
     return dataclasses.replace(population, test=test, rows=chosen, _shared={})
 
