@@ -171,9 +171,8 @@ def picture_contributions(study: Study) -> np.ndarray:
     players = study.shared(path_shares).players
     rows = study.rows.pictures
     phi = np.empty((len(rows), len(players), study.decoder.image_size), dtype=np.float32)
-    for own, path in zip(
-        phi, paths_of(study, players, rows, study.settings.path_steps), strict=True
-    ):
+    paths = paths_of(study, players, rows, study.settings.path_steps)
+    for own, path in zip(phi, paths, strict=True):
         own[:] = path.contributions
     return phi
 

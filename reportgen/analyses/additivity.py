@@ -158,7 +158,7 @@ def _gap(bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray) -> Gap:
     """From the squared norms (n,) of Δ_S − ΣΔ_k and of Δ_S."""
     return Gap(
         gap=bootstrap.ratio(np.sqrt(missed), np.sqrt(combined)),
-        r2_sum=bootstrap.estimate(lambda m, c: 1 - safe_ratio(m, c), missed, combined),
+        r2_sum=bootstrap.explained(missed, combined),
         size=float(np.sqrt(combined).mean()),
     )
 

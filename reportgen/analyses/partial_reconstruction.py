@@ -10,7 +10,7 @@ from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
 
 
@@ -83,10 +83,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
 
 def _r2(study: Study, misses: np.ndarray, total: np.ndarray) -> tuple[Estimate, ...]:
     bootstrap = study.bootstrap(len(total))
-    return tuple(
-        bootstrap.estimate(lambda missed, all_: 1 - safe_ratio(missed, all_), column, total)
-        for column in misses.T
-    )
+    return tuple(bootstrap.explained(column, total) for column in misses.T)
 
 
 def _component_counts(

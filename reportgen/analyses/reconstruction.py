@@ -86,12 +86,12 @@ def run(study: Study, settings: Settings) -> Reconstruction:
     pixels = study.decoder.image_size
     equivalent = _equivalent(bootstrap, model_errors, pca_errors, centred) if pca_shown else None
     return Reconstruction(
-        r2=_r2(bootstrap, model_errors, centred),
+        r2=bootstrap.explained(model_errors, centred),
         mse=bootstrap.ratio(model_errors / pixels, np.ones(len(test))),
         code_size=study.autoencoder.code_size,
         pca_components=count,
         pca_clipped=count < study.autoencoder.code_size,
-        pca_r2=_r2(bootstrap, pca_errors[:, count], centred) if pca_shown else None,
+        pca_r2=bootstrap.explained(pca_errors[:, count], centred) if pca_shown else None,
         pca_mse=(
             bootstrap.ratio(pca_errors[:, count] / pixels, np.ones(len(test)))
             if pca_shown
@@ -117,10 +117,6 @@ def run(study: Study, settings: Settings) -> Reconstruction:
         picture_mse=float(model_errors[rows].mean()) / pixels,
         picture_pca_mse=float(pca_errors[rows, count].mean()) / pixels,
     )
-
-
-def _r2(bootstrap: Bootstrap, errors: np.ndarray, centred: np.ndarray) -> Estimate:
-    return bootstrap.estimate(lambda error, total: 1 - safe_ratio(error, total), errors, centred)
 
 
 def _equivalent(

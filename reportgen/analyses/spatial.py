@@ -12,7 +12,7 @@ from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import centred_squares
-from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import Affine
 from reportgen.study import Study, squared_norms
 
@@ -166,9 +166,7 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Esti
     total = centred_squares(colour)
     # An image's sites go together, so images are resampled and not sites.
     by_image = (terms.reshape(len(study.test), -1).sum(axis=1) for terms in (missed, total))
-    bootstrap = study.bootstrap(len(study.test))
-    r2 = bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), *by_image)
-    return r2, fitted.coefficients
+    return study.bootstrap(len(study.test)).explained(*by_image), fitted.coefficients
 
 
 def _patches(pixels: int, sites: int) -> list[slice]:

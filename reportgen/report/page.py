@@ -6,9 +6,8 @@ import base64
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
@@ -132,7 +131,7 @@ class PageRenderer:
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
         sections = [s for s in SECTIONS if s.analysis not in results.not_applicable]
-        views = [partial(_view, section, results, drawing) for section in sections]
+        views = (_view(section, results, drawing) for section in sections)
         for section, view in zip(sections, _one_ahead(views), strict=True):
             beside = album.file_bytes
             html = _section(environment, section, results, view, sizes)
@@ -172,11 +171,11 @@ def _environment(
     return environment
 
 
-def _one_ahead(views: Iterable[Callable[[], Any]]) -> Iterator[Any]:
+def _one_ahead(views: Iterator[Any]) -> Iterator[Any]:
     """Each view once the next is drawn: its pictures are encoded while a template is filled in."""
     drawn: deque[Any] = deque()
-    for draw in views:
-        drawn.append(draw())
+    for view in views:
+        drawn.append(view)
         if len(drawn) > 1:
             yield drawn.popleft()
     yield from drawn

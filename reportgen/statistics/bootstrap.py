@@ -66,6 +66,10 @@ class Bootstrap:
         """Σ numerators / Σ denominators over rows; undefined where the denominator is no effect."""
         return self.estimate(safe_ratio, numerators, denominators)
 
+    def explained(self, missed: np.ndarray, total: np.ndarray) -> Estimate:
+        """R², 1 − Σ missed / Σ total over rows; undefined where there is nothing to explain."""
+        return self.estimate(lambda m, t: 1 - safe_ratio(m, t), missed, total)
+
     def ratios(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[Estimate, ...]:
         """One ratio for each column of `numerators` (n, m) over the same denominators (n,)."""
         return self.estimates(lambda d, n: safe_ratio(n, d), [denominators], [numerators])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.statistics.blocks import column_blocks
-from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
+from reportgen.statistics.bootstrap import Bootstrap, Estimate
 
 RIDGES = (1e-6, 1e-4, 1e-2)
 KNOTS = 8
@@ -195,13 +195,12 @@ def variance_shares(
     affine = Affine(*fit)
     if not curves:
         total, missed = squares_left(*test, affine)
-        return VarianceShares(
-            _explained(bootstrap, missed, total), None, None, None, affine, missed, total
-        )
+        linear = bootstrap.explained(missed, total)
+        return VarianceShares(linear, None, None, None, affine, missed, total)
     splines = Splines(*fit, affine, seed)
     total, missed_linear, missed = squares_left(*test, affine, splines)
     return VarianceShares(
-        linear=_explained(bootstrap, missed_linear, total),
+        linear=bootstrap.explained(missed_linear, total),
         curved=bootstrap.ratio(missed_linear - missed, total),
         not_additive=bootstrap.ratio(missed, total),
         ridge=splines.ridge,
@@ -209,7 +208,3 @@ def variance_shares(
         missed=missed,
         total=total,
     )
-
-
-def _explained(bootstrap: Bootstrap, missed: np.ndarray, total: np.ndarray) -> Estimate:
-    return bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed, total)

@@ -51,8 +51,7 @@ def test_the_largest_size_is_the_page_s_own(results, layout) -> None:
 
 def test_what_was_given_up_leaves_no_trace_in_the_next_page(results, encoded) -> None:
     thinner = thinnings_of(results.provenance.picture_shape)[1]
-    used = PageRenderer(results, "file")
-    whole = used.render(WHOLE)
+    whole = PageRenderer(results, "file").render(WHOLE)
     used = PageRenderer(results, "file")
     assert used.render_within(whole.size / 20, WHOLE) is None
     assert used.render(thinner) == PageRenderer(results, "file").render(thinner)
