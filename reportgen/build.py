@@ -38,7 +38,7 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
-from reportgen.heap import return_freed_memory
+from reportgen.heap import return_freed_memory, reuse_freed_memory
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
@@ -55,6 +55,7 @@ from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import summarise_off_data
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
 from reportgen.report.store import image_arrays, read_results, results_json
+from reportgen.report.templates import Templates
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
 from reportgen.settings import Settings, read_groups
@@ -146,6 +147,7 @@ def build(
     Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
     a line in `results.failures`, and everything else still comes out.
     """
+    reuse_freed_memory()
     output = Output(request.output, request.results_folder, request.layout)
     printer = PdfPrinter(request.pdf) if request.pdf else None
     groups = read_groups(request.groups) if request.groups else None
@@ -176,6 +178,9 @@ def build(
             on_encoded=progress.encoded,
         )
         study, notes = _planned(study, settings)
+    templates = Templates()
+    if ranks.writes:
+        templates.compile_aside()
     outcome = _analyse(study, settings, progress)
     if not ranks.writes:
         return None
@@ -189,7 +194,7 @@ def build(
     decoder.forget_images()
     return_freed_memory()
     with progress.step("page"):
-        page = page_within_size(results, request.layout)
+        page = page_within_size(results, request.layout, templates)
     with progress.step("writing"):
         kept = (results_json(results), image_arrays(results)) if output.folder else ("", {})
         output.write(page.html, *kept, page.files)

@@ -173,15 +173,17 @@ class Decoder:
     def model_output(self, images: np.ndarray) -> np.ndarray:
         """(n, P) → (n, P) the model's own whole forward; noise that it draws, batch by batch."""
         assert self._autoencoder.forward is not None, "this model has no forward of its own"
-        return self._over_images(self._autoencoder.forward, images, self.image_size, in_turn=True)
+        return self._over_images(
+            self._autoencoder.forward, images, self.image_size, as_written=True
+        )
 
     def _over_images(
-        self, function: Callable, images: np.ndarray, width: int, in_turn: bool = False
+        self, function: Callable, images: np.ndarray, width: int, as_written: bool = False
     ) -> np.ndarray:
         out = np.empty((len(images), width), dtype=np.float32)
         shape = self._autoencoder.input_shape
         places = np.arange(len(images))
-        runs = self._threads.run(function, images, shape, out, places, in_turn=in_turn)
+        runs = self._threads.run(function, images, shape, out, places, as_written=as_written)
         self._wait_for(runs, self._charged_to)
         self.encodes[self._charged_to] += len(images)
         return out

@@ -1,16 +1,36 @@
-"""Freed memory goes back to the system, so that one analysis' peak is not the next one's floor."""
+"""When freed memory goes back to the system: after an analysis, and not after every batch."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
+LARGEST_REUSED = 32 * 2**20
+GROWN_BY = 64 * 2**20
+NEVER = 2**31 - 1
+# From malloc.h.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def reuse_freed_memory() -> None:
+    """Ask the C library to keep what is free until `return_freed_memory`; only glibc does.
+
+    Otherwise a thread's heap shrinks after every batch and grows in the next: measured 1,000
+    page faults for 64 images, a third of a small decoder's time.
+    """
+    if sys.platform == "linux":
+        set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+        if set_option is not None:
+            set_option(M_MMAP_THRESHOLD, LARGEST_REUSED)
+            set_option(M_TOP_PAD, GROWN_BY)
+            set_option(M_TRIM_THRESHOLD, NEVER)
+
 
 def return_freed_memory() -> None:
     """Ask the C library to return what is free; does nothing where it cannot (macOS, Windows).
 
-    glibc keeps freed blocks of up to 32 MiB, as decoded batches are, and holes between what stays
-    are enough to keep gigabytes: measured 3.3 GB resident where 1.4 GB were in use.
+    Otherwise holes between what stays are enough to keep gigabytes: measured 3.3 GB resident where
+    1.4 GB were in use.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

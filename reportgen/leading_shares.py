@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from reportgen.single_moves import single_moves
+from reportgen.statistics.blocks import in_parallel
 from reportgen.statistics.bootstrap import (
     UNDEFINED,
     Bootstrap,
@@ -94,10 +95,11 @@ def leading_shares(study: Study) -> LeadingShares:
     """The stacks of `single_moves`; nothing is decoded that those have not decoded."""
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
-    return LeadingShares(
-        solo=tuple(Stack(stack, bootstrap, study) for stack in moves.solo_stack),
-        context=tuple(Stack(stack, bootstrap, study) for stack in moves.last_stack),
-    )
+
+    def stacks(all_moves: np.ndarray) -> tuple[Stack, ...]:
+        return tuple(in_parallel(lambda moved: Stack(moved, bootstrap, study), all_moves))
+
+    return LeadingShares(solo=stacks(moves.solo_stack), context=stacks(moves.last_stack))
 
 
 def pooled_rho(stacks: Iterable[Stack]) -> Estimate:

@@ -11,6 +11,7 @@ import torch
 from reportgen.autoencoder import Autoencoder
 from reportgen.decoder import BLOCKS_AHEAD, Decoder
 from reportgen.model_threads import ModelThreads
+from reportgen.watched_operations import WatchedOperations
 from tests.oracles import decoders
 
 UNITS = 3
@@ -132,6 +133,55 @@ def test_batch_size_changes_nothing_beyond_1e_6(batch: int) -> None:
     np.testing.assert_allclose(decode_in(batch), decode_in(128), atol=1e-6, rtol=0)
 
 
+class Weighed:
+    """A layer that remembers the shapes of the weights that convolutions run with."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        self.layer = layer.requires_grad_(False)
+        self.weights: set[tuple[int, ...]] = set()
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        def watch(name: str, arguments, run):
+            if "conv" in name:
+                self.weights.add(tuple(arguments[1].shape))
+            return run()
+
+        with WatchedOperations(watch):
+            return self.layer(values)
+
+
+def weighed_engine() -> tuple[Decoder, Weighed]:
+    torch.manual_seed(0)
+    layer = Weighed(torch.nn.ConvTranspose2d(1, 1, 4, 2, 1))
+    made = Decoder(
+        Autoencoder(
+            encode=torch.flatten,
+            decode=layer,
+            input_shape=(1, 8, 8),
+            code_shape=(1, 4, 4),
+            forward=lambda images: layer(images[:, :, ::2, ::2]),
+        )
+    )
+    layer.weights.clear()
+    return made, layer
+
+
+def test_a_last_layer_of_few_channels_runs_as_a_wider_one_and_gives_the_same_image() -> None:
+    made, watched = weighed_engine()
+    codes = decoders.gaussian_codes(9, 16)
+    found = made.decode(codes)
+    expected = watched.layer(torch.from_numpy(codes).reshape(-1, 1, 4, 4)).reshape(9, -1).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert watched.weights == {(4, 1, 2, 2)}
+
+
+def test_the_model_s_own_output_runs_as_its_author_wrote_it() -> None:
+    """It is what the split, and with it the faster layers, are checked against."""
+    made, watched = weighed_engine()
+    made.model_output(decoders.gaussian_codes(9, 64))
+    assert watched.weights == {(1, 1, 4, 4)}
+
+
 def test_requests_decoded_together_are_requests_decoded_alone(watched, codes) -> None:
     requests = [codes[:1], codes[1:90], codes[90:90], codes[90:300], codes[:4]]
     together = list(engine(watched).decode_each(iter(requests)))
@@ -213,10 +263,11 @@ def autoencoder(decode, **attributes: object) -> Autoencoder:
     return Autoencoder(lambda images: images, decode, shape, (UNITS,), **attributes)  # type: ignore[arg-type]
 
 
-def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_again(codes) -> None:
+def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_again() -> None:
     watched = Watched(decoders.smooth(UNITS))
     decoder = engine(watched)
     block = decoder.block_size
+    codes = decoders.gaussian_codes(block, UNITS)
     requests = [codes[:1].repeat(block, axis=0), codes[:block], codes[:block], codes[5:6]]
     images = list(decoder.decode_each(iter(requests)))
     assert sum(watched.batches) == block == sum(decoder.forwards.values())
@@ -248,10 +299,10 @@ def test_nothing_is_decoded_ahead_where_memory_has_no_room_for_both(codes) -> No
 
 
 def test_a_decode_within_the_loop_shares_what_is_being_decoded_ahead() -> None:
-    codes = decoders.gaussian_codes(1000, UNITS)
     watched = Watched(decoders.smooth(UNITS))
     decoder = engine(watched)
     block = decoder.block_size
+    codes = decoders.gaussian_codes(2 * block, UNITS)
     for images in decoder.decode_each(iter([codes[:block], codes[block : 2 * block]])):
         again = decoder.decode(codes[block : 2 * block])
         np.testing.assert_allclose(
@@ -356,7 +407,7 @@ def test_a_model_that_draws_noise_is_called_in_the_order_of_the_images() -> None
 
     decode = Watched(decoders.smooth(UNITS))
     decoder = Decoder(autoencoder(decode, forward=forward, concurrent=True))
-    images = np.arange(400, dtype=np.float32)[:, None] + np.zeros(decoders.PIXELS, np.float32)
+    images = np.arange(2_000, dtype=np.float32)[:, None] + np.zeros(decoders.PIXELS, np.float32)
     assert np.array_equal(decoder.model_output(images), images)
     assert len(seen) > 2
     assert seen == sorted(seen)

@@ -15,9 +15,13 @@ def image_tiles(
 ) -> np.ndarray:
     """(n, P) images → (n, h, w, 3) uint8: `pixel_range` to black and white, clipped beyond."""
     low, high = pixel_range
-    pixels = averaged_down(images, shape, factor)
-    levels = np.clip((pixels - low) / (high - low), 0, 1) * 255
-    return _colour(np.rint(np.nan_to_num(levels)).astype(np.uint8))
+    levels = averaged_down(images, shape, factor) - low
+    levels /= high - low
+    # Of a number and NaN, fmax gives the number.
+    np.fmax(levels, 0, out=levels)
+    np.fmin(levels, 1, out=levels)
+    levels *= 255
+    return _colour(np.rint(levels).astype(np.uint8))
 
 
 def difference_tiles(

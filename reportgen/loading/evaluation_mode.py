@@ -43,6 +43,8 @@ _DROPOUT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "rnn_relu": {"train": False},
 }
 _NORM_ARGUMENTS = ("input", "weight", "bias", "running_mean", "running_var", "momentum", "eps")
+_ACTIVATIONS = names("relu leaky_relu elu selu celu gelu silu mish sigmoid tanh hardtanh hardswish")
+_MAKES_A_TENSOR = CONVOLUTIONS | names("linear addmm batch_norm group_norm layer_norm")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -73,6 +75,28 @@ def use_channels_last(program: Program) -> None:
             if tensor.dim() == 4:
                 name = str(weight.target)
                 program.root._buffers[name] = tensor.contiguous(memory_format=torch.channels_last)
+
+
+def activate_in_place(program: Program) -> None:
+    """Let elementwise activations overwrite what a layer made for them alone.
+
+    A second tensor as large as the layer's output takes longer than the activation itself.
+    """
+    for node in calls(program, _ACTIVATIONS):
+        activation = node.target
+        if not isinstance(activation, torch._ops.OpOverload) or not _is_alone_after_layer(node):
+            continue
+        name = f"{base_name(activation)}_"
+        in_place = resolve_aten(name, activation._overloadname, trust=False)
+        if in_place is not None and _same_arguments(in_place, activation):
+            node.target = in_place
+
+
+def _is_alone_after_layer(node: fx.Node) -> bool:
+    layer = node.args[0] if node.args else None
+    if not isinstance(layer, fx.Node) or len(layer.users) > 1:
+        return False
+    return base_name(layer.target) in _MAKES_A_TENSOR
 
 
 def _undo_in_place(program: Program) -> None:

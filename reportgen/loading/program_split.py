@@ -15,7 +15,7 @@ from reportgen.loading.bottleneck import (
     find_output,
 )
 from reportgen.loading.cutting import cut, returning
-from reportgen.loading.evaluation_mode import prepare, use_channels_last
+from reportgen.loading.evaluation_mode import activate_in_place, prepare, use_channels_last
 from reportgen.loading.image_layout import ImageLayout, declared_layout, text, tried_layout
 from reportgen.loading.measure import DoesNotFitError, Measurement, measure
 from reportgen.loading.noise import random_nodes, refuse_random, remove_noise
@@ -79,6 +79,8 @@ def split_program(
         returning(whole, whole_output),
     ]
     use_channels_last(program)
+    for part in parts:
+        activate_in_place(part)
     encode, decode, quiet = (
         _image_map(part, runner, layout, kind)
         for part, kind in zip(parts, ("encode", "decode", "whole"), strict=False)

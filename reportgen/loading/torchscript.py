@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from reportgen.errors import ModelError
-from reportgen.loading.evaluation_mode import prepare, use_channels_last
+from reportgen.loading.evaluation_mode import activate_in_place, prepare, use_channels_last
 from reportgen.loading.measure import DoesNotFitError
 from reportgen.loading.model_parts import ModelParts
 from reportgen.loading.module_tensors import refuse_not_finite
@@ -128,6 +128,7 @@ class _ScriptParts:
             else:
                 prepare(program, self.device)
                 use_channels_last(program)
+                activate_in_place(program)
                 self.graphs[key] = program
         return self.graphs[key]
 

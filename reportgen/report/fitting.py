@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reportgen.errors import OutputError
 from reportgen.report.page import Page, PageRenderer
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
 
+if TYPE_CHECKING:
+    from reportgen.report.templates import Templates
+
 USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
 
 
-def page_within_size(results: Results, layout: str = "file") -> Page:
+def page_within_size(
+    results: Results, layout: str = "file", templates: Templates | None = None
+) -> Page:
     """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
 
-    `thinnings_of` says in which order pictures go. Raises OutputError where even the thinnest page
-    is larger than the setting or, without one, than 25 MB.
+    `templates` may be compiled already; `thinnings_of` says in which order pictures go. Raises
+    OutputError where even the thinnest page is larger than the setting or, without one, than
+    25 MB.
     """
     chosen = results.settings.max_page_megabytes
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
-    renderer = PageRenderer(results, layout)
+    renderer = PageRenderer(results, layout, templates)
     thinnings = thinnings_of(results.provenance.picture_shape)
     for thinning in thinnings[:-1]:
         if (page := renderer.render_within(wanted * 1e6, thinning)) is not None:

@@ -6,13 +6,12 @@ import base64
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
-from reportgen.report import numbers
 from reportgen.report.album import Album, AlbumFullError
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, Headline, headline_of
@@ -26,7 +25,7 @@ from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.views import VIEWS
 
 if TYPE_CHECKING:
-    from reportgen.report.template_code import TemplateCode
+    from reportgen.report.templates import Templates
 
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
@@ -35,22 +34,6 @@ SCRIPTS = (
     *("frames.js", "tables.js", "contents.js", "filter.js", "walk.js", "live.js", "live_walk.js"),
     *("values.js", "enlarge.js", "download.js"),
 )
-FILTERS: dict[str, Callable[..., Any]] = {
-    "number": numbers.number,
-    "percent": numbers.percent,
-    "percentage": numbers.percentage,
-    "short": numbers.short,
-    "signed": numbers.signed,
-    "count": numbers.count,
-    "bytes": numbers.bytes_,
-    "in_scale": numbers.in_scale,
-    "interval": numbers.interval,
-    "plain": numbers.plain,
-    "has_effect": numbers.has_effect,
-    "words": numbers.words,
-    "capitalise": numbers.capitalise,
-    "unbroken": numbers.unbroken,
-}
 
 
 @dataclass(frozen=True)
@@ -98,12 +81,12 @@ class PageRenderer:
     Pictures, compiled templates and results.json are kept from one to the next.
     """
 
-    def __init__(self, results: Results, layout: str) -> None:
-        from reportgen.report.template_code import TemplateCode
+    def __init__(self, results: Results, layout: str, templates: Templates | None = None) -> None:
+        from reportgen.report.templates import Templates
 
         self._results, self._layout = results, layout
         self._headline = headline_of(results)
-        self._maker, self._code = SpriteMaker(), TemplateCode()
+        self._maker, self._templates = SpriteMaker(), templates or Templates()
         self._data = _compact(results)
 
     def render(self, thinning: Thinning) -> Page:
@@ -126,7 +109,7 @@ class PageRenderer:
         results, layout = self._results, self._layout
         shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
-        environment = _environment(results, album, drawing, self._headline, self._code)
+        environment = _environment(results, album, drawing, self._headline, self._templates)
         assets = _Assets(layout, drawing, self._data)
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
@@ -143,19 +126,9 @@ class PageRenderer:
 
 
 def _environment(
-    results: Results, album: Album, drawing: Drawing, headline: Headline, code: TemplateCode
+    results: Results, album: Album, drawing: Drawing, headline: Headline, templates: Templates
 ) -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template_folder()),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        bytecode_cache=code,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS)
+    environment = templates.environment()
     environment.globals.update(
         results=results,
         drawing=drawing,

@@ -1,14 +1,48 @@
-"""Parts of a matrix of images small enough to copy in float64."""
+"""Parts of a matrix of images small enough to copy in float64, several at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 ROW_BLOCK_BYTES = 32 * 2**20
 COLUMN_BLOCK_BYTES = 4 * 2**20
 CACHED_BYTES = 2**20
+MOST_THREADS = 8
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+def in_parallel(compute: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """`compute` of each part, in order; one for each core is computed ahead.
+
+    For products and sums of large arrays, during which numpy lets other threads run.
+    """
+    threads = _threads()
+    if threads == 1:
+        yield from map(compute, parts)
+        return
+    ahead: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for part in parts:
+            ahead.append(pool.submit(compute, part))
+            if len(ahead) > threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _threads() -> int:
+    """As many as this process may use; `torchrun` says so by OpenMP's variable."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    cores = int(allowed) if allowed.isdigit() else os.cpu_count() or 1
+    return max(1, min(cores, MOST_THREADS))
 
 
 def row_blocks(images: np.ndarray) -> Iterator[slice]:
@@ -35,11 +69,15 @@ def cached_columns(images: np.ndarray) -> Iterator[slice]:
 
 def centred_squares(targets: np.ndarray) -> np.ndarray:
     """(n,) squared distances of images or other targets (n, P) from their mean."""
-    squares = np.zeros(len(targets))
-    for columns in column_blocks(targets):
+
+    def of(columns: slice) -> np.ndarray:
         block = targets[:, columns].astype(np.float64)
         block -= block.mean(axis=0)
-        squares += np.vecdot(block, block)
+        return np.vecdot(block, block)
+
+    squares = np.zeros(len(targets))
+    for some in in_parallel(of, column_blocks(targets)):
+        squares += some
     return squares
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.statistics.blocks import column_blocks
+from reportgen.statistics.blocks import column_blocks, in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate
 
 RIDGES = (1e-6, 1e-4, 1e-2)
@@ -28,8 +28,12 @@ class Affine:
         self.intercept = targets.mean(axis=0, dtype=np.float64)
         solve = np.linalg.pinv(self.features(regressors))
         self.coefficients = np.empty((len(solve), targets.shape[1]))
-        for columns in column_blocks(targets):
+
+        def fit(columns: slice) -> None:
             self.coefficients[:, columns] = solve @ (targets[:, columns] - self.intercept[columns])
+
+        for _ in in_parallel(fit, column_blocks(targets)):
+            pass
 
     def features(self, regressors: np.ndarray) -> np.ndarray:
         """(n, m) what the coefficients multiply."""
@@ -110,14 +114,18 @@ def _ridge_fit(
     gram_held_out = features[held_out].T @ features[held_out]
     gram_kept = features[kept].T @ features[kept]
     cross = np.empty((features.shape[1], targets.shape[1]))
-    squares, mixed = np.zeros((2, *gram_kept.shape))
-    for columns in column_blocks(targets):
+
+    def products(columns: slice) -> tuple[np.ndarray, np.ndarray]:
         block = residual.of(columns)
         cross[:, columns] = features.T @ block
         cross_held_out = features[held_out].T @ block[held_out]
         cross_kept = cross[:, columns] - cross_held_out
-        squares += cross_kept @ cross_kept.T
-        mixed += cross_kept @ cross_held_out.T
+        return cross_kept @ cross_kept.T, cross_kept @ cross_held_out.T
+
+    squares, mixed = np.zeros((2, *gram_kept.shape))
+    for with_itself, with_held_out in in_parallel(products, column_blocks(targets)):
+        squares += with_itself
+        mixed += with_held_out
 
     def held_out_error(ridge: float) -> float:
         """‖Y − FB‖² less ‖Y‖², which is the same for every penalty.
@@ -150,14 +158,19 @@ def squares_left(
     second leaves of that, and so on.
     """
     features = [fit.features(regressors) for fit in fits]
-    left = np.zeros((1 + len(fits), len(targets)))
-    for columns in column_blocks(targets):
+
+    def of(columns: slice) -> list[np.ndarray]:
         block = targets[:, columns].astype(np.float64)
         centred = block - block.mean(axis=0)
-        left[0] += np.vecdot(centred, centred)
-        for place, (fit, design) in enumerate(zip(fits, features, strict=True), start=1):
+        squares = [np.vecdot(centred, centred)]
+        for fit, design in zip(fits, features, strict=True):
             block -= fit.intercept[columns] + design @ fit.coefficients[:, columns]
-            left[place] += np.vecdot(block, block)
+            squares.append(np.vecdot(block, block))
+        return squares
+
+    left = np.zeros((1 + len(fits), len(targets)))
+    for some in in_parallel(of, column_blocks(targets)):
+        left += some
     return tuple(left)
 
 

@@ -6,11 +6,14 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.nn.functional import avg_pool2d
 
 from reportgen.figures.colours import MID_GREY, NEUTRAL, around_grey, diverging
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
+from reportgen.pictures import averaged_down
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0, on linear RGB.
 DEUTERANOPIA = np.array(
@@ -117,3 +120,17 @@ def test_the_same_tiles_give_the_same_file_and_name() -> None:
     first, second = SpriteMaker().strip(tiles), SpriteMaker().strip(tiles.copy())
     assert (first.data, first.name) == (second.data, second.name)
     assert SpriteMaker().strip(255 - tiles).name != first.name
+
+
+@pytest.mark.parametrize(("height", "width", "factor"), [(8, 12, 2), (9, 13, 3), (10, 7, 4)])
+def test_averaging_down_is_torchs_average_pooling(height, width, factor) -> None:
+    images = np.random.default_rng(4).normal(size=(5, 2, height, width))
+    found = averaged_down(images.reshape(5, -1), (2, height, width), factor)
+    expected = avg_pool2d(torch.from_numpy(images), factor).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+
+
+def test_pixels_beyond_the_range_are_clipped_and_those_that_are_no_number_are_black() -> None:
+    images = np.array([[-1.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf, np.nan]])
+    tiles = image_tiles(images, (1, 2, 4), (0.0, 1.0), 1)
+    assert tiles[0, :, :, 0].tolist() == [[0, 0, 128, 255], [255, 255, 0, 0]]

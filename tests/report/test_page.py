@@ -225,7 +225,7 @@ def test_a_template_that_asks_for_what_is_not_there_fails_loudly(
         section.read_text(encoding="utf-8").replace("result.bottleneck", "result.botleneck"),
         encoding="utf-8",
     )
-    monkeypatch.setattr("reportgen.report.page.template_folder", lambda: copy)
+    monkeypatch.setattr("reportgen.report.templates.template_folder", lambda: copy)
     with pytest.raises(jinja2.UndefinedError, match="botleneck"):
         render_page(results)
 

@@ -1,0 +1,75 @@
+"""Templates, compiled once for all the pages that are rendered of the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import jinja2
+from jinja2.bccache import Bucket
+
+from reportgen.report import numbers
+from reportgen.report.template_folder import template_folder
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": numbers.number,
+    "percent": numbers.percent,
+    "percentage": numbers.percentage,
+    "short": numbers.short,
+    "signed": numbers.signed,
+    "count": numbers.count,
+    "bytes": numbers.bytes_,
+    "in_scale": numbers.in_scale,
+    "interval": numbers.interval,
+    "plain": numbers.plain,
+    "has_effect": numbers.has_effect,
+    "words": numbers.words,
+    "capitalise": numbers.capitalise,
+    "unbroken": numbers.unbroken,
+}
+
+
+class Templates:
+    """The page's templates with their filters; what else they see is up to each environment."""
+
+    def __init__(self) -> None:
+        self._code = _Code()
+
+    def environment(self) -> jinja2.Environment:
+        """A new one, which compiles only what no other has compiled."""
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(template_folder()),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            bytecode_cache=self._code,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        environment.filters.update(FILTERS)
+        return environment
+
+    def compile_aside(self) -> None:
+        """Compile all of them on a thread of their own, and do not wait for it."""
+        Thread(target=self._compile, daemon=True).start()
+
+    def _compile(self) -> None:
+        environment = self.environment()
+        for name in environment.list_templates(extensions=["j2"]):
+            environment.get_template(name)
+
+
+class _Code(jinja2.BytecodeCache):
+    """Compiled templates in memory."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill the bucket with what was kept under its key."""
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._code[bucket.key] = bucket.bytecode_to_string()
