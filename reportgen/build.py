@@ -38,7 +38,7 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Note
 from reportgen.errors import ReportgenError
-from reportgen.heap import return_freed_memory, reuse_freed_memory
+from reportgen.heap import return_freed_memory
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
@@ -147,7 +147,6 @@ def build(
     Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
     a line in `results.failures`, and everything else still comes out.
     """
-    reuse_freed_memory()
     output = Output(request.output, request.results_folder, request.layout)
     printer = PdfPrinter(request.pdf) if request.pdf else None
     groups = read_groups(request.groups) if request.groups else None

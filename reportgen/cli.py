@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -14,6 +15,7 @@ import click
 
 from reportgen import __version__
 from reportgen.errors import ReportgenError
+from reportgen.heap import reuse_freed_memory
 from reportgen.loading_options import LOADING_OPTIONS, parse_loading
 from reportgen.settings import Settings, read_settings
 from reportgen.threads import calm_threads
@@ -182,6 +184,7 @@ def build(
     its tensor operations.
     """
     calm_threads()
+    reuse_freed_memory()
     progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
     loading = {name: options.pop(name) for name in LOADING_OPTIONS}
     try:
@@ -189,6 +192,8 @@ def build(
         from reportgen.build import BuildRequest
         from reportgen.build import build as make_report
 
+        # What was imported is never garbage: each full collection would look through all of it.
+        gc.freeze()
         request = BuildRequest(
             model=model,
             data=data,

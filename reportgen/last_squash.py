@@ -29,7 +29,8 @@ class LastSquash:
     Attributes
     ----------
     before : its `decode` gives pre-activations, (n, C, H, W), in place of pixels.
-    both : its `decode` gives (n, 2C, H, W), pre-activations and then pixels, of one forward.
+    both : its `decode` gives (n, 2C, H, W), pre-activations and then pixels, of one forward, and
+        its `encode` takes such images.
     """
 
     name: str
@@ -61,9 +62,18 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
         seen[0],
         before=replace(autoencoder, decode=lambda codes: outputs(codes)[0], forward=None),
         both=replace(
-            autoencoder, decode=both, forward=None, input_shape=(2 * channels, height, width)
+            autoencoder,
+            encode=_of_pixels(autoencoder.encode, channels),
+            decode=both,
+            forward=None,
+            input_shape=(2 * channels, height, width),
         ),
     )
+
+
+def _of_pixels(function: Callable[[Tensor], Tensor], channels: int) -> Callable[[Tensor], Tensor]:
+    """The same of the last of (n, 2C, H, W) channels."""
+    return lambda both: function(both[:, channels:])
 
 
 def _watched(

@@ -73,7 +73,9 @@ class ModelThreads:
 
         from reportgen.narrow_layers import NarrowLayers
 
-        layers = nullcontext() if as_written else NarrowLayers()
+        layers = (
+            nullcontext() if as_written else NarrowLayers(any_layout=self._autoencoder.concurrent)
+        )
 
         def compute(rows: slice) -> tuple[float, float]:
             started = time.perf_counter()
@@ -122,7 +124,7 @@ class ModelThreads:
 
 
 def _largest_activation(autoencoder: Autoencoder) -> int:
-    """Bytes for one image of the largest tensor that an operation of the decoder gives."""
+    """Bytes for one image of the largest tensor that an operation of the model gives."""
     import torch
 
     from reportgen.watched_operations import WatchedOperations
@@ -139,6 +141,7 @@ def _largest_activation(autoencoder: Autoencoder) -> int:
 
     with torch.inference_mode(), WatchedOperations(measure):
         autoencoder.decode(torch.zeros(codes, *autoencoder.code_shape))
+        autoencoder.encode(torch.zeros(codes, *autoencoder.input_shape))
     return max(largest) // codes
 
 

@@ -13,6 +13,7 @@ Imports torch: import it where it is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -23,8 +24,12 @@ from torch.overrides import TorchFunctionMode
 
 # Measured: 64×64 pixels of 3 channels from 32 in two fifths of the time, of 16 channels in no less.
 MOST_CHANNELS = 4
+FEWEST_INPUTS = 8
 CHANNELS_AT_A_TIME = 16
 BLOCK_SIDES = (4, 2)
+# Weights are rearranged in every call, and blocks put side by side pixel by pixel of a block.
+INPUTS_PER_WEIGHT = 8
+LARGEST_STRIDE = 8
 Sizes = int | Sequence[int]
 
 
@@ -33,15 +38,58 @@ class NarrowLayers(TorchFunctionMode):
 
     Results differ by the rounding of float32 sums. Other operations run as they are, and so do
     convolutions that would not be faster.
+
+    Parameters
+    ----------
+    any_layout : whether what follows takes an image in any memory format, as it does in a graph
+        whose views have been relaxed; else images are in the format that torch would give them.
     """
+
+    def __init__(self, *, any_layout: bool) -> None:
+        super().__init__()
+        self._any_layout = any_layout
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         keywords = kwargs or {}
-        wider = _WIDER.get(function)
-        output = wider(*args, **keywords) if wider is not None else None
-        return function(*args, **keywords) if output is None else output
+        widen = _WIDER.get(function)
+        blocks = widen(*args, **keywords) if widen is not None else None
+        if blocks is None:
+            return function(*args, **keywords)
+        image = blocks.side_by_side()
+        return image if self._any_layout else image.contiguous(memory_format=_layout(blocks.wide))
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """An image in blocks of pixels.
+
+    Attributes
+    ----------
+    wide : (n, channels · side², rows, columns) of blocks.
+    side : pixels of a block in each direction.
+    cropped : pixels that the image has less, above and to the left.
+    size : (height, width) of the image.
+    """
+
+    wide: Tensor
+    side: int
+    cropped: tuple[int, int]
+    size: tuple[int, int]
+
+    def side_by_side(self) -> Tensor:
+        """(n, channels, height, width), as `pixel_shuffle` and a slice, in half their time."""
+        blocks = self.wide.unflatten(1, (-1, self.side, self.side))
+        image = self.wide.new_empty(len(blocks), blocks.shape[1], *self.size)
+        for row, column in product(range(self.side), repeat=2):
+            first_row, row_in_block = divmod(row + self.cropped[0], self.side)
+            first_column, column_in_block = divmod(column + self.cropped[1], self.side)
+            pixels = image[:, :, row :: self.side, column :: self.side]
+            rows = slice(first_row, first_row + pixels.shape[2])
+            columns = slice(first_column, first_column + pixels.shape[3])
+            pixels.copy_(blocks[:, :, row_in_block, column_in_block, rows, columns])
+        return image
 
 
 def _convolution(
@@ -52,13 +100,13 @@ def _convolution(
     padding: Sizes | str = 0,
     dilation: Sizes = 1,
     groups: int = 1,
-) -> Tensor | None:
+) -> _Blocks | None:
     """As `torch.conv2d`; None where it would not be faster."""
-    if not _is_narrow(input, weight, weight.shape[0], dilation, groups) or isinstance(padding, str):
+    if groups != 1 or not _is_narrow(input, weight, bias, *weight.shape[:2]):
         return None
-    if _pair(stride) != (1, 1):
+    if isinstance(padding, str) or _pair(stride) != (1, 1) or _pair(dilation) != (1, 1):
         return None
-    return _in_blocks(input, weight, bias, _pair(padding))
+    return _repeated(input, weight, bias, _pair(padding), _layout(weight))
 
 
 def _transposed_convolution(
@@ -70,19 +118,21 @@ def _transposed_convolution(
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
-) -> Tensor | None:
+) -> _Blocks | None:
     """As `torch.conv_transpose2d`; None where it would not be faster."""
-    if not _is_narrow(input, weight, weight.shape[1], dilation, groups):
+    if groups != 1 or not _is_narrow(input, weight, bias, *weight.shape[1::-1]):
         return None
     steps, cropped, added = _pair(stride), _pair(padding), _pair(output_padding)
-    if steps[0] != steps[1]:
+    if steps[0] != steps[1] or _pair(dilation) != (1, 1) or max(added) >= steps[0]:
         return None
     if steps[0] > 1:
         return _in_phases(input, weight, bias, steps[0], cropped, added)
     around = weight.shape[2] - 1 - cropped[0], weight.shape[3] - 1 - cropped[1]
-    if min(around) < 0 or added != (0, 0):
+    # With more zeros around the input than input there is, most sums would be of zeros.
+    if min(around) < 0 or around[0] >= input.shape[2] or around[1] >= input.shape[3]:
         return None
-    return _in_blocks(input, weight.transpose(0, 1).flip(2, 3), bias, around)
+    mirrored = weight.transpose(0, 1).flip(2, 3)
+    return _repeated(input, mirrored, bias, around, _layout(weight))
 
 
 def _any_convolution(
@@ -96,7 +146,8 @@ def _any_convolution(
     output_padding: Sizes,
     groups: int,
     *switches: bool,
-) -> Tensor | None:
+    **more_switches: bool,
+) -> _Blocks | None:
     """As `aten::convolution`, and as `aten::_convolution`, which has some switches more."""
     if transposed:
         return _transposed_convolution(
@@ -105,7 +156,7 @@ def _any_convolution(
     return _convolution(input, weight, bias, stride, padding, dilation, groups)
 
 
-_WIDER: dict[Any, Callable[..., Tensor | None]] = {
+_WIDER: dict[Any, Callable[..., _Blocks | None]] = {
     torch.conv2d: _convolution,
     torch.ops.aten.conv2d.default: _convolution,
     torch.conv_transpose2d: _transposed_convolution,
@@ -116,50 +167,59 @@ _WIDER: dict[Any, Callable[..., Tensor | None]] = {
 }
 
 
-def _is_narrow(input: Tensor, weight: Tensor, channels: int, dilation: Sizes, groups: int) -> bool:
+def _is_narrow(
+    input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, inputs: int
+) -> bool:
+    """Whether few channels are made, of images that torch would take, by more than one pixel."""
     return (
         channels <= MOST_CHANNELS
+        and inputs >= FEWEST_INPUTS
+        and input.dim() == weight.dim() == 4
         and min(weight.shape[2:]) > 1
-        and groups == 1
-        and _pair(dilation) == (1, 1)
-        and input.dim() == 4
+        and input.shape[1] == inputs
+        and (bias is None or bias.shape == (channels,))
         and input.dtype == weight.dtype == torch.float32
+        and input.layout == torch.strided
         and input.device.type == "cpu"
     )
 
 
 def _pair(sizes: Sizes) -> tuple[int, int]:
-    if isinstance(sizes, int):
-        return sizes, sizes
-    return (sizes[0], sizes[-1])
+    if isinstance(sizes, list | tuple):
+        return int(sizes[0]), int(sizes[-1])
+    return int(sizes), int(sizes)  # type: ignore[arg-type]
 
 
-def _in_blocks(
-    input: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]
-) -> Tensor | None:
+def _repeated(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    padding: tuple[int, int],
+    layout: torch.memory_format,
+) -> _Blocks | None:
     """A convolution of stride 1 by one whose stride, and block of pixels, has several."""
-    channels, _, height, width = weight.shape
+    channels, inputs, height, width = weight.shape
     rows = input.shape[2] + 2 * padding[0] - height + 1
     columns = input.shape[3] + 2 * padding[1] - width + 1
     for side in BLOCK_SIDES:
-        fits = side * side * channels <= CHANNELS_AT_A_TIME
-        if fits and rows % side == columns % side == 0:
+        wide_channels = side * side * channels
+        weights = wide_channels * inputs * (height + side - 1) * (width + side - 1)
+        fits = wide_channels <= CHANNELS_AT_A_TIME and _is_worth_it(weights, input)
+        if fits and min(rows, columns) > 0 and rows % side == columns % side == 0:
             break
     else:
         return None
-    before_and_after = [(first, side - 1 - first) for first in range(side)]
-    repeated = torch.stack(
-        [functional.pad(weight, (0, 0, *some)) for some in before_and_after], dim=1
-    )
-    repeated = torch.stack([functional.pad(repeated, some) for some in before_and_after], dim=2)
+    around = [(first, side - 1 - first) for first in range(side)]
+    repeated = torch.stack([functional.pad(weight, (0, 0, *zeros)) for zeros in around], dim=1)
+    repeated = torch.stack([functional.pad(repeated, zeros) for zeros in around], dim=2)
     wide = functional.conv2d(
         input,
-        _stored_as(weight, repeated.flatten(0, 2)),
+        repeated.flatten(0, 2).contiguous(memory_format=layout),
         None if bias is None else bias.repeat_interleave(side * side),
         stride=side,
         padding=padding,
     )
-    return _interleaved(wide, side, (0, 0), (rows, columns))
+    return _Blocks(wide, side, (0, 0), (rows, columns)) if _is_finite(wide) else None
 
 
 def _in_phases(
@@ -169,54 +229,45 @@ def _in_phases(
     stride: int,
     cropped: tuple[int, int],
     added: tuple[int, int],
-) -> Tensor | None:
+) -> _Blocks | None:
     """A transposed convolution by one convolution for each place between the input's pixels.
 
     Along one axis output pixel q = s·i + r is Σ_t input[i − t] · weight[r + s·t].
     """
     inputs, channels, *kernel = weight.shape
     taps = [-(-length // stride) for length in kernel]
-    size, available = [], []
+    size, worth_it = [], stride <= LARGEST_STRIDE
     for count, length, tap, off, more in zip(
         input.shape[2:], kernel, taps, cropped, added, strict=True
     ):
         size.append((count - 1) * stride - 2 * off + length + more)
-        available.append((count + tap - 1) * stride - off)
-    if size[0] > available[0] or size[1] > available[1]:
+        made = (count + tap - 1) * stride - off
+        worth_it &= 2 * tap <= count and 0 < size[-1] <= made
+    weights = inputs * channels * stride * stride * taps[0] * taps[1]
+    if not worth_it or not _is_worth_it(weights, input):
         return None
     short = taps[0] * stride - kernel[0], taps[1] * stride - kernel[1]
     filled = functional.pad(weight, (0, short[1], 0, short[0]))
     phases = filled.reshape(inputs, channels, taps[0], stride, taps[1], stride).flip(2, 4)
     wide = functional.conv2d(
         input,
-        _stored_as(weight, phases.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)),
+        phases.permute(1, 3, 5, 0, 2, 4).flatten(0, 2).contiguous(memory_format=_layout(weight)),
         None if bias is None else bias.repeat_interleave(stride * stride),
         padding=(taps[0] - 1, taps[1] - 1),
     )
-    return _interleaved(wide, stride, cropped, size)
+    if max(short) > 0 and not _is_finite(wide):
+        return None
+    return _Blocks(wide, stride, cropped, (size[0], size[1]))
 
 
-def _interleaved(wide: Tensor, side: int, cropped: tuple[int, int], size: Sequence[int]) -> Tensor:
-    """Blocks of side² pixels side by side, less what is cropped above and to the left.
-
-    As `pixel_shuffle` and a slice, in half their time.
-    """
-    blocks = wide.unflatten(1, (-1, side, side))
-    image = wide.new_empty(len(wide), blocks.shape[1], *size)
-    for row, column in product(range(side), repeat=2):
-        first_row, row_in_block = divmod(row + cropped[0], side)
-        first_column, column_in_block = divmod(column + cropped[1], side)
-        pixels = image[:, :, row::side, column::side]
-        rows = slice(first_row, first_row + pixels.shape[2])
-        columns = slice(first_column, first_column + pixels.shape[3])
-        pixels.copy_(blocks[:, :, row_in_block, column_in_block, rows, columns])
-    return image
+def _is_worth_it(weights: int, input: Tensor) -> bool:
+    return INPUTS_PER_WEIGHT * weights <= input.numel()
 
 
-def _stored_as(weight: Tensor, wider: Tensor) -> Tensor:
-    """The wider weight in the memory format of the model's, which decides that of the output."""
-    return wider.contiguous(memory_format=_memory_format(weight))
+def _is_finite(wide: Tensor) -> bool:
+    """Whether zeros in the kernel were zeros: times what is infinite they are no number."""
+    return bool(wide.sum().isfinite())
 
 
-def _memory_format(tensor: Tensor) -> torch.memory_format:
+def _layout(tensor: Tensor) -> torch.memory_format:
     return torch.channels_last if tensor.stride(1) == 1 else torch.contiguous_format

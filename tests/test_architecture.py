@@ -84,8 +84,8 @@ MAY_USE: dict[str, set[str]] = {
     },
     "loading_options": {"errors"},
     "cli": {
-        *("build", "errors", "loading", "loading_options", "progress", "settings", "summary"),
-        "threads",
+        *("build", "errors", "heap", "loading", "loading_options", "progress", "settings"),
+        *("summary", "threads"),
     },
     "summary": {"build", "profile"},
     "__main__": {"cli"},

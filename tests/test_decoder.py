@@ -152,14 +152,14 @@ class Weighed:
 
 def weighed_engine() -> tuple[Decoder, Weighed]:
     torch.manual_seed(0)
-    layer = Weighed(torch.nn.ConvTranspose2d(1, 1, 4, 2, 1))
+    layer = Weighed(torch.nn.ConvTranspose2d(8, 1, 4, 2, 1))
     made = Decoder(
         Autoencoder(
-            encode=torch.flatten,
+            encode=lambda images: images,
             decode=layer,
-            input_shape=(1, 8, 8),
-            code_shape=(1, 4, 4),
-            forward=lambda images: layer(images[:, :, ::2, ::2]),
+            input_shape=(1, 16, 16),
+            code_shape=(8, 8, 8),
+            forward=lambda images: layer(images[:, :, ::2, ::2].repeat(1, 8, 1, 1)),
         )
     )
     layer.weights.clear()
@@ -168,18 +168,34 @@ def weighed_engine() -> tuple[Decoder, Weighed]:
 
 def test_a_last_layer_of_few_channels_runs_as_a_wider_one_and_gives_the_same_image() -> None:
     made, watched = weighed_engine()
-    codes = decoders.gaussian_codes(9, 16)
+    codes = decoders.gaussian_codes(9, 8 * 8 * 8)
     found = made.decode(codes)
-    expected = watched.layer(torch.from_numpy(codes).reshape(-1, 1, 4, 4)).reshape(9, -1).numpy()
+    expected = watched.layer(torch.from_numpy(codes).reshape(-1, 8, 8, 8)).reshape(9, -1).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert watched.weights == {(4, 1, 2, 2)}
+    assert watched.weights == {(4, 8, 2, 2)}
 
 
 def test_the_model_s_own_output_runs_as_its_author_wrote_it() -> None:
     """It is what the split, and with it the faster layers, are checked against."""
     made, watched = weighed_engine()
-    made.model_output(decoders.gaussian_codes(9, 64))
-    assert watched.weights == {(1, 1, 4, 4)}
+    made.model_output(decoders.gaussian_codes(9, 16 * 16))
+    assert watched.weights == {(8, 1, 4, 4)}
+
+
+@pytest.mark.parametrize(("wider", "size"), [(1, 256), (100, 81)])
+def test_batches_are_as_large_as_the_cache_holds_what_either_part_makes(wider, size) -> None:
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        return images.repeat(1, wider, 1, 1)[:, :1, 0, :UNITS]
+
+    side = 16
+    made = Autoencoder(
+        encode=encode,
+        decode=lambda codes: codes[:, :1, None, None].expand(-1, 1, side, side).clone(),
+        input_shape=(1, side, side),
+        code_shape=(UNITS,),
+        concurrent=True,
+    )
+    assert ModelThreads(made, 10_000).batch_size == size
 
 
 def test_requests_decoded_together_are_requests_decoded_alone(watched, codes) -> None:

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reportgen.narrow_layers import MOST_CHANNELS, NarrowLayers
 
 FORMATS = (torch.contiguous_format, torch.channels_last)
-INPUTS = 5
+INPUTS, BATCH = 16, 24
 
 
 class Shapes(TorchDispatchMode):
-    """Remembers the weights that convolutions run with."""
+    """Remembers the weights that convolutions run with, and their memory formats."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weights: list[tuple[int, ...]] = []
+        self.channels_last: list[bool] = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function.overloadpacket.__name__ in ("convolution", "conv2d", "conv_transpose2d"):
+        if "conv" in function.overloadpacket.__name__:
             self.weights.append(tuple(args[1].shape))
+            self.channels_last.append(args[1].stride(1) == 1)
         return function(*args, **(kwargs or {}))
 
 
 def images(height: int, width: int, layout: torch.memory_format) -> torch.Tensor:
-    drawn = torch.randn(3, INPUTS, height, width, generator=torch.Generator().manual_seed(1))
+    drawn = torch.randn(BATCH, INPUTS, height, width, generator=torch.Generator().manual_seed(1))
     return drawn.contiguous(memory_format=layout)
+
+
+@torch.inference_mode()
+def run(layer: Callable[..., torch.Tensor], *given: object, any_layout: bool = False):
+    """What the layer gives in the mode, and the weights it ran with."""
+    shapes = Shapes()
+    with NarrowLayers(any_layout=any_layout), shapes:
+        return layer(*given), shapes
 
 
 @torch.inference_mode()
@@ -40,11 +53,10 @@ def assert_same(layer: nn.Module, layout: torch.memory_format, *, size: tuple[in
     layer = layer.to(memory_format=layout)
     given = images(*size, layout)
     expected = layer(given)
-    shapes = Shapes()
-    with NarrowLayers(), shapes:
-        found = layer(given)
-    assert found.shape == expected.shape
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    for any_layout in (False, True):
+        found, shapes = run(layer, given, any_layout=any_layout)
+        assert found.shape == expected.shape
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=3e-6)
     return shapes.weights != [tuple(layer.weight.shape)]
 
 
@@ -55,7 +67,7 @@ def transposed() -> Iterator[nn.ConvTranspose2d]:
 
 
 @pytest.mark.parametrize("layout", FORMATS)
-@pytest.mark.parametrize("size", [(4, 6), (7, 5)])
+@pytest.mark.parametrize("size", [(12, 8), (9, 15)])
 def test_transposed_convolutions_of_any_kernel_stride_and_padding_are_torchs(size, layout) -> None:
     torch.manual_seed(0)
     used = [assert_same(layer, layout, size=size) for layer in transposed()]
@@ -63,7 +75,7 @@ def test_transposed_convolutions_of_any_kernel_stride_and_padding_are_torchs(siz
 
 
 @pytest.mark.parametrize("layout", FORMATS)
-@pytest.mark.parametrize("size", [(8, 12), (6, 10)])
+@pytest.mark.parametrize("size", [(8, 12), (14, 10)])
 @pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))
 def test_convolutions_of_any_kernel_and_padding_are_torchs(channels, size, layout) -> None:
     torch.manual_seed(0)
@@ -101,17 +113,39 @@ def test_kernels_that_are_not_square_and_layers_without_bias_are_torchs(layer) -
         nn.Conv2d(INPUTS, 1, 3, padding="same"),
         nn.Conv2d(INPUTS, 1, 3, padding=2, dilation=2),
         nn.Conv2d(INPUTS, 1, 3, padding=1).double(),
+        nn.ConvTranspose2d(INPUTS, 1, 3, 1, 3),
+        nn.ConvTranspose2d(INPUTS, 1, 9, 1),
+        nn.ConvTranspose2d(INPUTS, 1, 16, 2),
+        nn.ConvTranspose2d(INPUTS, 1, 9, 9),
     ],
 )
 def test_other_convolutions_run_as_they_are(layer) -> None:
     given = images(8, 8, torch.contiguous_format).to(layer.weight.dtype)
-    with torch.inference_mode():
-        expected = layer(given)
-        shapes = Shapes()
-        with NarrowLayers(), shapes:
-            found = layer(given)
-    assert torch.equal(found, expected)
+    found, shapes = run(layer, given)
+    assert torch.equal(found, layer(given))
     assert shapes.weights == [tuple(layer.weight.shape)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "size"),
+    [
+        (nn.ConvTranspose2d(INPUTS, 1, 28), (1, 1)),
+        (nn.ConvTranspose2d(INPUTS, 3, 4, 2, 1), (1, 1)),
+        (nn.Conv2d(4, 3, 3, padding=1), (16, 16)),
+        (nn.Conv2d(2048, 1, 3, padding=1), (4, 4)),
+    ],
+)
+def test_layers_that_would_be_slower_run_as_they_are(layer, size) -> None:
+    given = torch.randn(4, layer.in_channels, *size)
+    _, shapes = run(layer, given)
+    assert shapes.weights == [tuple(layer.weight.shape)]
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 4), (2, 2), (3, 2), (4, 2)])
+def test_blocks_are_as_large_as_sixteen_channels_allow(channels, side) -> None:
+    layer = nn.Conv2d(INPUTS, channels, 3, padding=1)
+    _, shapes = run(layer, images(32, 32, torch.contiguous_format))
+    assert shapes.weights == [(channels * side**2, INPUTS, 2 + side, 2 + side)]
 
 
 def test_the_operators_of_exported_programs_are_seen_as_modules_are() -> None:
@@ -119,25 +153,78 @@ def test_the_operators_of_exported_programs_are_seen_as_modules_are() -> None:
     up, plain = nn.ConvTranspose2d(INPUTS, 1, 4, 2, 1), nn.Conv2d(INPUTS, 1, 3, padding=1)
     given = images(8, 8, torch.contiguous_format)
     aten = torch.ops.aten
-    no = (False, False, True, True)
+    no = (False, False, True)
     calls = [
         (up, aten.conv_transpose2d.input, ([2, 2], [1, 1])),
         (up, aten.convolution.default, ([2, 2], [1, 1], [1, 1], True, [0, 0], 1)),
-        (up, aten._convolution.default, ([2, 2], [1, 1], [1, 1], True, [0, 0], 1, *no)),
+        (up, aten._convolution.default, ([2, 2], [1, 1], [1, 1], True, [0, 0], 1, *no, True)),
+        (up, aten._convolution.deprecated, ([2, 2], [1, 1], [1, 1], True, [0, 0], 1, *no)),
         (plain, aten.conv2d.default, ([1, 1], [1, 1])),
         (plain, aten.convolution.default, ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)),
     ]
+    for layer, operator, rest in calls:
+        found, shapes = run(operator, given, layer.weight, layer.bias, *rest)
+        torch.testing.assert_close(found, layer(given), rtol=1e-5, atol=3e-6)
+        assert shapes.weights[0] != tuple(layer.weight.shape), operator
+
+
+def test_sizes_may_be_numpys_and_switches_named() -> None:
+    layer = nn.ConvTranspose2d(INPUTS, 1, 4, 2, 1)
+    given = images(8, 8, torch.contiguous_format)
+    sizes = {"stride": np.int64(2), "padding": [1, 1]}
+    by_name = partial(functional.conv_transpose2d, given, layer.weight, layer.bias, **sizes)
+    switches = {"benchmark": False, "deterministic": False, "cudnn_enabled": False}
+    operator = partial(torch.ops.aten._convolution.default, **switches, allow_tf32=False)
+    rest = (layer.weight, layer.bias, [2, 2], [1, 1], [1, 1], True, [0, 0], 1)
+    for call in (by_name, partial(operator, given, *rest)):
+        torch.testing.assert_close(run(call)[0], layer(given), rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: functional.conv_transpose2d(x, torch.ones(INPUTS, 1, 4, 4), None, 2, 1, 2),
+        lambda x: functional.conv_transpose2d(x, torch.ones(INPUTS + 1, 1, 4, 4), None, 2, 1),
+        lambda x: functional.conv2d(x, torch.ones(1, INPUTS + 1, 3, 3)),
+        lambda x: functional.conv2d(x, torch.ones(1, INPUTS, 3, 3), torch.ones(2)),
+    ],
+)
+def test_what_torch_refuses_is_refused_in_torchs_words(call) -> None:
+    given = images(8, 8, torch.contiguous_format)
+    with pytest.raises(RuntimeError) as plain:
+        call(given)
+    with pytest.raises(RuntimeError) as found:
+        run(call, given)
+    assert str(found.value) == str(plain.value)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(INPUTS, 1, 3, padding=1), nn.ConvTranspose2d(INPUTS, 3, 3, 2, 1, 1)]
+)
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_an_infinite_activation_reaches_no_further_than_in_torch(layer, value) -> None:
+    given = images(8, 8, torch.contiguous_format)
+    given[0, 0, 3, 3] = value
+    found, _ = run(layer, given)
+    torch.testing.assert_close(found, layer(given), equal_nan=True, rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(INPUTS, 3, 3, padding=1),
+        nn.ConvTranspose2d(INPUTS, 3, 4, 2, 1),
+        nn.ConvTranspose2d(INPUTS, 3, 3, 1, 1),
+    ],
+)
+@pytest.mark.parametrize("of_input", FORMATS)
+@pytest.mark.parametrize("of_weight", FORMATS)
+def test_images_have_torchs_memory_format_or_rows_first(layer, of_input, of_weight) -> None:
+    layer = layer.to(memory_format=of_weight)
+    given = images(8, 8, of_input)
     with torch.inference_mode():
-        for layer, operator, rest in calls:
-            shapes = Shapes()
-            with NarrowLayers(), shapes:
-                found = operator(given, layer.weight, layer.bias, *rest)
-            torch.testing.assert_close(found, layer(given), rtol=1e-5, atol=1e-6)
-            assert shapes.weights != [tuple(layer.weight.shape)], operator
-
-
-def test_the_image_can_be_viewed_as_rows_of_pixels_as_torchs_can() -> None:
-    layer = nn.ConvTranspose2d(INPUTS, 3, 4, 2, 1)
-    with torch.inference_mode(), NarrowLayers():
-        image = layer(images(4, 4, torch.contiguous_format))
-    assert image.view(3, -1).shape == (3, 3 * 8 * 8)
+        expected = layer(given)
+    found, shapes = run(layer, given)
+    assert found.stride() == expected.stride()
+    assert shapes.channels_last == [of_weight == torch.channels_last]
+    assert run(layer, given, any_layout=True)[0].is_contiguous()

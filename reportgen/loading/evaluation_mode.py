@@ -88,7 +88,7 @@ def activate_in_place(program: Program) -> None:
             continue
         name = f"{base_name(activation)}_"
         in_place = resolve_aten(name, activation._overloadname, trust=False)
-        if in_place is not None and _same_arguments(in_place, activation):
+        if in_place is not None:
             node.target = in_place
 
 

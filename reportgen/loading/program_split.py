@@ -79,7 +79,8 @@ def split_program(
         returning(whole, whole_output),
     ]
     use_channels_last(program)
-    for part in parts:
+    # The whole model stays as it was written: the two parts are checked against it.
+    for part in (encoder, decoder):
         activate_in_place(part)
     encode, decode, quiet = (
         _image_map(part, runner, layout, kind)

@@ -128,7 +128,8 @@ class _ScriptParts:
             else:
                 prepare(program, self.device)
                 use_channels_last(program)
-                activate_in_place(program)
+                if name != "forward":
+                    activate_in_place(program)
                 self.graphs[key] = program
         return self.graphs[key]
 

@@ -39,9 +39,14 @@ def in_parallel(compute: Callable[[Part], Result], parts: Iterable[Part]) -> Ite
 
 
 def _threads() -> int:
-    """As many as this process may use; `torchrun` says so by OpenMP's variable."""
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    cores = int(allowed) if allowed.isdigit() else os.cpu_count() or 1
+    """As many as OpenMP may use, which `torchrun` sets; else the cores that this process has."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if allowed.isdigit():
+        cores = int(allowed)
+    elif hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
     return max(1, min(cores, MOST_THREADS))
 
 

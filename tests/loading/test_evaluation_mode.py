@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from reportgen.loading.evaluation_mode import activate_in_place
 from reportgen.loading.operators import base_name
 from reportgen.loading.program import Program, ProgramBuilder, calls
+from reportgen.watched_operations import WatchedOperations
+from tests.loading.files import exported, scripted
+from tests.loading.image_array import random_images
+from tests.loading.zoo import MEMBERS
 
 aten = torch.ops.aten
 WEIGHT = torch.tensor([[1.0, -2.0], [3.0, -4.0], [-5.0, 6.0]])
 GIVEN = torch.tensor([[1.0, 2.0], [-3.0, 4.0]])
 
 
-def program(activation: torch._ops.OpOverload, *rest: float, layer_is_read: bool) -> Program:
+def program(activation: torch._ops.OpOverload, *, layer_is_read: bool) -> Program:
     """act(W x), and W x itself as a second output where it is read."""
     builder = ProgramBuilder()
     given, weight = builder.image_input(), builder.constant(WEIGHT, "weight")
     layer = builder.call(aten.linear.default, (given, weight))
-    activated = builder.call(activation, (layer, *rest))
+    activated = builder.call(activation, (layer,))
     return builder.finish([activated, layer] if layer_is_read else [activated], None)
 
 
@@ -29,19 +38,24 @@ def operators(of: Program) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("activation", "rest", "expected"),
+    ("activation", "expected"),
     [
-        (aten.relu.default, (), torch.relu),
-        (aten.sigmoid.default, (), torch.sigmoid),
-        (aten.tanh.default, (), torch.tanh),
-        (aten.leaky_relu.default, (0.2,), lambda x: torch.where(x > 0, x, 0.2 * x)),
-        (aten.elu.default, (), torch.nn.functional.elu),
-        (aten.gelu.default, (), torch.nn.functional.gelu),
-        (aten.silu.default, (), torch.nn.functional.silu),
+        (aten.relu.default, functional.relu),
+        (aten.leaky_relu.default, functional.leaky_relu),
+        (aten.elu.default, functional.elu),
+        (aten.selu.default, functional.selu),
+        (aten.celu.default, functional.celu),
+        (aten.gelu.default, functional.gelu),
+        (aten.silu.default, functional.silu),
+        (aten.mish.default, functional.mish),
+        (aten.sigmoid.default, torch.sigmoid),
+        (aten.tanh.default, torch.tanh),
+        (aten.hardtanh.default, functional.hardtanh),
+        (aten.hardswish.default, functional.hardswish),
     ],
 )
-def test_an_activation_overwrites_the_layer_that_only_it_reads(activation, rest, expected) -> None:
-    made = program(activation, *rest, layer_is_read=False)
+def test_an_activation_overwrites_the_layer_that_only_it_reads(activation, expected) -> None:
+    made = program(activation, layer_is_read=False)
     activate_in_place(made)
     assert operators(made) == ["linear", f"{base_name(activation)}_"]
     torch.testing.assert_close(made.run(GIVEN)[0], expected(GIVEN @ WEIGHT.T))
@@ -66,3 +80,29 @@ def test_what_is_only_another_view_of_a_tensor_is_not_overwritten() -> None:
     assert "relu_" not in operators(made)
     found: tuple[Tensor, ...] = made.run(GIVEN)
     assert torch.equal(found[1], -GIVEN)
+
+
+@pytest.mark.parametrize("save", [exported, scripted])
+def test_both_parts_of_a_file_activate_in_place_and_the_whole_model_does_not(
+    save, tmp_path: Path
+) -> None:
+    member = next(member for member in MEMBERS if member.name == "Dense")
+    images = random_images(member.shape)
+    autoencoder = save(member, tmp_path, images)
+    given = torch.rand(2, *member.shape)
+
+    def operators_in(function: Callable[[Tensor], Tensor], values: Tensor) -> set[str]:
+        seen: set[str] = set()
+
+        def watch(name: str, arguments: Any, run: Callable[[], Any]) -> Any:
+            seen.add(name)
+            return run()
+
+        with torch.inference_mode(), WatchedOperations(watch):
+            function(values)
+        return seen & {"relu", "relu_"}
+
+    assert operators_in(autoencoder.encode, given) == {"relu_"}
+    assert operators_in(autoencoder.decode, autoencoder.encode(given)) == {"relu_"}
+    assert autoencoder.forward is not None
+    assert operators_in(autoencoder.forward, given) == {"relu"}

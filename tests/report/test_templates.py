@@ -32,10 +32,3 @@ def test_a_page_of_them_is_the_same_page_and_compiles_nothing(
 
     monkeypatch.setattr(jinja2.Environment, "compile", refused)
     assert PageRenderer(results, "file", compiled).render(WHOLE) == expected
-
-
-def test_a_page_does_not_wait_for_them(results) -> None:
-    expected = PageRenderer(results, "file").render(WHOLE)
-    templates = Templates()
-    templates.compile_aside()
-    assert PageRenderer(results, "file", templates).render(WHOLE) == expected

@@ -10,7 +10,14 @@ import pytest
 from reportgen.statistics.blocks import centred_squares, column_blocks, in_parallel
 
 
-@pytest.mark.parametrize("threads", ["1", "3"])
+def test_without_openmps_variable_there_are_as_many_threads_as_cores_allowed(monkeypatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
+    meeting = threading.Barrier(3, timeout=30)
+    assert len({*in_parallel(lambda _: meeting.wait(), range(3))}) == 3
+
+
+@pytest.mark.parametrize("threads", ["1", "3", "3,2"])
 def test_results_come_in_the_order_of_the_parts(monkeypatch, threads: str) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     assert list(in_parallel(lambda n: n * n, range(20))) == [n * n for n in range(20)]
