@@ -55,7 +55,6 @@ from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import summarise_off_data
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
 from reportgen.report.store import image_arrays, read_results, results_json
-from reportgen.report.templates import Templates
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
 from reportgen.settings import Settings, read_groups
@@ -177,6 +176,8 @@ def build(
             on_encoded=progress.encoded,
         )
         study, notes = _planned(study, settings)
+    from reportgen.report.templates import Templates
+
     templates = Templates()
     if ranks.writes:
         templates.compile_aside()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from typing import Any
 
 LARGEST_REUSED = 16 * 2**20
 MOST_REUSED = 32 * 2**20
@@ -17,12 +18,11 @@ def reuse_freed_memory() -> None:
     Otherwise a thread's heap shrinks after every batch and grows in the next: measured 1,000
     page faults for 64 images, a third of a small decoder's time.
     """
-    if sys.platform == "linux":
-        set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-        if set_option is not None:
-            set_option(M_MMAP_THRESHOLD, LARGEST_REUSED)
-            set_option(M_TOP_PAD, MOST_REUSED)
-            set_option(M_TRIM_THRESHOLD, 2 * MOST_REUSED)
+    set_option = _of_c_library("mallopt")
+    if set_option is not None:
+        set_option(M_MMAP_THRESHOLD, LARGEST_REUSED)
+        set_option(M_TOP_PAD, MOST_REUSED)
+        set_option(M_TRIM_THRESHOLD, 2 * MOST_REUSED)
 
 
 def return_freed_memory() -> None:
@@ -31,7 +31,11 @@ def return_freed_memory() -> None:
     Otherwise holes between what stays are enough to keep gigabytes: measured 3.3 GB resident where
     1.4 GB were in use.
     """
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    trim = _of_c_library("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _of_c_library(name: str) -> Any:
+    """One of Linux's functions, or None."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

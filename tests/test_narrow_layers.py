@@ -11,27 +11,27 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from reportgen.narrow_layers import MOST_CHANNELS, NarrowLayers
+from reportgen.watched_operations import WatchedOperations
 
 FORMATS = (torch.contiguous_format, torch.channels_last)
 INPUTS, BATCH = 16, 24
 
 
-class Shapes(TorchDispatchMode):
+class Shapes(WatchedOperations):
     """Remembers the weights that convolutions run with, and their memory formats."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(self._remember)
         self.weights: list[tuple[int, ...]] = []
         self.channels_last: list[bool] = []
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if "conv" in function.overloadpacket.__name__:
-            self.weights.append(tuple(args[1].shape))
-            self.channels_last.append(args[1].stride(1) == 1)
-        return function(*args, **(kwargs or {}))
+    def _remember(self, name: str, arguments, run):
+        if "conv" in name:
+            self.weights.append(tuple(arguments[1].shape))
+            self.channels_last.append(arguments[1].stride(1) == 1)
+        return run()
 
 
 def images(height: int, width: int, layout: torch.memory_format) -> torch.Tensor:

@@ -11,7 +11,7 @@ from reportgen.autoencoder import Autoencoder
 from reportgen.leading_shares import leading_shares, pooled_rho
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
-from reportgen.statistics.blocks import centred_squares, column_blocks, in_parallel
+from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Sample, Study
 
@@ -145,14 +145,12 @@ class _Basis:
         values, vectors = values[kept], vectors[:, kept]
         whiten = vectors / np.sqrt(values)
         white = standardised @ whiten
-        slopes = np.empty((white.shape[1], images.shape[1]))
-
-        def fit(columns: slice) -> None:
-            # White codes have mean 0 and unit covariance, so least squares is a mean product.
-            slopes[:, columns] = white.T @ images[:, columns].astype(np.float64) / len(codes)
-
-        for _ in in_parallel(fit, column_blocks(images)):
-            pass
+        # White codes have mean 0 and unit covariance, so least squares is a mean product.
+        slopes = columns_filled(
+            white.shape[1],
+            images,
+            lambda some: white.T @ images[:, some].astype(np.float64) / len(codes),
+        )
         variances, rotation = np.linalg.eigh(slopes @ slopes.T)
         self.variances, rotation = np.maximum(variances[::-1], 0), rotation[:, ::-1]
         scaled = rotation.T @ (vectors * np.sqrt(values)).T

@@ -86,6 +86,20 @@ def centred_squares(targets: np.ndarray) -> np.ndarray:
     return squares
 
 
+def columns_filled(
+    rows: int, targets: np.ndarray, compute: Callable[[slice], np.ndarray]
+) -> np.ndarray:
+    """(rows, P) float64 for targets (n, P), of which `compute` gives the columns of a block."""
+    filled = np.empty((rows, targets.shape[1]))
+
+    def fill(columns: slice) -> None:
+        filled[:, columns] = compute(columns)
+
+    for _ in in_parallel(fill, column_blocks(targets)):
+        pass
+    return filled
+
+
 def _slices(length: int, step: int) -> Iterator[slice]:
     step = max(1, step)
     return (slice(start, start + step) for start in range(0, length, step))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Note
-from reportgen.statistics.blocks import centred_squares, column_blocks, in_parallel, row_blocks
+from reportgen.statistics.blocks import centred_squares, column_blocks, columns_filled, row_blocks
 
 LARGEST_PRODUCTS = 4_000
 
@@ -156,13 +156,9 @@ def _combined_rows(images: np.ndarray, mean: np.ndarray, directions: np.ndarray)
     """
     from scipy.linalg import qr
 
-    combined = np.empty((len(directions), len(mean)))
-
-    def combine(columns: slice) -> None:
-        combined[:, columns] = directions @ (images[:, columns] - mean[columns])
-
-    for _ in in_parallel(combine, column_blocks(images)):
-        pass
+    combined = columns_filled(
+        len(directions), images, lambda some: directions @ (images[:, some] - mean[some])
+    )
     orthonormal, _ = qr(combined.T, mode="economic", overwrite_a=True, check_finite=False)
     return orthonormal.T
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.statistics.blocks import column_blocks, in_parallel
+from reportgen.statistics.blocks import column_blocks, columns_filled, in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate
 
 RIDGES = (1e-6, 1e-4, 1e-2)
@@ -27,13 +27,9 @@ class Affine:
         self._scale = np.where(scale > 0, scale, 1)
         self.intercept = targets.mean(axis=0, dtype=np.float64)
         solve = np.linalg.pinv(self.features(regressors))
-        self.coefficients = np.empty((len(solve), targets.shape[1]))
-
-        def fit(columns: slice) -> None:
-            self.coefficients[:, columns] = solve @ (targets[:, columns] - self.intercept[columns])
-
-        for _ in in_parallel(fit, column_blocks(targets)):
-            pass
+        self.coefficients = columns_filled(
+            len(solve), targets, lambda some: solve @ (targets[:, some] - self.intercept[some])
+        )
 
     def features(self, regressors: np.ndarray) -> np.ndarray:
         """(n, m) what the coefficients multiply."""

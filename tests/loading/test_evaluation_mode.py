@@ -20,6 +20,10 @@ from tests.loading.image_array import random_images
 from tests.loading.zoo import MEMBERS
 
 aten = torch.ops.aten
+ACTIVATIONS = (
+    *("relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
+    *("sigmoid", "tanh", "hardtanh", "hardswish"),
+)
 WEIGHT = torch.tensor([[1.0, -2.0], [3.0, -4.0], [-5.0, 6.0]])
 GIVEN = torch.tensor([[1.0, 2.0], [-3.0, 4.0]])
 
@@ -37,28 +41,13 @@ def operators(of: Program) -> list[str]:
     return [base_name(node.target) for node in calls(of)]
 
 
-@pytest.mark.parametrize(
-    ("activation", "expected"),
-    [
-        (aten.relu.default, functional.relu),
-        (aten.leaky_relu.default, functional.leaky_relu),
-        (aten.elu.default, functional.elu),
-        (aten.selu.default, functional.selu),
-        (aten.celu.default, functional.celu),
-        (aten.gelu.default, functional.gelu),
-        (aten.silu.default, functional.silu),
-        (aten.mish.default, functional.mish),
-        (aten.sigmoid.default, torch.sigmoid),
-        (aten.tanh.default, torch.tanh),
-        (aten.hardtanh.default, functional.hardtanh),
-        (aten.hardswish.default, functional.hardswish),
-    ],
-)
-def test_an_activation_overwrites_the_layer_that_only_it_reads(activation, expected) -> None:
-    made = program(activation, layer_is_read=False)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_overwrites_the_layer_that_only_it_reads(name: str) -> None:
+    made = program(getattr(aten, name).default, layer_is_read=False)
     activate_in_place(made)
-    assert operators(made) == ["linear", f"{base_name(activation)}_"]
-    torch.testing.assert_close(made.run(GIVEN)[0], expected(GIVEN @ WEIGHT.T))
+    assert operators(made) == ["linear", f"{name}_"]
+    expected = getattr(functional, name)(GIVEN @ WEIGHT.T)
+    torch.testing.assert_close(made.run(GIVEN)[0], expected)
 
 
 def test_a_layer_that_something_else_reads_is_not_overwritten() -> None:
