@@ -150,11 +150,13 @@ class Decoder:
     def _gathered(self, requests: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """Requests in lists that fill a block."""
         together: list[np.ndarray] = []
+        count = 0
         for request in requests:
             together.append(request)
-            if sum(len(codes) for codes in together) >= self.block_size:
+            count += len(request)
+            if count >= self.block_size:
                 yield together
-                together = []
+                together, count = [], 0
         if together:
             yield together
 
@@ -192,7 +194,7 @@ class Decoder:
         """Start decoding what neither the store holds nor another request is decoding."""
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
-        keys = [code.tobytes() for code in codes]
+        keys = _bytes_of_each(codes)
         images = np.empty((len(codes), self.image_size), dtype=np.float32)
         request = _Request(images, self._charged_to)
         for place, key in enumerate(keys):
@@ -281,6 +283,12 @@ class _Request:
     error: Exception | None = None
     lenders: list[_Request] = field(default_factory=list)
     borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
+
+
+def _bytes_of_each(codes: np.ndarray) -> list[bytes]:
+    """The bytes of each row (n, code_size)."""
+    data, length = codes.tobytes(), codes.itemsize * codes.shape[1]
+    return [data[start : start + length] for start in range(0, len(data), length)]
 
 
 def _images_of(requests: Iterable[tuple[_Request, list[int]]]) -> int:

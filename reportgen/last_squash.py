@@ -18,6 +18,8 @@ from reportgen.autoencoder import Autoencoder
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from reportgen.watched_operations import WatchedCalls, WatchedOperations
+
 TOLERANCE = 1e-6
 WATCHED = 16
 
@@ -42,14 +44,20 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
     """Watch a decode of some codes (n, code_size); None where no squash is the last operation."""
     import torch
 
+    from reportgen.watched_operations import WatchedCalls, WatchedOperations
+
     some = torch.from_numpy(codes[:WATCHED].reshape(-1, *autoencoder.code_shape))
-    images, seen = _watched(autoencoder.decode, some.to(autoencoder.device), keep_output=True)
+    some = some.to(autoencoder.device)
+    images, seen = _watched(autoencoder.decode, some, WatchedOperations, keep_output=True)
     if seen is None or not _is_last(seen[2], images):
         return None
+    _, called = _watched(autoencoder.decode, some, WatchedCalls)
+    enough = called is not None and called[0] == seen[0] and torch.equal(called[1], seen[1])
+    watch = WatchedCalls if enough else WatchedOperations
     channels, height, width = autoencoder.input_shape
 
     def outputs(codes: Tensor) -> tuple[Tensor, Tensor]:
-        images, found = _watched(autoencoder.decode, codes)
+        images, found = _watched(autoencoder.decode, codes, watch)
         assert found is not None, "the same decoder squashed its output before"
         return found[1].reshape(len(codes), channels, height, width), images
 
@@ -77,7 +85,11 @@ def _of_pixels(function: Callable[[Tensor], Tensor], channels: int) -> Callable[
 
 
 def _watched(
-    decode: Callable[[Tensor], Tensor], codes: Tensor, *, keep_output: bool = False
+    decode: Callable[[Tensor], Tensor],
+    codes: Tensor,
+    watch: type[WatchedOperations] | type[WatchedCalls],
+    *,
+    keep_output: bool = False,
 ) -> tuple[Tensor, tuple[str, Tensor, Tensor] | None]:
     """The images, and name, input and output of the last squash on the way to them.
 
@@ -85,19 +97,17 @@ def _watched(
     """
     import torch
 
-    from reportgen.watched_operations import WatchedOperations
-
     names = {"sigmoid", "sigmoid_", "tanh", "tanh_", "softplus"}
     last: list[tuple[str, Tensor, Tensor]] = []
 
     def keep(name: str, arguments: tuple[Any, ...], run: Callable[[], Any]) -> Any:
-        if name not in names:
+        if name not in names or not arguments:
             return run()
         before, output = arguments[0].clone(), run()
         last[:] = [(name.rstrip("_"), before, output.clone() if keep_output else output)]
         return output
 
-    with torch.inference_mode(), WatchedOperations(keep):
+    with torch.inference_mode(), watch(keep):
         images = decode(codes)
     return images, last[0] if last else None
 

@@ -202,7 +202,8 @@ class Study:
 
         `images` (n, P) are the decoded codes, where somebody has them.
         """
-        panel = np.concatenate([np.atleast_2d(part) for part in codes])
+        together = codes if isinstance(codes, np.ndarray) else np.concatenate(codes)
+        panel = together.reshape(-1, together.shape[-1])
         limit = self.settings.off_data_sample
         if len(panel) > limit:
             generator = np.random.default_rng([self.settings.seed, len(panel)])

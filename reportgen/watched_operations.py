@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+OnOperation = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 
 
 class WatchedOperations(TorchDispatchMode):
@@ -14,9 +17,7 @@ class WatchedOperations(TorchDispatchMode):
     That has to return what `run()` gives; the name is without its overload ("sigmoid_").
     """
 
-    def __init__(
-        self, on_operation: Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
-    ) -> None:
+    def __init__(self, on_operation: OnOperation) -> None:
         super().__init__()
         self._on_operation = on_operation
 
@@ -29,4 +30,22 @@ class WatchedOperations(TorchDispatchMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         name = function.overloadpacket.__name__
+        return self._on_operation(name, args, lambda: function(*args, **(kwargs or {})))
+
+
+class WatchedCalls(TorchFunctionMode):
+    """`WatchedOperations` of what Python calls, which costs a tenth: one call may be many.
+
+    Operations of compiled parts are not seen. Arguments are those that were given by place.
+    """
+
+    def __init__(self, on_operation: OnOperation) -> None:
+        super().__init__()
+        self._on_operation = on_operation
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        called = getattr(function, "overloadpacket", function)
+        name = getattr(called, "__name__", "")
         return self._on_operation(name, args, lambda: function(*args, **(kwargs or {})))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,10 +72,34 @@ class Program:
 
     def run(self, images: Tensor) -> tuple[Any, ...]:
         """All leaves for these images."""
-        # In-place operators of the model must not reach the caller's tensor.
-        interpreter = fx.Interpreter(self.root, graph=self.graph)
-        interpreter.extra_traceback = False
-        return interpreter.run(images.clone())
+        return self.compiled()(images)
+
+    def compiled(self) -> Callable[[Tensor], tuple[Any, ...]]:
+        """`run` of the program as it is now, for many calls.
+
+        `fx.Interpreter` takes a millisecond a call for what it does around the operators of a
+        small decoder, and Python's lock with it; generated code would hold names from the file.
+        """
+        constants = {
+            node: self.constant(node) for node in self.graph.nodes if node.op == "get_attr"
+        }
+        placeholder, leaves = self.input, self.leaves
+        steps = _steps(self.graph, keep={*constants, *self.output.all_input_nodes})
+
+        def run(images: Tensor) -> tuple[Any, ...]:
+            # In-place operators of the model must not reach the caller's tensor.
+            values: dict[fx.Node, Any] = {**constants, placeholder: images.clone()}
+            value_of = values.__getitem__
+            for node, target, used_up in steps:
+                args, kwargs = fx.map_arg((node.args, node.kwargs), value_of)
+                values[node] = target(*args, **kwargs)
+                # Else the last operator's input would live until it has left its own.
+                del args, kwargs
+                for earlier in used_up:
+                    del values[earlier]
+            return fx.map_arg(leaves, value_of)
+
+        return run
 
     def copy(self) -> Program:
         """The same program with a graph of its own; constants are shared."""
@@ -83,6 +107,21 @@ class Program:
         copied: dict[fx.Node, fx.Node] = {}
         graph.output(graph.graph_copy(self.graph, copied))
         return Program(graph, self.root, self.declared_shape, self.device, self.description)
+
+
+def _steps(
+    graph: fx.Graph, keep: Container[fx.Node]
+) -> list[tuple[fx.Node, Callable[..., Any], list[fx.Node]]]:
+    """Operator nodes in order, each with what runs and the nodes that nothing needs after it."""
+    needed = set()
+    steps = []
+    for node in reversed(graph.nodes):
+        if node.op != "call_function":
+            continue
+        used_up = [n for n in (*node.all_input_nodes, node) if n not in needed and n not in keep]
+        needed.update(used_up)
+        steps.append((node, node.target, used_up))
+    return steps[::-1]
 
 
 @dataclass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -28,18 +30,18 @@ from reportgen.loading.split import ImageMap, Split, batch_note
 
 @dataclass(frozen=True)
 class _Runner:
-    """Runs one-leaf programs on batches of any size, in chunks where the export fixed one."""
+    """Runs compiled one-leaf programs on any batch, in chunks where the export fixed their size."""
 
     fixed_batch: int | None
 
-    def __call__(self, program: Program, values: Tensor) -> Tensor:
+    def __call__(self, run: Callable[[Tensor], tuple[Any, ...]], values: Tensor) -> Tensor:
         if self.fixed_batch is None:
-            return program.run(values)[0]
+            return run(values)[0]
         size = self.fixed_batch
         results = []
         for chunk in values.split(size):
             padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
-            results.append(program.run(torch.cat([chunk, padding]))[0][: len(chunk)])
+            results.append(run(torch.cat([chunk, padding]))[0][: len(chunk)])
         return torch.cat(results)
 
 
@@ -171,9 +173,10 @@ def _same_place(program: Program, whole: Program, output: fx.Node) -> fx.Node:
 def _image_map(program: Program, runner: _Runner, layout: ImageLayout, kind: str) -> ImageMap:
     takes_images = kind in ("encode", "whole")
     gives_images = kind in ("decode", "whole")
+    compiled = program.compiled()
 
     def run(values: Tensor) -> Tensor:
-        result = runner(program, layout.arrange(values) if takes_images else values)
+        result = runner(compiled, layout.arrange(values) if takes_images else values)
         return layout.restore(result) if gives_images else result.contiguous()
 
     return run

@@ -282,4 +282,4 @@ def _tile_rules(drawing: Drawing) -> str:
 
 def _compact(results: Results) -> str:
     """results.json without its line breaks."""
-    return json.dumps(json.loads(results_json(results)), ensure_ascii=False, separators=(",", ":"))
+    return results_json(results, indent=None)

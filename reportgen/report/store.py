@@ -7,6 +7,7 @@ JSON, NaN as null. Nothing is guessed when reading: field types say what each va
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -25,9 +26,18 @@ IMAGES_KEY = "images"
 UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError)
 
 
-def results_json(results: Results) -> str:
-    """The results without image arrays: one JSON object, keys as in `Results`, NaN as null."""
-    return json.dumps(_plain(results, "", {}), ensure_ascii=False, allow_nan=False, indent=1)
+def results_json(results: Results, indent: int | None = 1) -> str:
+    """The results without image arrays: one JSON object, keys as in `Results`, NaN as null.
+
+    Without an indent it is one line with no spaces.
+    """
+    return json.dumps(
+        _plain(results, "", {}),
+        ensure_ascii=False,
+        allow_nan=False,
+        indent=indent,
+        separators=(",", ":" if indent is None else ": "),
+    )
 
 
 def image_arrays(results: Results) -> dict[str, np.ndarray]:
@@ -68,7 +78,7 @@ def read_results(folder: Path) -> Results:
 
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        hints = typing.get_type_hints(type(value), include_extras=True)
+        hints = _hints_of(type(value))
         plain = {}
         for field in dataclasses.fields(value):
             entry, where = getattr(value, field.name), f"{path}/{field.name}".lstrip("/")
@@ -79,6 +89,8 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
                 plain[field.name] = _plain(entry, where, arrays)
         return plain
     if isinstance(value, np.ndarray):
+        if value.dtype.kind in "biu" or (value.dtype == np.float64 and np.isfinite(value).all()):
+            return value.tolist()
         return _plain(value.tolist(), path, arrays)
     if isinstance(value, dict):
         return {str(key): _plain(entry, f"{path}/{key}", arrays) for key, entry in value.items()}
@@ -89,6 +101,12 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, np.integer):
         return int(value)
     return value
+
+
+@functools.cache
+def _hints_of(result: type) -> dict[str, Any]:
+    """The types of a dataclass' fields; reading them takes longer than its numbers."""
+    return typing.get_type_hints(result, include_extras=True)
 
 
 def is_image_array(hint: Any) -> bool:
@@ -105,7 +123,7 @@ def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
             return None
         return _typed(plain, next(a for a in arguments if a is not type(None)), arrays)
     if dataclasses.is_dataclass(hint):
-        hints = typing.get_type_hints(hint, include_extras=True)
+        hints = _hints_of(hint)
         named = {f.name: _typed(plain[f.name], hints[f.name], arrays) for f in _fields(hint)}
         return typing.cast(Any, hint)(**named)
     if hint is np.ndarray:
