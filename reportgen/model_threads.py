@@ -45,11 +45,14 @@ class ModelThreads:
     def __init__(self, autoencoder: Autoencoder, most_images: int) -> None:
         import torch
 
+        from reportgen.narrow_layers import NarrowLayers
+
         # Asked for here, because a new thread would otherwise be given what a worker has set.
         available = torch.get_num_threads()
         self._autoencoder = autoencoder
         self.count = min(available, MOST_THREADS) if autoencoder.concurrent else 1
         self._threads_each = available // self.count
+        self._layers = NarrowLayers(any_layout=autoencoder.concurrent)
         self.batch_size = self._batch_size(most_images)
         self._pool: ThreadPoolExecutor | None = None
 
@@ -71,11 +74,7 @@ class ModelThreads:
         """
         import torch
 
-        from reportgen.narrow_layers import NarrowLayers
-
-        layers = (
-            nullcontext() if as_written else NarrowLayers(any_layout=self._autoencoder.concurrent)
-        )
+        layers = nullcontext() if as_written else self._layers
 
         def compute(rows: slice) -> tuple[float, float]:
             started = time.perf_counter()

@@ -12,10 +12,12 @@ Imports torch: import it where it is used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -27,7 +29,8 @@ MOST_CHANNELS = 4
 FEWEST_INPUTS = 8
 CHANNELS_AT_A_TIME = 16
 BLOCK_SIDES = (4, 2)
-# Weights are rearranged in every call, and blocks put side by side pixel by pixel of a block.
+# Weights that the model computes are rearranged in every call, and blocks put side by side pixel
+# by pixel of a block.
 INPUTS_PER_WEIGHT = 8
 LARGEST_STRIDE = 8
 Sizes = int | Sequence[int]
@@ -48,13 +51,14 @@ class NarrowLayers(TorchFunctionMode):
     def __init__(self, *, any_layout: bool) -> None:
         super().__init__()
         self._any_layout = any_layout
+        self._rearranged = _Rearranged()
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         keywords = kwargs or {}
         widen = _WIDER.get(function)
-        blocks = widen(*args, **keywords) if widen is not None else None
+        blocks = widen(self._rearranged, *args, **keywords) if widen is not None else None
         if blocks is None:
             return function(*args, **keywords)
         image = blocks.side_by_side()
@@ -82,6 +86,11 @@ class _Blocks:
         """(n, channels, height, width), as `pixel_shuffle` and a slice, in half their time."""
         blocks = self.wide.unflatten(1, (-1, self.side, self.side))
         image = self.wide.new_empty(len(blocks), blocks.shape[1], *self.size)
+        if self.cropped == (0, 0) and max(length % self.side for length in self.size) == 0:
+            pixels = image.unflatten(3, (-1, self.side)).unflatten(2, (-1, self.side))
+            for column in range(self.side):
+                pixels[..., column].copy_(blocks[:, :, :, column].movedim(2, 3))
+            return image
         for row, column in product(range(self.side), repeat=2):
             first_row, row_in_block = divmod(row + self.cropped[0], self.side)
             first_column, column_in_block = divmod(column + self.cropped[1], self.side)
@@ -92,7 +101,28 @@ class _Blocks:
         return image
 
 
+class _Rearranged:
+    """What was made of weights, kept for as long as they live and do not change."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, str], tuple[ref[Tensor], int, Tensor]] = {}
+
+    def of(self, weight: Tensor, how: str, rearrange: Callable[[], Tensor]) -> Tensor:
+        """`rearrange()`, which depends on nothing but the weight and `how`."""
+        if weight.is_inference():
+            # Computed by the model; and whether it changes would not be known.
+            return rearrange()
+        key, version = (id(weight), how), weight._version
+        kept = self._kept.get(key)
+        if kept is not None and kept[0]() is weight and kept[1] == version:
+            return kept[2]
+        made = rearrange()
+        self._kept[key] = ref(weight), version, made
+        return made
+
+
 def _convolution(
+    rearranged: _Rearranged,
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -106,10 +136,11 @@ def _convolution(
         return None
     if isinstance(padding, str) or _pair(stride) != (1, 1) or _pair(dilation) != (1, 1):
         return None
-    return _repeated(input, weight, bias, _pair(padding), _layout(weight))
+    return _repeated(rearranged, input, weight, bias, _pair(padding), mirrored=False)
 
 
 def _transposed_convolution(
+    rearranged: _Rearranged,
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -126,16 +157,16 @@ def _transposed_convolution(
     if steps[0] != steps[1] or _pair(dilation) != (1, 1) or max(added) >= steps[0]:
         return None
     if steps[0] > 1:
-        return _in_phases(input, weight, bias, steps[0], cropped, added)
+        return _in_phases(rearranged, input, weight, bias, steps[0], cropped, added)
     around = weight.shape[2] - 1 - cropped[0], weight.shape[3] - 1 - cropped[1]
     # With more zeros around the input than input there is, most sums would be of zeros.
     if min(around) < 0 or around[0] >= input.shape[2] or around[1] >= input.shape[3]:
         return None
-    mirrored = weight.transpose(0, 1).flip(2, 3)
-    return _repeated(input, mirrored, bias, around, _layout(weight))
+    return _repeated(rearranged, input, weight, bias, around, mirrored=True)
 
 
 def _any_convolution(
+    rearranged: _Rearranged,
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -151,9 +182,9 @@ def _any_convolution(
     """As `aten::convolution`, and as `aten::_convolution`, which has some switches more."""
     if transposed:
         return _transposed_convolution(
-            input, weight, bias, stride, padding, output_padding, groups, dilation
+            *(rearranged, input, weight, bias, stride, padding, output_padding, groups, dilation)
         )
-    return _convolution(input, weight, bias, stride, padding, dilation, groups)
+    return _convolution(rearranged, input, weight, bias, stride, padding, dilation, groups)
 
 
 _WIDER: dict[Any, Callable[..., _Blocks | None]] = {
@@ -191,14 +222,21 @@ def _pair(sizes: Sizes) -> tuple[int, int]:
 
 
 def _repeated(
+    rearranged: _Rearranged,
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     padding: tuple[int, int],
-    layout: torch.memory_format,
+    *,
+    mirrored: bool,
 ) -> _Blocks | None:
-    """A convolution of stride 1 by one whose stride, and block of pixels, has several."""
+    """A convolution of stride 1 by one whose stride, and block of pixels, has several.
+
+    `mirrored`: the weight is a transposed convolution's.
+    """
     channels, inputs, height, width = weight.shape
+    if mirrored:
+        channels, inputs = inputs, channels
     rows = input.shape[2] + 2 * padding[0] - height + 1
     columns = input.shape[3] + 2 * padding[1] - width + 1
     for side in BLOCK_SIDES:
@@ -209,13 +247,18 @@ def _repeated(
             break
     else:
         return None
-    around = [(first, side - 1 - first) for first in range(side)]
-    repeated = torch.stack([functional.pad(weight, (0, 0, *zeros)) for zeros in around], dim=1)
-    repeated = torch.stack([functional.pad(repeated, zeros) for zeros in around], dim=2)
+
+    def repeated() -> Tensor:
+        kernel = weight.transpose(0, 1).flip(2, 3) if mirrored else weight
+        around = [(first, side - 1 - first) for first in range(side)]
+        rows = torch.stack([functional.pad(kernel, (0, 0, *zeros)) for zeros in around], dim=1)
+        blocks = torch.stack([functional.pad(rows, zeros) for zeros in around], dim=2)
+        return blocks.flatten(0, 2).contiguous(memory_format=_layout(weight))
+
     wide = functional.conv2d(
         input,
-        repeated.flatten(0, 2).contiguous(memory_format=layout),
-        None if bias is None else bias.repeat_interleave(side * side),
+        rearranged.of(weight, f"repeated {side}, mirrored {mirrored}", repeated),
+        _for_each_pixel(rearranged, bias, side),
         stride=side,
         padding=padding,
     )
@@ -223,6 +266,7 @@ def _repeated(
 
 
 def _in_phases(
+    rearranged: _Rearranged,
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -247,17 +291,29 @@ def _in_phases(
     if not worth_it or not _is_worth_it(weights, input):
         return None
     short = taps[0] * stride - kernel[0], taps[1] * stride - kernel[1]
-    filled = functional.pad(weight, (0, short[1], 0, short[0]))
-    phases = filled.reshape(inputs, channels, taps[0], stride, taps[1], stride).flip(2, 4)
+
+    def phases() -> Tensor:
+        filled = functional.pad(weight, (0, short[1], 0, short[0]))
+        apart = filled.reshape(inputs, channels, taps[0], stride, taps[1], stride).flip(2, 4)
+        together = apart.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)
+        return together.contiguous(memory_format=_layout(weight))
+
     wide = functional.conv2d(
         input,
-        phases.permute(1, 3, 5, 0, 2, 4).flatten(0, 2).contiguous(memory_format=_layout(weight)),
-        None if bias is None else bias.repeat_interleave(stride * stride),
+        rearranged.of(weight, f"phases {stride}", phases),
+        _for_each_pixel(rearranged, bias, stride),
         padding=(taps[0] - 1, taps[1] - 1),
     )
     if max(short) > 0 and not _is_finite(wide):
         return None
     return _Blocks(wide, stride, cropped, (size[0], size[1]))
+
+
+def _for_each_pixel(rearranged: _Rearranged, bias: Tensor | None, side: int) -> Tensor | None:
+    """The bias of each channel for every pixel of a block."""
+    if bias is None:
+        return None
+    return rearranged.of(bias, f"pixels {side}", lambda: bias.repeat_interleave(side * side))
 
 
 def _is_worth_it(weights: int, input: Tensor) -> bool:
@@ -266,7 +322,7 @@ def _is_worth_it(weights: int, input: Tensor) -> bool:
 
 def _is_finite(wide: Tensor) -> bool:
     """Whether zeros in the kernel were zeros: times what is infinite they are no number."""
-    return bool(wide.sum().isfinite())
+    return math.isfinite(wide.sum().item())
 
 
 def _layout(tensor: Tensor) -> torch.memory_format:

@@ -228,3 +228,44 @@ def test_images_have_torchs_memory_format_or_rows_first(layer, of_input, of_weig
     assert found.stride() == expected.stride()
     assert shapes.channels_last == [of_weight == torch.channels_last]
     assert run(layer, given, any_layout=True)[0].is_contiguous()
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(INPUTS, 1, 3, padding=1), nn.ConvTranspose2d(INPUTS, 3, 4, 2, 1)]
+)
+@torch.inference_mode()
+def test_weights_are_rearranged_once_and_again_when_they_change(layer) -> None:
+    given, mode, made = images(8, 8, torch.contiguous_format), NarrowLayers(any_layout=True), []
+
+    def watch(name: str, arguments, run):
+        made.append(name)
+        return run()
+
+    def operations() -> int:
+        made.clear()
+        with mode, WatchedOperations(watch):
+            found = layer(given)
+        torch.testing.assert_close(found, layer(given), rtol=1e-5, atol=3e-6)
+        return len(made)
+
+    first, second = operations(), operations()
+    assert second < first
+    layer.weight.add_(1)
+    assert operations() > second
+    layer.bias.mul_(-2)
+    assert operations() > second
+    # Another weight, which may come to lie where the first one lay.
+    layer.weight = nn.Parameter(torch.randn_like(layer.weight))
+    assert operations() > second
+
+
+@torch.inference_mode()
+def test_weights_that_the_model_computes_are_rearranged_in_every_call() -> None:
+    given, mode = images(8, 8, torch.contiguous_format), NarrowLayers(any_layout=True)
+    weight = torch.randn(1, INPUTS, 3, 3)
+    for _ in range(3):
+        with mode:
+            found = functional.conv2d(given, weight, padding=1)
+        expected = functional.conv2d(given, weight, padding=1)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=3e-6)
+        weight.mul_(-3)

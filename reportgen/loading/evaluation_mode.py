@@ -73,8 +73,10 @@ def use_channels_last(program: Program) -> None:
         if isinstance(weight, fx.Node) and weight.op == "get_attr":
             tensor = program.constant(weight)
             if tensor.dim() == 4:
-                name = str(weight.target)
-                program.root._buffers[name] = tensor.contiguous(memory_format=torch.channels_last)
+                # A weight that can tell whether it has changed: see `narrow_layers`.
+                with torch.inference_mode(False):
+                    tensor = tensor.contiguous(memory_format=torch.channels_last)
+                program.root._buffers[str(weight.target)] = tensor
 
 
 def activate_in_place(program: Program) -> None:

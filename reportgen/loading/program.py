@@ -90,8 +90,8 @@ class Program:
             # In-place operators of the model must not reach the caller's tensor.
             values: dict[fx.Node, Any] = {**constants, placeholder: images.clone()}
             value_of = values.__getitem__
-            for node, target, used_up in steps:
-                args, kwargs = fx.map_arg((node.args, node.kwargs), value_of)
+            for node, target, arguments, used_up in steps:
+                args, kwargs = fx.map_arg(arguments, value_of)
                 values[node] = target(*args, **kwargs)
                 # Else the last operator's input would live until it has left its own.
                 del args, kwargs
@@ -111,8 +111,8 @@ class Program:
 
 def _steps(
     graph: fx.Graph, keep: Container[fx.Node]
-) -> list[tuple[fx.Node, Callable[..., Any], list[fx.Node]]]:
-    """Operator nodes in order, each with what runs and the nodes that nothing needs after it."""
+) -> list[tuple[fx.Node, Callable[..., Any], Any, list[fx.Node]]]:
+    """Operator nodes in order, each with what runs, on what, and what nothing needs after it."""
     needed = set()
     steps = []
     for node in reversed(graph.nodes):
@@ -120,7 +120,7 @@ def _steps(
             continue
         used_up = [n for n in (*node.all_input_nodes, node) if n not in needed and n not in keep]
         needed.update(used_up)
-        steps.append((node, node.target, used_up))
+        steps.append((node, node.target, (node.args, node.kwargs), used_up))
     return steps[::-1]
 
 

@@ -104,7 +104,7 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
 
 
 @functools.cache
-def _hints_of(result: type) -> dict[str, Any]:
+def _hints_of(result: Any) -> dict[str, Any]:
     """The types of a dataclass' fields; reading them takes longer than its numbers."""
     return typing.get_type_hints(result, include_extras=True)
 
@@ -123,7 +123,7 @@ def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
             return None
         return _typed(plain, next(a for a in arguments if a is not type(None)), arrays)
     if dataclasses.is_dataclass(hint):
-        hints = _hints_of(hint)
+        hints = _hints_of(typing.cast(Any, hint))
         named = {f.name: _typed(plain[f.name], hints[f.name], arrays) for f in _fields(hint)}
         return typing.cast(Any, hint)(**named)
     if hint is np.ndarray:

@@ -3,10 +3,12 @@ import gc
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from reportgen.analyses import DoesNotApplyError, pre_activation
 from reportgen.last_squash import find_last_squash
 from reportgen.settings import Settings
+from reportgen.watched_operations import WatchedCalls, WatchedOperations
 from tests.oracles import decoders
 
 FEW = Settings(rows=64)
@@ -65,6 +67,43 @@ def test_saturated_pixels_are_counted() -> None:
     weights = torch.full((3, decoders.PIXELS), 100.0)
     result = pre_activation.run(study(lambda z: torch.sigmoid(z @ weights)), FEW)
     assert result.saturated_share > 0.9
+
+
+@torch.jit.script
+def scripted_sigmoid(values: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(values)
+
+
+@pytest.mark.parametrize(
+    ("squash", "called"),
+    [
+        (nn.Sigmoid(), True),
+        (torch.ops.aten.sigmoid.default, True),
+        (torch.Tensor.sigmoid, True),
+        (lambda values: torch.sigmoid(input=values), False),
+        (scripted_sigmoid, False),
+    ],
+    ids=["module", "aten", "method", "by keyword", "compiled"],
+)
+def test_every_operation_is_watched_only_where_pythons_calls_do_not_show_the_squash(
+    squash, called, monkeypatch
+) -> None:
+    study_ = study(lambda z: squash(z @ decoders.directions(3)))
+    found = find_last_squash(study_.autoencoder, study_.test.codes)
+    assert found is not None
+    codes = torch.from_numpy(study_.test.codes[:8])
+    watches = []
+    for watch in (WatchedCalls, WatchedOperations):
+        enter = watch.__enter__
+        monkeypatch.setattr(watch, "__enter__", lambda self, enter=enter: note(self, enter))
+
+    def note(self, enter):
+        watches.append(type(self))
+        return enter(self)
+
+    before = found.before.decode(codes).reshape(8, -1)
+    assert watches == [WatchedCalls if called else WatchedOperations]
+    np.testing.assert_allclose(before, codes @ decoders.directions(3), atol=1e-6)
 
 
 def test_the_input_of_an_in_place_squash_is_what_went_in() -> None:
