@@ -40,11 +40,15 @@ class Coalitions:
         for each of the n.
         """
         outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
-        memberships = np.atleast_2d(memberships)
-        # Coordinates of no player, −1, are always the row's.
-        everywhere = np.ones((len(memberships), 1), dtype=bool)
-        inside = np.hstack([memberships, everywhere])[:, self.players.unit_of_coordinate]
+        inside = self._inside(np.atleast_2d(memberships))
         return np.where(inside, np.asarray(code, dtype=np.float32), outside)
+
+    def _inside(self, memberships: np.ndarray) -> np.ndarray:
+        """(…, players) → (…, code_size): which coordinates are the row's."""
+        owner = self.players.unit_of_coordinate
+        if len(self.players) == 0:
+            return np.ones((*memberships.shape[:-1], len(owner)), dtype=bool)
+        return memberships[..., owner] | (owner < 0)
 
     def values(self, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
         """v(S) for each row of `memberships`: (n, P) float32."""
@@ -80,14 +84,13 @@ class Coalitions:
         moved = self.baseline + np.float32(factor) * (code - self.baseline)
         return np.where(self.players.unit_of_coordinate >= 0, moved, code).astype(np.float32)
 
-    def path(
-        self, code: np.ndarray, step: int, steps: int, order: Sequence[int] | np.ndarray
-    ) -> np.ndarray:
-        """Codes of one step of a path from the baseline to `code`, units moving one at a time.
+    def path(self, code: np.ndarray, steps: int, order: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Codes of a path from the baseline to `code`, units moving one at a time.
 
-        Returns (players + 1, code_size): the step's start, then after each unit of `order` moved
-        from step/steps to (step + 1)/steps of the way.
+        Returns (steps, 2, players + 1, code_size). In each step units move from step/steps to
+        (step + 1)/steps of the way, once in `order` and once in the reverse: the step's start,
+        then the code after each unit.
         """
-        start = self.scaled(code, step / steps)
-        end = self.scaled(code, (step + 1) / steps)
-        return self.codes(end, self.growing(order), baseline=start)
+        marks = np.stack([self.scaled(code, step / steps) for step in range(steps + 1)])
+        inside = self._inside(np.stack([self.growing(order), self.growing(order[::-1])]))
+        return np.where(inside, marks[1:, None, None], marks[:-1, None, None])

@@ -8,7 +8,7 @@ orders are averaged (Aumann & Shapley, 1974; Sundararajan et al., 2017, as finit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,22 +78,17 @@ def row_paths(
     Walk A takes the row's order on even steps and its reverse on odd ones; walk B the opposite.
     """
     requests = [
-        np.concatenate(
-            [
-                coalitions.path(code, step, steps, direction)
-                for step in range(steps)
-                for direction in (order, order[::-1])
-            ]
-        )
+        coalitions.path(code, steps, order).reshape(-1, codes.shape[1])
         for code, order in zip(codes, orders, strict=True)
     ]
     decoded = coalitions.decoder.decode_in_blocks(requests)
+    weights_of = _walk_weights(len(coalitions.players), steps)
     for blocks, request, order in zip(decoded, requests, orders, strict=True):
-        weights = _walk_weights(order, steps)
+        weights = weights_of(order)
         phi = np.zeros((len(order), coalitions.decoder.image_size))
         change = np.zeros(phi.shape[1])
         for part, images in blocks:
-            own = weights[:, part]
+            own = weights if len(images) == len(request) else weights[:, part]
             for columns in cached_columns(images):
                 phi[:, columns] += own @ images[:, columns].astype(np.float64)
             if part.start == 0:
@@ -102,21 +97,23 @@ def row_paths(
         yield RowPath(phi, change, request)
 
 
-def _walk_weights(order: np.ndarray, steps: int) -> csc_array:
-    """(players, images of a row's request) W with φ = W · images: ½ after a move, −½ before it.
+def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]:
+    """An order's (players, images of a row's request) W with φ = W · images.
 
-    Two walks cover every step, so that their sum counts the whole path twice.
+    It is ½ after a move and −½ before it: two walks cover every step, so that their sum counts the
+    whole path twice.
     """
     from scipy.sparse import csc_array
 
-    players = len(order)
     # Each image stands between two moves, but for the first and the last of a walk.
     moves = np.full(players + 1, 2)
     moves[[0, -1]] = 1
     starts = np.append(0, np.cumsum(np.tile(moves, 2 * steps)))
-    moved = np.tile(np.repeat(np.concatenate([order, order[::-1]]), 2), steps)
+    places = np.arange(players)
+    moved = np.tile(np.repeat(np.concatenate([places, places[::-1]]), 2), steps)
     halves = np.tile([-0.5, 0.5], len(moved) // 2)
-    return csc_array((halves, moved, starts), shape=(players, len(starts) - 1))
+    shape = (players, len(starts) - 1)
+    return lambda order: csc_array((halves, order[moved], starts), shape=shape)
 
 
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:

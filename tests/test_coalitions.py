@@ -82,23 +82,25 @@ def test_both_ends_of_a_path_are_the_stored_codes_bit_for_bit() -> None:
     row, baseline = generator.normal(size=(2, UNITS)).astype(np.float32)
     coalitions = fresh(baseline=baseline)
     for steps in (1, 3, 7, 16):
-        path = [coalitions.path(row, step, steps, [0, 1, 2, 3]) for step in range(steps)]
-        assert path[0][0].tobytes() == baseline.tobytes()
-        assert path[-1][-1].tobytes() == row.tobytes()
-        for before, after in pairwise(path):
-            assert before[-1].tobytes() == after[0].tobytes()
+        path = coalitions.path(row, steps, [0, 1, 2, 3])
+        for walk in path.swapaxes(0, 1):
+            assert walk[0, 0].tobytes() == baseline.tobytes()
+            assert walk[-1, -1].tobytes() == row.tobytes()
+            for before, after in pairwise(walk):
+                assert before[-1].tobytes() == after[0].tobytes()
 
 
 def test_a_path_s_steps_meet_even_where_a_constant_unit_differs_from_the_baseline() -> None:
     coalitions = fresh(players=Units.of((UNITS,)).subset([0, 1, 2]))
-    path = [coalitions.path(ROW, step, 4, [0, 1, 2]) for step in range(4)]
-    for before, after in pairwise(path):
-        assert before[-1].tobytes() == after[0].tobytes()
+    for walk in coalitions.path(ROW, 4, [0, 1, 2]).swapaxes(0, 1):
+        for before, after in pairwise(walk):
+            assert before[-1].tobytes() == after[0].tobytes()
 
 
 def test_one_unit_moves_at_a_time_along_a_path() -> None:
-    changed = np.diff(fresh().path(ROW, 1, 4, [3, 1, 0, 2]), axis=0) != 0
-    assert np.flatnonzero(changed).tolist() == [3, 5, 8, 14]
+    walk, reverse = fresh().path(ROW, 4, [3, 1, 0, 2])[1]
+    assert np.flatnonzero(np.diff(walk, axis=0) != 0).tolist() == [3, 5, 8, 14]
+    assert np.flatnonzero(np.diff(reverse, axis=0) != 0).tolist() == [2, 4, 9, 15]
 
 
 @pytest.mark.parametrize("units", [1, 2, 3, 6])
