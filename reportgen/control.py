@@ -79,27 +79,26 @@ def run(study: Study, settings: Settings) -> Control:
     pca = study.linear_control()
     if len(pca.players) == 0:
         raise UnanswerableError("the images do not vary, so PCA has no component.")
-    summed = additivity.run(pca, settings) if len(pca.players) > 1 else None
+    gaps = ControlAdditivity(*additivity.gaps(pca)) if len(pca.players) > 1 else None
     on_data = _linearity(pca, settings)
     picture = one_picture.run(pca, settings)
-    parts = contributions.run(pca, settings)
     checks = (
-        *(_gaps(pca, summed) if summed else ()),
+        *(_gaps(pca, gaps) if gaps else ()),
         _one_picture(pca, picture),
         _damage(pca),
-        _shares(pca, parts),
+        _shares(pca),
         _contributions(pca),
         *((_linear_share(on_data),) if on_data else ()),
     )
     return Control(
         components=len(pca.units),
-        additivity=(ControlAdditivity(summed.up, summed.down, summed.bounded) if summed else None),
+        additivity=gaps,
         linear=on_data.linear if on_data else None,
         curved=on_data.curved if on_data else None,
         not_additive=on_data.not_additive if on_data else None,
         rho_solo=picture.pooled_solo,
         rho_context=picture.pooled_context,
-        completeness_error=parts.completeness_error,
+        completeness_error=contributions.completeness_error(pca),
         checks=checks,
         passed=all(check.passed for check in checks),
         decodes=sum(pca.decoder.forwards.values()),
@@ -130,7 +129,7 @@ def _squares(pca: Study) -> float:
     return float(sum(squared_norms(pca.test.reconstructions[row]) for row in rows))
 
 
-def _gaps(pca: Study, summed: additivity.Additivity) -> tuple[Check, ...]:
+def _gaps(pca: Study, gaps: ControlAdditivity) -> tuple[Check, ...]:
     """Sum against combined is 0.
 
     A float32 image of K components is rounded as √K, and K such changes are added: beyond 64
@@ -138,8 +137,8 @@ def _gaps(pca: Study, summed: additivity.Additivity) -> tuple[Check, ...]:
     """
     tolerance = FLOAT_TOLERANCE * _offset(pca) * max(1.0, len(pca.players) / UNROUNDED_COMPONENTS)
     return (
-        _check("sum against combined, up: the gap is 0", summed.up.gap.value, tolerance),
-        _check("sum against combined, down: the gap is 0", summed.down.gap.value, tolerance),
+        _check("sum against combined, up: the gap is 0", gaps.up.gap.value, tolerance),
+        _check("sum against combined, down: the gap is 0", gaps.down.gap.value, tolerance),
     )
 
 
@@ -175,14 +174,14 @@ def _damage(pca: Study) -> Check:
     )
 
 
-def _shares(pca: Study, parts: contributions.Contributions) -> Check:
+def _shares(pca: Study) -> Check:
     """Shares are Σ(z_k − m_k)² over the total, on the same rows."""
     shares = pca.shared(path_shares)
     displacements = pca.test.codes[shares.rows] - pca.baseline
     squares = np.square(displacements, dtype=np.float64)
     members = [shares.players.members[player] for player in shares.order]
     expected = np.array([squares[:, m].sum() for m in members]) / squares.sum()
-    found = np.array([share.share.value for share in parts.shares])
+    found = np.array([share.share.value for share in contributions.unit_shares(pca)])
     error = np.abs(found - expected).max()
     tolerance = FLOAT_TOLERANCE * _offset(pca)
     return _check("shares are the scores' shares of variance", error, tolerance)

@@ -117,27 +117,21 @@ class Additivity:
 def run(study: Study, settings: Settings) -> Additivity:
     """Compare sums with combined changes over the statistics rows.
 
-    Raises UnanswerableError with fewer than two units that vary, since one has nothing to add to,
-    and where moving all of them changes nothing.
+    Raises UnanswerableError where `gaps` does.
     """
-    if len(study.players) < 2:
-        raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
+    up, down, bounded = gaps(study)
     moves = study.shared(single_moves)
-    if study.is_negligible(float(moves.combined.sum()), len(moves.rows)):
-        raise UnanswerableError("the decoder gives the same image whatever the code.")
-    bootstrap = study.bootstrap(len(moves.rows))
+    shown = _are_shown(moves)
     sizes = np.sqrt(moves.combined)
-    shown = sizes >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
     row_gaps = safe_ratio(np.sqrt(moves.gap_up), sizes)
     sweep_rows = moves.rows[: max(2, len(moves.rows) // 4)]
-    up = _gap(bootstrap, moves.gap_up, moves.combined)
     by_baseline = _by_baseline(study, moves, sweep_rows)
     # The last factor is 1: the whole way from the mean code, which by_baseline has.
     part_way = tuple(_swept(study, sweep_rows, factor) for factor in SWEEP_FACTORS[:-1])
     return Additivity(
         up=up,
-        down=_gap(bootstrap, moves.gap_down, moves.combined),
-        bounded=_bounded(bootstrap, shown, moves.gap_up, moves.combined, moves.solo),
+        down=down,
+        bounded=bounded,
         baseline="mean code of the fit rows",
         rows=len(moves.rows),
         off_data_up=study.off_data_share(moves.solo_codes),
@@ -152,6 +146,30 @@ def run(study: Study, settings: Settings) -> Additivity:
         rows_left_out=int((~shown).sum()),
         picture_names=tuple(study.test.names[row] for row in study.rows.pictures[:PICTURE_ROWS]),
     )
+
+
+def gaps(study: Study) -> tuple[Gap, Gap, Estimate]:
+    """`up`, `down` and `bounded` of `Additivity`.
+
+    Raises UnanswerableError with fewer than two units that vary, since one has nothing to add to,
+    and where moving all of them changes nothing.
+    """
+    if len(study.players) < 2:
+        raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
+    moves = study.shared(single_moves)
+    if study.is_negligible(float(moves.combined.sum()), len(moves.rows)):
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
+    bootstrap = study.bootstrap(len(moves.rows))
+    return (
+        _gap(bootstrap, moves.gap_up, moves.combined),
+        _gap(bootstrap, moves.gap_down, moves.combined),
+        _bounded(bootstrap, _are_shown(moves), moves.gap_up, moves.combined, moves.solo),
+    )
+
+
+def _are_shown(moves: SingleMoves) -> np.ndarray:
+    """(r,) which rows are far enough from the baseline for a gap of their own."""
+    return np.sqrt(moves.combined) >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
 
 
 def _gap(bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray) -> Gap:

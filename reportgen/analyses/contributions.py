@@ -84,7 +84,6 @@ def run(study: Study, settings: Settings) -> Contributions:
     pictures = study.shared(picture_contributions)
     rows = study.rows.pictures
     baseline_image = study.decoder.decode(study.baseline[None])[0]
-    changes = study.test.reconstructions[rows] - baseline_image.astype(np.float64)
     shown = min(study.pca_components, settings.path_players + 1)
     pca, variances = study.pca, study.pca.variances[: study.pca_components]
     return Contributions(
@@ -92,8 +91,8 @@ def run(study: Study, settings: Settings) -> Contributions:
         steps=settings.path_steps,
         pooled_steps=settings.pooled_path_steps,
         rows=len(shares.rows),
-        shares=_shares(study),
-        completeness_error=max(_incompleteness(pictures, changes), shares.incompleteness),
+        shares=unit_shares(study),
+        completeness_error=completeness_error(study),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
         originals=study.pictures(study.test.images[rows]),
@@ -116,7 +115,8 @@ def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
     return np.concatenate([first, rest[None]])
 
 
-def _shares(study: Study) -> tuple[UnitShare, ...]:
+def unit_shares(study: Study) -> tuple[UnitShare, ...]:
+    """Every player's share with its rank, largest first; over the pooled rows."""
     shares = study.shared(path_shares)
     bootstrap = study.bootstrap(len(shares.rows))
     estimates = bootstrap.ratios(shares.projections, shares.changes)
@@ -140,7 +140,13 @@ def _shares(study: Study) -> tuple[UnitShare, ...]:
     )
 
 
-def _incompleteness(pictures: np.ndarray, changes: np.ndarray) -> float:
-    """Largest |Σφ − Δ| over the largest |Δ|: pictures as stored, Δ (r, P) decoded apart."""
+def completeness_error(study: Study) -> float:
+    """Largest |Σφ − Δ| over the largest |Δ|, of pooled rows and of pictures as stored.
+
+    Δ is decoded apart from the paths.
+    """
+    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
+    changes = study.test.reconstructions[study.rows.pictures] - nobody
+    pictures = study.shared(picture_contributions)
     missed = np.abs(pictures.sum(axis=1, dtype=np.float64) - changes).max()
-    return float(missed / np.abs(changes).max())
+    return max(float(missed / np.abs(changes).max()), study.shared(path_shares).incompleteness)
