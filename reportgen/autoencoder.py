@@ -58,8 +58,8 @@ class Autoencoder:
     source : the file it came from; None for a model made in memory.
     name : a short name for headings.
     classes : names of its images' classes, by number, where its file says them.
-    concurrent : whether encode and decode may run in several threads at once, because they keep
-        nothing from one call, or one operation, to the next.
+    concurrent : whether encode, decode and forward may run in several threads at once, because
+        they draw no noise and keep nothing from one call, or one operation, to the next.
     fixed_batch : how many images its file computes at once, whether there are as many or not.
     """
 

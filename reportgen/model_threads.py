@@ -68,9 +68,8 @@ class ModelThreads:
     ) -> list[Future[tuple[float, float]]]:
         """Start computing `function` of `values` (n, …) into `out` (…, m) at `places` (n,).
 
-        `function` takes (batch, *shape). `as_written`: each batch only after the one before it,
-        and no layer in a faster way. What each batch will give is when it started and ended, by
-        `time.perf_counter`.
+        `function` takes (batch, *shape). `as_written`: no layer in a faster way. What each batch
+        will give is when it started and ended, by `time.perf_counter`.
         """
         import torch
 
@@ -88,12 +87,7 @@ class ModelThreads:
 
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.count, initializer=self._start_thread)
-        runs = []
-        for rows in self._batches(len(values)):
-            runs.append(self._pool.submit(compute, rows))
-            if as_written:
-                runs[-1].result()
-        return runs
+        return [self._pool.submit(compute, rows) for rows in self._batches(len(values))]
 
     def _start_thread(self) -> None:
         import torch

@@ -422,7 +422,7 @@ def test_a_model_that_draws_noise_is_called_in_the_order_of_the_images() -> None
         return images
 
     decode = Watched(decoders.smooth(UNITS))
-    decoder = Decoder(autoencoder(decode, forward=forward, concurrent=True))
+    decoder = Decoder(autoencoder(decode, forward=forward))
     images = np.arange(2_000, dtype=np.float32)[:, None] + np.zeros(decoders.PIXELS, np.float32)
     assert np.array_equal(decoder.model_output(images), images)
     assert len(seen) > 2

@@ -55,8 +55,9 @@ def assemble(
     forward = None
     if split.quiet_forward is not None:
         forward = _whole(split.quiet_forward, pixel_scale, device)
-        if split.is_stochastic:
-            # Noise that is not Gaussian is still drawn.
+        if split.is_stochastic and not split.concurrent:
+            # Noise that is not Gaussian is still drawn by the author's own code; a graph with any
+            # is refused.
             forward = SeededCalls(forward, device)
     posterior_sd = None
     if split.posterior_sd is not None:
