@@ -51,9 +51,7 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
     images, seen = _watched(autoencoder.decode, some, WatchedOperations, keep_output=True)
     if seen is None or not _is_last(seen[2], images):
         return None
-    _, called = _watched(autoencoder.decode, some, WatchedCalls)
-    enough = called is not None and called[0] == seen[0] and torch.equal(called[1], seen[1])
-    watch = WatchedCalls if enough else WatchedOperations
+    watch = WatchedCalls if _is_called(autoencoder, some, seen) else WatchedOperations
     channels, height, width = autoencoder.input_shape
 
     def outputs(codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,6 +80,21 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
 def _of_pixels(function: Callable[[Tensor], Tensor], channels: int) -> Callable[[Tensor], Tensor]:
     """The same of the last of (n, 2C, H, W) channels."""
     return lambda both: function(both[:, channels:])
+
+
+def _is_called(autoencoder: Autoencoder, codes: Tensor, seen: tuple[str, Tensor, Tensor]) -> bool:
+    """Whether the squash that was seen is what Python calls, and for any other codes too.
+
+    In a graph it is the same operator for all of them; an author's code may do as it likes.
+    """
+    import torch
+
+    from reportgen.watched_operations import WatchedCalls
+
+    if not autoencoder.concurrent:
+        return False
+    _, called = _watched(autoencoder.decode, codes, WatchedCalls)
+    return called is not None and called[0] == seen[0] and torch.equal(called[1], seen[1])
 
 
 def _watched(

@@ -52,7 +52,7 @@ class ModelThreads:
         self._autoencoder = autoencoder
         self.count = min(available, MOST_THREADS) if autoencoder.concurrent else 1
         self._threads_each = available // self.count
-        self._layers = NarrowLayers(any_layout=autoencoder.concurrent)
+        self._layers = NarrowLayers(of_graph=autoencoder.concurrent)
         self.batch_size = self._batch_size(most_images)
         self._pool: ThreadPoolExecutor | None = None
 

@@ -44,14 +44,15 @@ class NarrowLayers(TorchFunctionMode):
 
     Parameters
     ----------
-    any_layout : whether what follows takes an image in any memory format, as it does in a graph
-        whose views have been relaxed; else images are in the format that torch would give them.
+    of_graph : whether a graph runs, and not its author's code. What follows a layer of a graph
+        takes an image in any memory format, else images are in the format that torch would give
+        them; and what was made of a graph's constants is kept.
     """
 
-    def __init__(self, *, any_layout: bool) -> None:
+    def __init__(self, *, of_graph: bool) -> None:
         super().__init__()
-        self._any_layout = any_layout
-        self._rearranged = _Rearranged()
+        self._of_graph = of_graph
+        self._rearranged = _Rearranged(keeps=of_graph)
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -62,7 +63,7 @@ class NarrowLayers(TorchFunctionMode):
         if blocks is None:
             return function(*args, **keywords)
         image = blocks.side_by_side()
-        return image if self._any_layout else image.contiguous(memory_format=_layout(blocks.wide))
+        return image if self._of_graph else image.contiguous(memory_format=_layout(blocks.wide))
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,22 @@ class _Blocks:
 
 
 class _Rearranged:
-    """What was made of weights, kept for as long as they live and do not change."""
+    """What is made of weights.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    keeps : whether it is kept, for the same weights. An author's code may change them unseen
+        (`weight.data`).
+    """
+
+    def __init__(self, *, keeps: bool) -> None:
+        self._keeps = keeps
         self._kept: dict[tuple[int, str], tuple[ref[Tensor], int, Tensor]] = {}
 
     def of(self, weight: Tensor, how: str, rearrange: Callable[[], Tensor]) -> Tensor:
         """`rearrange()`, which depends on nothing but the weight and `how`."""
-        if weight.is_inference():
-            # Computed by the model; and whether it changes would not be known.
+        # A view is another tensor in every call, as what the model computes is.
+        if not self._keeps or weight.is_inference() or weight._is_view():
             return rearrange()
         key, version = (id(weight), how), weight._version
         kept = self._kept.get(key)

@@ -202,7 +202,7 @@ class Study:
 
         `images` (n, P) are the decoded codes, where somebody has them.
         """
-        together = codes if isinstance(codes, np.ndarray) else np.concatenate(codes)
+        together = codes if isinstance(codes, np.ndarray) else np.vstack(codes)
         panel = together.reshape(-1, together.shape[-1])
         limit = self.settings.off_data_sample
         if len(panel) > limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
@@ -40,10 +41,10 @@ def images(height: int, width: int, layout: torch.memory_format) -> torch.Tensor
 
 
 @torch.inference_mode()
-def run(layer: Callable[..., torch.Tensor], *given: object, any_layout: bool = False):
+def run(layer: Callable[..., torch.Tensor], *given: object, of_graph: bool = False):
     """What the layer gives in the mode, and the weights it ran with."""
     shapes = Shapes()
-    with NarrowLayers(any_layout=any_layout), shapes:
+    with NarrowLayers(of_graph=of_graph), shapes:
         return layer(*given), shapes
 
 
@@ -53,8 +54,8 @@ def assert_same(layer: nn.Module, layout: torch.memory_format, *, size: tuple[in
     layer = layer.to(memory_format=layout)
     given = images(*size, layout)
     expected = layer(given)
-    for any_layout in (False, True):
-        found, shapes = run(layer, given, any_layout=any_layout)
+    for of_graph in (False, True):
+        found, shapes = run(layer, given, of_graph=of_graph)
         assert found.shape == expected.shape
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=3e-6)
     return shapes.weights != [tuple(layer.weight.shape)]
@@ -227,7 +228,7 @@ def test_images_have_torchs_memory_format_or_rows_first(layer, of_input, of_weig
     found, shapes = run(layer, given)
     assert found.stride() == expected.stride()
     assert shapes.channels_last == [of_weight == torch.channels_last]
-    assert run(layer, given, any_layout=True)[0].is_contiguous()
+    assert run(layer, given, of_graph=True)[0].is_contiguous()
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_images_have_torchs_memory_format_or_rows_first(layer, of_input, of_weig
 )
 @torch.inference_mode()
 def test_weights_are_rearranged_once_and_again_when_they_change(layer) -> None:
-    given, mode, made = images(8, 8, torch.contiguous_format), NarrowLayers(any_layout=True), []
+    given, mode, made = images(8, 8, torch.contiguous_format), NarrowLayers(of_graph=True), []
 
     def watch(name: str, arguments, run):
         made.append(name)
@@ -261,7 +262,7 @@ def test_weights_are_rearranged_once_and_again_when_they_change(layer) -> None:
 
 @torch.inference_mode()
 def test_weights_that_the_model_computes_are_rearranged_in_every_call() -> None:
-    given, mode = images(8, 8, torch.contiguous_format), NarrowLayers(any_layout=True)
+    given, mode = images(8, 8, torch.contiguous_format), NarrowLayers(of_graph=True)
     weight = torch.randn(1, INPUTS, 3, 3)
     for _ in range(3):
         with mode:
@@ -269,3 +270,30 @@ def test_weights_that_the_model_computes_are_rearranged_in_every_call() -> None:
         expected = functional.conv2d(given, weight, padding=1)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=3e-6)
         weight.mul_(-3)
+
+
+@torch.inference_mode()
+def test_weights_that_an_authors_code_changes_unseen_are_not_kept() -> None:
+    layer = nn.Conv2d(INPUTS, 1, 3, padding=1)
+    given, mode = images(8, 8, torch.contiguous_format), NarrowLayers(of_graph=False)
+    for _ in range(3):
+        with mode:
+            found = layer(given)
+        torch.testing.assert_close(found, layer(given), rtol=1e-5, atol=3e-6)
+        layer.weight.data.mul_(-3)
+        layer.bias.data.add_(5)
+
+
+def test_nothing_is_kept_of_views_of_weights() -> None:
+    """A view is a new tensor in every call: what was made of it would never be used again."""
+    held = torch.randn(3, INPUTS, 3, 3)
+    given, mode = images(8, 8, torch.contiguous_format), NarrowLayers(of_graph=True)
+    gc.collect()
+    before = None
+    for _ in range(4):
+        with torch.inference_mode(), mode:
+            functional.conv2d(given, held[:1], padding=1)
+        gc.collect()
+        alive = sum(type(one) is torch.Tensor for one in gc.get_objects())
+        assert before in (None, alive)
+        before = alive

@@ -74,13 +74,10 @@ class Contributions:
 def run(study: Study, settings: Settings) -> Contributions:
     """Shares over the pooled rows and pictures for the picture rows.
 
-    Raises UnanswerableError where no unit varies, or moving all of them changes nothing.
+    Raises UnanswerableError where `unit_shares` does.
     """
-    if len(study.players) == 0:
-        raise UnanswerableError("no unit of the code varies over the images.")
+    of_units = unit_shares(study)
     shares = study.shared(path_shares)
-    if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
-        raise UnanswerableError("the decoder gives the same image whatever the code.")
     pictures = study.shared(picture_contributions)
     rows = study.rows.pictures
     baseline_image = study.decoder.decode(study.baseline[None])[0]
@@ -91,7 +88,7 @@ def run(study: Study, settings: Settings) -> Contributions:
         steps=settings.path_steps,
         pooled_steps=settings.pooled_path_steps,
         rows=len(shares.rows),
-        shares=unit_shares(study),
+        shares=of_units,
         completeness_error=completeness_error(study),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
@@ -116,8 +113,15 @@ def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
 
 
 def unit_shares(study: Study) -> tuple[UnitShare, ...]:
-    """Every player's share with its rank, largest first; over the pooled rows."""
+    """Every player's share with its rank, largest first; over the pooled rows.
+
+    Raises UnanswerableError where no unit varies, or moving all of them changes nothing.
+    """
+    if len(study.players) == 0:
+        raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
+    if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
+        raise UnanswerableError("the decoder gives the same image whatever the code.")
     bootstrap = study.bootstrap(len(shares.rows))
     estimates = bootstrap.ratios(shares.projections, shares.changes)
     resampled = safe_ratio(

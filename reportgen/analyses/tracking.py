@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.image_factors import image_factors
 from reportgen.settings import Settings
-from reportgen.statistics.blocks import in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.study import Study
 
@@ -87,9 +85,8 @@ def run(study: Study, settings: Settings) -> Tracking:
         for unit, measure in enumerate(_spearman(bootstrap, values, column)):
             named = _weaker(measure) > settings.tracked_correlation
             found[unit].append(Factor(name, kind, measure, named))
-    areas = in_parallel(partial(_auc, bootstrap, values), classes.values())
-    for name, of_units in zip(classes, areas, strict=True):
-        for unit, measure in enumerate(of_units):
+    for name, members in classes.items():
+        for unit, measure in enumerate(_auc(bootstrap, values, members)):
             weaker = 0.5 + _weaker(_shifted(measure, -0.5))
             named = weaker > settings.tracked_auc
             found[unit].append(Factor(name, "class", measure, named))

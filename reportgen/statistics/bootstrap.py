@@ -36,7 +36,8 @@ class Bootstrap:
     def __init__(self, rows: int, resamples: int, seed: int) -> None:
         generator = np.random.default_rng([seed, rows, resamples])
         self.weights = np.empty((resamples, rows))
-        # Rows counted as they are drawn: numpy's multinomial takes ten times as long.
+        # Rows counted as they are drawn: with thousands of them numpy's multinomial takes several
+        # times as long.
         for counts in self.weights:
             counts[:] = np.bincount(generator.integers(rows, size=rows), minlength=rows)
 

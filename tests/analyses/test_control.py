@@ -235,3 +235,10 @@ def test_hundreds_of_components_are_not_taken_for_a_broken_instrument() -> None:
     assert result.passed, [check for check in result.checks if not check.passed]
     for check in result.checks:
         assert check.tolerance < 1e-3
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_components_that_change_nothing_but_rounding_have_no_control(units: int) -> None:
+    noise = np.random.default_rng(0).normal(size=(60, decoders.PIXELS))
+    with pytest.raises(UnanswerableError, match="same image"):
+        control.run(study_of_pixels(0.5 + 1e-7 * noise, units=units), FEW)

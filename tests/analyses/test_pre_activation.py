@@ -1,4 +1,5 @@
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,21 +76,24 @@ def scripted_sigmoid(values: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("squash", "called"),
+    ("squash", "graph", "called"),
     [
-        (nn.Sigmoid(), True),
-        (torch.ops.aten.sigmoid.default, True),
-        (torch.Tensor.sigmoid, True),
-        (lambda values: torch.sigmoid(input=values), False),
-        (scripted_sigmoid, False),
+        (nn.Sigmoid(), True, True),
+        (torch.ops.aten.sigmoid.default, True, True),
+        (torch.Tensor.sigmoid, True, True),
+        (lambda values: torch.sigmoid(input=values), True, False),
+        (scripted_sigmoid, True, False),
+        (torch.sigmoid, False, False),
+        (torch.vmap(torch.sigmoid), False, False),
     ],
-    ids=["module", "aten", "method", "by keyword", "compiled"],
+    ids=["module", "aten", "method", "by keyword", "compiled", "author's code", "vmap"],
 )
-def test_every_operation_is_watched_only_where_pythons_calls_do_not_show_the_squash(
-    squash, called, monkeypatch
+def test_every_operation_is_watched_but_in_graphs_whose_calls_show_the_squash(
+    squash, graph, called, monkeypatch
 ) -> None:
     study_ = study(lambda z: squash(z @ decoders.directions(3)))
-    found = find_last_squash(study_.autoencoder, study_.test.codes)
+    autoencoder = replace(study_.autoencoder, concurrent=graph)
+    found = find_last_squash(autoencoder, study_.test.codes)
     assert found is not None
     codes = torch.from_numpy(study_.test.codes[:8])
     watches = []
