@@ -73,7 +73,7 @@ def use_channels_last(program: Program) -> None:
         if isinstance(weight, fx.Node) and weight.op == "get_attr":
             tensor = program.constant(weight)
             if tensor.dim() == 4:
-                # A weight that can tell whether it has changed: see `narrow_layers`.
+                # A weight that can tell whether it has changed: see `rearranged_weights`.
                 with torch.inference_mode(False):
                     tensor = tensor.contiguous(memory_format=torch.channels_last)
                 program.root._buffers[str(weight.target)] = tensor
