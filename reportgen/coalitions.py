@@ -36,8 +36,7 @@ class Coalitions:
     ) -> np.ndarray:
         """Mixed codes: (code_size,), (n, players) bool → (n, code_size) float32.
 
-        `baseline` replaces z0, for the segments of a path and for other baselines: one code, or one
-        for each of the n.
+        `baseline` replaces z0, for other baselines: one code, or one for each of the n.
         """
         outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
         inside = self._inside(np.atleast_2d(memberships))

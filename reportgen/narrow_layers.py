@@ -30,8 +30,8 @@ MOST_CHANNELS = 4
 FEWEST_INPUTS = 8
 CHANNELS_AT_A_TIME = 16
 BLOCK_SIDES = (4, 2)
-# Weights that the model computes are rearranged in every call, and blocks put side by side pixel
-# by pixel of a block.
+# Weights of an author's code are rearranged in every call, as are those that a graph computes; and
+# blocks are put side by side pixel by pixel of a block.
 INPUTS_PER_WEIGHT = 8
 LARGEST_STRIDE = 8
 Sizes = int | Sequence[int]

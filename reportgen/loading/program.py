@@ -70,12 +70,8 @@ class Program:
         """The tensor of a get_attr node."""
         return getattr(self.root, str(node.target))
 
-    def run(self, images: Tensor) -> tuple[Any, ...]:
-        """All leaves for these images."""
-        return self.compiled()(images)
-
     def compiled(self) -> Callable[[Tensor], tuple[Any, ...]]:
-        """`run` of the program as it is now, for many calls.
+        """What gives all leaves for images, by the program as it is now, in many calls.
 
         `fx.Interpreter` takes a millisecond a call for what it does around the operators of a
         small decoder, and Python's lock with it; generated code would hold names from the file.

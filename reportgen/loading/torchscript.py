@@ -63,7 +63,9 @@ class _ScriptParts:
 
     module: torch.jit.ScriptModule
     device: str
-    graphs: dict[tuple[str, tuple[int, ...]], Program | None] = field(default_factory=dict)
+    graphs: dict[tuple[str, tuple[int, ...]], Callable[[Tensor], tuple] | None] = field(
+        default_factory=dict
+    )
     batches: dict[str, int] = field(default_factory=dict)
 
     def parts(self) -> ModelParts:
@@ -108,16 +110,16 @@ class _ScriptParts:
                 raise
 
         def once(values: Tensor, rows: int = 2) -> Any:
-            program = self._prepared(name, values[:rows])
-            if program is None:
+            graph = self._prepared(name, values[:rows])
+            if graph is None:
                 return self._script(name)(values.clone())
-            leaves = program.run(values)
+            leaves = graph(values)
             return leaves[0] if len(leaves) == 1 else leaves
 
         run.schema = self._schema(name)  # type: ignore[attr-defined]
         return run
 
-    def _prepared(self, name: str, example: Tensor) -> Program | None:
+    def _prepared(self, name: str, example: Tensor) -> Callable[[Tensor], tuple] | None:
         key = (name, tuple(example.shape[1:]))
         if key not in self.graphs:
             try:
@@ -130,7 +132,7 @@ class _ScriptParts:
                 use_channels_last(program)
                 if name != "forward":
                     activate_in_place(program)
-                self.graphs[key] = program
+                self.graphs[key] = program.compiled()
         return self.graphs[key]
 
     def _whole_program(self, example: Tensor) -> Program:

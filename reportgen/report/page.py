@@ -87,7 +87,7 @@ class PageRenderer:
         self._results, self._layout = results, layout
         self._headline = headline_of(results)
         self._maker, self._templates = SpriteMaker(), templates or Templates()
-        self._data = _compact(results)
+        self._data = results_json(results, indent=None)
 
     def render(self, thinning: Thinning) -> Page:
         """The page without the pictures that `thinning` leaves out."""
@@ -278,8 +278,3 @@ def _tile_rules(drawing: Drawing) -> str:
     ]
     rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
     return "\n".join(rules) + "\n"
-
-
-def _compact(results: Results) -> str:
-    """results.json without its line breaks."""
-    return results_json(results, indent=None)

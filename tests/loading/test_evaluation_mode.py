@@ -47,14 +47,14 @@ def test_an_activation_overwrites_the_layer_that_only_it_reads(name: str) -> Non
     activate_in_place(made)
     assert operators(made) == ["linear", f"{name}_"]
     expected = getattr(functional, name)(GIVEN @ WEIGHT.T)
-    torch.testing.assert_close(made.run(GIVEN)[0], expected)
+    torch.testing.assert_close(made.compiled()(GIVEN)[0], expected)
 
 
 def test_a_layer_that_something_else_reads_is_not_overwritten() -> None:
     made = program(aten.relu.default, layer_is_read=True)
     activate_in_place(made)
     assert operators(made) == ["linear", "relu"]
-    activated, layer = made.run(GIVEN)
+    activated, layer = made.compiled()(GIVEN)
     assert torch.equal(layer, GIVEN @ WEIGHT.T)
     assert torch.equal(activated, torch.relu(layer))
 
@@ -67,7 +67,7 @@ def test_what_is_only_another_view_of_a_tensor_is_not_overwritten() -> None:
     made = builder.finish([activated, builder.call(aten.neg.default, (given,))], None)
     activate_in_place(made)
     assert "relu_" not in operators(made)
-    found: tuple[Tensor, ...] = made.run(GIVEN)
+    found: tuple[Tensor, ...] = made.compiled()(GIVEN)
     assert torch.equal(found[1], -GIVEN)
 
 

@@ -66,4 +66,4 @@ def test_a_compiled_program_stays_as_it_was_compiled() -> None:
     run = made.compiled()
     next(node for node in made.graph.nodes if node.op == "call_function").target = aten.abs.default
     assert torch.equal(run(torch.ones(1))[0], -torch.ones(1))
-    assert torch.equal(made.run(-torch.ones(1))[0], torch.ones(1))
+    assert torch.equal(made.compiled()(-torch.ones(1))[0], torch.ones(1))
