@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +102,92 @@ def test_a_decoder_that_goes_two_ways_is_not_taken_for_one() -> None:
         def forward(self, code: Tensor) -> Tensor:
             return code if bool(code.sum() > 0) else -code
 
-    with pytest.raises(NotLiveError):
+    with pytest.raises(NotLiveError, match="depends on the numbers it computes"):
         decoder_of(Forked())
+
+
+class Overwriting(nn.Module):
+    """A linear layer, whose output (1, 36) a function overwrites."""
+
+    def __init__(self, overwrite: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.linear, self.overwrite = nn.Linear(4, 36), overwrite
+
+    def forward(self, code: Tensor) -> Tensor:
+        return self.overwrite(self.linear(code))
+
+
+def test_what_overwrites_an_array_is_the_operator_that_does_not() -> None:
+    overwritten = decoder_of(Overwriting(lambda made: made.relu_().mul_(0.5)))
+    assert overwritten.steps == decoder_of(Overwriting(lambda made: made.relu().mul(0.5))).steps
+    reshaped = decoder_of(Overwriting(lambda made: made.view(1, 9, 4).sigmoid_()))
+    pure = decoder_of(Overwriting(lambda made: made.view(1, 9, 4).sigmoid()))
+    assert reshaped.steps == pure.steps
+
+
+def test_an_array_is_not_read_as_it_was_before_its_part_was_overwritten() -> None:
+    def through_a_part(made: Tensor) -> Tensor:
+        made[:, :3].mul_(2)
+        return made
+
+    def through_another_shape(made: Tensor) -> Tensor:
+        earlier = made.view(1, 6, 6)
+        made.add_(1)
+        return earlier
+
+    for overwrite in (through_a_part, through_another_shape):
+        with pytest.raises(NotLiveError, match="after a part of it was overwritten"):
+            decoder_of(Overwriting(overwrite))
+
+
+def test_a_constant_that_the_decoder_fills_is_not_taken_for_one() -> None:
+    def filled(made: Tensor) -> Tensor:
+        image = torch.zeros(1, 36)
+        image[:, 4:] = made[:, 4:]
+        return image
+
+    with pytest.raises(NotLiveError, match="`copy_`"):
+        decoder_of(Overwriting(filled))
+
+
+def test_a_code_that_the_decoder_overwrites_is_followed() -> None:
+    class Shifted(nn.Module):
+        def forward(self, code: Tensor) -> Tensor:
+            return code.clone().mul_(3) - 1
+
+    class ShiftedInPlace(nn.Module):
+        def forward(self, code: Tensor) -> Tensor:
+            return code.mul_(3).sub_(1)
+
+    codes = np.ones((1, 4), np.float32)
+    images = np.full((1, 4), 2.0, np.float32)
+    arguments = ((4,), "cpu", codes, images, (0.0, 1.0))
+    overwriting = live_decoder(ShiftedInPlace(), *arguments)
+    assert overwriting.steps == live_decoder(Shifted(), *arguments).steps
+
+
+def test_a_weight_that_is_computed_is_rounded_as_the_page_holds_it() -> None:
+    model = nn.utils.parametrizations.weight_norm(nn.Linear(4, 9))
+    with torch.no_grad():
+        # Larger than 16 bits hold; the weight itself, of length 1, is not.
+        model.parametrizations.weight.original1 *= 1e6
+        model.parametrizations.weight.original0.fill_(1)
+    assert decoder_of(model).largest_error < 1e-3
+
+
+def test_a_decoder_is_followed_without_torchs_compiler() -> None:
+    script = (
+        "import sys, numpy, torch\n"
+        "from reportgen.live.trace import live_decoder\n"
+        "layers = torch.nn.Linear(4, 9), torch.nn.ReLU(inplace=True)\n"
+        "model = torch.nn.Sequential(*layers)\n"
+        "with torch.no_grad(): images = model(torch.ones(1, 4)).numpy()\n"
+        "live_decoder(model, (4,), 'cpu', numpy.ones((1, 4)), images, (0.0, 1.0))\n"
+        "print([name for name in ('torch._dynamo', 'torch._inductor') if name in sys.modules])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ran.stdout.strip() == "[]", ran.stderr
 
 
 def test_a_batch_norm_is_one_scale_and_one_shift_for_each_channel() -> None:

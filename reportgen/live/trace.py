@@ -14,6 +14,7 @@ from reportgen.live.emission import Call, Emitter
 from reportgen.live.layers import BATCH_NORMS
 from reportgen.live.operators import HANDLERS
 from reportgen.live.program import LiveDecoder, NotLiveError
+from reportgen.live.recording import record
 
 LARGEST_WEIGHTS = 1_000_000
 LARGEST_WORK = 100_000_000
@@ -70,30 +71,15 @@ def _trace(
     decode: Callable[[Tensor], Tensor], code_shape: tuple[int, ...], device: str
 ) -> fx.GraphModule:
     """The decoder as flat ATen operations without writes in place, on the CPU."""
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    example = torch.zeros(1, *code_shape, device=device)
     try:
-        with torch.no_grad():
-            graph = make_fx(torch.func.functionalize(decode))(example)
+        return record(decode, torch.zeros(1, *code_shape, device=device))
+    except NotLiveError:
+        raise
     except Exception as error:
         # A decoder may do anything; what cannot be followed is pre-rendered instead.
         raise NotLiveError(
             f"the decoder's operations cannot be followed ({type(error).__name__})"
         ) from error
-    graph.graph.eliminate_dead_code()
-    return graph.cpu() if device == "cpu" else _on_cpu(graph)
-
-
-def _on_cpu(graph: fx.GraphModule) -> fx.GraphModule:
-    """Constants move with the module; devices named in a call are replaced."""
-    for name in {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}:
-        setattr(graph, name, getattr(graph, name).detach().cpu())
-    for node in graph.graph.nodes:
-        if "device" in node.kwargs:
-            node.kwargs = {**node.kwargs, "device": torch.device("cpu")}
-    graph.recompile()
-    return graph
 
 
 @torch.no_grad()
