@@ -1,17 +1,23 @@
-"""(c) The same numbers as a user would otherwise get them."""
+"""(c) The same numbers as a user would get them, from the decoder as its author has it."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from reportgen.coalition_table import shapley_weights
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
 from reportgen.single_moves import single_moves
+from reportgen.study import Study
 from tests.benchmarks import subjects
 
 ROWS, UNITS = 64, 10
@@ -29,34 +35,52 @@ def study():
 
 
 @pytest.fixture(scope="module")
-def decode(study):
-    return study.autoencoder.decode
+def decode():
+    return subjects.convolutional(UNITS)["decoder"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A decoder as its author has it, a fresh study of it, and the codes that are studied."""
+
+    decode: nn.Module
+    study: Study
+    codes: torch.Tensor
+    mean: torch.Tensor
 
 
 @pytest.fixture(params=SUBJECTS)
 def ablated(request, benchmark):
-    """A fresh study of a decoder, which the group names.
+    """A subject, which the group names.
 
     Without its last squash: pre-activations are numbers that the alternatives do not compute.
     """
     subject = SUBJECTS[request.param]
     shape = f"{subject['side']}×{subject['side']}×{subject['channels']}"
     benchmark.group = f"{ABLATION}, {shape}, {request.param}"
-    return dataclasses.replace(subjects.study(UNITS, rows=ROWS, **subject), squash=None)
+    study = dataclasses.replace(subjects.study(UNITS, rows=ROWS, **subject), squash=None)
+    layers = subject.get("layers", subjects.convolutional)
+    modules = layers(UNITS, subject["side"], subject["channels"])
+    codes = torch.from_numpy(study.test.codes[study.rows.statistics])
+    return Subject(modules["decoder"], study, codes, torch.from_numpy(study.baseline))
 
 
 def bench_reportgen_first_in_and_last_in(benchmark, ablated) -> None:
     def fresh():
-        decoder = Decoder(ablated.autoencoder)
-        return (dataclasses.replace(ablated, decoder=decoder, _shared={}),), {}
+        decoder = Decoder(ablated.study.autoencoder)
+        return (dataclasses.replace(ablated.study, decoder=decoder, _shared={}),), {}
 
     benchmark.pedantic(single_moves, setup=fresh, rounds=5)
 
 
 def bench_notebook_loop(benchmark, ablated) -> None:
-    decode = ablated.autoencoder.decode
-    codes = torch.from_numpy(ablated.test.codes[ablated.rows.statistics])
-    mean = torch.from_numpy(ablated.baseline)
+    decode, codes, mean = ablated.decode, ablated.codes, ablated.mean
 
     def loop() -> None:
         for code in codes:
@@ -72,9 +96,7 @@ def bench_notebook_loop(benchmark, ablated) -> None:
 def bench_captum_feature_ablation(benchmark, ablated) -> None:
     from captum.attr import FeatureAblation
 
-    decode = ablated.autoencoder.decode
-    codes = torch.from_numpy(ablated.test.codes[ablated.rows.statistics])
-    mean = torch.from_numpy(ablated.baseline)[None]
+    decode, codes, mean = ablated.decode, ablated.codes, ablated.mean[None]
     full = decode(codes)
 
     def squared_change(z: torch.Tensor) -> torch.Tensor:
@@ -92,9 +114,7 @@ def bench_captum_one_row_at_a_time(benchmark, ablated) -> None:
     """As captum's own examples call it, with `perturbations_per_eval` left alone."""
     from captum.attr import FeatureAblation
 
-    decode = ablated.autoencoder.decode
-    codes = torch.from_numpy(ablated.test.codes[ablated.rows.statistics])
-    mean = torch.from_numpy(ablated.baseline)[None]
+    decode, codes, mean = ablated.decode, ablated.codes, ablated.mean[None]
 
     def loop() -> None:
         for code in codes:
@@ -124,6 +144,31 @@ def bench_reportgen_whole_pictures(benchmark, study) -> None:
 
 
 @pytest.mark.benchmark(group=SHAPLEY)
+@pytest.mark.parametrize("remembers", [False, True], ids=["as defined", "each coalition once"])
+def bench_notebook_loop_of_whole_pictures(benchmark, study, decode, remembers) -> None:
+    """By Shapley's definition (1953): a unit's mean change of the image, over orders of units."""
+    code, mean = torch.from_numpy(study.test.codes[0]), torch.from_numpy(study.baseline)
+
+    def image(coalition: frozenset[int]) -> torch.Tensor:
+        inside = torch.tensor([unit in coalition for unit in range(UNITS)])
+        return decode(torch.where(inside, code, mean)[None])
+
+    def pictures() -> list[torch.Tensor]:
+        value, totals = cache(image) if remembers else image, []
+        for unit in range(UNITS):
+            others = [other for other in range(UNITS) if other != unit]
+            total = torch.zeros(1)
+            for size in range(UNITS):
+                share = 1 / (UNITS * math.comb(UNITS - 1, size))
+                for before in map(frozenset, combinations(others, size)):
+                    total = total + share * (value(before | {unit}) - value(before))
+            totals.append(total)
+        return totals
+
+    benchmark.pedantic(pictures, rounds=5)
+
+
+@pytest.mark.benchmark(group=SHAPLEY)
 def bench_shapiq_of_one_number(benchmark, study, decode) -> None:
     from shapiq import ExactComputer, Game
 
@@ -135,8 +180,7 @@ def bench_shapiq_of_one_number(benchmark, study, decode) -> None:
 
         def value_function(self, coalitions: np.ndarray) -> np.ndarray:
             inside = torch.from_numpy(coalitions.astype(bool))
-            with torch.inference_mode():
-                return decode(torch.where(inside, code, mean)).sum((1, 2, 3)).numpy()
+            return decode(torch.where(inside, code, mean)).sum((1, 2, 3)).numpy()
 
     benchmark.pedantic(
         lambda: ExactComputer(game=PixelSum(), n_players=UNITS)("SV", order=1), rounds=5
@@ -151,8 +195,7 @@ def bench_captum_shapley_sampling_of_one_number(benchmark, study, decode) -> Non
     mean = torch.from_numpy(study.baseline)[None]
 
     def pixel_sum(z: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            return decode(z).sum((1, 2, 3))
+        return decode(z).sum((1, 2, 3))
 
     # As many decodes as the table of all 2¹⁰ coalitions.
     benchmark.pedantic(
