@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CACHE_BYTES = 8 * 2**20
-SMALLEST_BATCH, LARGEST_BATCH = 8, 256
+LARGEST_BATCH = 256
+# Images that share one reading of weights larger than what is made of any of them.
+FEWEST_WITH_LARGE_WEIGHTS = 8
 LARGEST_BATCH_ELSEWHERE = 512
 # Python holds its lock between layers, so that more threads than this wait for each other.
 MOST_THREADS = 8
@@ -110,32 +112,39 @@ class ModelThreads:
         """As many images as the cache holds what the largest layer makes of."""
         if self._autoencoder.device != "cpu":
             return max(1, min(most, LARGEST_BATCH_ELSEWHERE))
-        fitting = CACHE_BYTES // _largest_activation(self._autoencoder)
-        size = self._threads_each * int(np.clip(fitting, SMALLEST_BATCH, LARGEST_BATCH))
+        activation, weights = _largest_tensors(self._autoencoder)
+        fewest = np.clip(weights // activation, 1, FEWEST_WITH_LARGE_WEIGHTS)
+        fitting = np.clip(CACHE_BYTES // activation, fewest, LARGEST_BATCH)
+        size = self._threads_each * int(fitting)
         fixed = self._autoencoder.fixed_batch
         return max(1, min(most, fixed * -(-size // fixed)))
 
 
-def _largest_activation(autoencoder: Autoencoder) -> int:
-    """Bytes for one image of the largest tensor that an operation of the model gives."""
+def _largest_tensors(autoencoder: Autoencoder) -> tuple[int, int]:
+    """Bytes, for one image, of the largest tensor that an operation gives, and of the largest
+    weights; 0 for weights that are no larger than that.
+    """
     import torch
 
     from reportgen.watched_operations import WatchedOperations
 
     codes = 3 * autoencoder.fixed_batch
-    largest = [4 * codes * int(np.prod(autoencoder.input_shape))]
+    made = [4 * codes * int(np.prod(autoencoder.input_shape))]
+    given = [0]
 
     def measure(name: str, arguments: tuple[Any, ...], run: Callable[[], Any]) -> Any:
         output = run()
+        given.extend(value.nbytes for value in arguments if isinstance(value, torch.Tensor))
         # Weights that are only laid out in another way have no batch.
         if isinstance(output, torch.Tensor) and output.dim() and len(output) % codes == 0:
-            largest.append(output.numel() * output.element_size())
+            made.append(output.nbytes)
         return output
 
     with torch.inference_mode(), WatchedOperations(measure):
         autoencoder.decode(torch.zeros(codes, *autoencoder.code_shape))
         autoencoder.encode(torch.zeros(codes, *autoencoder.input_shape))
-    return max(largest) // codes
+    weights = max(given) if max(given) > max(made) else 0
+    return max(made) // codes, weights
 
 
 @contextmanager

@@ -198,6 +198,20 @@ def test_batches_are_as_large_as_the_cache_holds_what_either_part_makes(wider, s
     assert ModelThreads(made, 10_000).batch_size == size
 
 
+@pytest.mark.parametrize(("weights", "size"), [(2, 2), (5, 5), (40, 8)])
+def test_weights_larger_than_an_image_are_read_for_as_many_images(weights, size) -> None:
+    """Weights of so many images of 4 MB each, of which the cache holds two."""
+    matrix = torch.zeros(weights, 2**20)
+    made = Autoencoder(
+        encode=lambda images: images[:, 0, 0, :UNITS].clone(),
+        decode=lambda codes: (codes[:, :1].expand(-1, weights) @ matrix).reshape(-1, 1, 1024, 1024),
+        input_shape=(1, 1024, 1024),
+        code_shape=(UNITS,),
+        concurrent=True,
+    )
+    assert ModelThreads(made, 10_000).batch_size == size
+
+
 def test_requests_decoded_together_are_requests_decoded_alone(watched, codes) -> None:
     requests = [codes[:1], codes[1:90], codes[90:90], codes[90:300], codes[:4]]
     together = list(engine(watched).decode_each(iter(requests)))

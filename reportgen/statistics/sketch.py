@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 SKETCH_SIZE = 4096
+# What these images make of one block of pixels stays in a core's cache.
+IMAGES_TOGETHER = 8
 
 
 def compressor(
@@ -20,10 +22,34 @@ def compressor(
     """
     if stacked * pixels * 4 <= limit or pixels <= SKETCH_SIZE:
         return (lambda images: images), pixels, False
-    from scipy.sparse import csr_array
+    return _CountSketch(pixels, seed), SKETCH_SIZE, True
 
-    generator = np.random.default_rng([seed, pixels])
-    buckets = generator.integers(SKETCH_SIZE, size=pixels)
-    signs = generator.choice(np.array([-1.0, 1.0], dtype=np.float32), size=pixels)
-    matrix = csr_array((signs, (buckets, np.arange(pixels))), shape=(SKETCH_SIZE, pixels))
-    return (lambda images: (matrix @ images.T).T), SKETCH_SIZE, True
+
+class _CountSketch:
+    """Sums of pixels with random signs, (n, P) → (n, 4096) of the same type.
+
+    A block of 4,096 pixels is added to all sums at once, from a random one on, around the end.
+    Pixels of one block therefore never meet, and any others with probability 1/4096: as the
+    variance of a squared norm is 2 Σ_{p≠q} P(p meets q) x_p² x_q², it is at most that of sums
+    which every pixel picks for itself, at a tenth of the time.
+    """
+
+    def __init__(self, pixels: int, seed: int) -> None:
+        generator = np.random.default_rng([seed, pixels])
+        self._signs = generator.choice(np.array([-1.0, 1.0], dtype=np.float32), size=pixels)
+        self._starts = generator.integers(SKETCH_SIZE, size=-(-pixels // SKETCH_SIZE))
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        sketches = np.empty((len(images), SKETCH_SIZE), images.dtype)
+        for first in range(0, len(images), IMAGES_TOGETHER):
+            rows = slice(first, first + IMAGES_TOGETHER)
+            sketches[rows] = self._of_some(images[rows])
+        return sketches
+
+    def _of_some(self, images: np.ndarray) -> np.ndarray:
+        unwound = np.zeros((len(images), 2 * SKETCH_SIZE), images.dtype)
+        for block, start in enumerate(self._starts):
+            pixels = slice(block * SKETCH_SIZE, (block + 1) * SKETCH_SIZE)
+            signed = images[:, pixels] * self._signs[pixels]
+            unwound[:, start : start + signed.shape[1]] += signed
+        return unwound[:, :SKETCH_SIZE] + unwound[:, SKETCH_SIZE:]
