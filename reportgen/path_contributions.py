@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.single_moves import strongest_players
-from reportgen.statistics.blocks import cached_columns
+from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.study import Study, squared_norms
 
 if TYPE_CHECKING:
@@ -89,12 +90,20 @@ def row_paths(
         change = np.zeros(phi.shape[1])
         for part, images in blocks:
             own = weights if len(images) == len(request) else weights[:, part]
-            for columns in cached_columns(images):
-                phi[:, columns] += own @ images[:, columns].astype(np.float64)
+            add = partial(_add_product, phi, own, images)
+            for _ in over_pixels(add, images.shape[1]):
+                pass
             if part.start == 0:
                 change -= images[0]
         change += images[-1]
         yield RowPath(phi, change, request)
+
+
+def _add_product(sums: np.ndarray, weights: csc_array, images: np.ndarray, part: slice) -> None:
+    """Some columns of weights (m, n) · images (n, P) are added to the sums (m, P)."""
+    sums, images = sums[:, part], images[:, part]
+    for columns in cached_columns(images):
+        sums[:, columns] += weights @ images[:, columns].astype(np.float64)
 
 
 def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reportgen.statistics.blocks import row_blocks
+from reportgen.statistics.blocks import in_parallel, row_blocks
 
 LARGEST_KEPT, LARGEST_TILE = 128, 64
 
@@ -51,8 +51,12 @@ def pictures_of(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         return np.asarray(images, dtype=np.float32)
     flat = images.reshape(-1, images.shape[-1])
     pictures = np.empty((len(flat), int(np.prod(picture_shape(shape)))), dtype=np.float32)
-    for rows in row_blocks(flat):
+
+    def fill(rows: slice) -> None:
         pictures[rows] = averaged_down(flat[rows], shape, factor).reshape(-1, pictures.shape[1])
+
+    for _ in in_parallel(fill, row_blocks(flat)):
+        pass
     return pictures.reshape(*images.shape[:-1], -1)
 
 

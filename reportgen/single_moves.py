@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from reportgen.coalitions import Coalitions
 from reportgen.decoder import Decoder
-from reportgen.statistics.blocks import CACHED_BYTES, cached_columns, centred_squares
+from reportgen.statistics.blocks import (
+    CACHED_BYTES,
+    cached_columns,
+    centred_squares,
+    over_pixels,
+)
 from reportgen.study import Study, squared_norms
 
 
@@ -133,6 +139,17 @@ def _row_squares(
     They are solo, last, damage (r, K) and the ends (3, r): ‖Δ‖² and what the sums of solo and
     last-in moves miss of it.
     """
+    parts = over_pixels(
+        lambda part: _squares_of_part(images[..., part], originals[:, part]), images.shape[-1]
+    )
+    solo, last, damage, ends = (np.sum(found, axis=0) for found in zip(*parts, strict=True))
+    return solo, last, damage, ends
+
+
+def _squares_of_part(
+    images: np.ndarray, originals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """`_row_squares` over some pixels."""
     players = images.shape[1] // 2 - 1
     solo, last, damage = np.zeros((3, len(images), players))
     ends = np.zeros((3, len(images)))
@@ -180,6 +197,13 @@ def summed_and_combined(
     memberships = np.stack([coalitions.empty, alone.any(axis=0), *alone])
     requests = (coalitions.codes(coalitions.scaled(code, factor), memberships) for code in codes)
     for images in coalitions.decoder.decode_each(requests):
-        nobody = images[0].astype(np.float64)
-        summed = (images[2:] - images[0]).sum(axis=0, dtype=np.float64)
-        yield summed, images[1] - nobody
+        parts = over_pixels(partial(_sum_and_whole, images), images.shape[1])
+        summed, combined = zip(*parts, strict=True)
+        yield np.concatenate(summed), np.concatenate(combined)
+
+
+def _sum_and_whole(images: np.ndarray, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Of v(∅), v(S) and every v({k}) (n, P): Σ_k Δ_k and Δ_S at some pixels."""
+    nobody, everyone, *_ = images[:, part]
+    summed = (images[2:, part] - nobody).sum(axis=0, dtype=np.float64)
+    return summed, everyone - nobody.astype(np.float64)

@@ -11,7 +11,7 @@ from reportgen.analyses import UnanswerableError
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import ablation_squares, single_moves
-from reportgen.statistics.blocks import cached_columns
+from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study
 
@@ -127,6 +127,17 @@ def _row_squares(
     ablated: np.ndarray, whole: np.ndarray, original: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """‖x̂ − v‖² of each ablated image v (n, P), and ‖x − v‖² − ‖x − x̂‖²."""
+    parts = over_pixels(
+        lambda part: _squares_of_part(ablated[:, part], whole[part], original[part]), len(whole)
+    )
+    effects, damages = (np.sum(found, axis=0) for found in zip(*parts, strict=True))
+    return effects, damages
+
+
+def _squares_of_part(
+    ablated: np.ndarray, whole: np.ndarray, original: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`_row_squares` over some pixels."""
     effects, damages = np.zeros((2, len(ablated)))
     for columns in cached_columns(ablated):
         _, squares, added = ablation_squares(ablated[:, columns], whole[columns], original[columns])

@@ -10,6 +10,7 @@ from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
 from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import over_pixels
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
 
@@ -63,7 +64,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     misses = np.zeros((len(rows), len(growing)))
     requests = [coalitions.codes(study.test.codes[row], growing) for row in rows]
     for place, images in study.decode_mine(requests):
-        misses[place] = squared_norms(originals[place].astype(np.float64) - images)
+        misses[place] = _squared_distances(images, originals[place])
     study.ranks.add_up(misses)
     counts = _component_counts(study, shares.players.members, shares.order)
     decoded = (coalitions.values(study.test.codes[row], growing) for row in pictured)
@@ -79,6 +80,15 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
         model_pictures=np.stack([study.pictures(images) for images in decoded]),
         pca_pictures=np.stack([study.pictures(_pca_sums(study, row, counts)) for row in pictured]),
     )
+
+
+def _squared_distances(images: np.ndarray, original: np.ndarray) -> np.ndarray:
+    """(n,) ‖x − v‖² of each image v (n, P)."""
+
+    def of(part: slice) -> np.ndarray:
+        return squared_norms(original[part].astype(np.float64) - images[:, part])
+
+    return np.sum([*over_pixels(of, len(original))], axis=0)
 
 
 def _r2(study: Study, misses: np.ndarray, total: np.ndarray) -> tuple[Estimate, ...]:

@@ -13,6 +13,8 @@ import numpy as np
 ROW_BLOCK_BYTES = 32 * 2**20
 COLUMN_BLOCK_BYTES = 4 * 2**20
 CACHED_BYTES = 2**20
+# So many of one image are worth a thread of their own.
+PIXELS_TOGETHER = 2**16
 MOST_THREADS = 8
 
 Part = TypeVar("Part")
@@ -70,6 +72,17 @@ def cached_columns(images: np.ndarray) -> Iterator[slice]:
     """
     rows, columns = images.shape
     return _slices(columns, CACHED_BYTES // (8 * max(1, rows)))
+
+
+def over_pixels(compute: Callable[[slice], Result], pixels: int) -> Iterator[Result]:
+    """`compute` of every part of images of so many pixels, in order.
+
+    Small images are one part. The parts of large ones are computed on several threads.
+    """
+    if pixels <= PIXELS_TOGETHER:
+        yield compute(slice(0, pixels))
+    else:
+        yield from in_parallel(compute, _slices(pixels, PIXELS_TOGETHER))
 
 
 def centred_squares(targets: np.ndarray) -> np.ndarray:

@@ -206,6 +206,17 @@ def test_a_store_that_holds_nothing_changes_nothing_beyond_1e_6(plain) -> None:
     np.testing.assert_allclose(paths(other), paths(plain), atol=1e-6)
 
 
+def test_images_in_parts_change_nothing_beyond_rounding(plain, monkeypatch) -> None:
+    def numbers() -> list[np.ndarray]:
+        study = dataclasses.replace(plain, _shared={})
+        return [whole(study), paths(study), np.stack(list(per_unit(study).values()))]
+
+    in_one = numbers()
+    monkeypatch.setattr("reportgen.statistics.blocks.PIXELS_TOGETHER", 10)
+    for found, expected in zip(numbers(), in_one, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_threads_change_nothing_beyond_1e_6(plain, codes) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(3 if threads == 1 else 1)

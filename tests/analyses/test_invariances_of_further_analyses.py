@@ -224,6 +224,19 @@ def test_a_unit_that_varies_without_effect_gets_nothing_and_takes_nothing() -> N
     assert once(directions, other).variance_shares[UNITS] < 1e-2
 
 
+def test_images_in_parts_change_nothing_beyond_rounding(monkeypatch) -> None:
+    def numbers() -> list[np.ndarray]:
+        study = dataclasses.replace(PLAIN, _shared={})
+        tables = [table.effects + table.damages for table in once(baselines, study).tables]
+        of_tables = np.array([[number.value for number in table] for table in tables])
+        return [overall(study), np.stack(list(by_unit(study).values())), of_tables]
+
+    in_one = numbers()
+    monkeypatch.setattr("reportgen.statistics.blocks.PIXELS_TOGETHER", 10)
+    for found, expected in zip(numbers(), in_one, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("batch", [1, 7])
 def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
     few = dataclasses.replace(EVERY_ROW, rows=24, table_rows=12)

@@ -7,7 +7,13 @@ import threading
 import numpy as np
 import pytest
 
-from reportgen.statistics.blocks import centred_squares, column_blocks, in_parallel
+from reportgen.statistics.blocks import (
+    PIXELS_TOGETHER,
+    centred_squares,
+    column_blocks,
+    in_parallel,
+    over_pixels,
+)
 
 
 def test_without_openmps_variable_there_are_as_many_threads_as_cores_allowed(monkeypatch) -> None:
@@ -36,6 +42,21 @@ def test_no_more_is_computed_ahead_than_there_are_threads(monkeypatch) -> None:
     next(results)
     results.close()
     assert len(started) <= 3
+
+
+def test_a_small_image_is_one_part_of_this_thread_and_a_large_one_several_of_others(
+    monkeypatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+
+    def whose(part: slice) -> tuple[range, bool]:
+        return range(large)[part], threading.current_thread() is threading.main_thread()
+
+    large = 2 * PIXELS_TOGETHER + 1
+    assert list(over_pixels(whose, PIXELS_TOGETHER)) == [(range(PIXELS_TOGETHER), True)]
+    parts = list(over_pixels(whose, large))
+    assert [pixel for part, _ in parts for pixel in part] == list(range(large))
+    assert [here for _, here in parts] == [False] * 3
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
