@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.image_store import ImageMemory, ImageStore
 from reportgen.model_threads import ModelThreads
 
 DEFAULT_MEMORY = 2 * 10**9
@@ -63,7 +64,8 @@ class Decoder:
         enough = max(SMALLEST_BLOCK, 2 * self._threads.count * self._threads.batch_size)
         self.block_size = int(np.clip(self._most_on_their_way // 2, 1, enough))
         store_bytes = memory // 12 if store_bytes is None else store_bytes
-        self._store = _ImageStore(store_bytes)
+        self._store = ImageStore(store_bytes)
+        self._memory = ImageMemory(self.image_size)
         self._in_flight: dict[bytes, tuple[_Request, int]] = {}
         self._busy_until = 0.0
         self._charged_to = "study"
@@ -75,12 +77,16 @@ class Decoder:
 
     @contextmanager
     def charged_to(self, analysis: str) -> Iterator[None]:
-        """Within this block, forwards and seconds count for `analysis` and nothing outside it."""
+        """Within this block, forwards and seconds count for `analysis` and nothing outside it.
+
+        At its end free memory for images goes back to the system.
+        """
         outer = self._charge(analysis)
         try:
             yield
         finally:
             self._charge(outer)
+            self._memory.forget()
 
     def _charge(self, analysis: str) -> str:
         """Whom the seconds went to until now; from now on they go to `analysis`."""
@@ -92,7 +98,7 @@ class Decoder:
 
     def forget_images(self) -> None:
         """Empty the store for good; what was counted stays."""
-        self._store = _ImageStore(0)
+        self._store = ImageStore(0)
 
     def add_costs_of(self, other: Decoder, analysis: str) -> None:
         """Charge to `analysis` what another decoder of the same model has done."""
@@ -195,7 +201,7 @@ class Decoder:
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
         keys = _bytes_of_each(codes)
-        images = np.empty((len(codes), self.image_size), dtype=np.float32)
+        images = self._memory.images(len(codes))
         request = _Request(images, self._charged_to)
         for place, key in enumerate(keys):
             if key in request.missing:
@@ -293,34 +299,3 @@ def _bytes_of_each(codes: np.ndarray) -> list[bytes]:
 
 def _images_of(requests: Iterable[tuple[_Request, list[int]]]) -> int:
     return sum(len(request.images) for request, _ in requests)
-
-
-class _ImageStore:
-    """The most recently decoded images, up to a number of bytes; the oldest requests leave first.
-
-    Whole requests are kept as they were decoded, so that nothing is copied.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._bytes = 0
-        self._places: dict[bytes, tuple[np.ndarray, int]] = {}
-        self._requests: deque[tuple[tuple[bytes, ...], int]] = deque()
-
-    def get(self, key: bytes) -> np.ndarray | None:
-        """(P,) the image of a key, or None."""
-        found = self._places.get(key)
-        return None if found is None else found[0][found[1]]
-
-    def add(self, places: Mapping[bytes, int], images: np.ndarray) -> None:
-        """Keep the images (n, P) at the places of keys that the store does not hold."""
-        if images.nbytes > self._capacity:
-            return
-        self._places.update((key, (images, place)) for key, place in places.items())
-        self._requests.append((tuple(places), images.nbytes))
-        self._bytes += images.nbytes
-        while self._bytes > self._capacity:
-            keys, size = self._requests.popleft()
-            self._bytes -= size
-            for key in keys:
-                del self._places[key]
