@@ -7,8 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Note
-from reportgen.statistics.blocks import centred_squares, column_blocks, columns_filled, row_blocks
+from reportgen.statistics.blocks import (
+    centred_squares,
+    column_blocks,
+    columns_filled,
+    in_parallel,
+    row_blocks,
+)
 
+# Rows shorter than this part of the longest are rounding.
+NO_LENGTH = 1e-7
+# So small that products of so many rows are positive definite.
+NEARLY_ORTHOGONAL = 0.5
 LARGEST_PRODUCTS = 4_000
 
 
@@ -150,17 +160,37 @@ def _largest_eigenpairs(products: np.ndarray, count: int) -> tuple[np.ndarray, n
 
 
 def _combined_rows(images: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Eigenvectors (k, n) of the rows' products → (k, P) components: X̃ᵀu is √(nλ)v.
-
-    Those of no variance are rounding: made orthonormal to the others all the same, as an SVD's are.
-    """
-    from scipy.linalg import qr
-
+    """Eigenvectors (k, n) of the rows' products → (k, P) components: X̃ᵀu is √(nλ)v."""
     combined = columns_filled(
         len(directions), images, lambda some: directions @ (images[:, some] - mean[some])
     )
-    orthonormal, _ = qr(combined.T, mode="economic", overwrite_a=True, check_finite=False)
-    return orthonormal.T
+    return _orthonormal(combined)
+
+
+def _orthonormal(rows: np.ndarray) -> np.ndarray:
+    """Rows (k, P) that are orthogonal up to rounding, made orthonormal one after the other.
+
+    By the Cholesky factor of their products (Yamamoto et al., 2015), which takes a quarter of the
+    time of Householder reflections and no second copy. Rows of no variance are rounding: they are
+    made orthonormal to the others by reflections all the same, as an SVD's are.
+    """
+    from scipy.linalg import cholesky, qr, solve_triangular
+
+    lengths = np.sqrt(np.vecdot(rows, rows))
+    if lengths.min() > NO_LENGTH * lengths.max():
+        rows /= lengths[:, None]
+        products = rows @ rows.T
+        if np.abs(products - np.eye(len(rows))).max() < NEARLY_ORTHOGONAL / len(rows):
+            lower = cholesky(products, lower=True)
+
+            def solve(some: slice) -> None:
+                rows[:, some] = solve_triangular(lower, rows[:, some], lower=True)
+
+            for _ in in_parallel(solve, column_blocks(rows)):
+                pass
+            return rows
+    reflected, _ = qr(rows.T, mode="economic", overwrite_a=True, check_finite=False)
+    return reflected.T
 
 
 def _with_sign(components: np.ndarray) -> np.ndarray:

@@ -173,6 +173,18 @@ def test_components_without_variance_are_orthonormal_to_the_others(rows, pixels)
     assert fitted.undetermined(19)[4:].all()
 
 
+@pytest.mark.parametrize("decades", [5, 6.5, 12])
+def test_components_are_orthonormal_however_their_variances_fall(decades: float) -> None:
+    generator = np.random.default_rng(5)
+    falling = np.logspace(0, -decades, 20)
+    images = (generator.normal(size=(60, 20)) * falling) @ generator.normal(size=(20, 300))
+    fitted = fit_pca(images, 20, seed=0)
+    np.testing.assert_allclose(fitted.components @ fitted.components.T, np.eye(20), atol=1e-12)
+    full = PCA(20, svd_solver="full").fit(images)
+    cosines = np.einsum("kp,kp->k", fitted.components, full.components_)
+    np.testing.assert_allclose(cosines[falling > 1e-5], 1, atol=1e-9)
+
+
 @pytest.mark.parametrize(("rows", "pixels"), [(300, 900), (900, 300)])
 def test_the_participation_ratio_is_that_of_all_singular_values(rows, pixels) -> None:
     images = np.random.default_rng(8).normal(size=(rows, pixels)) * 0.99 ** np.arange(pixels)
