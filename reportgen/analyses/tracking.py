@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.image_factors import image_factors
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import column_blocks, in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.study import Study
 
@@ -85,8 +86,8 @@ def run(study: Study, settings: Settings) -> Tracking:
         for unit, measure in enumerate(_spearman(bootstrap, values, column)):
             named = _weaker(measure) > settings.tracked_correlation
             found[unit].append(Factor(name, kind, measure, named))
-    for name, members in classes.items():
-        for unit, measure in enumerate(_auc(bootstrap, values, members)):
+    for unit, measures in enumerate(_areas(bootstrap, values, classes)):
+        for name, measure in zip(classes, measures, strict=True):
             weaker = 0.5 + _weaker(_shifted(measure, -0.5))
             named = weaker > settings.tracked_auc
             found[unit].append(Factor(name, "class", measure, named))
@@ -155,24 +156,43 @@ def _spearman(bootstrap: Bootstrap, values: np.ndarray, column: np.ndarray) -> S
     return bootstrap.estimates(correlation, common, each)
 
 
-def _auc(bootstrap: Bootstrap, values: np.ndarray, members: np.ndarray) -> list[Estimate]:
-    """Area under the ROC curve of each unit's value for one class, resampled within rows."""
-    inside, outside = values[members], values[~members]
-    weights_in = bootstrap.weights[:, members]
-    weights_out = bootstrap.weights[:, ~members]
-    pairs = weights_in.sum(axis=1) * weights_out.sum(axis=1)
-    estimates = []
-    for unit in range(values.shape[1]):
-        wins = _wins(inside[:, unit], outside[:, unit])
-        won = np.einsum("bi,ij,bj->b", weights_in, wins, weights_out, optimize=True)
-        estimates.append(interval(float(wins.mean()), safe_ratio(won, pairs)))
-    return estimates
+def _areas(
+    bootstrap: Bootstrap, values: np.ndarray, classes: dict[str, np.ndarray]
+) -> Iterator[list[Estimate]]:
+    """Areas under the ROC curves of each unit's value (n, K) for every class, by unit."""
+    if not classes:
+        return
+    members = np.stack(list(classes.values())).astype(np.float64)
+    once, resampled = np.ones((len(values), 1)), np.ascontiguousarray(bootstrap.weights.T)
+
+    def of(unit: np.ndarray) -> list[Estimate]:
+        whole, areas = (_shares_won(unit, members, counts) for counts in (once, resampled))
+        return [interval(float(w[0]), a) for w, a in zip(whole, areas, strict=True)]
+
+    yield from in_parallel(of, values.T)
 
 
-def _wins(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """(inside, outside) 1 where the member's value is larger, ½ for ties."""
-    above = inside[:, None] > outside[None]
-    return above + 0.5 * (inside[:, None] == outside[None])
+def _shares_won(values: np.ndarray, members: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Share of pairs of a member and another row in which the member's value is the larger.
+
+    Members (C, n) of each class, and how often each row is there (n, B) → (C, B), ties counted as
+    half. By ranks (Mann & Whitney, 1947): among members alone half of all pairs are won.
+    """
+    order = np.argsort(values, kind="stable")
+    ranked, members = values[order], members[:, order]
+    first, last = (np.searchsorted(ranked, ranked, side) for side in ("left", "right"))
+    won, inside, outside = np.empty((3, len(members), counts.shape[1]))
+    for some in column_blocks(counts):
+        present = counts[order, some]
+        below = np.zeros((len(ranked) + 1, present.shape[1]))
+        np.cumsum(present, axis=0, out=below[1:])
+        inside[:, some] = members @ present
+        outside[:, some] = below[-1] - inside[:, some]
+        ranks = below[first]
+        ranks += below[last]
+        ranks *= present
+        won[:, some] = members @ ranks / 2 - inside[:, some] ** 2 / 2
+    return safe_ratio(won, inside * outside)
 
 
 def _weaker(measure: Estimate) -> float:
