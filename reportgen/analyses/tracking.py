@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_blocks, in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.study import Study
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 FEWEST_OF_A_CLASS = 5
 FEWEST_KNOWN = 8
@@ -160,9 +164,11 @@ def _areas(
     bootstrap: Bootstrap, values: np.ndarray, classes: dict[str, np.ndarray]
 ) -> Iterator[list[Estimate]]:
     """Areas under the ROC curves of each unit's value (n, K) for every class, by unit."""
+    from scipy.sparse import csc_array
+
     if not classes:
         return
-    members = np.stack(list(classes.values())).astype(np.float64)
+    members = csc_array(np.stack(list(classes.values())).astype(np.float64))
     once, resampled = np.ones((len(values), 1)), np.ascontiguousarray(bootstrap.weights.T)
 
     def of(unit: np.ndarray) -> list[Estimate]:
@@ -172,7 +178,7 @@ def _areas(
     yield from in_parallel(of, values.T)
 
 
-def _shares_won(values: np.ndarray, members: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _shares_won(values: np.ndarray, members: csc_array, counts: np.ndarray) -> np.ndarray:
     """Share of pairs of a member and another row in which the member's value is the larger.
 
     Members (C, n) of each class, and how often each row is there (n, B) → (C, B), ties counted as
@@ -181,7 +187,7 @@ def _shares_won(values: np.ndarray, members: np.ndarray, counts: np.ndarray) -> 
     order = np.argsort(values, kind="stable")
     ranked, members = values[order], members[:, order]
     first, last = (np.searchsorted(ranked, ranked, side) for side in ("left", "right"))
-    won, inside, outside = np.empty((3, len(members), counts.shape[1]))
+    won, inside, outside = np.empty((3, members.shape[0], counts.shape[1]))
     for some in column_blocks(counts):
         present = counts[order, some]
         below = np.zeros((len(ranked) + 1, present.shape[1]))
