@@ -42,7 +42,9 @@ class LeadingShares:
 
 
 class Stack:
-    """σ₁² and Σσ² of one uncentred stack (r, q) of moves, with their bootstrap resamples.
+    """σ₁² and Σσ² of one uncentred stack of r moves, with their bootstrap resamples.
+
+    They are eigenvalues of the moves' inner products (r, r).
 
     Resampled leading eigenvalues are taken within so many leading directions of the whole sample
     (at most 24) that they miss some 1e-4 of themselves.
@@ -54,16 +56,14 @@ class Stack:
     intensity : (r,) each move's length along the leading picture.
     """
 
-    def __init__(self, moves: np.ndarray, bootstrap: Bootstrap, study: Study) -> None:
-        moves = moves.astype(np.float64)
-        squares = np.einsum("np,np->n", moves, moves)
-        total = float(squares.sum())
-        first, coordinates = _leading_coordinates(moves, total)
-        products = np.einsum("ni,nj->nij", coordinates, coordinates)
-        self.first, self.total = first, total
-        self.has_effect = not study.is_negligible(self.total, len(moves))
-        self.intensity = coordinates[:, 0]
-        self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]
+    def __init__(self, products: np.ndarray, bootstrap: Bootstrap, study: Study) -> None:
+        squares = products.diagonal()
+        self.total = float(squares.sum())
+        self.first, along = _leading_coordinates(products)
+        self.has_effect = not study.is_negligible(self.total, len(products))
+        self.intensity = along[:, 0]
+        of_each = np.einsum("ni,nj->nij", along, along)
+        self.firsts = np.linalg.eigvalsh(bootstrap.sums(of_each))[:, -1]
         self.totals = bootstrap.sums(squares)
 
     @cached_property
@@ -72,23 +72,20 @@ class Stack:
         return pooled_rho([self])
 
 
-def _leading_coordinates(moves: np.ndarray, total: float) -> tuple[float, np.ndarray]:
+def _leading_coordinates(products: np.ndarray) -> tuple[float, np.ndarray]:
     """σ₁², and the moves (r, q) along the leading right singular vectors, the first first."""
     from scipy.linalg import eigh
 
-    rows, pixels = moves.shape
-    smaller = min(rows, pixels)
-    gram = moves @ moves.T if rows == smaller else moves.T @ moves
-    leading = [max(0, smaller - LARGEST_SUBSPACE), smaller - 1]
-    eigenvalues, vectors = eigh(gram, subset_by_index=leading)
+    rows = len(products)
+    leading = [max(0, rows - LARGEST_SUBSPACE), rows - 1]
+    eigenvalues, vectors = eigh(products, subset_by_index=leading)
     eigenvalues, vectors = np.maximum(eigenvalues[::-1], 0), vectors[:, ::-1]
     # Resampling couples the first direction with the others by √(λ₁λ_j/r), which changes its
     # eigenvalue by about λ_j/r in second order.
-    outside = total - np.cumsum(eigenvalues)
+    outside = products.trace() - np.cumsum(eigenvalues)
     needed = 1 + np.count_nonzero(outside > MISSED * rows * eigenvalues[0])
     eigenvalues, vectors = eigenvalues[:needed], vectors[:, :needed]
-    along = vectors * np.sqrt(eigenvalues) if rows == smaller else moves @ vectors
-    return float(eigenvalues[0]), along
+    return float(eigenvalues[0]), vectors * np.sqrt(eigenvalues)
 
 
 def leading_shares(study: Study) -> LeadingShares:
@@ -96,10 +93,10 @@ def leading_shares(study: Study) -> LeadingShares:
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
 
-    def stacks(all_moves: np.ndarray) -> tuple[Stack, ...]:
-        return tuple(in_parallel(lambda moved: Stack(moved, bootstrap, study), all_moves))
+    def stacks(of_players: np.ndarray) -> tuple[Stack, ...]:
+        return tuple(in_parallel(lambda products: Stack(products, bootstrap, study), of_players))
 
-    return LeadingShares(solo=stacks(moves.solo_stack), context=stacks(moves.last_stack))
+    return LeadingShares(solo=stacks(moves.solo_products), context=stacks(moves.last_products))
 
 
 def pooled_rho(stacks: Iterable[Stack]) -> Estimate:

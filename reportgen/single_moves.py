@@ -19,6 +19,7 @@ from reportgen.statistics.blocks import (
     CACHED_BYTES,
     cached_columns,
     centred_squares,
+    in_parallel,
     over_pixels,
 )
 from reportgen.study import Study, squared_norms
@@ -36,8 +37,8 @@ class SingleMoves:
     combined : (r,) ‖v(N) − v(∅)‖².
     gap_up, gap_down : (r,) ‖Δ − Σ_k Δ_k‖² for the solo and the last-in moves.
     spread : (r,) ‖x̂ − mean x̂‖², the mean over these rows.
-    solo_stack, last_stack : (K, r, q) the moves themselves, or a linear sketch of them.
-    sketched : whether they are a sketch.
+    solo_products, last_products : (K, r, r) inner products of a player's moves in any two rows.
+    sketched : whether these are of a linear sketch of the moves.
     solo_codes, last_codes : (r·K, code_size) the codes that were decoded.
     before_squash : (3, r) combined, gap_up and gap_down of the pre-activations of the same decodes;
         None where the decoder does not end in a squash.
@@ -51,8 +52,8 @@ class SingleMoves:
     gap_up: np.ndarray
     gap_down: np.ndarray
     spread: np.ndarray
-    solo_stack: np.ndarray
-    last_stack: np.ndarray
+    solo_products: np.ndarray
+    last_products: np.ndarray
     sketched: bool
     solo_codes: np.ndarray
     last_codes: np.ndarray
@@ -100,13 +101,23 @@ def single_moves(study: Study) -> SingleMoves:
         gap_up=gap_up,
         gap_down=gap_down,
         spread=centred_squares(study.test.reconstructions[rows]),
-        solo_stack=solo_stack,
-        last_stack=last_stack,
+        solo_products=_products(solo_stack),
+        last_products=_products(last_stack),
         sketched=sketched,
         solo_codes=mixed[:, 2 : 2 + players].reshape(-1, mixed.shape[-1]),
         last_codes=mixed[:, 2 + players :].reshape(-1, mixed.shape[-1]),
         before_squash=None if study.squash is None else ends_before,
     )
+
+
+def _products(stacks: np.ndarray) -> np.ndarray:
+    """(K, r, q) → (K, r, r) inner products of each player's moves, in float64."""
+
+    def of(moves: np.ndarray) -> np.ndarray:
+        moves = moves.astype(np.float64)
+        return moves @ moves.T
+
+    return np.stack([*in_parallel(of, stacks)])
 
 
 def _decoded(
