@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray
+from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import safe_ratio
@@ -15,6 +16,8 @@ from reportgen.study import Study
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24
 EXTREME_ROWS = 8
+MOST_PICTURED = 32
+WITHOUT_EFFECT = frozenset({"constant", "ignored"})
 FEWEST_FOR_DUPLICATES = 30
 # Inverting a covariance squares this ratio of singular values, and leaves float64 four digits.
 NEARLY_COLLINEAR = 1e-6
@@ -39,7 +42,8 @@ class UnitHealth:
     r2_on_others : R² of its value on the other live units' values; NaN when constant.
     divergence : KL(q(z|x) ‖ N(0, 1)) in nat, mean over test rows; None without a posterior sd.
     posterior_mean_variance : variance of the posterior mean over test rows.
-    lowest, highest : (8, P) test images with the lowest and highest values.
+    lowest, highest : (8, P) test images with the lowest and highest values; (0, P) but for the 32
+        units with the largest shares that are neither constant nor ignored.
     """
 
     unit: int
@@ -90,6 +94,7 @@ def run(study: Study, settings: Settings) -> Health:
     correlations = _correlations(study, test, players)
     divergences = _divergences(study)
     r2_on_others = _r2_on_others(fit, test, players)
+    shown = _pictured(study, players - ignored)
     units = []
     for unit in range(len(study.units)):
         alive = unit in players
@@ -111,6 +116,7 @@ def run(study: Study, settings: Settings) -> Health:
         }
         counts, edges = np.histogram(test[:, unit], bins=BINS)
         order = np.argsort(pictured[:, unit], kind="stable")
+        extremes = EXTREME_ROWS if unit in shown else 0
         units.append(
             UnitHealth(
                 unit=unit,
@@ -128,8 +134,8 @@ def run(study: Study, settings: Settings) -> Health:
                 r2_on_others=float(r2_on_others[unit]),
                 divergence=divergence,
                 posterior_mean_variance=variance,
-                lowest=study.pictures(study.test.images[order[:EXTREME_ROWS]]),
-                highest=study.pictures(study.test.images[order[::-1][:EXTREME_ROWS]]),
+                lowest=study.pictures(study.test.images[order[:extremes]]),
+                highest=study.pictures(study.test.images[order[::-1][:extremes]]),
             )
         )
     return Health(
@@ -139,6 +145,16 @@ def run(study: Study, settings: Settings) -> Health:
         variational=study.autoencoder.is_variational,
         rows=len(test),
     )
+
+
+def _pictured(study: Study, live: set[int]) -> set[int]:
+    """The first live units by share; those that are grouped on the path have none of their own."""
+    if not live:
+        return set()
+    shares = study.shared(path_shares)
+    by_share = [int(unit) for unit in shares.player_units[shares.order]]
+    by_share += sorted(live.difference(by_share))
+    return set([unit for unit in by_share if unit in live][:MOST_PICTURED])
 
 
 def _ignored(study: Study, settings: Settings) -> set[int]:

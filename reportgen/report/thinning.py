@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reportgen.analyses.health import MOST_PICTURED
 from reportgen.pictures import LARGEST_TILE
 
 EVERYTHING = 10_000
@@ -27,7 +28,7 @@ class Thinning:
 
     picture_rows: int = EVERYTHING
     walk_rows: int = EVERYTHING
-    unit_cards: int = 32
+    unit_cards: int = MOST_PICTURED
     full_walks: bool = True
     plane_rows: int = EVERYTHING
     largest_tile: int = LARGEST_TILE

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.analyses.health import UnitHealth
+from reportgen.analyses.health import WITHOUT_EFFECT, UnitHealth
 from reportgen.analyses.interactions import Interactions
 from reportgen.analyses.one_picture import UnitPicture
 from reportgen.analyses.replicates import UnitReplication
@@ -17,7 +17,6 @@ from reportgen.statistics.bootstrap import Estimate
 
 ONE_PICTURE, SEVERAL_PICTURES = 0.9, 0.6
 NO_EFFECT = 1e-10
-NOTHING_TO_SAY = {"constant", "ignored"}
 
 
 def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
@@ -66,7 +65,7 @@ def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
 
 
 def _quiet(unit: Unit) -> bool:
-    return bool(NOTHING_TO_SAY & set(unit.health))
+    return bool(WITHOUT_EFFECT & set(unit.health))
 
 
 def _by_unit(parts: dict[str, Any], analysis: str, field: str) -> dict[int, Any]:
@@ -75,7 +74,7 @@ def _by_unit(parts: dict[str, Any], analysis: str, field: str) -> dict[int, Any]
 
 
 def _named(tracking: Any, state: UnitHealth) -> tuple[Factor, ...]:
-    if tracking is None or NOTHING_TO_SAY & set(state.states):
+    if tracking is None or WITHOUT_EFFECT & set(state.states):
         return ()
     return tuple(factor for factor in tracking.factors if factor.named)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses.health import UnitHealth
+from reportgen.analyses.health import WITHOUT_EFFECT, UnitHealth
 from reportgen.figures.charts import Histogram, IntervalBar, histogram, interval_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
@@ -15,7 +15,6 @@ from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
 
 CARD_ROWS = 2
-QUIET = frozenset({"constant", "ignored"})
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ def view(results: Results, drawing: Drawing) -> View:
     """Cards for the 32 strongest units that have an effect; lines for the others."""
     most = drawing.thinning.unit_cards
     health = {entry.unit: entry for entry in results.health.units} if results.health else {}
-    active = [unit for unit in results.units if not QUIET & set(unit.health)]
-    quiet = [unit for unit in results.units if QUIET & set(unit.health)]
+    active = [unit for unit in results.units if not WITHOUT_EFFECT & set(unit.health)]
+    quiet = [unit for unit in results.units if WITHOUT_EFFECT & set(unit.health)]
     highs = [u.share.high for u in results.units if u.share and np.isfinite(u.share.high)]
     largest = max(highs, default=1.0)
     return View(
