@@ -8,6 +8,7 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.settings import Settings
+from reportgen.statistics.blocks import available_threads
 from reportgen.study import Study
 
 BINS = 20
@@ -178,8 +179,11 @@ def _forests(
     importances, scores = [], []
     for column in columns:
         kind = RandomForestRegressor if column.numeric else RandomForestClassifier
-        forest = kind(TREES, min_samples_leaf=5, random_state=seed)
-        forest.fit(values[kept], column.values[kept])
+        forest = kind(TREES, min_samples_leaf=5, random_state=seed, n_jobs=available_threads()).fit(
+            values[kept], column.values[kept]
+        )
+        # Trees are the same on any number of threads, sums of what they predict are not.
+        forest.n_jobs = 1
         importances.append(forest.feature_importances_)
         score = float(forest.score(values[held_out], column.values[held_out]))
         if not column.numeric:

@@ -26,7 +26,7 @@ def in_parallel(compute: Callable[[Part], Result], parts: Iterable[Part]) -> Ite
 
     For products and sums of large arrays, during which numpy lets other threads run.
     """
-    threads = _threads()
+    threads = available_threads()
     if threads == 1:
         yield from map(compute, parts)
         return
@@ -40,7 +40,7 @@ def in_parallel(compute: Callable[[Part], Result], parts: Iterable[Part]) -> Ite
             yield ahead.popleft().result()
 
 
-def _threads() -> int:
+def available_threads() -> int:
     """As many as OpenMP may use, which `torchrun` sets; else the cores that this process has."""
     allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if allowed.isdigit():

@@ -57,6 +57,18 @@ def test_mutual_information_is_scikit_learn_s_over_quantile_bins_less_shuffled_l
         assert value == pytest.approx(expected, abs=4e-3)
 
 
+def test_any_number_of_threads_grows_the_same_forests(monkeypatch) -> None:
+    generator = np.random.default_rng(9)
+    codes = generator.normal(size=(400, 3))
+    size, kind = codes[:, 0] + generator.normal(size=400), codes[:, 1] > codes[:, 2]
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        metrics = of(codes, size=size, kind=kind.astype(str))
+        found.append((metrics.disentanglement, metrics.completeness, *metrics.informativeness))
+    assert found[0] == found[1]
+
+
 def test_unrelated_labels_give_next_to_nothing() -> None:
     generator = np.random.default_rng(4)
     codes = generator.normal(size=(ROWS, 3))
