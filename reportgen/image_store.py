@@ -26,13 +26,13 @@ class ImageMemory:
         """(count, P) float32 with anything in it."""
         if 4 * count * self._image_size < SMALLEST_LENT:
             return np.empty((count, self._image_size), dtype=np.float32)
-        fitting = [array for array in self._free if count <= len(array) <= 2 * count]
-        # What does not fit is given up, so that no more is kept than was in use at once.
-        self._free[:] = fitting[1:]
-        array = fitting[0] if fitting else np.empty((count, self._image_size), np.float32)
+        # What does not fit is given up, so that no more is kept than was in use at once; and
+        # nothing larger is lent than was asked for, which others count.
+        self._free[:] = [array for array in self._free if len(array) == count]
+        array = self._free.pop() if self._free else np.empty((count, self._image_size), np.float32)
         lent = _Lent(array)
         weakref.finalize(lent, self._free.append, array).atexit = False
-        return np.asarray(lent)[:count]
+        return np.asarray(lent)
 
     def forget(self) -> None:
         """Give up what is free now, and what is lent once it is free."""

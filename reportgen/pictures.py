@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reportgen.statistics.blocks import in_parallel, row_blocks
+from reportgen.statistics.blocks import column_blocks, in_parallel
 
 LARGEST_KEPT, LARGEST_TILE = 128, 64
 
@@ -55,7 +55,7 @@ def pictures_of(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     def fill(rows: slice) -> None:
         pictures[rows] = averaged_down(flat[rows], shape, factor).reshape(-1, pictures.shape[1])
 
-    for _ in in_parallel(fill, row_blocks(flat)):
+    for _ in in_parallel(fill, column_blocks(flat.T)):
         pass
     return pictures.reshape(*images.shape[:-1], -1)
 

@@ -43,16 +43,14 @@ def test_memory_is_lent_again_when_the_last_view_of_it_is_gone(traced) -> None:
     assert images_in_memory() == pytest.approx(16, abs=0.1)
 
 
-@pytest.mark.parametrize(("count", "kept"), [(19, 19), (18, 18), (9, 18), (8, 8)])
-def test_memory_serves_as_many_images_or_half_of_them_and_else_is_given_up(
-    traced, count: int, kept: int
-) -> None:
+@pytest.mark.parametrize("count", [8, 17, 18, 19])
+def test_no_more_memory_is_held_than_was_asked_for(traced, count: int) -> None:
     memory = ImageMemory(PIXELS)
     memory.images(18)
     assert images_in_memory() == pytest.approx(18, abs=0.1)
     images = memory.images(count)
     assert len(images) == count
-    assert images_in_memory() == pytest.approx(kept, abs=0.1)
+    assert images_in_memory() == pytest.approx(count, abs=0.1)
 
 
 def test_memory_is_lent_once_however_many_others_are_free(traced) -> None:
@@ -60,10 +58,10 @@ def test_memory_is_lent_once_however_many_others_are_free(traced) -> None:
     several = [memory.images(count) for count in (30, 9, 30, 9)]
     while several:
         del several[0]
-    first, second, third = (memory.images(9) for _ in range(3))
-    first[:], second[:], third[:] = 1, 2, 3
-    assert (first == 1).all()
-    assert (second == 2).all()
+    images = [memory.images(9) for _ in range(3)]
+    for number, lent in enumerate(images):
+        lent[:] = number
+    assert [set(lent[::4, ::999].flat) for lent in images] == [{0}, {1}, {2}]
     assert images_in_memory() == pytest.approx(27, abs=0.1)
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray
-from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
+from reportgen.single_moves import single_moves, strongest_players
 from reportgen.statistics.bootstrap import safe_ratio
 from reportgen.study import Study
 
@@ -43,7 +42,7 @@ class UnitHealth:
     divergence : KL(q(z|x) ‖ N(0, 1)) in nat, mean over test rows; None without a posterior sd.
     posterior_mean_variance : variance of the posterior mean over test rows.
     lowest, highest : (8, P) test images with the lowest and highest values; (0, P) but for the 32
-        units with the largest shares that are neither constant nor ignored.
+        units with the largest effects that are neither constant nor ignored.
     """
 
     unit: int
@@ -148,13 +147,11 @@ def run(study: Study, settings: Settings) -> Health:
 
 
 def _pictured(study: Study, live: set[int]) -> set[int]:
-    """The first live units by share; those that are grouped on the path have none of their own."""
-    if not live:
-        return set()
-    shares = study.shared(path_shares)
-    by_share = [int(unit) for unit in shares.player_units[shares.order]]
-    by_share += sorted(live.difference(by_share))
-    return set([unit for unit in by_share if unit in live][:MOST_PICTURED])
+    """The live units with the largest effects, which are those that a path does not group."""
+    if len(live) <= MOST_PICTURED:
+        return live
+    by_effect = study.player_units[strongest_players(study)].tolist()
+    return set([unit for unit in by_effect if unit in live][:MOST_PICTURED])
 
 
 def _ignored(study: Study, settings: Settings) -> set[int]:

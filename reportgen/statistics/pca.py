@@ -15,8 +15,6 @@ from reportgen.statistics.blocks import (
     row_blocks,
 )
 
-# Rows shorter than this part of the longest are rounding.
-NO_LENGTH = 1e-7
 # So small that products of so many rows are positive definite.
 NEARLY_ORTHOGONAL = 0.5
 LARGEST_PRODUCTS = 4_000
@@ -177,7 +175,7 @@ def _orthonormal(rows: np.ndarray) -> np.ndarray:
     from scipy.linalg import cholesky, qr, solve_triangular
 
     lengths = np.sqrt(np.vecdot(rows, rows))
-    if lengths.min() > NO_LENGTH * lengths.max():
+    if lengths.min() > 0:
         rows /= lengths[:, None]
         products = rows @ rows.T
         if np.abs(products - np.eye(len(rows))).max() < NEARLY_ORTHOGONAL / len(rows):

@@ -11,9 +11,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from torch.distributions import Normal, kl_divergence
 
-from reportgen.analyses import contributions, health
-from reportgen.analyses.health import WITHOUT_EFFECT, UnitHealth
-from reportgen.report.unit_sentences import merge_units
+from reportgen.analyses import health
+from reportgen.analyses.health import UnitHealth
 from reportgen.rows import split_rows
 from reportgen.settings import Settings
 from tests.conftest import FEW
@@ -234,26 +233,17 @@ def test_extreme_images_are_those_of_the_lowest_and_highest_values() -> None:
     np.testing.assert_array_equal(unit.highest, study.test.images[order[::-1][:8]])
 
 
-@pytest.mark.parametrize("path_players", [8, 12, 18])
-def test_units_that_get_a_card_have_images_and_no_others(path_players: int, monkeypatch) -> None:
-    """Cards go to the first by share that have an effect, then to those grouped on the path."""
-    monkeypatch.setattr(health, "MOST_PICTURED", 12)
-    generator = np.random.default_rng(2)
-    pictures = generator.normal(size=(18, decoders.PIXELS)) * generator.uniform(1, 3, (18, 1))
-    pictures[[0, 14]] = 0
-    matrix = torch.from_numpy(pictures.astype(np.float32))
-    settings = dataclasses.replace(FEW, path_players=path_players)
+def test_images_are_kept_of_the_live_units_with_the_largest_effects(monkeypatch) -> None:
+    places = np.random.default_rng(2).permutation(18)
+    sizes = 1.15**places
+    matrix = decoders.directions(18) * torch.from_numpy(sizes.astype(np.float32))[:, None]
     codes, fit_codes = (decoders.gaussian_codes(200, 18, seed) for seed in (3, 8))
-    study = decoders.carrying(
-        lambda z: 0.5 + z @ matrix, codes, fit_codes=fit_codes, settings=settings
-    )
-    found = health.run(study, settings)
-    order = merge_units({"health": found, "contributions": contributions.run(study, settings)})
-    carded = [unit.index for unit in order if not WITHOUT_EFFECT & set(unit.health)][:12]
-    assert not {0, 14} & set(carded)
-    for unit in found.units:
-        images = 8 if unit.unit in carded else 0
-        assert (len(unit.lowest), len(unit.highest)) == (images, images)
+    study = decoders.carrying(lambda z: 0.5 + z @ matrix, codes, fit_codes=fit_codes, settings=FEW)
+    for most in (18, 17, 12):
+        monkeypatch.setattr(health, "MOST_PICTURED", most)
+        for unit in health.run(study, FEW).units:
+            images = 8 if places[unit.unit] >= 18 - most else 0
+            assert (len(unit.lowest), len(unit.highest)) == (images, images)
 
 
 def test_a_decoder_that_ignores_its_code_has_only_ignored_units() -> None:

@@ -275,6 +275,20 @@ def test_many_units_get_at_most_32_cards_and_every_unit_a_line() -> None:
     assert "have a card each" in section.text
 
 
+def test_units_without_images_of_their_own_have_a_line_instead_of_a_card(results: Results) -> None:
+    """As the weakest of more than 32 have; whatever shares say, also where there are none."""
+    assert results.health is not None
+    first, *others = results.health.units
+    bare = replace(first, lowest=first.lowest[:0], highest=first.highest[:0])
+    without = replace(results, health=replace(results.health, units=(bare, *others)))
+    section = parsed(render_page(replace(without, contributions=None)).html).one(
+        "section", id="units"
+    )
+    cards = [article.attributes["id"] for article in section.all("article")]
+    assert f"unit-{first.unit}" not in cards
+    assert len(cards) == len(results.units) - 1
+
+
 def test_constant_and_ignored_units_have_a_line_instead_of_a_card(results: Results) -> None:
     assert results.health is not None
     quiet = replace(results.units[-1], health=("ignored",), sentence="It has no effect.")

@@ -136,6 +136,7 @@ def test_constant_images_have_no_variance_and_are_rebuilt_exactly(rows, pixels, 
     assert fitted.fit_rows == rows
     np.testing.assert_array_equal(fitted.variances, 0)
     np.testing.assert_allclose(fitted.squared_errors(images), 0, atol=1e-20)
+    np.testing.assert_allclose(fitted.components @ fitted.components.T, np.eye(5), atol=1e-12)
 
 
 def test_constant_images_have_as_many_directions_as_were_asked_for(monkeypatch) -> None:

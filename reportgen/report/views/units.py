@@ -79,12 +79,13 @@ def view(results: Results, drawing: Drawing) -> View:
     health = {entry.unit: entry for entry in results.health.units} if results.health else {}
     active = [unit for unit in results.units if not WITHOUT_EFFECT & set(unit.health)]
     quiet = [unit for unit in results.units if WITHOUT_EFFECT & set(unit.health)]
+    pictured = [unit for unit in active if len(health[unit.index].lowest)][:most]
     highs = [u.share.high for u in results.units if u.share and np.isfinite(u.share.high)]
     largest = max(highs, default=1.0)
     return View(
         table=tuple(TableRow(unit, _bar(unit, largest)) for unit in results.units),
-        cards=tuple(_card(results, drawing, unit, health[unit.index]) for unit in active[:most]),
-        weak=tuple(UnitLine(unit, health[unit.index]) for unit in active[most:]),
+        cards=tuple(_card(results, drawing, unit, health[unit.index]) for unit in pictured),
+        weak=tuple(UnitLine(unit, health[unit.index]) for unit in active if unit not in pictured),
         quiet=tuple(UnitLine(unit, health[unit.index]) for unit in quiet),
         most_cards=most,
         kind=results.health.kind if results.health else "coordinate",
