@@ -20,11 +20,8 @@ from reportgen.statistics.bootstrap import (
     bias_corrected_interval,
     safe_ratio,
 )
+from reportgen.statistics.leading_directions import LeadingDirections
 from reportgen.study import Study
-
-LARGEST_SUBSPACE = 24
-# What a resample's leading eigenvalue may miss outside the subspace, as a share of itself.
-MISSED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,6 @@ class LeadingShares:
 class Stack:
     """σ₁² and Σσ² of one uncentred stack of r moves, with their bootstrap resamples.
 
-    They are eigenvalues of the moves' inner products (r, r).
-
-    Resampled leading eigenvalues are taken within so many leading directions of the whole sample
-    (at most 24) that they miss some 1e-4 of themselves.
-
     Attributes
     ----------
     first, total : σ₁² and Σσ²; `firsts` and `totals` (B,) of each resample.
@@ -56,15 +48,13 @@ class Stack:
     intensity : (r,) each move's length along the leading picture.
     """
 
-    def __init__(self, products: np.ndarray, bootstrap: Bootstrap, study: Study) -> None:
-        squares = products.diagonal()
-        self.total = float(squares.sum())
-        self.first, along = _leading_coordinates(products)
-        self.has_effect = not study.is_negligible(self.total, len(products))
-        self.intensity = along[:, 0]
-        of_each = np.einsum("ni,nj->nij", along, along)
-        self.firsts = np.linalg.eigvalsh(bootstrap.sums(of_each))[:, -1]
-        self.totals = bootstrap.sums(squares)
+    def __init__(self, moves: LeadingDirections, bootstrap: Bootstrap, study: Study) -> None:
+        products = np.einsum("ni,nj->nij", moves.along, moves.along)
+        self.first, self.total = moves.first, float(moves.squares.sum())
+        self.has_effect = not study.is_negligible(self.total, len(moves.squares))
+        self.intensity = moves.along[:, 0]
+        self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]
+        self.totals = bootstrap.sums(moves.squares)
 
     @cached_property
     def rho(self) -> Estimate:
@@ -72,31 +62,15 @@ class Stack:
         return pooled_rho([self])
 
 
-def _leading_coordinates(products: np.ndarray) -> tuple[float, np.ndarray]:
-    """σ₁², and the moves (r, q) along the leading right singular vectors, the first first."""
-    from scipy.linalg import eigh
-
-    rows = len(products)
-    leading = [max(0, rows - LARGEST_SUBSPACE), rows - 1]
-    eigenvalues, vectors = eigh(products, subset_by_index=leading)
-    eigenvalues, vectors = np.maximum(eigenvalues[::-1], 0), vectors[:, ::-1]
-    # Resampling couples the first direction with the others by √(λ₁λ_j/r), which changes its
-    # eigenvalue by about λ_j/r in second order.
-    outside = products.trace() - np.cumsum(eigenvalues)
-    needed = 1 + np.count_nonzero(outside > MISSED * rows * eigenvalues[0])
-    eigenvalues, vectors = eigenvalues[:needed], vectors[:, :needed]
-    return float(eigenvalues[0]), vectors * np.sqrt(eigenvalues)
-
-
 def leading_shares(study: Study) -> LeadingShares:
     """The stacks of `single_moves`; nothing is decoded that those have not decoded."""
     moves = study.shared(single_moves)
     bootstrap = study.bootstrap(len(moves.rows))
 
-    def stacks(of_players: np.ndarray) -> tuple[Stack, ...]:
-        return tuple(in_parallel(lambda products: Stack(products, bootstrap, study), of_players))
+    def stacks(of_players: tuple[LeadingDirections, ...]) -> tuple[Stack, ...]:
+        return tuple(in_parallel(lambda player: Stack(player, bootstrap, study), of_players))
 
-    return LeadingShares(solo=stacks(moves.solo_products), context=stacks(moves.last_products))
+    return LeadingShares(solo=stacks(moves.solo_directions), context=stacks(moves.last_directions))
 
 
 def pooled_rho(stacks: Iterable[Stack]) -> Estimate:

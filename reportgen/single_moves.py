@@ -22,6 +22,7 @@ from reportgen.statistics.blocks import (
     in_parallel,
     over_pixels,
 )
+from reportgen.statistics.leading_directions import LeadingDirections, leading_directions
 from reportgen.study import Study, squared_norms
 
 
@@ -37,7 +38,7 @@ class SingleMoves:
     combined : (r,) ‖v(N) − v(∅)‖².
     gap_up, gap_down : (r,) ‖Δ − Σ_k Δ_k‖² for the solo and the last-in moves.
     spread : (r,) ‖x̂ − mean x̂‖², the mean over these rows.
-    solo_products, last_products : (K, r, r) inner products of a player's moves in any two rows.
+    solo_directions, last_directions : each player's moves along the directions that lead in them.
     sketched : whether these are of a linear sketch of the moves.
     solo_codes, last_codes : (r·K, code_size) the codes that were decoded.
     before_squash : (3, r) combined, gap_up and gap_down of the pre-activations of the same decodes;
@@ -52,8 +53,8 @@ class SingleMoves:
     gap_up: np.ndarray
     gap_down: np.ndarray
     spread: np.ndarray
-    solo_products: np.ndarray
-    last_products: np.ndarray
+    solo_directions: tuple[LeadingDirections, ...]
+    last_directions: tuple[LeadingDirections, ...]
     sketched: bool
     solo_codes: np.ndarray
     last_codes: np.ndarray
@@ -101,23 +102,13 @@ def single_moves(study: Study) -> SingleMoves:
         gap_up=gap_up,
         gap_down=gap_down,
         spread=centred_squares(study.test.reconstructions[rows]),
-        solo_products=_products(solo_stack),
-        last_products=_products(last_stack),
+        solo_directions=tuple(in_parallel(leading_directions, solo_stack)),
+        last_directions=tuple(in_parallel(leading_directions, last_stack)),
         sketched=sketched,
         solo_codes=mixed[:, 2 : 2 + players].reshape(-1, mixed.shape[-1]),
         last_codes=mixed[:, 2 + players :].reshape(-1, mixed.shape[-1]),
         before_squash=None if study.squash is None else ends_before,
     )
-
-
-def _products(stacks: np.ndarray) -> np.ndarray:
-    """(K, r, q) → (K, r, r) inner products of each player's moves, in float64."""
-
-    def of(moves: np.ndarray) -> np.ndarray:
-        moves = moves.astype(np.float64)
-        return moves @ moves.T
-
-    return np.stack([*in_parallel(of, stacks)])
 
 
 def _decoded(

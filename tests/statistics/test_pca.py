@@ -127,7 +127,7 @@ def either_way(request, monkeypatch) -> None:
         monkeypatch.setattr(pca, "LARGEST_PRODUCTS", 20)
 
 
-@pytest.mark.parametrize(("rows", "pixels"), [(30, decoders.PIXELS), (600, 500), (2_000, 60)])
+@pytest.mark.parametrize(("rows", "pixels"), [(30, 20), (30, 60), (600, 500), (2_000, 60)])
 def test_constant_images_have_no_variance_and_are_rebuilt_exactly(rows, pixels, either_way) -> None:
     images = np.full((rows, pixels), 0.25, np.float32)
     fitted = fit_pca(images, 5, seed=0)
