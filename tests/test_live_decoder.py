@@ -126,29 +126,77 @@ def test_what_overwrites_an_array_is_the_operator_that_does_not() -> None:
     assert reshaped.steps == pure.steps
 
 
-def test_an_array_is_not_read_as_it_was_before_its_part_was_overwritten() -> None:
-    def through_a_part(made: Tensor) -> Tensor:
-        made[:, :3].mul_(2)
-        return made
-
-    def through_another_shape(made: Tensor) -> Tensor:
-        earlier = made.view(1, 6, 6)
-        made.add_(1)
-        return earlier
-
-    for overwrite in (through_a_part, through_another_shape):
-        with pytest.raises(NotLiveError, match="after a part of it was overwritten"):
-            decoder_of(Overwriting(overwrite))
+def through_another_shape(made: Tensor) -> Tensor:
+    earlier = made.view(1, 6, 6)
+    made.relu_()
+    return earlier * 2
 
 
-def test_a_constant_that_the_decoder_fills_is_not_taken_for_one() -> None:
-    def filled(made: Tensor) -> Tensor:
-        image = torch.zeros(1, 36)
-        image[:, 4:] = made[:, 4:]
-        return image
+def added_up(made: Tensor) -> Tensor:
+    image = torch.zeros(1, 36)
+    for _ in range(3):
+        image += made
+    return image
 
-    with pytest.raises(NotLiveError, match="`copy_`"):
-        decoder_of(Overwriting(filled))
+
+def with_a_constant_that_changes(made: Tensor) -> Tensor:
+    constant = torch.zeros(1, 36)
+    first = made + constant
+    constant.add_(1)
+    return first * (made + constant)
+
+
+@pytest.mark.parametrize(
+    ("overwriting", "pure"),
+    [
+        (through_another_shape, lambda made: made.relu().view(1, 6, 6) * 2),
+        (added_up, lambda made: made + made + made),
+        (with_a_constant_that_changes, lambda made: (made + 0) * (made + 1)),
+    ],
+)
+def test_an_array_is_read_as_it_is_after_what_overwrote_it(overwriting, pure) -> None:
+    """`decoder_of` compares the images; here what the page computes is looked at, too."""
+    found, expected = (decoder_of(Overwriting(function)) for function in (overwriting, pure))
+    assert found.largest_error == pytest.approx(expected.largest_error, rel=1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "named"),
+    [
+        (lambda made: made[:, :3].mul_(2) is None or made, "`slice_scatter`"),
+        (lambda made: torch.zeros(1, 36).copy_(made), "`copy`"),
+    ],
+)
+def test_an_array_that_is_overwritten_in_part_is_refused(overwrite, named) -> None:
+    with pytest.raises(NotLiveError, match=named):
+        decoder_of(Overwriting(overwrite))
+
+
+@pytest.mark.parametrize("numbers_of", [Tensor.tolist, Tensor.numpy])
+def test_a_decoder_that_takes_numbers_out_of_torch_is_refused(numbers_of) -> None:
+    """They would be those of the code that was followed."""
+
+    def turned(made: Tensor) -> Tensor:
+        return made if np.max(numbers_of(made)) < 100 else 1 - made
+
+    with pytest.raises(NotLiveError, match="takes what it computes out of torch"):
+        decoder_of(Overwriting(turned))
+    assert decoder_of(Overwriting(lambda made: made * numbers_of(torch.ones(1))[0]))
+
+
+def test_a_decoder_that_counts_its_calls_is_refused() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(1))
+
+        def forward(self, code: Tensor) -> Tensor:
+            made = code * self.calls
+            self.calls += 1
+            return made
+
+    with pytest.raises(NotLiveError, match="overwrites its constants"):
+        decoder_of(Counting())
 
 
 def test_a_code_that_the_decoder_overwrites_is_followed() -> None:

@@ -1,7 +1,7 @@
 """A function of one tensor as the ATen operations it runs, recorded while it runs once.
 
-`torch.fx.experimental.proxy_tensor.make_fx` records more kinds of functions, and torch imports its
-compiler for it, which takes more than a second.
+`torch.fx.experimental.proxy_tensor.make_fx` does the same, and torch imports its compiler for it,
+which takes more than a second.
 """
 
 from __future__ import annotations
@@ -13,23 +13,52 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from reportgen.live.program import NotLiveError
 
 
+class OverwrittenError(NotLiveError):
+    """An array is read, or is part of a result, after something else has written into it."""
+
+
 def record(function: Callable[[Tensor], Tensor], argument: Tensor) -> fx.GraphModule:
     """The operations that depend on the argument, without writes in place, on the CPU.
 
-    What does not depend on it is a constant of the graph, with the value that it had. Raises
-    NotLiveError where a number is read out of what depends on the argument, or where an array is
-    read again after a part of it was overwritten; and whatever `function` raises.
+    What does not depend on it is a constant of the graph. Raises NotLiveError where torch is asked
+    for a number of what depends on the argument, or where constants that the function did not make
+    are written to; and whatever `function` raises.
     """
-    recording = _Recording(argument)
-    with torch.no_grad(), recording:
-        result = function(argument)
+    try:
+        return _recorded(function, argument)
+    except OverwrittenError:
+        # Torch can tell apart what an array was before and after, at the price of that import.
+        return _recorded(torch.func.functionalize(function), argument)
+
+
+def _recorded(function: Callable[[Tensor], Tensor], argument: Tensor) -> fx.GraphModule:
+    recording = _Recording(argument.clone())
+    with torch.no_grad(), _NumbersStay(recording), recording:
+        result = function(recording.argument)
     return recording.returning(result)
+
+
+class _NumbersStay(TorchFunctionMode):
+    """A context in which no numbers leave torch unseen: these calls are no operations."""
+
+    def __init__(self, recording: _Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        leaves_torch = function in (Tensor.tolist, Tensor.numpy, Tensor.__array__)
+        if leaves_torch and self._recording.depends(args[0]):
+            raise NotLiveError("the decoder takes what it computes out of torch")
+        return function(*args, **(kwargs or {}))
 
 
 class _Recording(TorchDispatchMode):
@@ -42,7 +71,12 @@ class _Recording(TorchDispatchMode):
         # By identity, which is a tensor's own only while it lives; None for what was overwritten.
         self._nodes: dict[int, tuple[Tensor, fx.Node | None]] = {}
         self._constants: dict[int, tuple[Tensor, fx.Node]] = {}
+        self.argument = argument
         self._keep(argument, self._graph.placeholder("code"))
+
+    def depends(self, tensor: Tensor) -> bool:
+        """Whether a tensor depends on the argument, as far as `functionalize` lets that be seen."""
+        return id(tensor) in self._nodes or torch._is_functional_tensor(tensor)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -60,6 +94,7 @@ class _Recording(TorchDispatchMode):
             return parts
         result = function(*args, **keywords)
         if not any(id(value) in self._nodes for value in tree_leaves((args, keywords))):
+            self._refuse_known_constants(function, args, keywords)
             return result
         if torch.Tag.data_dependent_output in function.tags:
             raise NotLiveError("what the decoder does depends on the numbers it computes")
@@ -82,12 +117,21 @@ class _Recording(TorchDispatchMode):
         name = function.overloadpacket.__name__
         pure = getattr(torch.ops.aten, name.removesuffix("_"), None)
         if id(target) not in self._nodes or pure is None or not name.endswith("_"):
-            raise NotLiveError(f"the decoder uses `{name}`")
-        memory = target.untyped_storage().data_ptr()
+            raise OverwrittenError(f"the decoder uses `{name}`")
+        memory = _memory(target)
         for place, (tensor, _) in self._nodes.items():
-            if tensor.untyped_storage().data_ptr() == memory:
+            if _memory(tensor) == memory:
                 self._nodes[place] = tensor, None
         return getattr(pure, function._overloadname)
+
+    def _refuse_known_constants(self, function: Any, args: Any, keywords: Any) -> None:
+        """What is written now, the graph would read as if it had been there before, too."""
+        for place, argument in enumerate(function._schema.arguments):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                written = args[place] if place < len(args) else keywords.get(argument.name)
+                known = {_memory(tensor) for tensor, _ in self._constants.values()}
+                if isinstance(written, Tensor) and _memory(written) in known:
+                    raise OverwrittenError("the decoder overwrites its constants")
 
     def _argument(self, value: Any) -> Any:
         """A tensor's node, its own or a constant's; devices are the CPU."""
@@ -98,7 +142,7 @@ class _Recording(TorchDispatchMode):
         if id(value) in self._nodes:
             node = self._nodes[id(value)][1]
             if node is None:
-                raise NotLiveError("the decoder reads an array after a part of it was overwritten")
+                raise OverwrittenError("the decoder reads an array after a part was overwritten")
             return node
         if id(value) not in self._constants:
             name = f"constant_{len(self._constants)}"
@@ -111,3 +155,7 @@ class _Recording(TorchDispatchMode):
         self._graph.output(self._argument(result))
         self._graph.eliminate_dead_code()
         return fx.GraphModule(self._root, self._graph)
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
