@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.decoder import BLOCKS_AHEAD, Decoder
+from reportgen.image_store import SMALLEST_LENT
 from reportgen.model_threads import ModelThreads
 from reportgen.watched_operations import WatchedOperations
 from tests.oracles import decoders
@@ -183,7 +185,11 @@ def test_the_model_s_own_output_runs_as_its_author_wrote_it() -> None:
 
 
 @pytest.mark.parametrize(("wider", "size"), [(1, 256), (100, 81)])
-def test_batches_are_as_large_as_the_cache_holds_what_either_part_makes(wider, size) -> None:
+def test_batches_are_as_large_as_the_cache_holds_what_either_part_makes(
+    monkeypatch, wider, size
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+
     def encode(images: torch.Tensor) -> torch.Tensor:
         return images.repeat(1, wider, 1, 1)[:, :1, 0, :UNITS]
 
@@ -199,8 +205,11 @@ def test_batches_are_as_large_as_the_cache_holds_what_either_part_makes(wider, s
 
 
 @pytest.mark.parametrize(("weights", "size"), [(2, 2), (5, 5), (40, 8)])
-def test_weights_larger_than_an_image_are_read_for_as_many_images(weights, size) -> None:
+def test_weights_larger_than_an_image_are_read_for_as_many_images(
+    monkeypatch, weights, size
+) -> None:
     """Weights of so many images of 4 MB each, of which the cache holds two."""
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     matrix = torch.zeros(weights, 2**20)
     made = Autoencoder(
         encode=lambda images: images[:, 0, 0, :UNITS].clone(),
@@ -232,6 +241,25 @@ def test_forwards_encodes_and_seconds_are_charged_to_who_asked(watched, codes) -
     assert dict(decoder.encodes) == {"outer": 3}
     assert set(decoder.seconds) == {"outer", "inner"}
     assert min(decoder.seconds.values()) > 0
+
+
+def test_free_memory_for_images_is_given_back_after_an_analysis() -> None:
+    pixels = SMALLEST_LENT // (4 * 8)
+    made = Autoencoder(
+        encode=lambda images: images[:, 0, 0, :UNITS],
+        decode=lambda codes: codes[:, :1, None, None].expand(-1, 1, 1, pixels),
+        input_shape=(1, 1, pixels),
+        code_shape=(UNITS,),
+    )
+    decoder = Decoder(made, store_bytes=0)
+    tracemalloc.start()
+    try:
+        with decoder.charged_to("an analysis"):
+            decoder.decode(decoders.gaussian_codes(8, UNITS))
+            assert tracemalloc.get_traced_memory()[0] > SMALLEST_LENT
+        assert tracemalloc.get_traced_memory()[0] < SMALLEST_LENT / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_charging_ends_with_its_block_even_after_an_error(watched, codes) -> None:
