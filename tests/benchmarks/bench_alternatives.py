@@ -56,11 +56,13 @@ class Subject:
 
 
 @pytest.fixture(params=SUBJECTS)
-def ablated(request, benchmark):
+def ablated(request, benchmark, monkeypatch):
     """A subject, which the group names.
 
-    Without its last squash: pre-activations are numbers that the alternatives do not compute.
+    Without its last squash, and without the directions that lead in the moves: pre-activations and
+    singular values are numbers that the alternatives do not compute.
     """
+    monkeypatch.setattr("reportgen.single_moves.leading_directions", lambda moves: None)
     subject = SUBJECTS[request.param]
     shape = f"{subject['side']}×{subject['side']}×{subject['channels']}"
     benchmark.group = f"{ABLATION}, {shape}, {request.param}"
