@@ -11,7 +11,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 OnOperation = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 
 
-class WatchedOperations(TorchDispatchMode):
+class UncompiledMode(TorchDispatchMode):
+    """A context that sees this thread's operations, for which torch imports no compiler."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise torch imports it, one to two seconds, for a mode that it never compiles.
+        return False
+
+
+class WatchedOperations(UncompiledMode):
     """A context in which this thread's operations go through `on_operation(name, arguments, run)`.
 
     That has to return what `run()` gives; the name is without its overload ("sigmoid_").
@@ -20,11 +29,6 @@ class WatchedOperations(TorchDispatchMode):
     def __init__(self, on_operation: OnOperation) -> None:
         super().__init__()
         self._on_operation = on_operation
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise torch imports its compiler, two seconds, for a mode it never compiles.
-        return False
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -169,11 +169,12 @@ def _areas(
     if not classes:
         return
     members = csc_array(np.stack(list(classes.values())).astype(np.float64))
-    once, resampled = np.ones((len(values), 1)), np.ascontiguousarray(bootstrap.weights.T)
+    # The rows as they are, each once, before their resamples.
+    counts = np.ascontiguousarray(np.vstack([np.ones(len(values)), bootstrap.weights]).T)
 
     def of(unit: np.ndarray) -> list[Estimate]:
-        whole, areas = (_shares_won(unit, members, counts) for counts in (once, resampled))
-        return [interval(float(w[0]), a) for w, a in zip(whole, areas, strict=True)]
+        areas = _shares_won(unit, members, counts)
+        return [interval(float(area[0]), area[1:]) for area in areas]
 
     yield from in_parallel(of, values.T)
 

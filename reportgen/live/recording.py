@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from reportgen.live.program import NotLiveError
+from reportgen.watched_operations import UncompiledMode
 
 
 class OverwrittenError(NotLiveError):
@@ -61,7 +61,7 @@ class _NumbersStay(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-class _Recording(TorchDispatchMode):
+class _Recording(UncompiledMode):
     """A context whose operations become nodes where an input of theirs has one."""
 
     def __init__(self, argument: Tensor) -> None:
@@ -77,11 +77,6 @@ class _Recording(TorchDispatchMode):
     def depends(self, tensor: Tensor) -> bool:
         """Whether a tensor depends on the argument, as far as `functionalize` lets that be seen."""
         return id(tensor) in self._nodes or torch._is_functional_tensor(tensor)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise torch imports its compiler here too.
-        return False
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from reportgen.loading.operators import GAUSSIAN, RANDOM
+from reportgen.watched_operations import UncompiledMode
 
 
-class QuietNoise(TorchDispatchMode):
+class QuietNoise(UncompiledMode):
     """Within this block every Gaussian draw is its mean plus `deviations` times its sd.
 
     Attributes
@@ -22,11 +22,6 @@ class QuietNoise(TorchDispatchMode):
         super().__init__()
         self.deviations = deviations
         self.draws: set[str] = set()
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # torch would import its compiler, 2 s, to keep it away from this mode.
-        return False
 
     def __torch_dispatch__(
         self,
