@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 import os
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reportgen import control
-from reportgen.analyses import (
-    DoesNotApplyError,
-    UnanswerableError,
-    ablation,
-    additivity,
-    baselines,
-    contributions,
-    directions,
-    health,
-    interactions,
-    label_metrics,
-    linearity,
-    one_picture,
-    partial_reconstruction,
-    permuted_codes,
-    plane_walks,
-    pre_activation,
-    reconstruction,
-    replicates,
-    spatial,
-    subtraction,
-    tracking,
-    traversal,
-    trust,
-)
-from reportgen.autoencoder import Note
-from reportgen.errors import ReportgenError
+from reportgen.autoencoder import Autoencoder, Note
 from reportgen.heap import return_freed_memory
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.live.program import LiveWalk
@@ -59,31 +30,8 @@ from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
 from reportgen.settings import Settings, read_groups
 from reportgen.study import Study, make_study
+from reportgen.suite import ANALYSES, Findings, analyse, analyse_control
 
-ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
-    "reconstruction": reconstruction.run,
-    "linearity": linearity.run,
-    "ablation": ablation.run,
-    "contributions": contributions.run,
-    "partial_reconstruction": partial_reconstruction.run,
-    "one_picture": one_picture.run,
-    "additivity": additivity.run,
-    "subtraction": subtraction.run,
-    "traversal": traversal.run,
-    "plane_walks": plane_walks.run,
-    "interactions": interactions.run,
-    "baselines": baselines.run,
-    "permuted_codes": permuted_codes.run,
-    "directions": directions.run,
-    "pre_activation": pre_activation.run,
-    "spatial": spatial.run,
-    "health": health.run,
-    "tracking": tracking.run,
-    "label_metrics": label_metrics.run,
-    "replicates": replicates.run,
-    "trust": trust.run,
-    "control": control.run,
-}
 INSPECTED_IMAGES = 64
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
 
@@ -181,17 +129,18 @@ def build(
     templates = Templates()
     if ranks.writes:
         templates.compile_aside()
-    outcome = _analyse(study, settings, progress)
+    findings = analyse(study, settings, progress)
+    with progress.step("live walk"):
+        live = live_walk_or_reason(study, findings.parts.get("traversal"), settings.live)
+    provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
+    decoder, given_up = study.decoder, [study]
+    # The control needs the room that the model's images take, and the page that of the study.
+    del study
+    analyse_control(given_up, findings, settings, progress)
     if not ranks.writes:
         return None
-    with progress.step("live walk"):
-        live = live_walk_or_reason(study, outcome.parts.get("traversal"), settings.live)
-    provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
-    results = _results(request, study, images, outcome, provenance, live)
-    decoder = study.decoder
-    # The page needs the room that the study takes.
-    del study, outcome, images, fit_images
-    decoder.forget_images()
+    results = _results(request, settings, autoencoder, images, findings, provenance, live)
+    del findings, images, fit_images
     return_freed_memory()
     with progress.step("page"):
         page = page_within_size(results, request.layout, templates)
@@ -212,28 +161,29 @@ def build(
 
 def _results(
     request: BuildRequest,
-    study: Study,
+    settings: Settings,
+    autoencoder: Autoencoder,
     images: ImageSet,
-    outcome: _Analysed,
+    findings: Findings,
     provenance: Provenance,
     live: tuple[LiveWalk | None, str],
 ) -> Results:
-    parts, settings = outcome.parts, study.settings
+    parts = findings.parts
     units = merge_units(parts)
     return Results(
         schema_version=SCHEMA_VERSION,
         title=settings.title or _title(request.model),
-        model_name=study.autoencoder.name,
+        model_name=autoencoder.name,
         data_name=images.source.name,
-        pixel_range=study.pixel_range,
+        pixel_range=images.pixel_range,
         verdict=answer_questions(parts, units, settings),
         units=units,
         off_data=summarise_off_data(parts),
         live=live[0],
         live_reason=live[1],
-        unanswered=outcome.unanswered,
-        not_applicable=outcome.not_applicable,
-        failures=outcome.failures,
+        unanswered=findings.unanswered,
+        not_applicable=findings.not_applicable,
+        failures=findings.failures,
         settings=settings,
         provenance=provenance,
         **{name: parts.get(name) for name in ANALYSES},
@@ -293,38 +243,3 @@ def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]
     if settings.max_seconds is None:
         return study, ()
     return fit_into(study, plan_build(study, settings), settings.max_seconds)
-
-
-@dataclass(frozen=True)
-class _Analysed:
-    """Results by name; and by name why there is none."""
-
-    parts: dict[str, Any] = field(default_factory=dict)
-    unanswered: dict[str, str] = field(default_factory=dict)
-    not_applicable: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-
-
-def _analyse(study: Study, settings: Settings, progress: QuietProgress) -> _Analysed:
-    outcome = _Analysed()
-    for name, run in ANALYSES.items():
-        if run is control.run:
-            # The last one: PCA takes the model's place, and as much room again.
-            study.forget_shared()
-        with progress.step(name.replace("_", " ")), study.decoder.charged_to(name):
-            try:
-                outcome.parts[name] = run(study, settings)
-            except DoesNotApplyError as reason:
-                outcome.not_applicable[name] = str(reason)
-            except UnanswerableError as reason:
-                outcome.unanswered[name] = str(reason)
-            except ReportgenError:
-                raise
-            except Exception as error:
-                if study.ranks.count > 1:
-                    # The other ranks may be waiting for this one's rows.
-                    raise
-                traceback.print_exc()
-                outcome.failures[name] = f"{type(error).__name__}: {error}"
-        return_freed_memory()
-    return outcome

@@ -13,7 +13,7 @@ from reportgen.analyses import (
 )
 from reportgen.analyses.additivity import Gap
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import path_shares, picture_contributions
+from reportgen.path_contributions import incompleteness, path_shares, paths_of
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -77,17 +77,20 @@ def run(study: Study, settings: Settings) -> Control:
     Raises UnanswerableError where PCA has no component that varies.
     """
     pca = study.linear_control()
+    # The model's images are needed no more where nobody else holds the study.
+    del study
     if len(pca.players) == 0:
         raise UnanswerableError("the images do not vary, so PCA has no component.")
     gaps = ControlAdditivity(*additivity.gaps(pca)) if len(pca.players) > 1 else None
     on_data = _linearity(pca, settings)
     picture = one_picture.run(pca, settings)
+    one_contribution, incomplete = _contributions(pca)
     checks = (
         *(_gaps(pca, gaps) if gaps else ()),
         _one_picture(pca, picture),
         _damage(pca),
         _shares(pca),
-        _contributions(pca),
+        one_contribution,
         *((_linear_share(on_data),) if on_data else ()),
     )
     return Control(
@@ -98,7 +101,7 @@ def run(study: Study, settings: Settings) -> Control:
         not_additive=on_data.not_additive if on_data else None,
         rho_solo=picture.pooled_solo,
         rho_context=picture.pooled_context,
-        completeness_error=contributions.completeness_error(pca),
+        completeness_error=incomplete,
         checks=checks,
         passed=all(check.passed for check in checks),
         decodes=sum(pca.decoder.forwards.values()),
@@ -187,29 +190,32 @@ def _shares(pca: Study) -> Check:
     return _check("shares are the scores' shares of variance", error, tolerance)
 
 
-def _contributions(pca: Study) -> Check:
-    """Last-in, first-in and path contributions are the same picture, (z_k − m_k) v_k."""
-    players = pca.shared(path_shares).players
-    coalitions = Coalitions(pca.decoder, players, pca.baseline)
-    memberships = np.concatenate(
-        [
-            np.stack([coalitions.empty, coalitions.everyone]),
-            coalitions.alone(),
-            coalitions.without_one(),
-        ]
-    )
-    rows = pca.rows.pictures
-    worst, largest = 0.0, 0.0
-    for row, phi in zip(rows, pca.shared(picture_contributions), strict=True):
-        decoded = coalitions.values(pca.test.codes[row], memberships).astype(np.float64)
-        nobody, everyone = decoded[:2]
-        solo, without_one = np.split(decoded[2:], 2)
-        by_solo = np.abs(phi - (solo - nobody)).max()
-        by_last = np.abs(phi - (everyone - without_one)).max()
-        worst = max(worst, float(by_solo), float(by_last))
-        largest = max(largest, float(np.abs(decoded).max()))
-    error = worst / largest if largest > 0 else 0.0
-    return _check("last-in, first-in and contribution are one picture", error, FLOAT_TOLERANCE)
+def _contributions(pca: Study) -> tuple[Check, float]:
+    """Last-in, first-in and path contributions are the same picture, (z_k − m_k) v_k.
+
+    The second is how far contributions are from adding up, as in `Contributions`.
+    """
+    shares = pca.shared(path_shares)
+    coalitions = Coalitions(pca.decoder, shares.players, pca.baseline)
+    memberships = np.concatenate([coalitions.alone(), coalitions.without_one()])
+    nobody = coalitions.values(pca.baseline, coalitions.empty[None])[0].astype(np.float64)
+    apart, brightest, missed, largest = 0.0, 0.0, 0.0, 0.0
+    rows, steps = pca.rows.pictures, pca.settings.path_steps
+    for row, path in zip(rows, paths_of(pca, shares.players, rows, steps), strict=True):
+        image = pca.test.reconstructions[row]
+        decoded = coalitions.values(pca.test.codes[row], memberships)
+        solo, without_one = np.split(decoded, 2)
+        for player, phi in enumerate(path.contributions):
+            by_solo = np.abs(phi - (solo[player] - nobody)).max()
+            by_last = np.abs(phi - (image - without_one[player].astype(np.float64))).max()
+            apart = max(apart, float(by_solo), float(by_last))
+        brightest = max(brightest, *(float(np.abs(some).max()) for some in (image, decoded)))
+        miss, change = incompleteness(path.contributions, image - nobody)
+        missed, largest = max(missed, miss), max(largest, change)
+    error = apart / brightest if brightest > 0 else 0.0
+    check = _check("last-in, first-in and contribution are one picture", error, FLOAT_TOLERANCE)
+    incomplete = missed / largest if largest > 0 else 0.0
+    return check, max(incomplete, shares.incompleteness)
 
 
 def _linear_share(on_data: linearity.Linearity) -> Check:

@@ -42,6 +42,7 @@ class PathShares:
     codes : codes of the first row's paths and more, for the off-data share.
     table : (t, players, q) φ of the pooled rows that are table rows too, the first t of both, or a
         linear sketch of them: `study.compressor(t · players)`.
+    sketched : whether they are sketches.
     """
 
     players: Units
@@ -53,6 +54,26 @@ class PathShares:
     incompleteness: float
     codes: np.ndarray
     table: np.ndarray
+    sketched: bool
+
+
+@dataclass(frozen=True)
+class PicturePaths:
+    """Contributions to the r picture rows, whose paths have more steps.
+
+    Attributes
+    ----------
+    pictures : (r, players, p) φ as the report keeps them.
+    contributions : (r, players, q) φ, or a linear sketch of them:
+        `study.compressor(r · players)`.
+    sketched : whether they are sketches.
+    incompleteness : largest |Σφ − Δ| of φ in float32 over the largest |Δ|, as in `PathShares`.
+    """
+
+    pictures: np.ndarray
+    contributions: np.ndarray
+    sketched: bool
+    incompleteness: float
 
 
 @dataclass(frozen=True)
@@ -141,17 +162,17 @@ def path_shares(study: Study) -> PathShares:
     changes, worst, largest = np.zeros(len(rows)), 0.0, 0.0
     codes = np.zeros((len(rows), 2 * steps * (len(players) + 1), len(study.baseline)), np.float32)
     both = min(len(rows), len(study.rows.table))
-    compress, length, _ = study.compressor(both * len(players))
+    compress, length, sketched = study.compressor(both * len(players))
     table = np.zeros((both, len(players), length), dtype=np.float32)
-    nobody = study.decoder.decode(study.baseline[None])[0]
+    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
     mine = study.ranks.mine(len(rows))
     paths = paths_of(study, players, rows[mine], steps)
     for place, path in zip(mine, paths, strict=True):
         projections[place] = path.contributions @ path.change
         changes[place] = squared_norms(path.change)
-        apart = study.test.reconstructions[rows[place]].astype(np.float64) - nobody
-        worst = max(worst, float(np.abs(path.contributions.sum(axis=0) - apart).max()))
-        largest = max(largest, float(np.abs(apart).max()))
+        apart = study.test.reconstructions[rows[place]] - nobody
+        missed, change = incompleteness(path.contributions, apart)
+        worst, largest = max(worst, missed), max(largest, change)
         codes[place] = path.codes
         if place < both:
             table[place] = compress(path.contributions.astype(np.float32))
@@ -169,18 +190,39 @@ def path_shares(study: Study) -> PathShares:
         incompleteness=worst / largest if largest > 0 else 0.0,
         codes=np.concatenate(codes),
         table=table,
+        sketched=sketched,
     )
 
 
-def picture_contributions(study: Study) -> np.ndarray:
-    """φ (r, players, P) float32 of the picture rows, whose paths have more steps."""
+def picture_paths(study: Study) -> PicturePaths:
+    """Contributions to the picture rows; of large images their pictures and a sketch are kept."""
     players = study.shared(path_shares).players
     rows = study.rows.pictures
-    phi = np.empty((len(rows), len(players), study.decoder.image_size), dtype=np.float32)
+    compress, length, sketched = study.compressor(len(rows) * len(players))
+    contributions = np.empty((len(rows), len(players), length), dtype=np.float32)
+    pictures = []
+    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
+    worst, largest = 0.0, 0.0
     paths = paths_of(study, players, rows, study.settings.path_steps)
-    for own, path in zip(phi, paths, strict=True):
-        own[:] = path.contributions
-    return phi
+    for row, own, path in zip(rows, contributions, paths, strict=True):
+        phi = path.contributions.astype(np.float32)
+        own[:] = compress(phi)
+        if sketched:
+            pictures.append(study.pictures(phi))
+        missed, change = incompleteness(phi, study.test.reconstructions[row] - nobody)
+        worst, largest = max(worst, missed), max(largest, change)
+    return PicturePaths(
+        pictures=np.stack(pictures) if sketched else study.pictures(contributions),
+        contributions=contributions,
+        sketched=sketched,
+        incompleteness=worst / largest if largest > 0 else 0.0,
+    )
+
+
+def incompleteness(phi: np.ndarray, change: np.ndarray) -> tuple[float, float]:
+    """Largest |Σφ − Δ| over pixels, and largest |Δ|; Δ (P,) is decoded apart from φ's path."""
+    missed = np.abs(phi.sum(axis=0, dtype=np.float64) - change).max()
+    return float(missed), float(np.abs(change).max())
 
 
 def path_players(study: Study) -> tuple[Units, np.ndarray]:

@@ -30,14 +30,13 @@ from reportgen.settings import Settings
 from reportgen.statistics.blocks import row_blocks
 from reportgen.statistics.bootstrap import Bootstrap
 from reportgen.statistics.off_data import OffData, calibrate
-from reportgen.statistics.pca import Pca, fit_pca
+from reportgen.statistics.pca import Pca, pca_beside
 from reportgen.statistics.sketch import compressor
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
 
 Shared = TypeVar("Shared")
-LARGEST_PCA = 1024
 LARGEST_CONTROL = 10
 NO_EFFECT = 1e-10
 
@@ -54,6 +53,9 @@ class Study:
     baseline : (code_size,) z0, the mean code of the fit rows.
     players : the units that are not constant; only these take part in interventions.
     player_units : (players,) their indices among all units.
+    pca : K_pca components: as many as the code has numbers, fewer where rows or pixels run out.
+    pca_errors : (n, k + 1) ‖x − x̂‖² of each test row with PCA's first 0, 1, …, k components, k up
+        to twice the code's size.
     replicates : other trainings of the model.
     squash : the decoder before its last Sigmoid, Tanh or Softplus; None where it ends in none, and
         in studies of something else in the model's place.
@@ -69,6 +71,7 @@ class Study:
     rows: Rows
     pixel_range: tuple[float, float]
     pca: Pca
+    pca_errors: np.ndarray
     replicates: tuple[Autoencoder, ...] = ()
     squash: LastSquash | None = None
     ranks: Ranks = ALONE
@@ -126,10 +129,10 @@ class Study:
                 (self.fit.codes, self.fit.reconstructions),
             )
 
-    @cached_property
+    @property
     def pca_components(self) -> int:
-        """K_pca: PCA's components at equal code size, fewer where rows or pixels run out."""
-        return min(self.autoencoder.code_size, len(self.pca.components))
+        """K_pca."""
+        return len(self.pca.components)
 
     def is_negligible(self, squares: float, rows: int) -> bool:
         """Whether a sum of squares over rows is rounding: below 1e-10 of the model's own.
@@ -309,8 +312,7 @@ def make_study(
         test = read(images, (np.arange(len(images)),))[0]
     fit, test = hold_constants(fit, test, decoder, settings)
     units = Units.of(autoencoder.code_shape).together(groups or {})
-    size = autoencoder.code_size
-    wanted = max(64, 2 * size) if 2 * size <= LARGEST_PCA else max(LARGEST_PCA, size)
+    pca, pca_errors = pca_beside(fit.images, test.images, autoencoder.code_size, settings.seed)
     return Study(
         autoencoder=autoencoder,
         decoder=decoder,
@@ -320,7 +322,8 @@ def make_study(
         test=test,
         rows=choose_rows(test.codes, test.squared_errors, len(units), settings),
         pixel_range=images.pixel_range,
-        pca=fit_pca(fit.images, wanted, settings.seed),
+        pca=pca,
+        pca_errors=pca_errors,
         replicates=replicates,
         squash=find_last_squash(autoencoder, test.codes),
         ranks=ranks,

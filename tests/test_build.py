@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from reportgen import build as build_module
+from reportgen import suite
 from reportgen.cli import main
 from reportgen.report.schema import derived_schema, shipped_schema
 from reportgen.report.store import read_results, results_json
@@ -162,7 +162,7 @@ def test_a_section_that_fails_is_named_and_everything_else_comes_out(
     def broken(study: object, settings: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setitem(build_module.ANALYSES, "linearity", broken)
+    monkeypatch.setitem(suite.ANALYSES, "linearity", broken)
     result = run("build", small / "model.pt", small / "images", "-o", tmp_path / "r.html")
     assert result.exit_code == 3
     assert "ZeroDivisionError: planted" in (tmp_path / "r.html").read_text(encoding="utf-8")

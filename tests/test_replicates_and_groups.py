@@ -21,10 +21,10 @@ from reportgen.analyses import (
     replicates,
 )
 from reportgen.autoencoder import Autoencoder, Units
-from reportgen.build import ANALYSES
 from reportgen.errors import SettingsError
 from reportgen.settings import Settings, read_groups
 from reportgen.study import Study, make_study
+from reportgen.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 

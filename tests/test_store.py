@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from reportgen.analyses import UnanswerableError
-from reportgen.build import ANALYSES
 from reportgen.errors import ResultsError
 from reportgen.output import Output
 from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.schema import shipped_schema
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.study import Study
+from reportgen.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.report.example import example_results

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.path_contributions import path_shares, picture_contributions
+from reportgen.path_contributions import path_shares, picture_paths
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study
@@ -43,7 +43,8 @@ class Contributions:
     steps, pooled_steps : steps of the path for pictures and for shares.
     rows : images behind the shares.
     shares : by share, largest first; "rest" last.
-    completeness_error : largest |Σφ − Δ| over the largest |Δ|, pictures and pooled rows.
+    completeness_error : largest |Σφ − Δ| over the largest |Δ|, pictures and pooled rows; Δ is
+        decoded apart from the paths.
     off_data_share : share of the path's codes that is flagged.
     picture_names : names of the r picture rows.
     originals, reconstructions : (r, P).
@@ -78,7 +79,7 @@ def run(study: Study, settings: Settings) -> Contributions:
     """
     of_units = unit_shares(study)
     shares = study.shared(path_shares)
-    pictures = study.shared(picture_contributions)
+    on_pictures = study.shared(picture_paths)
     rows = study.rows.pictures
     baseline_image = study.decoder.decode(study.baseline[None])[0]
     shown = min(study.pca_components, settings.path_players + 1)
@@ -89,13 +90,13 @@ def run(study: Study, settings: Settings) -> Contributions:
         pooled_steps=settings.pooled_path_steps,
         rows=len(shares.rows),
         shares=of_units,
-        completeness_error=completeness_error(study),
+        completeness_error=max(shares.incompleteness, on_pictures.incompleteness),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
         originals=study.pictures(study.test.images[rows]),
         reconstructions=study.pictures(study.test.reconstructions[rows]),
         baseline_image=study.pictures(baseline_image),
-        pictures=study.pictures(pictures)[:, shares.order],
+        pictures=on_pictures.pictures[:, shares.order],
         pca_mean=study.pictures(pca.mean),
         pca_pictures=np.stack([study.pictures(_pca_parts(study, row, shown)) for row in rows]),
         pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
@@ -142,15 +143,3 @@ def unit_shares(study: Study) -> tuple[UnitShare, ...]:
         )
         for place, player in enumerate(shares.order)
     )
-
-
-def completeness_error(study: Study) -> float:
-    """Largest |Σφ − Δ| over the largest |Δ|, of pooled rows and of pictures as stored.
-
-    Δ is decoded apart from the paths.
-    """
-    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
-    changes = study.test.reconstructions[study.rows.pictures] - nobody
-    pictures = study.shared(picture_contributions)
-    missed = np.abs(pictures.sum(axis=1, dtype=np.float64) - changes).max()
-    return max(float(missed / np.abs(changes).max()), study.shared(path_shares).incompleteness)

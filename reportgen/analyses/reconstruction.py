@@ -72,7 +72,7 @@ def run(study: Study, settings: Settings) -> Reconstruction:
     """
     test, pca = study.test, study.pca
     model_errors = test.squared_errors
-    pca_errors = pca.squared_errors(test.images)
+    pca_errors = study.pca_errors
     centred = pca_errors[:, 0]
     if centred.sum() <= 0:
         raise UnanswerableError(
@@ -99,7 +99,7 @@ def run(study: Study, settings: Settings) -> Reconstruction:
         ),
         equivalent_components=equivalent,
         equivalent_beyond=bool(model_errors.sum() < pca_errors[:, -1].sum()),
-        largest_components=len(pca.components),
+        largest_components=pca_errors.shape[1] - 1,
         curve=curve,
         variances=pca.variances[:count],
         variance_shares=pca.variances[:count] / pca.total_variance,

@@ -72,7 +72,7 @@ def run(study: Study, settings: Settings) -> Replicates:
     correlations = np.zeros((len(study.replicates), len(study.players)))
     shares = np.full(correlations.shape, np.nan)
     r2 = np.empty(len(study.replicates))
-    total = study.pca.squared_errors(study.test.images)[:, 0].sum()
+    total = study.pca_errors[:, 0].sum()
     for place, replicate in enumerate(study.replicates):
         other = study.encoded_by(replicate)
         r2[place] = 1 - safe_ratio(other.test.squared_errors.sum(), total)

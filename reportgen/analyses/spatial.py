@@ -11,13 +11,19 @@ from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions
 from reportgen.settings import Settings
-from reportgen.statistics.blocks import centred_squares
+from reportgen.statistics.blocks import (
+    cached_columns,
+    centred_squares,
+    in_parallel,
+    over_pixels,
+)
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import Affine
 from reportgen.study import Study, squared_norms
 
 MOST_SITES = 256
 FOOTPRINT = 0.9
+MAP_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,12 @@ def run(study: Study, settings: Settings) -> Spatial:
     coalitions = Coalitions(study.decoder, sites, study.baseline)
     without_one = coalitions.without_one()
     moved = [coalitions.codes(study.test.codes[row], without_one) for row in rows]
-    energy, by_row = _energy(study, moved, rows)
+    by_row, radii = _effects_and_radii(study, moved, rows)
     effects = study.bootstrap(len(rows)).ratios(by_row, spread)
     values, low, high = (
         np.array([getattr(effect, end) for effect in effects]).reshape(grid)
         for end in ("value", "low", "high")
     )
-    radii = np.array([_radius(image) for image in energy]).reshape(grid)
     colour_r2, weights = _colours(study, channels, height, width)
     return Spatial(
         code_shape=(channels, height, width),
@@ -86,7 +91,7 @@ def run(study: Study, settings: Settings) -> Spatial:
         site_effects=values,
         site_effects_low=low,
         site_effects_high=high,
-        footprint_radii=radii,
+        footprint_radii=radii.reshape(grid),
         median_radius=float(np.nanmedian(radii)) if np.isfinite(radii).any() else float("nan"),
         colour_r2=colour_r2,
         colour_weights=weights,
@@ -117,21 +122,46 @@ def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
     return units, (len(down), len(across))
 
 
-def _energy(
+def _effects_and_radii(
     study: Study, moved: list[np.ndarray], rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(sites, H, W) ΣD² over rows and image channels, and (rows, sites) over pixels."""
+    """(rows, sites) ΣD² over pixels, and (sites,) the radius of ΣD² over rows and channels.
+
+    As many sites at a time as memory has room for maps of.
+    """
     sites, (channels, height, width) = len(moved[0]), study.image_shape
-    energy = np.zeros((sites, height, width))
-    by_row = np.empty((len(rows), sites))
-    for row, blocks, sums in zip(rows, study.decoder.decode_in_blocks(moved), by_row, strict=True):
-        whole = study.test.reconstructions[row]
-        for part, images in blocks:
-            for site, image in zip(range(sites)[part], images, strict=True):
-                squares = np.square((whole - image).astype(np.float64))
-                energy[site] += squares.reshape(channels, height, width).sum(axis=0)
-                sums[site] = squares.sum()
-    return energy, by_row
+    together = max(1, MAP_BYTES // (8 * height * width))
+    by_row, radii = np.zeros((len(rows), sites)), np.empty(sites)
+    for some in (slice(start, start + together) for start in range(0, sites, together)):
+        requests = [codes[some] for codes in moved]
+        energy = np.zeros((len(requests[0]), height * width))
+        decoded = study.decoder.decode_in_blocks(requests)
+        for row, blocks, sums in zip(rows, decoded, by_row[:, some], strict=True):
+            whole = study.test.reconstructions[row].reshape(channels, -1)
+            for part, images in blocks:
+                add = partial(
+                    _add_squares, energy[part], whole, images.reshape(-1, channels, height * width)
+                )
+                sums[part] = sum(over_pixels(add, height * width))
+        radii[some] = list(in_parallel(_radius, energy.reshape(-1, height, width)))
+    return by_row, radii
+
+
+def _add_squares(
+    energy: np.ndarray, whole: np.ndarray, images: np.ndarray, part: slice
+) -> np.ndarray:
+    """Some columns of ΣD² over channels are added to the energy (n, H·W).
+
+    D is x̂ (C, H·W) less each image (n, C, H·W). Gives the sum over these columns, (n,).
+    """
+    sums = np.zeros(len(images))
+    energy, whole, images = energy[:, part], whole[:, part], images[..., part]
+    for columns in cached_columns(energy):
+        changes = (whole[:, columns] - images[..., columns]).astype(np.float64)
+        squares = np.square(changes, out=changes).sum(axis=1)
+        energy[:, columns] += squares
+        sums += squares.sum(axis=1)
+    return sums
 
 
 def _radius(energy: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import PathShares, path_shares, picture_contributions
+from reportgen.path_contributions import PathShares, path_shares, picture_paths
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study import Study, squared_norms
@@ -25,6 +25,7 @@ class Subtraction:
         z_k ← m_k; 0 for a linear decoder whose baseline is the one that is set.
     off_data_zero, off_data_mean : share of the ablated codes that is flagged.
     rows : images behind both: picture rows, and table rows that shares were computed on.
+    sketched : whether sums of squares come from a linear sketch of the images.
     unit : the unit with the largest share, for the pictures.
     picture_names : names of the r rows.
     zeroed, averaged, contribution : (r, P) D for both baselines, and φ, of that unit.
@@ -35,6 +36,7 @@ class Subtraction:
     off_data_zero: float
     off_data_mean: float
     rows: int
+    sketched: bool
     unit: int
     picture_names: tuple[str, ...]
     zeroed: ImageArray
@@ -69,26 +71,27 @@ def run(study: Study, settings: Settings) -> Subtraction:
     ):
         by_zero, by_mean = np.split(images[0] - images[1:], 2)
         if len(pictures) < len(pictured):
-            shown = np.stack([by_zero[strongest], by_mean[strongest], phi[strongest]])
-            pictures.append(study.pictures(shown))
+            pictures.append(study.pictures(np.stack([by_zero[strongest], by_mean[strongest]])))
         differences = (compress(by_zero) - phi, compress(by_mean) - phi, phi)
         sums.append([squared_norms(difference).sum() for difference in differences])
     missed_zero, missed_mean, total = np.array(sums).T
     if study.is_negligible(float(total.sum()), len(rows)):
         raise UnanswerableError("no unit contributes anything.")
     bootstrap = study.bootstrap(len(rows))
-    drawn_zero, drawn_mean, drawn_phi = np.stack(pictures, axis=1)
+    drawn_zero, drawn_mean = np.stack(pictures, axis=1)
+    on_pictures = study.shared(picture_paths)
     return Subtraction(
         miss_zero=bootstrap.estimate(_miss, missed_zero, total),
         miss_mean=bootstrap.estimate(_miss, missed_mean, total),
         off_data_zero=study.off_data_share(zeroed),
         off_data_mean=study.off_data_share(averaged),
         rows=len(rows),
+        sketched=shares.sketched or on_pictures.sketched,
         unit=int(shares.player_units[strongest]),
         picture_names=tuple(study.test.names[row] for row in pictured),
         zeroed=drawn_zero,
         averaged=drawn_mean,
-        contribution=drawn_phi,
+        contribution=on_pictures.pictures[:, strongest],
     )
 
 
@@ -97,13 +100,15 @@ def _only_tabled(study: Study, shares: PathShares) -> np.ndarray:
     return np.flatnonzero(~np.isin(shares.rows[: len(shares.table)], study.rows.pictures))
 
 
-def _contributions(study: Study, shares: PathShares) -> Iterator[tuple[np.ndarray, Callable]]:
+def _contributions(
+    study: Study, shares: PathShares
+) -> Iterator[tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]:
     """φ (players, q) of each row, and what makes images (players, P) comparable with it."""
-    for phi in study.shared(picture_contributions):
-        yield phi, lambda images: images
-    compress, _, _ = study.compressor(len(shares.table) * len(shares.players))
-    for place in _only_tabled(study, shares):
-        yield shares.table[place], compress
+    on_pictures = study.shared(picture_paths).contributions
+    on_table = shares.table[_only_tabled(study, shares)]
+    for kept, rows in ((on_pictures, on_pictures), (shares.table, on_table)):
+        compress, _, _ = study.compressor(len(kept) * len(shares.players))
+        yield from ((phi, compress) for phi in rows)
 
 
 def _miss(missed: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -110,16 +110,16 @@ def read_samples(
     """
     room = settings.memory_bytes // 8 // (2 * len(parts) * 4 * decoder.image_size)
     kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
-    together = np.sort(np.concatenate(kept))
     codes, pixels = encode_all(
-        images, decoder, together, cache=cache, ranks=ranks, on_encoded=on_encoded
+        images, decoder, np.concatenate(kept), cache=cache, ranks=ranks, on_encoded=on_encoded
     )
+    of_parts = np.split(pixels, np.cumsum([len(chosen) for chosen in kept])[:-1])
     samples = []
-    for rows, chosen in zip(parts, kept, strict=True):
+    for rows, chosen, own_pixels in zip(parts, kept, of_parts, strict=True):
         own = codes[chosen]
         samples.append(
             Sample(
-                images=pixels[np.searchsorted(together, chosen)],
+                images=own_pixels,
                 codes=own,
                 reconstructions=_decoded(own, decoder, ranks),
                 names=tuple(images.names[row] for row in chosen),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from reportgen.statistics.blocks import (
     row_blocks,
 )
 
+FEWEST_HELD_BESIDE, MOST_HELD_BESIDE = 64, 1024
 # So small that products of so many rows are positive definite.
 NEARLY_ORTHOGONAL = 0.5
 LARGEST_PRODUCTS = 4_000
@@ -28,7 +29,8 @@ class Pca:
     ----------
     mean : (P,) mean image of the fit rows.
     components : (k, P) orthonormal; the largest |loading| of each is positive (scikit-learn ≥ 1.5).
-    variances : (k,) λ, the variance along each component with ddof 0.
+    variances : (k,) λ, the variance along each component with ddof 0; of more than these, where
+        others were fitted too.
     total_variance : Σλ over all components, ddof 0.
     participation_ratio : (Σλ)² / Σλ² over all components.
     fit_rows : number of images it was fitted on.
@@ -59,6 +61,12 @@ class Pca:
         total = np.einsum("np,np->n", centred, centred)
         explained = np.cumsum(scores**2, axis=1)
         return np.maximum(total[:, None] - np.pad(explained, ((0, 0), (1, 0))), 0)
+
+    def first(self, count: int) -> Pca:
+        """With the first `count` components alone, so that the others' memory is free."""
+        if count >= len(self.components):
+            return self
+        return replace(self, components=self.components[:count].copy())
 
     def undetermined(self, count: int) -> np.ndarray:
         """(count,) whether λ_k and λ_{k+1} are too close to order (North et al., 1982).
@@ -99,6 +107,20 @@ class Pca:
             name="PCA",
             concurrent=True,
         )
+
+
+def pca_beside(
+    fit_images: np.ndarray, test_images: np.ndarray, code_size: int, seed: int
+) -> tuple[Pca, np.ndarray]:
+    """PCA of as many components as the code has numbers, and what more of them would leave.
+
+    The second is (n, k + 1): ‖x − x̂‖² of each test image with the first 0, 1, …, k components,
+    where k is twice the code's size (and at least 64) up to 1,024.
+    """
+    wanted = min(2 * code_size, max(MOST_HELD_BESIDE, code_size))
+    fitted = fit_pca(fit_images, max(FEWEST_HELD_BESIDE, wanted), seed)
+    errors = fitted.squared_errors(test_images)
+    return fitted.first(code_size), errors
 
 
 def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:

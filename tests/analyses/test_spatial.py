@@ -19,9 +19,9 @@ from reportgen.analyses import (
     permuted_codes,
     spatial,
 )
-from reportgen.build import ANALYSES
 from reportgen.settings import Settings
 from reportgen.study import Study
+from reportgen.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import colours, painting, site_codes

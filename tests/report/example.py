@@ -9,7 +9,6 @@ import torch
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
-from reportgen.build import ANALYSES
 from reportgen.live.walk import live_walk
 from reportgen.pictures import picture_shape
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
@@ -17,6 +16,7 @@ from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
 from reportgen.settings import Settings
 from reportgen.study import make_study
+from reportgen.suite import ANALYSES
 from tests.oracles.decoders import ArrayImages
 
 FEW = Settings(

@@ -158,7 +158,8 @@ def drawn(population: Study, number: int) -> Study:
         every_code=whole.codes[rows],
     )
     chosen = choose_rows(test.codes, test.squared_errors, 3, population.settings)
-    return dataclasses.replace(population, test=test, rows=chosen, _shared={})
+    errors = population.pca_errors[rows]
+    return dataclasses.replace(population, test=test, pca_errors=errors, rows=chosen, _shared={})
 
 
 def test_95_percent_intervals_cover_the_truth_in_90_to_98_percent_of_200_data_sets() -> None:
