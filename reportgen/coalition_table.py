@@ -79,10 +79,10 @@ def coalition_table(study: Study) -> CoalitionTable:
     energies = np.zeros((len(rows), len(memberships)))
     projections = np.zeros((len(rows), len(players)))
     changes = np.zeros(len(rows))
-    shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length))
-    codes = [coalitions.codes(study.test.codes[row], memberships) for row in rows]
-    mine = study.ranks.mine(len(rows))
-    decoded = study.decoder.decode_in_blocks([codes[place] for place in mine])
+    shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length), np.float32)
+    codes = coalitions.panel(study.test.codes[rows], memberships)
+    mine = study.ranks.mine(len(rows)).tolist()
+    decoded = study.decoder.decode_blocks_of_each(map(codes.row, mine))
     values = np.empty((len(memberships), length), dtype=np.float32)
     for place, blocks in zip(mine, decoded, strict=True):
         for block, images in blocks:

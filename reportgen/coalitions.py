@@ -6,12 +6,44 @@ baseline's. Nothing else in the program builds such codes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from reportgen.autoencoder import Units
 from reportgen.decoder import Decoder
+
+
+@dataclass(frozen=True)
+class CodePanel:
+    """Codes for several rows, as many for each, made when they are asked for.
+
+    All of them together may take gigabytes: a spatial code has thousands of numbers.
+
+    Attributes
+    ----------
+    rows, each : number of rows, and of codes for each.
+    of_row : (place, which) → (n, code_size): which of one row's codes, by a slice or indices.
+    """
+
+    rows: int
+    each: int
+    of_row: Callable[[int, slice | np.ndarray], np.ndarray]
+
+    def __len__(self) -> int:
+        """Codes of all rows together."""
+        return self.rows * self.each
+
+    def row(self, place: int) -> np.ndarray:
+        """(each, code_size) one row's codes."""
+        return self.of_row(place, slice(None))
+
+    def at(self, numbers: np.ndarray) -> np.ndarray:
+        """(n, code_size) the codes of these numbers (n,), rising, among all rows'."""
+        places, which = np.divmod(numbers, self.each)
+        found = [self.of_row(int(place), which[places == place]) for place in np.unique(places)]
+        return np.concatenate(found)
 
 
 class Coalitions:
@@ -41,6 +73,16 @@ class Coalitions:
         outside = self.baseline if baseline is None else np.asarray(baseline, dtype=np.float32)
         inside = self._inside(np.atleast_2d(memberships))
         return np.where(inside, np.asarray(code, dtype=np.float32), outside)
+
+    def panel(
+        self, codes: np.ndarray, memberships: np.ndarray, baseline: np.ndarray | None = None
+    ) -> CodePanel:
+        """`codes` of each row's code (n, code_size); `baseline` is one code for all."""
+
+        def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
+            return self.codes(codes[place], memberships[which], baseline)
+
+        return CodePanel(len(codes), len(memberships), of_row)
 
     def _inside(self, memberships: np.ndarray) -> np.ndarray:
         """(…, players) → (…, code_size): which coordinates are the row's."""
@@ -93,3 +135,12 @@ class Coalitions:
         marks = np.stack([self.scaled(code, step / steps) for step in range(steps + 1)])
         inside = self._inside(np.stack([self.growing(order), self.growing(order[::-1])]))
         return np.where(inside, marks[1:, None, None], marks[:-1, None, None])
+
+    def paths(self, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]) -> CodePanel:
+        """`path` of each row's code (n, code_size), in its own order."""
+
+        def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
+            path = self.path(codes[place], steps, orders[place])
+            return path.reshape(-1, codes.shape[1])[which]
+
+        return CodePanel(len(codes), 2 * steps * (len(self.players) + 1), of_row)

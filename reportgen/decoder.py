@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 
@@ -25,6 +27,7 @@ SMALLEST_BLOCK = 128
 # With one alone the model is idle whenever reducing the one before took longer; a row's table of
 # coalitions is reduced after its last four.
 BLOCKS_AHEAD = 5
+LONGEST_KEY, DIGEST_BYTES = 4096, 32
 
 
 class Decoder:
@@ -32,8 +35,8 @@ class Decoder:
 
     Parameters
     ----------
-    memory : bytes of the build; an eighth is for images on their way and a twelfth for the store,
-        unless `block_bytes` and `store_bytes` say otherwise.
+    memory : bytes of the build; an eighth is for images on their way, with their codes, and a
+        twelfth for the store, unless `block_bytes` and `store_bytes` say otherwise.
 
     Attributes
     ----------
@@ -57,7 +60,8 @@ class Decoder:
         self._on_progress = on_progress
         self.code_size = autoencoder.code_size
         self.image_size = int(np.prod(autoencoder.input_shape))
-        image_bytes = 4 * self.image_size
+        # A spatial code may be larger than its image.
+        image_bytes = 4 * (self.image_size + self.code_size)
         block_bytes = memory // 8 if block_bytes is None else block_bytes
         self._most_on_their_way = max(1, block_bytes // image_bytes)
         self._threads = ModelThreads(autoencoder, self._most_on_their_way)
@@ -132,26 +136,35 @@ class Decoder:
             for request, _ in ahead:
                 self._settle(request)
 
-    def decode_in_blocks(
-        self, requests: Sequence[np.ndarray]
-    ) -> Iterator[Iterator[tuple[slice, np.ndarray]]]:
-        """Like `decode_each`, for requests of which one alone may fill the memory.
+    def decode_blocks(self, codes: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """The images of codes (n, code_size) that may fill the memory, in parts.
 
-        Gives for each request its parts, in order: which of its codes, and their images. All of
-        them have to be taken before the next request.
+        Gives which of the codes, and their images (…, P) float32, read-only.
         """
-        parts = [
-            [
-                slice(start, start + self.block_size)
-                for start in range(0, max(1, len(r)), self.block_size)
-            ]
-            for r in requests
-        ]
-        decoded = self.decode_each(
-            request[part] for request, own in zip(requests, parts, strict=True) for part in own
-        )
-        for own in parts:
-            yield ((part, next(decoded)) for part in own)
+        parts = self._parts(len(codes))
+        return zip(parts, self.decode_each(codes[part] for part in parts), strict=True)
+
+    def decode_blocks_of_each(
+        self, requests: Iterable[np.ndarray]
+    ) -> Iterator[Iterator[tuple[slice, np.ndarray]]]:
+        """`decode_blocks` of each request, in order; several are decoded together.
+
+        All parts of one have to be taken before the next.
+        """
+        asked: deque[list[slice]] = deque()
+
+        def pieces() -> Iterator[np.ndarray]:
+            for request in requests:
+                asked.append(self._parts(len(request)))
+                yield from (request[part] for part in asked[-1])
+
+        decoded = self.decode_each(pieces())
+        for first in decoded:
+            yield zip(asked.popleft(), chain([first], decoded), strict=False)
+
+    def _parts(self, count: int) -> list[slice]:
+        starts = range(0, max(1, count), self.block_size)
+        return [slice(start, start + self.block_size) for start in starts]
 
     def _gathered(self, requests: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """Requests in lists that fill a block."""
@@ -200,7 +213,7 @@ class Decoder:
         """Start decoding what neither the store holds nor another request is decoding."""
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
-        keys = _bytes_of_each(codes)
+        keys = _keys(codes)
         images = self._memory.images(len(codes))
         request = _Request(images, self._charged_to)
         for place, key in enumerate(keys):
@@ -291,9 +304,12 @@ class _Request:
     borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
 
 
-def _bytes_of_each(codes: np.ndarray) -> list[bytes]:
-    """The bytes of each row (n, code_size)."""
-    data, length = codes.tobytes(), codes.itemsize * codes.shape[1]
+def _keys(codes: np.ndarray) -> list[bytes]:
+    """What tells codes (n, code_size) apart: their bytes, of long codes a digest."""
+    length = codes.itemsize * codes.shape[1]
+    if length > LONGEST_KEY:
+        return [blake2b(code, digest_size=DIGEST_BYTES).digest() for code in codes]
+    data = codes.tobytes()
     return [data[start : start + length] for start in range(0, len(data), length)]
 
 

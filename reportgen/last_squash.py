@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 WATCHED = 16
+WATCHED_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
 
     from reportgen.watched_operations import WatchedCalls, WatchedOperations
 
-    some = torch.from_numpy(codes[:WATCHED].reshape(-1, *autoencoder.code_shape))
+    watched = np.clip(WATCHED_PIXELS // np.prod(autoencoder.input_shape), 2, WATCHED)
+    some = torch.from_numpy(codes[:watched].reshape(-1, *autoencoder.code_shape))
     some = some.to(autoencoder.device)
     images, seen = _watched(autoencoder.decode, some, WatchedOperations, keep_output=True)
     if seen is None or not _is_last(seen[2], images):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reportgen.autoencoder import Units
-from reportgen.coalitions import Coalitions
+from reportgen.coalitions import Coalitions, CodePanel
 from reportgen.single_moves import strongest_players
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.study import Study, squared_norms
@@ -39,7 +39,7 @@ class PathShares:
     order : players by share, largest first; "rest" last.
     incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|, where Δ comes
         from the reconstructions decoded with the whole data set.
-    codes : codes of the first row's paths and more, for the off-data share.
+    codes : what was decoded.
     table : (t, players, q) φ of the pooled rows that are table rows too, the first t of both, or a
         linear sketch of them: `study.compressor(t · players)`.
     sketched : whether they are sketches.
@@ -52,7 +52,7 @@ class PathShares:
     changes: np.ndarray
     order: np.ndarray
     incompleteness: float
-    codes: np.ndarray
+    codes: CodePanel
     table: np.ndarray
     sketched: bool
 
@@ -84,12 +84,10 @@ class RowPath:
     ----------
     contributions : (players, P) float64 φ.
     change : (P,) float64 Δ = x̂ − g(z0).
-    codes : what was decoded.
     """
 
     contributions: np.ndarray
     change: np.ndarray
-    codes: np.ndarray
 
 
 def row_paths(
@@ -99,25 +97,22 @@ def row_paths(
 
     Walk A takes the row's order on even steps and its reverse on odd ones; walk B the opposite.
     """
-    requests = [
-        coalitions.path(code, steps, order).reshape(-1, codes.shape[1])
-        for code, order in zip(codes, orders, strict=True)
-    ]
-    decoded = coalitions.decoder.decode_in_blocks(requests)
+    paths = coalitions.paths(codes, steps, orders)
+    decoded = coalitions.decoder.decode_blocks_of_each(map(paths.row, range(len(orders))))
     weights_of = _walk_weights(len(coalitions.players), steps)
-    for blocks, request, order in zip(decoded, requests, orders, strict=True):
+    for blocks, order in zip(decoded, orders, strict=True):
         weights = weights_of(order)
         phi = np.zeros((len(order), coalitions.decoder.image_size))
         change = np.zeros(phi.shape[1])
         for part, images in blocks:
-            own = weights if len(images) == len(request) else weights[:, part]
+            own = weights if len(images) == paths.each else weights[:, part]
             add = partial(_add_product, phi, own, images)
             for _ in over_pixels(add, images.shape[1]):
                 pass
             if part.start == 0:
                 change -= images[0]
         change += images[-1]
-        yield RowPath(phi, change, request)
+        yield RowPath(phi, change)
 
 
 def _add_product(sums: np.ndarray, weights: csc_array, images: np.ndarray, part: slice) -> None:
@@ -149,8 +144,11 @@ def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
     """The paths of test rows, each in its own seeded order, from the study's baseline."""
     coalitions = Coalitions(study.decoder, players, study.baseline)
-    orders = [path_order(study, row, len(players)) for row in rows]
-    return row_paths(coalitions, study.test.codes[rows], steps, orders)
+    return row_paths(coalitions, study.test.codes[rows], steps, _orders(study, players, rows))
+
+
+def _orders(study: Study, players: Units, rows: np.ndarray) -> list[np.ndarray]:
+    return [path_order(study, row, len(players)) for row in rows]
 
 
 def path_shares(study: Study) -> PathShares:
@@ -158,9 +156,9 @@ def path_shares(study: Study) -> PathShares:
     players, player_units = path_players(study)
     rows = study.rows.pooled
     steps = study.settings.pooled_path_steps
+    coalitions = Coalitions(study.decoder, players, study.baseline)
     projections = np.zeros((len(rows), len(players)))
     changes, worst, largest = np.zeros(len(rows)), 0.0, 0.0
-    codes = np.zeros((len(rows), 2 * steps * (len(players) + 1), len(study.baseline)), np.float32)
     both = min(len(rows), len(study.rows.table))
     compress, length, sketched = study.compressor(both * len(players))
     table = np.zeros((both, len(players), length), dtype=np.float32)
@@ -173,10 +171,9 @@ def path_shares(study: Study) -> PathShares:
         apart = study.test.reconstructions[rows[place]] - nobody
         missed, change = incompleteness(path.contributions, apart)
         worst, largest = max(worst, missed), max(largest, change)
-        codes[place] = path.codes
         if place < both:
             table[place] = compress(path.contributions.astype(np.float32))
-    study.ranks.add_up(projections, changes, codes, table)
+    study.ranks.add_up(projections, changes, table)
     worst, largest = study.ranks.largest(worst), study.ranks.largest(largest)
     ranking = -projections.sum(axis=0)
     ranking[player_units < 0] = np.inf
@@ -188,7 +185,7 @@ def path_shares(study: Study) -> PathShares:
         changes=changes,
         order=np.argsort(ranking, kind="stable"),
         incompleteness=worst / largest if largest > 0 else 0.0,
-        codes=np.concatenate(codes),
+        codes=coalitions.paths(study.test.codes[rows], steps, _orders(study, players, rows)),
         table=table,
         sketched=sketched,
     )

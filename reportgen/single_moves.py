@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from reportgen.coalitions import Coalitions
+from reportgen.coalitions import Coalitions, CodePanel
 from reportgen.decoder import Decoder
 from reportgen.statistics.blocks import (
     CACHED_BYTES,
@@ -40,7 +40,7 @@ class SingleMoves:
     spread : (r,) ‖x̂ − mean x̂‖², the mean over these rows.
     solo_directions, last_directions : each player's moves along the directions that lead in them.
     sketched : whether these are of a linear sketch of the moves.
-    solo_codes, last_codes : (r·K, code_size) the codes that were decoded.
+    solo_codes, last_codes : the codes that were decoded, K for each row.
     before_squash : (3, r) combined, gap_up and gap_down of the pre-activations of the same decodes;
         None where the decoder does not end in a squash.
     """
@@ -56,8 +56,8 @@ class SingleMoves:
     solo_directions: tuple[LeadingDirections, ...]
     last_directions: tuple[LeadingDirections, ...]
     sketched: bool
-    solo_codes: np.ndarray
-    last_codes: np.ndarray
+    solo_codes: CodePanel
+    last_codes: CodePanel
     before_squash: np.ndarray | None
 
 
@@ -79,8 +79,8 @@ def single_moves(study: Study) -> SingleMoves:
             coalitions.without_one(),
         ]
     )
-    mixed = np.stack([coalitions.codes(study.test.codes[row], memberships) for row in rows])
-    for places, images, before in _decoded(study, mixed):
+    codes = study.test.codes[rows]
+    for places, images, before in _decoded(study, coalitions.panel(codes, memberships)):
         originals = study.test.images[rows[places]]
         found = _row_squares(images, originals)
         solo[places], last[places], damage[places], ends[:, places] = found
@@ -105,27 +105,30 @@ def single_moves(study: Study) -> SingleMoves:
         solo_directions=tuple(in_parallel(leading_directions, solo_stack)),
         last_directions=tuple(in_parallel(leading_directions, last_stack)),
         sketched=sketched,
-        solo_codes=mixed[:, 2 : 2 + players].reshape(-1, mixed.shape[-1]),
-        last_codes=mixed[:, 2 + players :].reshape(-1, mixed.shape[-1]),
+        solo_codes=coalitions.panel(codes, coalitions.alone()),
+        last_codes=coalitions.panel(codes, coalitions.without_one()),
         before_squash=None if study.squash is None else ends_before,
     )
 
 
 def _decoded(
-    study: Study, mixed: np.ndarray
+    study: Study, mixed: CodePanel
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    """This rank's rows of codes (r, n, code_size), as many at once as the cache holds.
+    """This rank's rows of codes, as many at once as the cache holds.
 
     Gives their places, their images (places, n, P), and the pre-activations where there are some.
     """
-    pixels, of_each = study.decoder.image_size, mixed.shape[1]
+    pixels, of_each = study.decoder.image_size, mixed.each
     together = max(1, CACHED_BYTES // (8 * of_each * pixels))
-    groups = [np.arange(len(mixed))[n : n + together] for n in range(0, len(mixed), together)]
-    requests = [np.concatenate(mixed[places]) for places in groups]
+    groups = np.split(np.arange(mixed.rows), range(together, mixed.rows, together))
+
+    def request(group: int) -> np.ndarray:
+        return np.concatenate([mixed.row(place) for place in groups[group]])
+
     decoder = None
     if study.squash is not None:
         decoder = Decoder(study.squash.both, memory=study.settings.memory_bytes // 4)
-    for group, decoded in study.decode_mine(requests, decoder):
+    for group, decoded in study.decode_mine(len(groups), request, decoder):
         images = decoded.reshape(len(groups[group]), of_each, -1)
         before = None if decoder is None else images[..., :pixels]
         yield groups[group], images[..., -pixels:], before

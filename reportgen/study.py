@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Units
-from reportgen.coalitions import Coalitions
+from reportgen.coalitions import Coalitions, CodePanel
 from reportgen.decoder import Decoder
 from reportgen.last_squash import LastSquash, find_last_squash
 from reportgen.pictures import pictures_of
@@ -188,40 +188,39 @@ class Study:
         return {key: kept for key, kept in self._shared.items() if isinstance(kept, Bootstrap)}
 
     def decode_mine(
-        self, requests: Sequence[np.ndarray], decoder: Decoder | None = None
+        self, count: int, request: Callable[[int], np.ndarray], decoder: Decoder | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Of requests (n_i, code_size), one for each row, this rank's: their place and images.
+        """Of so many requests (n_i, code_size), this rank's: their place and images.
 
         Another `decoder` than the study's may decode them.
         """
-        mine = self.ranks.mine(len(requests))
-        images = (decoder or self.decoder).decode_each(requests[place] for place in mine)
-        yield from zip(mine.tolist(), images, strict=True)
+        mine = self.ranks.mine(count).tolist()
+        images = (decoder or self.decoder).decode_each(map(request, mine))
+        yield from zip(mine, images, strict=True)
 
     def off_data_share(
-        self, codes: Sequence[np.ndarray] | np.ndarray, images: np.ndarray | None = None
+        self, codes: np.ndarray | CodePanel, images: np.ndarray | None = None
     ) -> float:
-        """Share of a panel's codes that either flag marks, on a seeded sample of at most 256.
+        """Share of codes (n, code_size) that either flag marks, on a seeded sample of at most 256.
 
         `images` (n, P) are the decoded codes, where somebody has them.
         """
-        together = codes if isinstance(codes, np.ndarray) else np.vstack(codes)
-        panel = together.reshape(-1, together.shape[-1])
         limit = self.settings.off_data_sample
-        if len(panel) > limit:
-            generator = np.random.default_rng([self.settings.seed, len(panel)])
-            chosen = np.sort(generator.choice(len(panel), limit, replace=False))
-            panel, images = panel[chosen], None if images is None else images[chosen]
+        chosen = np.arange(len(codes))
+        if len(codes) > limit:
+            generator = np.random.default_rng([self.settings.seed, len(codes)])
+            chosen = np.sort(generator.choice(len(codes), limit, replace=False))
+        looked_at = codes[chosen] if isinstance(codes, np.ndarray) else codes.at(chosen)
+        drawn = None if images is None else images[chosen]
         flag = self.off_data
         with self.decoder.charged_to("off data"):
-            return float(flag.flags(panel, self.decoder, images).mean())
+            return float(flag.flags(looked_at, self.decoder, drawn).mean())
 
     def decoded_panel(
         self, codes: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Of codes (n, code_size), in blocks: images, their pictures, which codes are off data."""
-        (blocks,) = self.decoder.decode_in_blocks([codes])
-        for part, images in blocks:
+        for part, images in self.decoder.decode_blocks(codes):
             flagged = self.off_data.flags(codes[part], self.decoder, images)
             yield images, self.pictures(images), flagged
 

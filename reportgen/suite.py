@@ -110,6 +110,7 @@ def analyse_control(
     """
     (study,) = studies
     study.forget_shared()
+    return_freed_memory()
     run_one = partial(_run, findings, progress, study.decoder, study.ranks)
     del study
     run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop(), settings))

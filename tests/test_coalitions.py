@@ -154,3 +154,30 @@ def test_values_are_the_decoder_s_images_of_mixed_codes() -> None:
     expected = decoders.smooth(UNITS)(torch.tensor([[1.0, 0, 3, 0]])).numpy()
     images = coalitions.values(ROW, np.array([[True, False, True, False]]))
     np.testing.assert_allclose(images, expected, atol=1e-6)
+
+
+def test_a_panel_s_codes_are_those_of_its_rows_one_after_the_other() -> None:
+    rows = np.stack([ROW, 2 * ROW, 3 * ROW])
+    orders = [np.array(order) for order in ((0, 1, 2, 3), (3, 1, 0, 2), (2, 3, 1, 0))]
+    coalitions = fresh()
+    panels = {
+        "mixed": coalitions.panel(rows, coalitions.without_one()),
+        "zero": coalitions.panel(rows, coalitions.alone(), np.zeros(UNITS, np.float32)),
+        "paths": coalitions.paths(rows, 2, orders),
+    }
+    expected = {
+        "mixed": [coalitions.codes(row, coalitions.without_one()) for row in rows],
+        "zero": [np.diag(row) for row in rows],
+        "paths": [
+            coalitions.path(row, 2, order).reshape(-1, UNITS)
+            for row, order in zip(rows, orders, strict=True)
+        ],
+    }
+    for name, panel in panels.items():
+        whole = np.concatenate(expected[name])
+        assert len(panel) == len(whole)
+        for place, own in enumerate(expected[name]):
+            np.testing.assert_array_equal(panel.row(place), own)
+        for numbers in ([0], [1, 2, 5], [3, len(whole) - 1], range(len(whole))):
+            found = panel.at(np.array(numbers))
+            np.testing.assert_array_equal(found, whole[np.array(numbers)])

@@ -17,6 +17,8 @@ from reportgen.watched_operations import WatchedOperations
 from tests.oracles import decoders
 
 UNITS = 3
+# An image on its way has its code beside it.
+IMAGE_BYTES = 4 * (decoders.PIXELS + UNITS)
 
 
 class Watched:
@@ -41,14 +43,14 @@ class Watched:
         return self.function(codes).reshape(len(codes), 1, decoders.HEIGHT, decoders.WIDTH)
 
 
-def engine(watched: Watched, **limits: int) -> Decoder:
+def engine(watched: Watched, units: int = UNITS, **limits: int) -> Decoder:
     shape = (1, decoders.HEIGHT, decoders.WIDTH)
     made = Decoder(
         Autoencoder(
             encode=lambda images: images.reshape(len(images), -1)[:, :UNITS],
             decode=watched,
             input_shape=shape,
-            code_shape=(UNITS,),
+            code_shape=(units,),
         ),
         **limits,
     )
@@ -95,9 +97,23 @@ def test_a_code_asked_for_again_comes_from_the_store(watched, codes) -> None:
     assert np.array_equal(first, again[::-1])
 
 
+@pytest.mark.parametrize("numbers", [3, 1024, 1025])
+def test_long_codes_are_told_apart_by_every_number_and_decoded_once(numbers: int) -> None:
+    watched = Watched(lambda z: z[:, -20:])
+    code = np.random.default_rng(0).normal(size=numbers + 20).astype(np.float32)
+    others = np.stack([code, code, code])
+    others[1, 0] += 1
+    others[2, -1] += 1
+    decoder = engine(watched, units=numbers + 20)
+    images = decoder.decode(np.concatenate([others, others]))
+    assert sum(watched.batches) == 3
+    np.testing.assert_array_equal(images, np.concatenate([others, others])[:, -20:])
+    decoder.decode(others[::-1])
+    assert sum(watched.batches) == 3
+
+
 def test_a_full_store_forgets_and_decodes_again_the_same_image(watched, codes) -> None:
-    image_bytes = 4 * decoders.PIXELS
-    decoder = engine(watched, block_bytes=10 * image_bytes, store_bytes=25 * image_bytes)
+    decoder = engine(watched, block_bytes=10 * IMAGE_BYTES, store_bytes=25 * 4 * decoders.PIXELS)
     first = decoder.decode(codes)
     again = decoder.decode(codes)
     assert sum(watched.batches) > len(codes)
@@ -111,7 +127,7 @@ def test_a_store_smaller_than_a_batch_still_gives_every_image(watched, codes) ->
 
 
 def test_no_batch_is_larger_than_its_memory_allows(watched, codes) -> None:
-    decoder = engine(watched, block_bytes=7 * 4 * decoders.PIXELS)
+    decoder = engine(watched, block_bytes=7 * IMAGE_BYTES)
     decoder.decode(codes)
     assert max(watched.batches) == 7
 
@@ -130,7 +146,7 @@ def test_batch_size_changes_nothing_beyond_1e_6(batch: int) -> None:
         autoencoder = Autoencoder(
             encode=lambda images: images, decode=module, input_shape=(1, 4, 4), code_shape=(2, 2, 2)
         )
-        return Decoder(autoencoder, block_bytes=size * 4 * 16).decode(codes)
+        return Decoder(autoencoder, block_bytes=size * 4 * (16 + 8)).decode(codes)
 
     np.testing.assert_allclose(decode_in(batch), decode_in(128), atol=1e-6, rtol=0)
 
@@ -272,7 +288,7 @@ def test_charging_ends_with_its_block_even_after_an_error(watched, codes) -> Non
 
 def test_progress_hears_of_every_forward_once(watched, codes) -> None:
     heard: list[int] = []
-    decoder = engine(watched, block_bytes=64 * 4 * decoders.PIXELS)
+    decoder = engine(watched, block_bytes=64 * IMAGE_BYTES)
     decoder._on_progress = heard.append
     decoder.decode(codes)
     decoder.decode(codes)
@@ -309,7 +325,7 @@ def test_codes_and_images_that_come_in_are_left_as_they_are(watched, codes) -> N
 
 def test_encoding_in_batches_is_encoding_at_once(watched, codes) -> None:
     images = np.random.default_rng(0).normal(size=(50, decoders.PIXELS)).astype(np.float32)
-    decoder = engine(watched, block_bytes=8 * 4 * decoders.PIXELS)
+    decoder = engine(watched, block_bytes=8 * IMAGE_BYTES)
     np.testing.assert_array_equal(decoder.encode(images), images[:, :UNITS])
     np.testing.assert_array_equal(
         decoder.encode(images.reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)), images[:, :UNITS]
@@ -338,7 +354,7 @@ def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_agai
 def test_what_memory_has_room_for_is_decoded_while_the_caller_works_on_one(blocks) -> None:
     watched = Watched(decoders.smooth(UNITS))
     block = engine(watched).block_size
-    decoder = engine(watched, block_bytes=(blocks * block + 1) * 4 * decoders.PIXELS)
+    decoder = engine(watched, block_bytes=(blocks * block + 1) * IMAGE_BYTES)
     assert decoder.block_size == block
     watched.batches.clear()
     images = decoder.decode_each(np.split(decoders.gaussian_codes(8 * block, UNITS), 8))
@@ -349,7 +365,7 @@ def test_what_memory_has_room_for_is_decoded_while_the_caller_works_on_one(block
 
 def test_nothing_is_decoded_ahead_where_memory_has_no_room_for_both(codes) -> None:
     watched = Watched(decoders.smooth(UNITS))
-    decoder = engine(watched, block_bytes=70 * 4 * decoders.PIXELS)
+    decoder = engine(watched, block_bytes=70 * IMAGE_BYTES)
     images = decoder.decode_each(iter([codes[:60], codes[60:120]]))
     next(images)
     decoder._threads._pool.shutdown()  # type: ignore[union-attr]
@@ -486,10 +502,12 @@ def test_images_that_were_handed_out_are_kept_by_nobody_but_the_store() -> None:
 
 
 def test_a_request_larger_than_the_memory_comes_in_blocks() -> None:
-    decoder = engine(Watched(decoders.smooth(UNITS)), block_bytes=20 * 4 * decoders.PIXELS)
+    decoder = engine(Watched(decoders.smooth(UNITS)), block_bytes=20 * IMAGE_BYTES)
     requests = [decoders.gaussian_codes(count, UNITS, seed=count) for count in (35, 0, 10)]
     found = []
-    for request, blocks in zip(requests, decoder.decode_in_blocks(requests), strict=True):
+    for request, blocks in zip(
+        requests, decoder.decode_blocks_of_each(iter(requests)), strict=True
+    ):
         parts, images = zip(*blocks, strict=True)
         assert [len(request[part]) for part in parts] == [len(block) for block in images]
         assert max(map(len, images)) <= decoder.block_size
@@ -497,3 +515,6 @@ def test_a_request_larger_than_the_memory_comes_in_blocks() -> None:
     alone = engine(Watched(decoders.smooth(UNITS)))
     for images, request in zip(found, requests, strict=True):
         np.testing.assert_allclose(images, alone.decode(request), atol=1e-6)
+        again = [(request[part], block) for part, block in decoder.decode_blocks(request)]
+        np.testing.assert_array_equal(np.concatenate([codes for codes, _ in again]), request)
+        np.testing.assert_array_equal(np.concatenate([block for _, block in again]), images)

@@ -127,3 +127,34 @@ def test_the_rows_kept_depend_on_nothing_but_the_seed(model, images, monkeypatch
         ].names
 
     assert names(0) == names(0) != names(1)
+
+
+def test_large_images_are_read_a_few_at_a_time(model, images, monkeypatch) -> None:
+    whole = make_study(model, images, Settings())
+    most: list[int] = []
+    read = type(images).read
+
+    def counted(self, rows):
+        pixels = read(self, rows)
+        most.append(len(pixels))
+        return pixels
+
+    monkeypatch.setattr(type(images), "read", counted)
+    monkeypatch.setattr("reportgen.samples.encoding.BATCH_BYTES", 30 * 4 * decoders.PIXELS)
+    few = make_study(model, images, Settings())
+    assert max(most) == 30
+    np.testing.assert_allclose(few.fit.every_code, whole.fit.every_code, atol=1e-6)
+    np.testing.assert_array_equal(few.test.images, whole.test.images)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_every_sample_has_the_pixels_of_its_own_rows(model, images, tmp_path, cached) -> None:
+    parts = np.array([5, 4, 699, 256]), np.array([0, 255, 698])
+    cache = CodeCache(tmp_path, model) if cached else None
+    if cached:
+        read_samples(images, parts, decoder=Decoder(model), settings=Settings(), cache=cache)
+    samples = read_samples(images, parts, decoder=Decoder(model), settings=Settings(), cache=cache)
+    for sample, rows in zip(samples, parts, strict=True):
+        np.testing.assert_array_equal(sample.images, images.read(rows).reshape(len(rows), -1))
+        assert sample.names == tuple(f"image[{row}]" for row in rows)
+        np.testing.assert_allclose(sample.reconstructions, sample.images, atol=1e-4)

@@ -218,7 +218,6 @@ def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[Ba
     found = []
     for name, baseline in baselines.items():
         coalitions = Coalitions(study.decoder, study.players, baseline)
-        moved = [coalitions.codes(code, coalitions.alone()) for code in codes]
         start = coalitions.codes(codes[0], coalitions.empty)
         norms = moves.gap_up[: len(rows)], moves.combined[: len(rows)]
         if name != "mean code":
@@ -228,7 +227,7 @@ def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[Ba
                 baseline=name,
                 gap=_gap(bootstrap, *norms),
                 off_data=study.off_data_share(start) > 0,
-                off_data_share=study.off_data_share(moved),
+                off_data_share=study.off_data_share(coalitions.panel(codes, coalitions.alone())),
             )
         )
     return tuple(found)

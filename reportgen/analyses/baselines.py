@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
+from reportgen.coalitions import CodePanel
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import ablation_squares, single_moves
@@ -70,14 +70,18 @@ def run(study: Study, settings: Settings) -> Baselines:
     spread = moves.spread
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
-    donors = {
-        "resample": study.test.codes[_random_donors(study)],
-        "nearest": study.test.codes[_nearest_donors(study)],
-        "zero": np.zeros((len(rows), len(study.players), 1, len(study.baseline)), np.float32),
+    coalitions, codes = study.coalitions, study.test.codes[rows]
+    zeroed = coalitions.panel(
+        codes, coalitions.without_one(), baseline=np.zeros_like(study.baseline)
+    )
+    panels = {
+        "resample": _from_donors(study, _random_donors(study)),
+        "nearest": _from_donors(study, _nearest_donors(study)),
+        "zero": zeroed,
     }
     ablations = {
         "mean": _Ablations(moves.last, moves.damage, moves.last_codes),
-        **{name: _ablations(study, codes) for name, codes in donors.items()},
+        **{name: _ablations(study, panel) for name, panel in panels.items()},
     }
     return Baselines(
         tables=tuple(_table(study, name, found, spread) for name, found in ablations.items()),
@@ -92,20 +96,18 @@ class _Ablations:
 
     squares: np.ndarray
     damages: np.ndarray
-    codes: Sequence[np.ndarray] | np.ndarray
+    codes: CodePanel
 
 
-def _ablations(study: Study, donors: np.ndarray) -> _Ablations:
-    """`donors` (r, K, R, code_size): the codes that an ablated unit's value comes from."""
-    rows, per_row = study.rows.statistics, donors.shape[2]
-    codes = list(_ablated(study, donors))
-    squares = np.zeros(donors.shape[:2])
-    damages = np.zeros_like(squares)
-    for place, images in study.decode_mine(codes):
+def _ablations(study: Study, codes: CodePanel) -> _Ablations:
+    """Of the statistics rows' codes with one player ablated, as many for each as it has donors."""
+    rows, players = study.rows.statistics, len(study.players)
+    squares, damages = np.zeros((2, len(rows), players))
+    for place, images in study.decode_mine(len(rows), codes.row):
         row = rows[place]
         own, damage = _row_squares(images, study.test.reconstructions[row], study.test.images[row])
-        squares[place] = own.reshape(-1, per_row).mean(axis=1)
-        damages[place] = damage.reshape(-1, per_row).mean(axis=1)
+        squares[place] = own.reshape(players, -1).mean(axis=1)
+        damages[place] = damage.reshape(players, -1).mean(axis=1)
     study.ranks.add_up(squares, damages)
     return _Ablations(squares, damages, codes)
 
@@ -146,12 +148,16 @@ def _squares_of_part(
     return effects, damages
 
 
-def _ablated(study: Study, donors: np.ndarray) -> Iterator[np.ndarray]:
-    """For each row the codes (K·R, code_size) with one player taken from its donor."""
+def _from_donors(study: Study, donors: np.ndarray) -> CodePanel:
+    """Each row's codes with one player taken from a test row; `donors` (r, K, R) are these rows."""
     without_one = np.repeat(study.coalitions.without_one(), donors.shape[2], axis=0)
-    for row, row_donors in zip(study.rows.statistics, donors, strict=True):
-        each = row_donors.reshape(len(without_one), -1)
-        yield study.coalitions.codes(study.test.codes[row], without_one, baseline=each)
+    rows, donors = study.rows.statistics, donors.reshape(len(donors), -1)
+
+    def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
+        own, others = study.test.codes[rows[place]], study.test.codes[donors[place, which]]
+        return study.coalitions.codes(own, without_one[which], baseline=others)
+
+    return CodePanel(len(rows), len(without_one), of_row)
 
 
 def _random_donors(study: Study) -> np.ndarray:

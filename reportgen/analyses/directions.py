@@ -8,9 +8,10 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.autoencoder import Autoencoder
+from reportgen.coalitions import CodePanel
 from reportgen.leading_shares import leading_shares, pooled_rho
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
+from reportgen.single_moves import SingleMoves, single_moves
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Sample, Study
@@ -96,9 +97,7 @@ def run(study: Study, settings: Settings) -> Directions:
         rho_solo_units=pooled_rho(along_units.solo),
         rho_context_units=pooled_rho(along_units.context),
         effects=bootstrap.ratios(after.last, after.spread),
-        off_data_share=study.off_data_share(
-            [_as_codes(study, basis, moved) for moved in (after.solo_codes, after.last_codes)]
-        ),
+        off_data_share=study.off_data_share(_moved_codes(study, basis, after)),
         rows=len(after.rows),
     )
 
@@ -197,6 +196,17 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
         fixed_batch=inner.fixed_batch,
     )
     return study.standing_in(rotated, mapped)
+
+
+def _moved_codes(study: Study, basis: _Basis, moves: SingleMoves) -> CodePanel:
+    """The codes that the moves along directions, both ways, stand for."""
+    solo, last = moves.solo_codes, moves.last_codes
+
+    def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
+        directions = np.concatenate([solo.row(place), last.row(place)])[which]
+        return _as_codes(study, basis, directions)
+
+    return CodePanel(solo.rows, solo.each + last.each, of_row)
 
 
 def _as_codes(study: Study, basis: _Basis, directions: np.ndarray) -> np.ndarray:

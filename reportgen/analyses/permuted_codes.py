@@ -62,7 +62,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
     compress, length, sketched = study.compressor(CODES)
     images = np.zeros((CODES, length), dtype=np.float32)
     parts = [slice(n, n + DECODED_TOGETHER) for n in range(0, CODES, DECODED_TOGETHER)]
-    for place, decoded in study.decode_mine([codes[part] for part in parts]):
+    for place, decoded in study.decode_mine(len(parts), lambda place: codes[parts[place]]):
         images[parts[place]] = compress(decoded)
     study.ranks.add_up(images)
     values = codes[:, coordinates].astype(np.float64)

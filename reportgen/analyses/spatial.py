@@ -9,7 +9,7 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
-from reportgen.coalitions import Coalitions
+from reportgen.coalitions import Coalitions, CodePanel
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import (
     cached_columns,
@@ -76,8 +76,7 @@ def run(study: Study, settings: Settings) -> Spatial:
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
     coalitions = Coalitions(study.decoder, sites, study.baseline)
-    without_one = coalitions.without_one()
-    moved = [coalitions.codes(study.test.codes[row], without_one) for row in rows]
+    moved = coalitions.panel(study.test.codes[rows], coalitions.without_one())
     by_row, radii = _effects_and_radii(study, moved, rows)
     effects = study.bootstrap(len(rows)).ratios(by_row, spread)
     values, low, high = (
@@ -123,19 +122,19 @@ def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
 
 
 def _effects_and_radii(
-    study: Study, moved: list[np.ndarray], rows: np.ndarray
+    study: Study, moved: CodePanel, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(rows, sites) ΣD² over pixels, and (sites,) the radius of ΣD² over rows and channels.
 
     As many sites at a time as memory has room for maps of.
     """
-    sites, (channels, height, width) = len(moved[0]), study.image_shape
+    sites, (channels, height, width) = moved.each, study.image_shape
     together = max(1, MAP_BYTES // (8 * height * width))
     by_row, radii = np.zeros((len(rows), sites)), np.empty(sites)
     for some in (slice(start, start + together) for start in range(0, sites, together)):
-        requests = [codes[some] for codes in moved]
-        energy = np.zeros((len(requests[0]), height * width))
-        decoded = study.decoder.decode_in_blocks(requests)
+        requests = (moved.of_row(place, some) for place in range(len(rows)))
+        decoded = study.decoder.decode_blocks_of_each(requests)
+        energy = np.zeros((min(together, sites - some.start), height * width))
         for row, blocks, sums in zip(rows, decoded, by_row[:, some], strict=True):
             whole = study.test.reconstructions[row].reshape(channels, -1)
             for part, images in blocks:

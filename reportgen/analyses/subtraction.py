@@ -58,11 +58,11 @@ def run(study: Study, settings: Settings) -> Subtraction:
     coalitions = Coalitions(study.decoder, shares.players, study.baseline)
     without_one, zeros = coalitions.without_one(), np.zeros_like(study.baseline)
     codes = study.test.codes[rows]
-    zeroed = [coalitions.codes(code, without_one, baseline=zeros) for code in codes]
-    averaged = [coalitions.codes(code, without_one) for code in codes]
+    zeroed = coalitions.panel(codes, without_one, baseline=zeros)
+    averaged = coalitions.panel(codes, without_one)
     requests = (
-        np.concatenate([code[None], to_zero, to_mean])
-        for code, to_zero, to_mean in zip(codes, zeroed, averaged, strict=True)
+        np.concatenate([code[None], zeroed.row(place), averaged.row(place)])
+        for place, code in enumerate(codes)
     )
     sums: list[list[float]] = []
     pictures: list[np.ndarray] = []

@@ -62,7 +62,7 @@ class OffData:
         if images is not None:
             again = decoder.encode(images)
         else:
-            (blocks,) = decoder.decode_in_blocks([codes])
+            blocks = decoder.decode_blocks(codes)
             again = np.concatenate([decoder.encode(decoded) for _, decoded in blocks])
         change = (again - codes)[:, self.coordinates].astype(np.float64)
         return np.sqrt(np.mean((change / self.deviation) ** 2, axis=1))

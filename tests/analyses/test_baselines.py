@@ -103,9 +103,10 @@ def test_resampled_effects_on_salib_s_own_sample_are_its_total_indices(base: int
     both = images.reshape(base, units + 2, -1)[:, [0, -1]].reshape(2 * base, -1)
     expected = both.var(axis=0) @ totals / both.var(axis=0).sum()
 
-    taken = np.broadcast_to(second[:, None, None], (base, units, 1, units))
+    taken = np.broadcast_to(base + np.arange(base)[:, None, None], (base, units, 1))
     spread = np.full(base, both.var(axis=0).sum())
-    found = baselines._table(study, "resample", baselines._ablations(study, taken), spread)
+    ablated = baselines._ablations(study, baselines._from_donors(study, taken))
+    found = baselines._table(study, "resample", ablated, spread)
     np.testing.assert_allclose(values(found), expected, rtol=1e-6)
 
 

@@ -14,17 +14,22 @@ from reportgen.analyses import (
     DoesNotApplyError,
     UnanswerableError,
     ablation,
+    baselines,
     contributions,
     linearity,
     permuted_codes,
     spatial,
 )
+from reportgen.coalition_table import coalition_table
+from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
+from reportgen.single_moves import single_moves
 from reportgen.study import Study
 from reportgen.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import colours, painting, site_codes
+from tests.peak_memory import peak_of
 
 SHAPE, SCALE = (3, 3, 4), 4
 
@@ -96,6 +101,16 @@ def test_a_footprint_is_the_distance_to_the_corner_of_a_site_s_patch(scale, corn
     result = spatial.run(study, FEW)
     np.testing.assert_allclose(result.footprint_radii, corner * np.sqrt(2), atol=1e-3)
     assert result.median_radius == pytest.approx(corner * np.sqrt(2), abs=1e-3)
+
+
+@pytest.mark.parametrize("together", [1, 5])
+def test_maps_of_a_few_sites_at_a_time_are_those_of_all(linear, monkeypatch, together) -> None:
+    whole = spatial.run(linear, FEW)
+    pixels = linear.image_shape[1] * linear.image_shape[2]
+    monkeypatch.setattr(spatial, "MAP_BYTES", together * 8 * pixels)
+    found = spatial.run(linear, FEW)
+    np.testing.assert_array_equal(found.footprint_radii, whole.footprint_radii)
+    np.testing.assert_allclose(found.site_effects, whole.site_effects, rtol=1e-6)
 
 
 def test_the_footprint_leaves_out_a_tenth() -> None:
@@ -306,3 +321,24 @@ def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(togethe
     )
     found = spatial.run(study, FEW).off_data_share
     assert found > 0.9 if together else found < 0.1
+
+
+@pytest.mark.parametrize(
+    ("compute", "megabytes"),
+    [
+        (lambda study: study.shared(single_moves), 350),
+        (lambda study: study.shared(coalition_table), 800),
+        (lambda study: baselines.run(study, study.settings), 500),
+    ],
+    ids=["single moves", "coalition table", "baselines"],
+)
+def test_moved_codes_of_all_rows_are_never_in_memory_together(
+    monkeypatch, compute, megabytes
+) -> None:
+    """Kept, they took 500, 2,000 and 1,200 MB for these 10,240 numbers."""
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    settings = Settings(rows=128, table_rows=16, off_data_sample=16)
+    study = painting(site_codes(300, (10, 32, 32)), 1, settings=settings)
+    assert study.off_data and study.shared(path_shares)
+    _, peak = peak_of(lambda: compute(study))
+    assert peak < megabytes * 10**6

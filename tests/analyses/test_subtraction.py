@@ -6,8 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from reportgen.analyses import UnanswerableError, subtraction
+from reportgen.path_contributions import picture_paths
+from reportgen.statistics.sketch import SKETCH_SIZE
 from reportgen.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -132,3 +135,36 @@ def test_more_steps_change_the_miss_only_a_little(smooth_study) -> None:
     fine = dataclasses.replace(smooth_study, settings=settings, _shared={})
     coarse = subtraction.run(smooth_study, FEW).miss_mean.value
     assert subtraction.run(fine, settings).miss_mean.value == pytest.approx(coarse, abs=0.02)
+
+
+def test_without_memory_for_contributions_the_miss_is_sketched_and_pictures_are_exact(
+    monkeypatch,
+) -> None:
+    pixels = 10_000
+    matrix = torch.from_numpy(
+        np.random.default_rng(0).normal(size=(3, pixels)).astype(np.float32) / 100
+    )
+
+    def study() -> Study:
+        codes = torch.from_numpy(decoders.gaussian_codes(120, 3) + 1)
+        return decoders.of_pixels(
+            torch.tanh(codes @ matrix).numpy(),
+            shape=(1, 100, 100),
+            encode=lambda x: torch.linalg.lstsq(
+                matrix.T.double(), torch.atanh(x.reshape(len(x), -1).T.double().clamp(-1, 1))
+            ).solution.T.float(),
+            decode=lambda z: torch.tanh(z @ matrix).reshape(-1, 1, 100, 100),
+            code_shape=(3,),
+            settings=FEW,
+        )
+
+    exact = subtraction.run(study(), FEW)
+    monkeypatch.setattr("reportgen.settings.Settings.memory_bytes", 8 * 4 * pixels * 20)
+    tight = study()
+    found = subtraction.run(tight, FEW)
+    assert (exact.sketched, found.sketched) == (False, True)
+    assert tight.shared(picture_paths).contributions.shape[-1] == SKETCH_SIZE
+    assert found.miss_zero.value == pytest.approx(exact.miss_zero.value, rel=0.05)
+    assert found.miss_zero.value != exact.miss_zero.value
+    for name in ("zeroed", "averaged", "contribution"):
+        np.testing.assert_allclose(getattr(found, name), getattr(exact, name), atol=1e-5)

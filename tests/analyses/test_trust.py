@@ -131,3 +131,21 @@ def test_the_posterior_noise_floor_of_a_linear_decoder_is_its_closed_form() -> N
     found = trust.run(study, study.settings).posterior_noise_floor
     assert found.value == pytest.approx(moved / spread, rel=0.15)
     assert trust.run(with_forward(None), FEW).posterior_noise_floor is None
+
+
+def test_large_images_are_compared_a_few_at_a_time_with_the_same_verdict(monkeypatch) -> None:
+    """The difference is in one row, and not in the first that are compared."""
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        whole = split_forward()(images)
+        whole[torch.all(images == target, dim=(1, 2, 3))] += 0.5
+        return whole
+
+    study = with_forward(forward)
+    target = torch.from_numpy(study.test.images[17]).reshape(study.image_shape)
+    verdict = trust.run(study, FEW)
+    assert verdict.bottleneck == "incomplete"
+    monkeypatch.setattr("reportgen.statistics.blocks.ROW_BLOCK_BYTES", 5 * 8 * decoders.PIXELS)
+    found = trust.run(study, FEW)
+    assert found.bottleneck == "incomplete"
+    assert found.largest_difference == pytest.approx(verdict.largest_difference, rel=1e-5)

@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import EmpiricalCovariance, ledoit_wolf
 
 from reportgen.autoencoder import Autoencoder, Units
+from reportgen.coalitions import CodePanel
 from reportgen.decoder import Decoder
 from reportgen.settings import Settings
 from reportgen.statistics.off_data import CYCLE_FLOOR, calibrate
@@ -191,9 +192,12 @@ def test_a_panel_s_share_is_the_mean_of_its_flags_on_a_seeded_sample() -> None:
     codes = decoders.gaussian_codes(800, 2)
     study = decoders.study_of(decoders.linear(2), codes, settings=Settings(off_data_sample=256))
     near, far = study.test.codes[:300], 50 * study.test.codes[:300]
-    share = study.off_data_share([near, far])
-    assert share == study.off_data_share([near, far])
+    both = np.concatenate([near, far])
+    share = study.off_data_share(both)
+    assert share == study.off_data_share(both)
     assert share == pytest.approx(0.5, abs=0.1)
+    made_when_asked = CodePanel(6, 100, lambda row, which: both[100 * row : 100 * row + 100][which])
+    assert study.off_data_share(made_when_asked) == share
     few = np.concatenate([near[:3], far[:1]])
     assert study.off_data_share(few) == np.mean(study.off_data.flags(few, study.decoder))
 

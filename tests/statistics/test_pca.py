@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
 from reportgen.statistics import pca
-from reportgen.statistics.pca import Pca, fit_pca
+from reportgen.statistics.pca import Pca, fit_pca, pca_beside
 from tests.oracles import decoders
+from tests.peak_memory import peak_of
 
 COMPONENTS = 6
 
@@ -213,15 +210,6 @@ def test_fitting_takes_no_second_copy_of_few_large_images() -> None:
     assert peak < copy / 2
 
 
-def peak_of(run: Callable[[], Any]) -> tuple[Any, int]:
-    """What it gives, and the most bytes that numpy held while it ran."""
-    tracemalloc.start()
-    try:
-        return run(), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 def test_scores_of_large_images_are_those_of_float64() -> None:
     """Summed in float32 they were off by 1e-5, which the linear control took for a fault."""
     images = np.random.default_rng(2).normal(size=(20, 300_000)).astype(np.float32) + 5
@@ -230,3 +218,22 @@ def test_scores_of_large_images_are_those_of_float64() -> None:
     codes = model.encode(torch.from_numpy(images.reshape(-1, 1, 500, 600))).numpy()
     expected = fitted.scores(images)
     np.testing.assert_allclose(codes, expected, atol=1e-7 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("code_size", "held_beside"), [(3, 64), (50, 100), (90, 119)])
+def test_as_many_components_as_the_code_has_numbers_are_kept(code_size, held_beside) -> None:
+    generator = np.random.default_rng(6)
+    fit_images, test_images = generator.normal(size=(2, 120, 300)).astype(np.float32)
+    kept, errors = pca_beside(fit_images, test_images, code_size, seed=0)
+    whole = PCA(held_beside, svd_solver="full").fit(fit_images.astype(np.float64))
+    cosines = np.abs(np.einsum("kp,kp->k", kept.components, whole.components_[:code_size]))
+    np.testing.assert_allclose(cosines, 1, atol=1e-6)
+    centred = test_images - whole.mean_
+    missed = (
+        np.square(centred).sum(axis=1)
+        - np.cumsum(np.square(centred @ whole.components_.T), axis=1).T
+    )
+    assert errors.shape == (120, held_beside + 1)
+    np.testing.assert_allclose(errors[:, 1:], missed.T, rtol=1e-6)
+    assert kept.components.base is None or len(kept.components) == held_beside
+    assert kept.undetermined(code_size).shape == (code_size,)

@@ -1,0 +1,89 @@
+"""The full suite: what becomes of an analysis, and what memory the control is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+
+import numpy as np
+import pytest
+
+from reportgen import control, suite
+from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.errors import SettingsError
+from reportgen.progress import QuietProgress
+from reportgen.ranks import Ranks
+from reportgen.study import Study
+from tests.conftest import FEW
+from tests.oracles import decoders
+
+
+def raising(error: Exception):
+    def run(study: object, settings: object) -> None:
+        raise error
+
+    return run
+
+
+@pytest.fixture
+def outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of all analyses, one for each thing that can become of them."""
+    monkeypatch.setattr(
+        suite,
+        "ANALYSES",
+        {
+            "answered": lambda study, settings: 7,
+            "unanswered": raising(UnanswerableError("too few images.")),
+            "flat": raising(DoesNotApplyError("the code is flat.")),
+            "broken": raising(ZeroDivisionError("planted")),
+            "after": lambda study, settings: 8,
+            "control": lambda study, settings: 9,
+        },
+    )
+
+
+def test_every_analysis_is_an_answer_a_sentence_or_a_failure(outcomes, linear_study) -> None:
+    progress = QuietProgress()
+    findings = suite.analyse(linear_study, FEW, progress)
+    assert findings.parts == {"answered": 7, "after": 8}
+    assert findings.unanswered == {"unanswered": "too few images."}
+    assert findings.not_applicable == {"flat": "the code is flat."}
+    assert findings.failures == {"broken": "ZeroDivisionError: planted"}
+    suite.analyse_control([linear_study], findings, FEW, progress)
+    assert findings.parts["control"] == 9
+    assert list(progress.seconds) == [*suite.ANALYSES]
+
+
+def test_bad_input_stops_the_build(outcomes, monkeypatch, linear_study) -> None:
+    monkeypatch.setitem(suite.ANALYSES, "broken", raising(SettingsError("no such unit.")))
+    with pytest.raises(SettingsError, match="no such unit"):
+        suite.analyse(linear_study, FEW, QuietProgress())
+
+
+def test_on_several_ranks_a_failure_stops_all_of_them(outcomes, linear_study) -> None:
+    shared = dataclasses.replace(linear_study, ranks=Ranks(0, 2))
+    with pytest.raises(ZeroDivisionError):
+        suite.analyse(shared, FEW, QuietProgress())
+
+
+def test_the_control_gives_up_the_images_that_the_model_reconstructed(monkeypatch) -> None:
+    studies = [decoders.study_of(decoders.linear(3), decoders.gaussian_codes(80, 3), settings=FEW)]
+    model = [weakref.ref(sample.reconstructions) for sample in (studies[0].fit, studies[0].test)]
+    alive = []
+
+    def one_picture(pca: Study, settings: object) -> object:
+        alive.extend(reference() is not None for reference in model)
+        return original(pca, settings)
+
+    original = control.one_picture.run
+    monkeypatch.setattr(control.one_picture, "run", one_picture)
+    findings = suite.Findings()
+    suite.analyse_control(studies, findings, FEW, QuietProgress())
+    assert alive == [False, False]
+    assert findings.parts["control"].passed
+
+
+def test_analyses_have_the_same_images_before_the_control(linear_study) -> None:
+    before = linear_study.test.reconstructions.copy()
+    suite.analyse_control([linear_study], suite.Findings(), FEW, QuietProgress())
+    np.testing.assert_array_equal(linear_study.test.reconstructions, before)
