@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from reportgen import control
 from reportgen.analyses import UnanswerableError, additivity, linearity, one_picture
 from reportgen.analyses.ablation import run as ablate
 from reportgen.autoencoder import Autoencoder
-from reportgen.path_contributions import path_shares
+from reportgen.coalitions import Coalitions
+from reportgen.path_contributions import RowPath, path_shares, paths_of
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.pca import Pca
@@ -159,6 +161,33 @@ def test_a_slight_product_fails_the_control(study, monkeypatch) -> None:
 
     result = broken(monkeypatch, study, decode_with_product)
     assert any("sum against combined" in name for name in failed(result))
+
+
+@pytest.mark.parametrize(
+    ("moved", "taken_for"), [("alone", "without_one"), ("without_one", "alone")]
+)
+def test_a_move_of_other_units_is_not_the_contribution(
+    study, monkeypatch, moved, taken_for
+) -> None:
+    """First-in and last-in are each held beside the contribution."""
+    pca = study.linear_control()
+    pca.shared(path_shares)
+    monkeypatch.setattr(Coalitions, moved, lambda self: getattr(Coalitions, taken_for)(self))
+    check, _ = control._contributions(pca)
+    assert not check.passed
+    assert check.error > 0.01
+
+
+def test_contributions_of_the_control_that_do_not_add_up_are_told(study, monkeypatch) -> None:
+    def larger(*arguments: object) -> Iterator[RowPath]:
+        for path in paths_of(*arguments):
+            yield RowPath(1.01 * path.contributions, path.change)
+
+    pca = study.linear_control()
+    monkeypatch.setattr(control, "paths_of", larger)
+    check, incomplete = control._contributions(pca)
+    assert incomplete == pytest.approx(0.01, rel=1e-3)
+    assert not check.passed
 
 
 def test_too_few_rows_leave_linearity_out_and_the_rest_in() -> None:

@@ -21,6 +21,7 @@ from reportgen.analyses import (
     spatial,
 )
 from reportgen.coalition_table import coalition_table
+from reportgen.decoder import Decoder
 from reportgen.path_contributions import path_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
@@ -106,9 +107,12 @@ def test_a_footprint_is_the_distance_to_the_corner_of_a_site_s_patch(scale, corn
 @pytest.mark.parametrize("together", [1, 5])
 def test_maps_of_a_few_sites_at_a_time_are_those_of_all(linear, monkeypatch, together) -> None:
     whole = spatial.run(linear, FEW)
-    pixels = linear.image_shape[1] * linear.image_shape[2]
-    monkeypatch.setattr(spatial, "MAP_BYTES", together * 8 * pixels)
-    found = spatial.run(linear, FEW)
+    channels, height, width = linear.image_shape
+    monkeypatch.setattr(spatial, "MAP_BYTES", together * 8 * height * width)
+    image_and_code = 4 * (channels * height * width + linear.decoder.code_size)
+    small = Decoder(linear.autoencoder, block_bytes=2 * 2 * image_and_code)
+    assert small.block_size == 2
+    found = spatial.run(dataclasses.replace(linear, decoder=small, _shared={}), FEW)
     np.testing.assert_array_equal(found.footprint_radii, whole.footprint_radii)
     np.testing.assert_allclose(found.site_effects, whole.site_effects, rtol=1e-6)
 
