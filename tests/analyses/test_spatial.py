@@ -113,7 +113,7 @@ def test_maps_of_a_few_sites_at_a_time_are_those_of_all(linear, monkeypatch, tog
     small = Decoder(linear.autoencoder, block_bytes=2 * 2 * image_and_code)
     assert small.block_size == 2
     found = spatial.run(dataclasses.replace(linear, decoder=small, _shared={}), FEW)
-    np.testing.assert_array_equal(found.footprint_radii, whole.footprint_radii)
+    np.testing.assert_allclose(found.footprint_radii, whole.footprint_radii, rtol=1e-9)
     np.testing.assert_allclose(found.site_effects, whole.site_effects, rtol=1e-6)
 
 
