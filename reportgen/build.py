@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reportgen.autoencoder import Autoencoder, Note
-from reportgen.heap import return_freed_memory
+from reportgen.heap import return_unreachable_memory
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
@@ -141,7 +141,7 @@ def build(
         return None
     results = _results(request, settings, autoencoder, images, findings, provenance, live)
     del findings, images, fit_images
-    return_freed_memory()
+    return_unreachable_memory()
     with progress.step("page"):
         page = page_within_size(results, request.layout, templates)
     with progress.step("writing"):

@@ -82,7 +82,7 @@ def coalition_table(study: Study) -> CoalitionTable:
     shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length), np.float32)
     codes = coalitions.panel(study.test.codes[rows], memberships)
     mine = study.ranks.mine(len(rows)).tolist()
-    decoded = study.decoder.decode_blocks_of_each(map(codes.row, mine))
+    decoded = study.decoder.decode_blocks_of_each(map(codes.parts_of, mine))
     values = np.empty((len(memberships), length), dtype=np.float32)
     for place, blocks in zip(mine, decoded, strict=True):
         for block, images in blocks:

@@ -39,11 +39,29 @@ class CodePanel:
         """(each, code_size) one row's codes."""
         return self.of_row(place, slice(None))
 
+    def parts_of(self, place: int) -> CodesInParts:
+        """One row's codes, of which a slice makes only its own."""
+        return CodesInParts(self, place)
+
     def at(self, numbers: np.ndarray) -> np.ndarray:
         """(n, code_size) the codes of these numbers (n,), rising, among all rows'."""
         places, which = np.divmod(numbers, self.each)
         found = [self.of_row(int(place), which[places == place]) for place in np.unique(places)]
         return np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class CodesInParts:
+    """One row's codes of a panel, made a slice at a time."""
+
+    panel: CodePanel
+    place: int
+
+    def __len__(self) -> int:
+        return self.panel.each
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self.panel.of_row(self.place, part)
 
 
 class Coalitions:
@@ -132,15 +150,25 @@ class Coalitions:
         (step + 1)/steps of the way, once in `order` and once in the reverse: the step's start,
         then the code after each unit.
         """
+        shape = steps, 2, len(self.players) + 1
+        codes = self._on_path(code, steps, order, np.arange(np.prod(shape)))
+        return codes.reshape(*shape, -1)
+
+    def _on_path(
+        self, code: np.ndarray, steps: int, order: Sequence[int] | np.ndarray, numbers: np.ndarray
+    ) -> np.ndarray:
+        """(n, code_size) the codes of these numbers (n,) on `path`."""
         marks = np.stack([self.scaled(code, step / steps) for step in range(steps + 1)])
-        inside = self._inside(np.stack([self.growing(order), self.growing(order[::-1])]))
-        return np.where(inside, marks[1:, None, None], marks[:-1, None, None])
+        step, moved = np.divmod(numbers, 2 * (len(self.players) + 1))
+        walks = np.concatenate([self.growing(order), self.growing(order[::-1])])
+        return np.where(self._inside(walks[moved]), marks[step + 1], marks[step])
 
     def paths(self, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]) -> CodePanel:
         """`path` of each row's code (n, code_size), in its own order."""
 
-        def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
-            path = self.path(codes[place], steps, orders[place])
-            return path.reshape(-1, codes.shape[1])[which]
+        each = 2 * steps * (len(self.players) + 1)
 
-        return CodePanel(len(codes), 2 * steps * (len(self.players) + 1), of_row)
+        def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
+            return self._on_path(codes[place], steps, orders[place], np.arange(each)[which])
+
+        return CodePanel(len(codes), each, of_row)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
+from typing import Protocol
 
 import numpy as np
 
@@ -145,11 +146,12 @@ class Decoder:
         return zip(parts, self.decode_each(codes[part] for part in parts), strict=True)
 
     def decode_blocks_of_each(
-        self, requests: Iterable[np.ndarray]
+        self, requests: Iterable[Codes]
     ) -> Iterator[Iterator[tuple[slice, np.ndarray]]]:
         """`decode_blocks` of each request, in order; several are decoded together.
 
-        All parts of one have to be taken before the next.
+        Only a part of a request's codes is asked for at a time. All parts of one have to be taken
+        before the next.
         """
         asked: deque[list[slice]] = deque()
 
@@ -276,6 +278,14 @@ class Decoder:
         for started, ended in sorted(run.result() for run in runs):
             self.seconds[charged_to] += max(0.0, ended - max(started, self._busy_until))
             self._busy_until = max(self._busy_until, ended)
+
+
+class Codes(Protocol):
+    """Codes (n, code_size), as an array or made when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> np.ndarray: ...
 
 
 @dataclass

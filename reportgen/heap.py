@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from typing import Any
 
@@ -34,6 +35,16 @@ def return_freed_memory() -> None:
     trim = _of_c_library("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def return_unreachable_memory() -> None:
+    """Let go of what only refers to itself, and return all that is free.
+
+    A library that catches an error while it is imported may leave the error, and with it all
+    frames that wanted the import and their arrays: measured 1.2 GB under the page.
+    """
+    gc.collect()
+    return_freed_memory()
 
 
 def _of_c_library(name: str) -> Any:

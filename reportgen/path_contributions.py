@@ -98,7 +98,7 @@ def row_paths(
     Walk A takes the row's order on even steps and its reverse on odd ones; walk B the opposite.
     """
     paths = coalitions.paths(codes, steps, orders)
-    decoded = coalitions.decoder.decode_blocks_of_each(map(paths.row, range(len(orders))))
+    decoded = coalitions.decoder.decode_blocks_of_each(map(paths.parts_of, range(len(orders))))
     weights_of = _walk_weights(len(coalitions.players), steps)
     for blocks, order in zip(decoded, orders, strict=True):
         weights = weights_of(order)

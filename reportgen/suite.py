@@ -36,7 +36,7 @@ from reportgen.analyses import (
 )
 from reportgen.decoder import Decoder
 from reportgen.errors import ReportgenError
-from reportgen.heap import return_freed_memory
+from reportgen.heap import return_freed_memory, return_unreachable_memory
 from reportgen.progress import QuietProgress
 from reportgen.ranks import Ranks
 from reportgen.settings import Settings
@@ -110,7 +110,7 @@ def analyse_control(
     """
     (study,) = studies
     study.forget_shared()
-    return_freed_memory()
+    return_unreachable_memory()
     run_one = partial(_run, findings, progress, study.decoder, study.ranks)
     del study
     run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop(), settings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import weakref
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from reportgen import control, suite
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.errors import SettingsError
+from reportgen.heap import return_unreachable_memory
 from reportgen.progress import QuietProgress
 from reportgen.ranks import Ranks
 from reportgen.study import Study
@@ -87,3 +89,25 @@ def test_analyses_have_the_same_images_before_the_control(linear_study) -> None:
     before = linear_study.test.reconstructions.copy()
     suite.analyse_control([linear_study], suite.Findings(), FEW, QuietProgress())
     np.testing.assert_array_equal(linear_study.test.reconstructions, before)
+
+
+def test_what_a_kept_error_holds_is_let_go() -> None:
+    """As a library's import may leave one: an error in its own traceback's frame."""
+
+    def fail() -> weakref.ref:
+        held = np.zeros(3)
+        try:
+            raise ValueError("caught, and kept by its own frame")
+        except ValueError as error:
+            kept = error
+        assert kept is not None
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        held = fail()
+        assert held() is not None
+        return_unreachable_memory()
+        assert held() is None
+    finally:
+        gc.enable()
