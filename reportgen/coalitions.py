@@ -159,9 +159,9 @@ class Coalitions:
     ) -> np.ndarray:
         """(n, code_size) the codes of these numbers (n,) on `path`."""
         marks = np.stack([self.scaled(code, step / steps) for step in range(steps + 1)])
-        step, moved = np.divmod(numbers, 2 * (len(self.players) + 1))
+        step, place = np.divmod(numbers, 2 * (len(self.players) + 1))
         walks = np.concatenate([self.growing(order), self.growing(order[::-1])])
-        return np.where(self._inside(walks[moved]), marks[step + 1], marks[step])
+        return np.where(self._inside(walks[place]), marks[step + 1], marks[step])
 
     def paths(self, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]) -> CodePanel:
         """`path` of each row's code (n, code_size), in its own order."""

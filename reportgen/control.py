@@ -13,7 +13,8 @@ from reportgen.analyses import (
 )
 from reportgen.analyses.additivity import Gap
 from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import incompleteness, path_shares, paths_of
+from reportgen.path_contributions import Incompleteness, path_shares, paths_of
+from reportgen.ranks import ALONE
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
@@ -84,13 +85,13 @@ def run(study: Study, settings: Settings) -> Control:
     gaps = ControlAdditivity(*additivity.gaps(pca)) if len(pca.players) > 1 else None
     on_data = _linearity(pca, settings)
     picture = one_picture.run(pca, settings)
-    one_contribution, incomplete = _contributions(pca)
+    same_picture, incomplete = _contributions(pca)
     checks = (
         *(_gaps(pca, gaps) if gaps else ()),
         _one_picture(pca, picture),
         _damage(pca),
         _shares(pca),
-        one_contribution,
+        same_picture,
         *((_linear_share(on_data),) if on_data else ()),
     )
     return Control(
@@ -193,29 +194,29 @@ def _shares(pca: Study) -> Check:
 def _contributions(pca: Study) -> tuple[Check, float]:
     """Last-in, first-in and path contributions are the same picture, (z_k − m_k) v_k.
 
-    The second is how far contributions are from adding up, as in `Contributions`.
+    The second is how far contributions, in float32, are from adding up, as in `Contributions`.
     """
     shares = pca.shared(path_shares)
     coalitions = Coalitions(pca.decoder, shares.players, pca.baseline)
     memberships = np.concatenate([coalitions.alone(), coalitions.without_one()])
     nobody = coalitions.values(pca.baseline, coalitions.empty[None])[0].astype(np.float64)
-    apart, brightest, missed, largest = 0.0, 0.0, 0.0, 0.0
+    incompleteness = Incompleteness()
+    apart: list[float] = []
+    brightest: list[float] = []
     rows, steps = pca.rows.pictures, pca.settings.path_steps
     for row, path in zip(rows, paths_of(pca, shares.players, rows, steps), strict=True):
         image = pca.test.reconstructions[row]
         decoded = coalitions.values(pca.test.codes[row], memberships)
         solo, without_one = np.split(decoded, 2)
         for player, phi in enumerate(path.contributions):
-            by_solo = np.abs(phi - (solo[player] - nobody)).max()
-            by_last = np.abs(phi - (image - without_one[player].astype(np.float64))).max()
-            apart = max(apart, float(by_solo), float(by_last))
-        brightest = max(brightest, *(float(np.abs(some).max()) for some in (image, decoded)))
-        miss, change = incompleteness(path.contributions, image - nobody)
-        missed, largest = max(missed, miss), max(largest, change)
-    error = apart / brightest if brightest > 0 else 0.0
+            apart.append(np.abs(phi - (solo[player] - nobody)).max())
+            apart.append(np.abs(phi - (image - without_one[player].astype(np.float64))).max())
+        brightest.extend(np.abs(some).max() for some in (image, decoded))
+        incompleteness.add(path.contributions.astype(np.float32), image - nobody)
+    largest = np.max(brightest)
+    error = 0.0 if largest == 0 else float(np.max(apart) / largest)
     check = _check("last-in, first-in and contribution are one picture", error, FLOAT_TOLERANCE)
-    incomplete = missed / largest if largest > 0 else 0.0
-    return check, max(incomplete, shares.incompleteness)
+    return check, float(np.maximum(incompleteness.over(ALONE), shares.incompleteness))
 
 
 def _linear_share(on_data: linearity.Linearity) -> Check:

@@ -142,7 +142,7 @@ class Decoder:
 
         Gives which of the codes, and their images (…, P) float32, read-only.
         """
-        parts = self._parts(len(codes))
+        parts = self.blocks(len(codes))
         return zip(parts, self.decode_each(codes[part] for part in parts), strict=True)
 
     def decode_blocks_of_each(
@@ -150,23 +150,26 @@ class Decoder:
     ) -> Iterator[Iterator[tuple[slice, np.ndarray]]]:
         """`decode_blocks` of each request, in order; several are decoded together.
 
-        Only a part of a request's codes is asked for at a time. All parts of one have to be taken
-        before the next.
+        Only a part of a request's codes is asked for at a time. What is not taken of one is lost
+        with the next.
         """
         asked: deque[list[slice]] = deque()
 
         def pieces() -> Iterator[np.ndarray]:
             for request in requests:
-                asked.append(self._parts(len(request)))
+                asked.append(self.blocks(len(request)))
                 yield from (request[part] for part in asked[-1])
 
         decoded = self.decode_each(pieces())
         for first in decoded:
-            yield zip(asked.popleft(), chain([first], decoded), strict=False)
+            parts = zip(asked.popleft(), chain([first], decoded), strict=False)
+            yield parts
+            deque(parts, maxlen=0)  # What the caller left, before the next request's.
 
-    def _parts(self, count: int) -> list[slice]:
-        starts = range(0, max(1, count), self.block_size)
-        return [slice(start, start + self.block_size) for start in starts]
+    def blocks(self, count: int) -> list[slice]:
+        """So many codes in slices that are decoded together."""
+        size = self.block_size
+        return [slice(start, start + size) for start in range(0, max(1, count), size)]
 
     def _gathered(self, requests: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """Requests in lists that fill a block."""

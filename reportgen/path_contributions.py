@@ -17,6 +17,7 @@ import numpy as np
 
 from reportgen.autoencoder import Units
 from reportgen.coalitions import Coalitions, CodePanel
+from reportgen.ranks import ALONE, Ranks
 from reportgen.single_moves import strongest_players
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.study import Study, squared_norms
@@ -90,6 +91,26 @@ class RowPath:
     change: np.ndarray
 
 
+class Incompleteness:
+    """Largest |Σφ − Δ| over images and pixels, over the largest |Δ|; NaN where an image is."""
+
+    def __init__(self) -> None:
+        self._missed_and_change = np.zeros(2)
+
+    def add(self, phi: np.ndarray, change: np.ndarray) -> None:
+        """One image's φ (players, P), and Δ (P,) that was decoded apart from its path."""
+        missed = np.abs(phi.sum(axis=0, dtype=np.float64) - change).max()
+        # Unlike `max`, it passes on what is not a number.
+        self._missed_and_change = np.maximum(
+            self._missed_and_change, [missed, np.abs(change).max()]
+        )
+
+    def over(self, ranks: Ranks) -> float:
+        """Of the images of all ranks; 0 where nothing changes."""
+        missed, change = (ranks.largest(float(number)) for number in self._missed_and_change)
+        return 0.0 if change == 0 else missed / change
+
+
 def row_paths(
     coalitions: Coalitions, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]
 ) -> Iterator[RowPath]:
@@ -158,7 +179,7 @@ def path_shares(study: Study) -> PathShares:
     steps = study.settings.pooled_path_steps
     coalitions = Coalitions(study.decoder, players, study.baseline)
     projections = np.zeros((len(rows), len(players)))
-    changes, worst, largest = np.zeros(len(rows)), 0.0, 0.0
+    changes, incompleteness = np.zeros(len(rows)), Incompleteness()
     both = min(len(rows), len(study.rows.table))
     compress, length, sketched = study.compressor(both * len(players))
     table = np.zeros((both, len(players), length), dtype=np.float32)
@@ -168,13 +189,10 @@ def path_shares(study: Study) -> PathShares:
     for place, path in zip(mine, paths, strict=True):
         projections[place] = path.contributions @ path.change
         changes[place] = squared_norms(path.change)
-        apart = study.test.reconstructions[rows[place]] - nobody
-        missed, change = incompleteness(path.contributions, apart)
-        worst, largest = max(worst, missed), max(largest, change)
+        incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
         if place < both:
             table[place] = compress(path.contributions.astype(np.float32))
     study.ranks.add_up(projections, changes, table)
-    worst, largest = study.ranks.largest(worst), study.ranks.largest(largest)
     ranking = -projections.sum(axis=0)
     ranking[player_units < 0] = np.inf
     return PathShares(
@@ -184,7 +202,7 @@ def path_shares(study: Study) -> PathShares:
         projections=projections,
         changes=changes,
         order=np.argsort(ranking, kind="stable"),
-        incompleteness=worst / largest if largest > 0 else 0.0,
+        incompleteness=incompleteness.over(study.ranks),
         codes=coalitions.paths(study.test.codes[rows], steps, _orders(study, players, rows)),
         table=table,
         sketched=sketched,
@@ -199,27 +217,20 @@ def picture_paths(study: Study) -> PicturePaths:
     contributions = np.empty((len(rows), len(players), length), dtype=np.float32)
     pictures = []
     nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
-    worst, largest = 0.0, 0.0
+    incompleteness = Incompleteness()
     paths = paths_of(study, players, rows, study.settings.path_steps)
     for row, own, path in zip(rows, contributions, paths, strict=True):
         phi = path.contributions.astype(np.float32)
         own[:] = compress(phi)
         if sketched:
             pictures.append(study.pictures(phi))
-        missed, change = incompleteness(phi, study.test.reconstructions[row] - nobody)
-        worst, largest = max(worst, missed), max(largest, change)
+        incompleteness.add(phi, study.test.reconstructions[row] - nobody)
     return PicturePaths(
         pictures=np.stack(pictures) if sketched else study.pictures(contributions),
         contributions=contributions,
         sketched=sketched,
-        incompleteness=worst / largest if largest > 0 else 0.0,
+        incompleteness=incompleteness.over(ALONE),
     )
-
-
-def incompleteness(phi: np.ndarray, change: np.ndarray) -> tuple[float, float]:
-    """Largest |Σφ − Δ| over pixels, and largest |Δ|; Δ (P,) is decoded apart from φ's path."""
-    missed = np.abs(phi.sum(axis=0, dtype=np.float64) - change).max()
-    return float(missed), float(np.abs(change).max())
 
 
 def path_players(study: Study) -> tuple[Units, np.ndarray]:

@@ -48,10 +48,15 @@ class Ranks:
         self._reduce(arrays, "SUM")
 
     def largest(self, number: float) -> float:
-        """The largest over all ranks. Raises RankError where another rank has stopped."""
-        numbers = np.array([number])
+        """The largest over all ranks, NaN where one has NaN.
+
+        Raises RankError where another rank has stopped.
+        """
+        # Which of NaN and a number is the larger is left open elsewhere.
+        numbers = np.array([-np.inf if np.isnan(number) else number, np.isnan(number)])
         self._reduce((numbers,), "MAX")
-        return float(numbers[0])
+        largest, undefined = numbers
+        return float("nan") if undefined else float(largest)
 
     def _reduce(self, arrays: tuple[np.ndarray, ...], how: str) -> None:
         if self.count == 1:

@@ -88,7 +88,9 @@ class Settings:
     path_players: int = _knob(32, "Units on a path before the weakest are grouped.", low=2)
     table_players: int = _knob(10, "Players of the coalition table; 2 to this power codes.", low=2)
     bootstrap_resamples: int = _knob(1000, "Bootstrap resamples of each interval.", low=100)
-    off_data_sample: int = _knob(256, "Codes of a panel that are checked for being off data.")
+    off_data_sample: int = _knob(
+        256, "Codes of a panel that are checked for being off data.", low=1
+    )
     max_page_megabytes: float | None = _knob(
         None,
         "Megabytes that the page may have; pictures are left out to stay below, and the page says "

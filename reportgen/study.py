@@ -54,8 +54,8 @@ class Study:
     players : the units that are not constant; only these take part in interventions.
     player_units : (players,) their indices among all units.
     pca : K_pca components: as many as the code has numbers, fewer where rows or pixels run out.
-    pca_errors : (n, k + 1) ‖x − x̂‖² of each test row with PCA's first 0, 1, …, k components, k up
-        to twice the code's size.
+    pca_errors : (n, k + 1) ‖x − x̂‖² of each test row with PCA's first 0, 1, …, k components; k
+        as `pca_beside` has it, twice the code's size for most codes.
     replicates : other trainings of the model.
     squash : the decoder before its last Sigmoid, Tanh or Softplus; None where it ends in none, and
         in studies of something else in the model's place.

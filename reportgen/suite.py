@@ -113,6 +113,7 @@ def analyse_control(
     return_unreachable_memory()
     run_one = partial(_run, findings, progress, study.decoder, study.ranks)
     del study
+    # Taken out in the call, so that no frame but the control's refers to it.
     run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop(), settings))
 
 

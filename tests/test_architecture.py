@@ -51,7 +51,8 @@ MAY_USE: dict[str, set[str]] = {
     },
     "single_moves": {"coalitions", "decoder", "settings", "statistics", "study"},
     "path_contributions": {
-        *("autoencoder", "coalitions", "settings", "single_moves", "statistics", "study"),
+        *("autoencoder", "coalitions", "ranks", "settings", "single_moves", "statistics"),
+        "study",
     },
     "coalition_table": {
         *("autoencoder", "coalitions", "path_contributions", "statistics", "study"),
@@ -63,8 +64,8 @@ MAY_USE: dict[str, set[str]] = {
         *("settings", "single_moves", "statistics", "study"),
     },
     "control": {
-        *("analyses", "coalitions", "path_contributions", "settings", "single_moves"),
-        *("statistics", "study"),
+        *("analyses", "coalitions", "path_contributions", "ranks", "settings"),
+        *("single_moves", "statistics", "study"),
     },
     "live": {"analyses", "study", "watched_operations"},
     "plan": {"autoencoder", "settings", "study"},

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.decoder import BLOCKS_AHEAD, Decoder
+from reportgen.decoder import BLOCKS_AHEAD, Decoder, _keys
 from reportgen.image_store import SMALLEST_LENT
 from reportgen.model_threads import ModelThreads
 from reportgen.watched_operations import WatchedOperations
@@ -97,14 +97,15 @@ def test_a_code_asked_for_again_comes_from_the_store(watched, codes) -> None:
     assert np.array_equal(first, again[::-1])
 
 
-@pytest.mark.parametrize("numbers", [3, 1024, 1025])
-def test_long_codes_are_told_apart_by_every_number_and_decoded_once(numbers: int) -> None:
+@pytest.mark.parametrize(("numbers", "key_bytes"), [(23, 92), (1024, 4096), (1025, 32)])
+def test_long_codes_are_told_apart_by_every_number_and_decoded_once(numbers, key_bytes) -> None:
     watched = Watched(lambda z: z[:, -20:])
-    code = np.random.default_rng(0).normal(size=numbers + 20).astype(np.float32)
+    code = np.random.default_rng(0).normal(size=numbers).astype(np.float32)
     others = np.stack([code, code, code])
     others[1, 0] += 1
     others[2, -1] += 1
-    decoder = engine(watched, units=numbers + 20)
+    assert {len(key) for key in _keys(others)} == {key_bytes}
+    decoder = engine(watched, units=numbers)
     images = decoder.decode(np.concatenate([others, others]))
     assert sum(watched.batches) == 3
     np.testing.assert_array_equal(images, np.concatenate([others, others])[:, -20:])
@@ -518,3 +519,12 @@ def test_a_request_larger_than_the_memory_comes_in_blocks() -> None:
         again = [(request[part], block) for part, block in decoder.decode_blocks(request)]
         np.testing.assert_array_equal(np.concatenate([codes for codes, _ in again]), request)
         np.testing.assert_array_equal(np.concatenate([block for _, block in again]), images)
+
+
+def test_what_is_not_taken_of_one_request_is_not_taken_for_the_next_one_s() -> None:
+    decoder = engine(Watched(decoders.smooth(UNITS)), block_bytes=20 * IMAGE_BYTES)
+    requests = [decoders.gaussian_codes(35, UNITS, seed=number) for number in range(3)]
+    firsts = [next(blocks) for blocks in decoder.decode_blocks_of_each(requests)]
+    for request, (part, images) in zip(requests, firsts, strict=True):
+        expected = decoders.smooth(UNITS)(torch.from_numpy(request[part])).numpy()
+        np.testing.assert_allclose(images, expected, atol=1e-6)

@@ -124,3 +124,25 @@ def test_a_rank_that_dies_ends_the_job_with_one_sentence_and_no_file(inputs, tmp
 def test_every_place_belongs_to_exactly_one_rank(count) -> None:
     taken = np.concatenate([Ranks(rank, count).mine(11) for rank in range(count)])
     assert sorted(taken) == list(range(11))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"), [(1.0, 2.0, 2.0), (float("nan"), 2.0, float("nan"))]
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_largest_of_ranks_is_no_number_where_one_has_none(
+    monkeypatch, own, other, expected, swapped: bool
+) -> None:
+    if swapped:
+        own, other = other, own
+    sent = []
+
+    def reduce(self: Ranks, arrays: tuple[np.ndarray, ...], how: str) -> None:
+        assert how == "MAX"
+        sent.append(arrays[0].copy())
+        if len(sent) == 2:
+            np.fmax(*sent, out=arrays[0])
+
+    monkeypatch.setattr(Ranks, "_reduce", reduce)
+    Ranks(1, 2).largest(other)
+    np.testing.assert_equal(Ranks(0, 2).largest(own), expected)

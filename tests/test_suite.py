@@ -13,6 +13,7 @@ from reportgen import control, suite
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.errors import SettingsError
 from reportgen.heap import return_unreachable_memory
+from reportgen.path_contributions import path_shares
 from reportgen.progress import QuietProgress
 from reportgen.ranks import Ranks
 from reportgen.study import Study
@@ -44,14 +45,18 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_every_analysis_is_an_answer_a_sentence_or_a_failure(outcomes, linear_study) -> None:
-    progress = QuietProgress()
-    findings = suite.analyse(linear_study, FEW, progress)
+def a_study() -> Study:
+    return decoders.study_of(decoders.linear(3), decoders.gaussian_codes(80, 3), settings=FEW)
+
+
+def test_every_analysis_is_an_answer_a_sentence_or_a_failure(outcomes) -> None:
+    progress, study = QuietProgress(), a_study()
+    findings = suite.analyse(study, FEW, progress)
     assert findings.parts == {"answered": 7, "after": 8}
     assert findings.unanswered == {"unanswered": "too few images."}
     assert findings.not_applicable == {"flat": "the code is flat."}
     assert findings.failures == {"broken": "ZeroDivisionError: planted"}
-    suite.analyse_control([linear_study], findings, FEW, progress)
+    suite.analyse_control([study], findings, FEW, progress)
     assert findings.parts["control"] == 9
     assert list(progress.seconds) == [*suite.ANALYSES]
 
@@ -68,27 +73,36 @@ def test_on_several_ranks_a_failure_stops_all_of_them(outcomes, linear_study) ->
         suite.analyse(shared, FEW, QuietProgress())
 
 
-def test_the_control_gives_up_the_images_that_the_model_reconstructed(monkeypatch) -> None:
-    studies = [decoders.study_of(decoders.linear(3), decoders.gaussian_codes(80, 3), settings=FEW)]
-    model = [weakref.ref(sample.reconstructions) for sample in (studies[0].fit, studies[0].test)]
+def test_the_control_gives_up_what_the_model_s_images_and_shared_results_took(monkeypatch) -> None:
+    studies = [a_study()]
+    given_up = [
+        studies[0].fit.reconstructions,
+        studies[0].test.reconstructions,
+        studies[0].shared(path_shares).table,
+    ]
+    references = [weakref.ref(array) for array in given_up]
+    del given_up
     alive = []
 
     def one_picture(pca: Study, settings: object) -> object:
-        alive.extend(reference() is not None for reference in model)
+        alive.extend(reference() is not None for reference in references)
         return original(pca, settings)
 
     original = control.one_picture.run
     monkeypatch.setattr(control.one_picture, "run", one_picture)
     findings = suite.Findings()
     suite.analyse_control(studies, findings, FEW, QuietProgress())
-    assert alive == [False, False]
+    assert alive == [False, False, False]
     assert findings.parts["control"].passed
 
 
-def test_analyses_have_the_same_images_before_the_control(linear_study) -> None:
-    before = linear_study.test.reconstructions.copy()
-    suite.analyse_control([linear_study], suite.Findings(), FEW, QuietProgress())
-    np.testing.assert_array_equal(linear_study.test.reconstructions, before)
+def test_before_pca_takes_the_model_s_place_what_was_shared_is_forgotten(monkeypatch) -> None:
+    study = a_study()
+    shared = weakref.ref(study.shared(path_shares).table)
+    monkeypatch.setitem(suite.ANALYSES, "control", lambda study, settings: shared())
+    findings = suite.Findings()
+    suite.analyse_control([study], findings, FEW, QuietProgress())
+    assert findings.parts["control"] is None
 
 
 def test_what_a_kept_error_holds_is_let_go() -> None:

@@ -90,7 +90,7 @@ def run(study: Study, settings: Settings) -> Contributions:
         pooled_steps=settings.pooled_path_steps,
         rows=len(shares.rows),
         shares=of_units,
-        completeness_error=max(shares.incompleteness, on_pictures.incompleteness),
+        completeness_error=float(np.maximum(shares.incompleteness, on_pictures.incompleteness)),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
         originals=study.pictures(study.test.images[rows]),

@@ -126,7 +126,7 @@ def _effects_and_radii(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(rows, sites) ΣD² over pixels, and (sites,) the radius of ΣD² over rows and channels.
 
-    As many sites at a time as memory has room for maps of.
+    As many sites at a time as 64 MiB hold maps of.
     """
     sites, (channels, height, width) = moved.each, study.image_shape
     together = max(1, MAP_BYTES // (8 * height * width))

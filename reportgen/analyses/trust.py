@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.path_contributions import agreement_with_shares
 from reportgen.settings import Settings
 from reportgen.single_moves import single_moves
-from reportgen.statistics.blocks import centred_squares, row_blocks
+from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study import Study, squared_norms
 
@@ -76,12 +76,13 @@ def _bottleneck(study: Study, settings: Settings) -> tuple[str, float | None]:
     images = study.test.images[:CHECKED_ROWS]
     split = study.test.reconstructions[:CHECKED_ROWS]
     scale = max(float(np.ptp(split)), float(np.finfo(np.float32).tiny))
-    again, difference = 0.0, 0.0
-    for block in row_blocks(images):
+    found = []
+    # Cut as the reconstructions were: batches of other sizes differ by more rounding.
+    for block in study.decoder.blocks(len(images)):
         whole = study.decoder.model_output(images[block])
         repeated = study.decoder.model_output(images[block])
-        again = max(again, float(np.abs(repeated - whole).max()) / scale)
-        difference = max(difference, float(np.abs(split[block] - whole).max()) / scale)
+        found.append([np.abs(repeated - whole).max(), np.abs(split[block] - whole).max()])
+    again, difference = (float(largest) / scale for largest in np.max(found, axis=0))
     if again > settings.bottleneck_tolerance:
         return "stochastic", again
     complete = difference <= settings.bottleneck_tolerance

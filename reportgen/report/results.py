@@ -31,7 +31,7 @@ from reportgen.live.program import LiveWalk
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from reportgen.ranks import ALONE, Ranks
 from reportgen.samples.code_cache import CodeCache
 from reportgen.samples.encoding import encode_all
 from reportgen.settings import Settings
-from reportgen.statistics.blocks import row_blocks
+from reportgen.statistics.blocks import column_deviations, row_blocks
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
@@ -65,8 +65,8 @@ def squared_norms(vectors: np.ndarray) -> np.ndarray:
 
 def moving_coordinates(codes: np.ndarray, settings: Settings) -> np.ndarray:
     """(code_size,) which coordinates vary by more than rounding, on their own scale."""
-    codes = codes.astype(np.float64)
-    return codes.std(axis=0) > settings.constant_deviation * np.abs(codes).max(axis=0)
+    largest = np.maximum(codes.max(axis=0), -codes.min(axis=0))
+    return column_deviations(codes) > settings.constant_deviation * largest
 
 
 def hold_constants(

@@ -99,6 +99,15 @@ def centred_squares(targets: np.ndarray) -> np.ndarray:
     return squares
 
 
+def column_deviations(values: np.ndarray) -> np.ndarray:
+    """(m,) sd (ddof 0) of each column of (n, m), without a second copy of them."""
+    mean = values.mean(axis=0, dtype=np.float64)
+    squares = np.zeros(values.shape[1])
+    for block in row_blocks(values):
+        squares += np.square(values[block] - mean).sum(axis=0)
+    return np.sqrt(squares / len(values))
+
+
 def columns_filled(
     rows: int, targets: np.ndarray, compute: Callable[[slice], np.ndarray]
 ) -> np.ndarray:

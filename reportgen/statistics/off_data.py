@@ -13,6 +13,7 @@ import numpy as np
 
 from reportgen.autoencoder import Units
 from reportgen.decoder import Decoder
+from reportgen.statistics.blocks import column_deviations
 
 QUANTILE = 0.99
 CYCLE_FLOOR = 1e-3
@@ -104,7 +105,7 @@ def calibrate(
         return OffData(units, live, nothing, none, nothing, np.zeros(shape), False, np.nan, np.nan)
     covariance, shrunk = _covariance(values)
     coordinates = np.concatenate([units.members[unit] for unit in live])
-    deviation = codes[:, coordinates].std(axis=0, dtype=np.float64)
+    deviation = column_deviations(codes)[coordinates]
     flag = OffData(
         units=units,
         live=live,

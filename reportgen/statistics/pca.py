@@ -114,8 +114,9 @@ def pca_beside(
 ) -> tuple[Pca, np.ndarray]:
     """PCA of as many components as the code has numbers, and what more of them would leave.
 
-    The second is (n, k + 1): ‖x − x̂‖² of each test image with the first 0, 1, …, k components,
-    where k is twice the code's size (and at least 64) up to 1,024.
+    The second is (n, k + 1): ‖x − x̂‖² of each test image with the first 0, 1, …, k components. k is
+    twice the code's size, but at least 64, and beyond 512 numbers 1,024 or the code's size; fewer
+    where rows or pixels run out.
     """
     wanted = min(2 * code_size, max(MOST_HELD_BESIDE, code_size))
     fitted = fit_pca(fit_images, max(FEWEST_HELD_BESIDE, wanted), seed)

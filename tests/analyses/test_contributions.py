@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import torch
 from captum.attr import IntegratedGradients
 from sklearn.decomposition import PCA
 
+from reportgen import path_contributions
 from reportgen.analyses import UnanswerableError, contributions
-from reportgen.path_contributions import path_shares
+from reportgen.path_contributions import RowPath, path_shares, picture_paths
 from reportgen.settings import Settings
 from reportgen.study import Study
 from tests.conftest import FEW
@@ -305,3 +307,39 @@ def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_shares(slope: flo
     )
     with pytest.raises(UnanswerableError):
         contributions.run(study, study.settings)
+
+
+@pytest.mark.parametrize("factor", [1.01, float("nan")])
+@pytest.mark.parametrize("shared", [path_shares, picture_paths])
+def test_contributions_that_do_not_add_up_are_told(monkeypatch, shared, factor: float) -> None:
+    """One image's are too large, or are no numbers; the others add up."""
+    study = decoders.study_of(decoders.smooth(3), decoders.gaussian_codes(80, 3), settings=FEW)
+    assert study.shared(path_shares).incompleteness < 1e-5
+    honest = path_contributions.row_paths
+
+    def one_off(*arguments: object) -> Iterator[RowPath]:
+        for place, path in enumerate(honest(*arguments)):
+            wrong = factor if place == 2 else 1
+            yield RowPath(wrong * path.contributions, path.change)
+
+    monkeypatch.setattr(path_contributions, "row_paths", one_off)
+    found = shared(study).incompleteness
+    if np.isnan(factor):
+        assert np.isnan(found)
+    else:
+        assert 1e-4 < found < 0.011
+
+
+def test_a_decoder_that_is_no_number_on_the_way_is_not_called_complete() -> None:
+    """Finite on data, and NaN where no image is."""
+    codes = decoders.gaussian_codes(80, 2)
+    known = torch.from_numpy(codes)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        real = (torch.cdist(z.double(), known.double()) < 1e-4).any(dim=1)
+        mean = (z - known.mean(dim=0)).abs().amax(dim=1) < 0.5
+        images = z @ decoders.directions(2)
+        return torch.where((real | mean)[:, None], images, torch.nan)
+
+    study = decoders.carrying(decode, codes, settings=FEW)
+    assert np.isnan(contributions.run(study, FEW).completeness_error)

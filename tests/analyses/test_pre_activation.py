@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from reportgen import last_squash
 from reportgen.analyses import DoesNotApplyError, pre_activation
 from reportgen.last_squash import find_last_squash
 from reportgen.settings import Settings
@@ -148,3 +149,19 @@ def test_what_was_watched_does_not_wait_for_the_garbage_collector() -> None:
         gc.set_debug(0)
         gc.garbage.clear()
         gc.enable()
+
+
+def test_of_large_images_few_are_watched(monkeypatch) -> None:
+    sizes: list[int] = []
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(z))
+        return torch.sigmoid(z @ decoders.directions(3))
+
+    study_ = study(decode)
+    for pixels, largest in ((2**22, 16), (5 * decoders.PIXELS, 5), (1, 2)):
+        monkeypatch.setattr(last_squash, "WATCHED_PIXELS", pixels)
+        sizes.clear()
+        found = find_last_squash(study_.autoencoder, study_.test.codes)
+        assert found is not None and found.name == "sigmoid"
+        assert set(sizes) == {largest}

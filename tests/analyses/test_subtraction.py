@@ -137,9 +137,11 @@ def test_more_steps_change_the_miss_only_a_little(smooth_study) -> None:
     assert subtraction.run(fine, settings).miss_mean.value == pytest.approx(coarse, abs=0.02)
 
 
+@pytest.mark.parametrize("images", [20, 30], ids=["of all rows", "but for picture rows"])
 def test_without_memory_for_contributions_the_miss_is_sketched_and_pictures_are_exact(
-    monkeypatch,
+    monkeypatch, images: int
 ) -> None:
+    """8 picture rows of 3 units are 24 images, 12 table rows are 36."""
     pixels = 10_000
     matrix = torch.from_numpy(
         np.random.default_rng(0).normal(size=(3, pixels)).astype(np.float32) / 100
@@ -159,11 +161,13 @@ def test_without_memory_for_contributions_the_miss_is_sketched_and_pictures_are_
         )
 
     exact = subtraction.run(study(), FEW)
-    monkeypatch.setattr("reportgen.settings.Settings.memory_bytes", 8 * 4 * pixels * 20)
+    monkeypatch.setattr("reportgen.settings.Settings.memory_bytes", 8 * 4 * pixels * images)
     tight = study()
     found = subtraction.run(tight, FEW)
     assert (exact.sketched, found.sketched) == (False, True)
-    assert tight.shared(picture_paths).contributions.shape[-1] == SKETCH_SIZE
+    of_pictures = tight.shared(picture_paths)
+    assert of_pictures.sketched == (images < 24)
+    assert of_pictures.contributions.shape[-1] == (SKETCH_SIZE if images < 24 else pixels)
     assert found.miss_zero.value == pytest.approx(exact.miss_zero.value, rel=0.05)
     assert found.miss_zero.value != exact.miss_zero.value
     for name in ("zeroed", "averaged", "contribution"):

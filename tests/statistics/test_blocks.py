@@ -7,13 +7,16 @@ import threading
 import numpy as np
 import pytest
 
+from reportgen.statistics import blocks
 from reportgen.statistics.blocks import (
     PIXELS_TOGETHER,
     centred_squares,
     column_blocks,
+    column_deviations,
     in_parallel,
     over_pixels,
 )
+from tests.peak_memory import peak_of
 
 
 def test_without_openmps_variable_there_are_as_many_threads_as_cores_allowed(monkeypatch) -> None:
@@ -77,3 +80,12 @@ def test_sums_over_blocks_are_the_same_numbers_on_any_number_of_threads(monkeypa
     assert np.array_equal(found[0], found[2])
     expected = np.square(images - images.mean(axis=0, dtype=np.float64)).sum(axis=1)
     np.testing.assert_allclose(found[0], expected, rtol=1e-12)
+
+
+def test_deviations_of_columns_are_numpy_s_and_take_no_copy(monkeypatch) -> None:
+    monkeypatch.setattr(blocks, "ROW_BLOCK_BYTES", 8 * 500 * 30)
+    values = np.random.default_rng(4).normal(3, size=(2_000, 500)).astype(np.float32)
+    values[:, 0] = 0.1
+    found, peak = peak_of(lambda: column_deviations(values))
+    np.testing.assert_allclose(found, values.std(axis=0, dtype=np.float64), rtol=1e-9, atol=1e-12)
+    assert peak < values.nbytes / 4
