@@ -165,11 +165,8 @@ def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
     """The paths of test rows, each in its own seeded order, from the study's baseline."""
     coalitions = Coalitions(study.decoder, players, study.baseline)
-    return row_paths(coalitions, study.test.codes[rows], steps, _orders(study, players, rows))
-
-
-def _orders(study: Study, players: Units, rows: np.ndarray) -> list[np.ndarray]:
-    return [path_order(study, row, len(players)) for row in rows]
+    orders = [path_order(study, row, len(players)) for row in rows]
+    return row_paths(coalitions, study.test.codes[rows], steps, orders)
 
 
 def path_shares(study: Study) -> PathShares:
@@ -184,8 +181,10 @@ def path_shares(study: Study) -> PathShares:
     compress, length, sketched = study.compressor(both * len(players))
     table = np.zeros((both, len(players), length), dtype=np.float32)
     nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
-    mine = study.ranks.mine(len(rows))
-    paths = paths_of(study, players, rows[mine], steps)
+    codes = study.test.codes[rows]
+    orders = [path_order(study, row, len(players)) for row in rows]
+    mine = study.ranks.mine(len(rows)).tolist()
+    paths = row_paths(coalitions, codes[mine], steps, [orders[place] for place in mine])
     for place, path in zip(mine, paths, strict=True):
         projections[place] = path.contributions @ path.change
         changes[place] = squared_norms(path.change)
@@ -203,7 +202,7 @@ def path_shares(study: Study) -> PathShares:
         changes=changes,
         order=np.argsort(ranking, kind="stable"),
         incompleteness=incompleteness.over(study.ranks),
-        codes=coalitions.paths(study.test.codes[rows], steps, _orders(study, players, rows)),
+        codes=coalitions.paths(codes, steps, orders),
         table=table,
         sketched=sketched,
     )

@@ -62,8 +62,8 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     if total.sum() <= 0:
         raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
     misses = np.zeros((len(rows), len(growing)))
-    codes = coalitions.panel(study.test.codes[rows], growing)
-    for place, images in study.decode_mine(len(rows), codes.row):
+    codes = study.test.codes[rows]
+    for place, images in study.decode_mine(len(rows), coalitions.panel(codes, growing).row):
         misses[place] = _squared_distances(images, originals[place])
     study.ranks.add_up(misses)
     counts = _component_counts(study, shares.players.members, shares.order)
@@ -73,7 +73,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
         model_r2=_r2(study, misses, total),
         pca_components=tuple(counts),
         pca_r2=_r2(study, pca_misses[:, counts], total),
-        off_data_share=study.off_data_share(coalitions.panel(study.test.codes[rows], growing[:-1])),
+        off_data_share=study.off_data_share(coalitions.panel(codes, growing[:-1])),
         rows=len(rows),
         picture_names=tuple(study.test.names[row] for row in pictured),
         originals=study.pictures(study.test.images[pictured]),
