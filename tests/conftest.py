@@ -12,7 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 FEW = Settings(rows=40, table_rows=12, bootstrap_resamples=200)

@@ -22,85 +22,38 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "misc", "common"
 # it is made here, and in the table of CONTRIBUTING.md.
 MAY_USE: dict[str, set[str]] = {
     "errors": set(),
-    "threads": set(),
     "settings": {"errors"},
     "autoencoder": {"errors"},
-    "loading": {"autoencoder", "errors", "images", "watched_operations"},
+    "process": {"errors"},
+    "delivery": {"errors"},
+    "statistics": {"autoencoder"},
     "images": {"autoencoder", "errors"},
-    "watched_operations": set(),
-    "rearranged_weights": set(),
-    "narrow_layers": {"rearranged_weights"},
-    "model_threads": {"autoencoder", "narrow_layers", "watched_operations"},
-    "image_store": set(),
-    "decoder": {"autoencoder", "image_store", "model_threads"},
-    "coalitions": {"autoencoder", "decoder"},
-    "statistics": {"autoencoder", "decoder"},
-    "image_factors": {"statistics"},
-    "last_squash": {"autoencoder", "watched_operations"},
-    "rows": {"settings"},
-    "heap": set(),
-    "pictures": {"statistics"},
-    "ranks": {"errors"},
-    "samples": {
-        *("__init__", "autoencoder", "decoder", "errors", "images", "ranks", "settings"),
+    "loading": {"autoencoder", "errors", "process"},
+    "engine": {"autoencoder", "process"},
+    "study": {
+        *("__init__", "autoencoder", "engine", "errors", "images", "process", "settings"),
         "statistics",
     },
-    "study": {
-        *("autoencoder", "coalitions", "decoder", "errors", "images", "last_squash", "pictures"),
-        *("ranks", "rows", "samples", "settings", "statistics"),
-    },
-    "single_moves": {"coalitions", "decoder", "settings", "statistics", "study"},
-    "path_contributions": {
-        *("autoencoder", "coalitions", "ranks", "settings", "single_moves", "statistics"),
-        "study",
-    },
-    "coalition_table": {
-        *("autoencoder", "coalitions", "path_contributions", "statistics", "study"),
-    },
-    "leading_shares": {"settings", "single_moves", "statistics", "study"},
-    "analyses": {
-        *("autoencoder", "coalition_table", "coalitions", "image_factors"),
-        *("leading_shares", "path_contributions"),
-        *("settings", "single_moves", "statistics", "study"),
-    },
-    "control": {
-        *("analyses", "coalitions", "path_contributions", "ranks", "settings"),
-        *("single_moves", "statistics", "study"),
-    },
-    "live": {"analyses", "study", "watched_operations"},
-    "plan": {"autoencoder", "settings", "study"},
-    "provenance": {"autoencoder", "images", "pictures", "report", "study"},
-    "figures": {"pictures"},
+    "analyses": {"autoencoder", "engine", "process", "settings", "statistics", "study"},
+    "suite": {*("analyses", "engine", "errors", "process", "settings", "statistics", "study")},
+    "live": {"analyses", "process", "study"},
+    "figures": {"study"},
     "report": {
-        *("analyses", "autoencoder", "control", "errors", "figures", "live", "pictures"),
-        *("settings", "statistics"),
+        *("__init__", "analyses", "autoencoder", "errors", "figures", "images", "live"),
+        *("settings", "statistics", "study", "suite"),
     },
-    "output": {"errors"},
-    "printing": {"errors", "output"},
-    "profile": {"decoder"},
-    "progress": set(),
-    "suite": {
-        *("analyses", "control", "decoder", "errors", "heap", "progress", "ranks"),
-        *("settings", "study"),
-    },
-    "build": {
-        *("autoencoder", "heap", "images", "live", "loading", "output"),
-        *("plan", "printing", "profile", "progress", "provenance", "ranks", "report"),
+    "job": {
+        *("autoencoder", "delivery", "images", "live", "loading", "process", "report"),
         *("settings", "study", "suite"),
     },
-    "loading_options": {"errors"},
-    "cli": {
-        *("build", "errors", "heap", "loading", "loading_options", "progress", "settings"),
-        *("summary", "threads"),
-    },
-    "summary": {"build", "profile"},
-    "__main__": {"cli"},
+    "command": {"__init__", "errors", "job", "loading", "process", "settings", "suite"},
+    "__main__": {"command"},
     "__init__": {"loading"},
 }
 # Libraries that only these rooms may use: what draws, prints, reads files or parses commands.
 ONLY_IN: dict[str, set[str]] = {
-    "click": {"cli"},
-    "rich": {"progress", "cli"},
+    "click": {"command"},
+    "rich": {"process", "command"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
     "PIL": {"images", "figures"},
@@ -195,6 +148,7 @@ def test_analyses_do_not_import_each_other() -> None:
         for path in below("analyses")
         for used in imports_of(path)
         if used.module.startswith("reportgen.analyses.")
+        and not used.module.startswith("reportgen.analyses.shared.")
     ]
     assert broken == []
 
@@ -205,7 +159,7 @@ def test_the_report_knows_results_but_runs_no_analysis() -> None:
         for path in below("report")
         for used in imports_of(path)
         if used.library == "reportgen"
-        and used.room in ("analyses", "control")
+        and used.room in ("analyses", "suite")
         and not (used.names and all(name[0].isupper() for name in used.names))
     ]
     assert broken == []
@@ -241,7 +195,7 @@ def test_the_model_is_called_by_the_decoder_alone() -> None:
     broken = [
         f"{shown(path, line)} calls {called}, which nobody counts"
         for path in MODULES
-        if room_of(path) not in ("decoder", "model_threads", "loading", "autoencoder")
+        if room_of(path) not in ("engine", "loading", "autoencoder")
         for called, line in calls_of(path)
         if models_own.search(called)
     ]
@@ -252,7 +206,7 @@ def test_only_the_command_and_its_progress_print() -> None:
     broken = [
         shown(path, line)
         for path in MODULES
-        if room_of(path) not in ("cli", "progress")
+        if room_of(path) not in ("command", "process")
         for called, line in calls_of(path)
         if called == "print"
     ]
@@ -302,7 +256,7 @@ def test_help_loads_no_heavy_library() -> None:
     code = (
         "import sys\n"
         "from click.testing import CliRunner\n"
-        "from reportgen.cli import main\n"
+        "from reportgen.command.cli import main\n"
         "for words in (['--help'], ['build', '--help']):\n"
         "    assert CliRunner().invoke(main, words).exit_code == 0\n"
         "print(*sys.modules)"
@@ -317,7 +271,7 @@ def test_help_loads_no_heavy_library() -> None:
 
 
 def test_every_analysis_is_run_and_documented() -> None:
-    from reportgen.suite import ANALYSES
+    from reportgen.suite.suite import ANALYSES
 
     analyses = {path.stem for path in (PACKAGE / "analyses").glob("*.py")} - {"__init__"}
     assert analyses <= set(ANALYSES)

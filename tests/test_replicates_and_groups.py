@@ -23,8 +23,8 @@ from reportgen.analyses import (
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.errors import SettingsError
 from reportgen.settings import Settings, read_groups
-from reportgen.study import Study, make_study
-from reportgen.suite import ANALYSES
+from reportgen.study.study import Study, make_study
+from reportgen.suite.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import units_by_share
+from reportgen.analyses.shared.path_contributions import units_by_share
+from reportgen.analyses.shared.single_moves import SingleMoves, single_moves, summed_and_combined
+from reportgen.engine.coalitions import Coalitions
 from reportgen.settings import Settings
-from reportgen.single_moves import SingleMoves, single_moves, summed_and_combined
 from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
-from reportgen.study import Study, squared_norms
+from reportgen.study.study import Study, squared_norms
 
 SWEEP_FACTORS = (0.25, 0.5, 1.0)
 SMALL_CHANGE = 1e-3

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
-from reportgen.coalitions import CodePanel
-from reportgen.path_contributions import agreement_with_shares
+from reportgen.analyses.shared.path_contributions import agreement_with_shares
+from reportgen.analyses.shared.single_moves import ablation_squares, single_moves
+from reportgen.engine.coalitions import CodePanel
 from reportgen.settings import Settings
-from reportgen.single_moves import ablation_squares, single_moves
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 DONORS = 2
 NEAREST = 10

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.path_contributions import path_shares, picture_paths
+from reportgen.analyses.shared.path_contributions import path_shares, picture_paths
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)

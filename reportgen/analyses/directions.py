@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
+from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
+from reportgen.analyses.shared.single_moves import SingleMoves, single_moves
 from reportgen.autoencoder import Autoencoder
-from reportgen.coalitions import CodePanel
-from reportgen.leading_shares import leading_shares, pooled_rho
+from reportgen.engine.coalitions import CodePanel
 from reportgen.settings import Settings
-from reportgen.single_moves import SingleMoves, single_moves
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Sample, Study
+from reportgen.study.study import Sample, Study
 
 ROWS_PER_UNIT = 5
 SMALLEST_VARIANCE = 1e-10

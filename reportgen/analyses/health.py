@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray
+from reportgen.analyses.shared.single_moves import single_moves, strongest_players
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves, strongest_players
 from reportgen.statistics.bootstrap import safe_ratio
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24

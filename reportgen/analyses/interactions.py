@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
-from reportgen.coalition_table import CoalitionTable, coalition_table, pair_number
-from reportgen.path_contributions import paths_of
+from reportgen.analyses.shared.coalition_table import CoalitionTable, coalition_table, pair_number
+from reportgen.analyses.shared.path_contributions import paths_of
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.study import Study, squared_norms
+from reportgen.study.study import Study, squared_norms
 
 PICTURED_PAIRS = 2
 PICTURE_ROWS = 2

@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import available_threads
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 BINS = 20
 FEWEST_ROWS = 100

@@ -17,7 +17,7 @@ from reportgen.statistics.regression import (
     squares_left,
     variance_shares,
 )
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
 ROWS_PER_PRODUCT = 5

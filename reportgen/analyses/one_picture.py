@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.leading_shares import Stack, leading_shares, pooled_rho
-from reportgen.path_contributions import units_by_share
+from reportgen.analyses.shared.leading_shares import Stack, leading_shares, pooled_rho
+from reportgen.analyses.shared.path_contributions import units_by_share
+from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 SHOWN_UNITS = 3
 SHOWN_QUANTILES = (0.02, 0.16, 0.84, 0.98)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import path_shares
+from reportgen.analyses.shared.path_contributions import path_shares
+from reportgen.engine.coalitions import Coalitions
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import over_pixels
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study, squared_norms
+from reportgen.study.study import Study, squared_norms
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from reportgen.settings import Settings
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import variance_shares
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 CODES = 4096
 DECODED_TOGETHER = 32

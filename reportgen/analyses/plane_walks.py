@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray
-from reportgen.coalition_table import coalition_table
+from reportgen.analyses.shared.coalition_table import coalition_table
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 SIDE = 9
 ROWS, PAIRS = 2, 2

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import VarianceShares, variance_shares
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
 SATURATED = 1e-3

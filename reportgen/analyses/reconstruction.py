@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)

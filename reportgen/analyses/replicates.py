@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.analyses.shared.path_contributions import by_player, path_shares
 from reportgen.autoencoder import Units
-from reportgen.path_contributions import by_player, path_shares
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import safe_ratio
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
-from reportgen.coalitions import Coalitions, CodePanel
+from reportgen.engine.coalitions import Coalitions, CodePanel
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import (
     cached_columns,
@@ -19,7 +19,7 @@ from reportgen.statistics.blocks import (
 )
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import Affine
-from reportgen.study import Study, squared_norms
+from reportgen.study.study import Study, squared_norms
 
 MOST_SITES = 256
 FOOTPRINT = 0.9

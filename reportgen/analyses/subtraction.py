@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.coalitions import Coalitions
-from reportgen.path_contributions import PathShares, path_shares, picture_paths
+from reportgen.analyses.shared.path_contributions import PathShares, path_shares, picture_paths
+from reportgen.engine.coalitions import Coalitions
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.study import Study, squared_norms
+from reportgen.study.study import Study, squared_norms
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
-from reportgen.image_factors import image_factors
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_blocks, in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
-from reportgen.study import Study
+from reportgen.statistics.image_factors import image_factors
+from reportgen.study.study import Study
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array

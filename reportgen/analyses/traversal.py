@@ -8,9 +8,9 @@ from itertools import count
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.path_contributions import units_by_share
+from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 REACH = 2.0
 LOWER_QUANTILE, UPPER_QUANTILE = 0.01, 0.99

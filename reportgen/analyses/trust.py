@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.path_contributions import agreement_with_shares
+from reportgen.analyses.shared.path_contributions import agreement_with_shares
+from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study import Study, squared_norms
+from reportgen.study.study import Study, squared_norms
 
 CHECKED_ROWS = 256
 

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from reportgen.live.program import NotLiveError
-from reportgen.watched_operations import UncompiledMode
+from reportgen.process.watched_operations import UncompiledMode
 
 
 class OverwrittenError(NotLiveError):

@@ -6,7 +6,7 @@ import numpy as np
 
 from reportgen.analyses.traversal import Traversal
 from reportgen.live.program import LiveWalk, NotLiveError
-from reportgen.study import Study
+from reportgen.study.study import Study
 
 LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reportgen.errors import ModelError
-from reportgen.loading.adapter import is_adapter
+from reportgen.loading.formats.reading import read_model
+from reportgen.loading.formats.sniff import ModelFormat, sniff
+from reportgen.loading.graph.program import Program
 from reportgen.loading.load import model_in
+from reportgen.loading.modules.adapter import is_adapter
 from reportgen.loading.options import LoadingOptions, with_sidecar
-from reportgen.loading.program import Program
-from reportgen.loading.reading import read_model
-from reportgen.loading.sniff import ModelFormat, sniff
 
 if TYPE_CHECKING:
-    from reportgen.loading.onnx_graph import OnnxGraph
+    from reportgen.loading.formats.onnx_graph import OnnxGraph
 
 # Only graphs say what they take; the rest would have to be run.
 GRAPHS = (ModelFormat.EXPORTED, ModelFormat.EXPORTED_ZIP, ModelFormat.ONNX)

@@ -14,19 +14,19 @@ from torch import nn
 
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.adapter import is_adapter
+from reportgen.loading.formats.module_tensors import named_tensors
+from reportgen.loading.formats.reading import read_model
+from reportgen.loading.formats.sniff import sniff
+from reportgen.loading.graph.program import Program
 from reportgen.loading.image_layout import text
 from reportgen.loading.image_source import ImageSource
 from reportgen.loading.load import load, source_of
-from reportgen.loading.model_parts import ModelParts
-from reportgen.loading.module_tensors import named_tensors
+from reportgen.loading.modules.adapter import is_adapter
+from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.options import LoadingOptions, with_sidecar
-from reportgen.loading.program import Program
-from reportgen.loading.reading import read_model
-from reportgen.loading.sniff import sniff
 
 if TYPE_CHECKING:
-    from reportgen.loading.reading import LoadedModel
+    from reportgen.loading.formats.reading import LoadedModel
 
 # Sizes tried, with 1 and 3 channels, for a model that says nothing of its images.
 TRIED_SIZES = (28, 32, 64, 96, 128, 224, 256)

@@ -14,24 +14,24 @@ from torch import Tensor, nn
 
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.adapter import adapter_file, is_adapter, split_adapter
 from reportgen.loading.assemble import assemble
+from reportgen.loading.formats.module_tensors import named_tensors, refuse_not_finite
+from reportgen.loading.formats.reading import read_model
+from reportgen.loading.formats.sniff import ModelFormat, sniff
+from reportgen.loading.graph.program import Program
+from reportgen.loading.graph.split_program import split_program
 from reportgen.loading.image_layout import text
 from reportgen.loading.image_source import ImageSource, sample_rows
-from reportgen.loading.memory_format import prefer_channels_last
-from reportgen.loading.model_parts import ModelParts, parts_of_module
-from reportgen.loading.module_tensors import named_tensors, refuse_not_finite
+from reportgen.loading.modules.adapter import adapter_file, is_adapter, split_adapter
+from reportgen.loading.modules.memory_format import prefer_channels_last
+from reportgen.loading.modules.model_parts import ModelParts, parts_of_module
+from reportgen.loading.modules.split_parts import split_parts
 from reportgen.loading.options import LoadingOptions, with_sidecar
-from reportgen.loading.parts_split import split_parts
-from reportgen.loading.program import Program
-from reportgen.loading.program_split import split_program
-from reportgen.loading.reading import read_model
-from reportgen.loading.sniff import ModelFormat, sniff
 from reportgen.loading.split import Split, exact_arithmetic
 
 if TYPE_CHECKING:
-    from reportgen.loading.onnx_graph import OnnxGraph
-    from reportgen.loading.reading import LoadedModel
+    from reportgen.loading.formats.onnx_graph import OnnxGraph
+    from reportgen.loading.formats.reading import LoadedModel
 
 
 def load(
@@ -45,7 +45,7 @@ def load(
     options, said = with_sidecar(path, options)
     if kind is ModelFormat.DIFFUSERS:
         # Its models take and return pixels in [−1, 1].
-        from reportgen.loading.folders import latent_scale_notes
+        from reportgen.loading.formats.folders import latent_scale_notes
 
         options, known = options.completed({"normalize": "-1,1", "output": "pixels"}, "diffusers")
         said += (*known, *latent_scale_notes(path))
@@ -154,7 +154,7 @@ def _split_graph(program: Program, sample: Tensor, options: LoadingOptions) -> S
 
 
 def _split_onnx(graph: OnnxGraph, sample: Tensor, options: LoadingOptions) -> Split:
-    from reportgen.loading.onnx_split import refuse_device, split_onnx
+    from reportgen.loading.graph.split_onnx import refuse_device, split_onnx
 
     _refuse_part_names(options)
     refuse_device(options.device)

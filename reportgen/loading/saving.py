@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.exported import read_exported, read_exported_zip
-from reportgen.loading.model_parts import parts_of_module
-from reportgen.loading.module_graph import export_module
-from reportgen.loading.pair import SplitPair
-from reportgen.loading.parts_split import find_pair
-from reportgen.loading.program_split import split_program
-from reportgen.loading.returned import distribution_mean, flatten, is_distribution
+from reportgen.loading.formats.exported import read_exported, read_exported_zip
+from reportgen.loading.formats.sniff import ModelFormat, sniff
+from reportgen.loading.graph.split_program import split_program
+from reportgen.loading.modules.model_parts import parts_of_module
+from reportgen.loading.modules.module_graph import export_module
+from reportgen.loading.modules.pair import SplitPair
+from reportgen.loading.modules.returned import distribution_mean, flatten, is_distribution
+from reportgen.loading.modules.split_parts import find_pair
+from reportgen.loading.modules.whole import try_whole
 from reportgen.loading.scaling import parse_scaling
-from reportgen.loading.sniff import ModelFormat, sniff
 from reportgen.loading.split import exact_arithmetic, relative_difference
-from reportgen.loading.whole import try_whole
 
 TOLERANCE = 1e-5
 # Float tensors that a saved model returns, in this order.

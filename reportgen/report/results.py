@@ -26,10 +26,10 @@ from reportgen.analyses.tracking import Factor, Tracking
 from reportgen.analyses.traversal import Traversal
 from reportgen.analyses.trust import Trust
 from reportgen.autoencoder import Note, SourceFile
-from reportgen.control import Control
 from reportgen.live.program import LiveWalk
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.suite.control import Control
 
 SCHEMA_VERSION = "1.2"
 

@@ -8,9 +8,9 @@ import torch
 from captum.attr import FeatureAblation
 
 from reportgen.analyses import UnanswerableError, ablation
+from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -8,7 +8,7 @@ import torch
 
 from reportgen.analyses import UnanswerableError, additivity
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from reportgen.analyses import ablation, baselines, contributions
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -11,11 +11,11 @@ import torch
 from captum.attr import IntegratedGradients
 from sklearn.decomposition import PCA
 
-from reportgen import path_contributions
 from reportgen.analyses import UnanswerableError, contributions
-from reportgen.path_contributions import RowPath, path_shares, picture_paths
+from reportgen.analyses.shared import path_contributions
+from reportgen.analyses.shared.path_contributions import RowPath, path_shares, picture_paths
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -16,7 +16,7 @@ from reportgen.analyses import (
     directions,
     linearity,
 )
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

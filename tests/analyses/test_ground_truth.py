@@ -16,7 +16,7 @@ from reportgen.loading import load_autoencoder
 from reportgen.report.results import Unit
 from reportgen.report.unit_sentences import merge_units
 from reportgen.settings import Settings
-from reportgen.study import Study, make_study
+from reportgen.study.study import Study, make_study
 
 QUICK = Settings(effort="quick", bootstrap_resamples=200, path_steps=2)
 SHAPES = Path(__file__).parents[2] / "sample_models" / "shapes"

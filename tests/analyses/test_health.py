@@ -13,8 +13,8 @@ from torch.distributions import Normal, kl_divergence
 
 from reportgen.analyses import health
 from reportgen.analyses.health import UnitHealth
-from reportgen.rows import split_rows
 from reportgen.settings import Settings
+from reportgen.study.rows import split_rows
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import painting

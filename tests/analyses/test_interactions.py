@@ -10,10 +10,10 @@ import torch
 from shapiq import ExactComputer
 
 from reportgen.analyses import UnanswerableError, interactions
-from reportgen.coalition_table import COMPARED_ROWS, WalshHadamard, shapley_weights
-from reportgen.rows import Rows
+from reportgen.analyses.shared.coalition_table import COMPARED_ROWS, WalshHadamard, shapley_weights
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.rows import Rows
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

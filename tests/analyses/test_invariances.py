@@ -19,9 +19,9 @@ from reportgen.analyses import (
     reconstruction,
     subtraction,
 )
-from reportgen.decoder import Decoder
+from reportgen.engine.engine import Decoder
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 UNITS = 3

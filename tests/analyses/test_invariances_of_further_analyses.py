@@ -22,9 +22,9 @@ from reportgen.analyses import (
     permuted_codes,
     plane_walks,
 )
-from reportgen.decoder import Decoder
+from reportgen.engine.engine import Decoder
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 UNITS, ROWS = 3, 100

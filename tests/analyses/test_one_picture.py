@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from reportgen.analyses import UnanswerableError, additivity, one_picture
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -13,9 +13,9 @@ from reportgen.analyses import (
     partial_reconstruction,
     reconstruction,
 )
-from reportgen.path_contributions import path_shares
+from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import painting, site_codes

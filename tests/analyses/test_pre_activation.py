@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen import last_squash
 from reportgen.analyses import DoesNotApplyError, pre_activation
-from reportgen.last_squash import find_last_squash
+from reportgen.process.watched_operations import WatchedCalls, WatchedOperations
 from reportgen.settings import Settings
-from reportgen.watched_operations import WatchedCalls, WatchedOperations
+from reportgen.study import last_squash
+from reportgen.study.last_squash import find_last_squash
 from tests.oracles import decoders
 
 FEW = Settings(rows=64)

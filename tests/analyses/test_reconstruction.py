@@ -10,7 +10,7 @@ from sklearn.metrics import mean_squared_error
 
 from reportgen.analyses import UnanswerableError, reconstruction
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 KEPT = 4

@@ -11,8 +11,8 @@ import torch
 from shapiq import ExactComputer
 
 from reportgen.analyses import interactions
-from reportgen.coalition_table import shapley_weights
-from reportgen.study import Study
+from reportgen.analyses.shared.coalition_table import shapley_weights
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -20,13 +20,13 @@ from reportgen.analyses import (
     permuted_codes,
     spatial,
 )
-from reportgen.coalition_table import coalition_table
-from reportgen.decoder import Decoder
-from reportgen.path_contributions import path_shares
+from reportgen.analyses.shared.coalition_table import coalition_table
+from reportgen.analyses.shared.path_contributions import path_shares
+from reportgen.analyses.shared.single_moves import single_moves
+from reportgen.engine.engine import Decoder
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
-from reportgen.study import Study
-from reportgen.suite import ANALYSES
+from reportgen.study.study import Study
+from reportgen.suite.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import colours, painting, site_codes

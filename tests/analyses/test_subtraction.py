@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from reportgen.analyses import UnanswerableError, subtraction
-from reportgen.path_contributions import picture_paths
+from reportgen.analyses.shared.path_contributions import picture_paths
 from reportgen.statistics.sketch import SKETCH_SIZE
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

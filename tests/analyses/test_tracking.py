@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from reportgen.analyses import UnanswerableError, tracking
 from reportgen.analyses.tracking import Factor
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 ROWS = 160

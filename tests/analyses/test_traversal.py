@@ -10,9 +10,9 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from reportgen.analyses import UnanswerableError, traversal
-from reportgen.decoder import Decoder
+from reportgen.engine.engine import Decoder
 from reportgen.settings import Settings
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -10,8 +10,8 @@ import torch
 from scipy import stats
 
 from reportgen.analyses import ablation, contributions, trust
-from reportgen.decoder import Decoder
-from reportgen.study import Study
+from reportgen.engine.engine import Decoder
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

@@ -1,5 +1,5 @@
 """Benchmarks; freed memory is kept as the command keeps it."""
 
-from reportgen.heap import reuse_freed_memory
+from reportgen.process.heap import reuse_freed_memory
 
 reuse_freed_memory()

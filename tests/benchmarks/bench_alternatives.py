@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen.coalition_table import shapley_weights
-from reportgen.coalitions import Coalitions
-from reportgen.decoder import Decoder
-from reportgen.single_moves import single_moves
-from reportgen.study import Study
+from reportgen.analyses.shared.coalition_table import shapley_weights
+from reportgen.analyses.shared.single_moves import single_moves
+from reportgen.engine.coalitions import Coalitions
+from reportgen.engine.engine import Decoder
+from reportgen.study.study import Study
 from tests.benchmarks import subjects
 
 ROWS, UNITS = 64, 10
@@ -62,7 +62,9 @@ def ablated(request, benchmark, monkeypatch):
     Without its last squash, and without the directions that lead in the moves: pre-activations and
     singular values are numbers that the alternatives do not compute.
     """
-    monkeypatch.setattr("reportgen.single_moves.leading_directions", lambda moves: None)
+    monkeypatch.setattr(
+        "reportgen.analyses.shared.single_moves.leading_directions", lambda moves: None
+    )
     subject = SUBJECTS[request.param]
     shape = f"{subject['side']}×{subject['side']}×{subject['channels']}"
     benchmark.group = f"{ABLATION}, {shape}, {request.param}"

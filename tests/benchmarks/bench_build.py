@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from reportgen.build import BuildRequest, build
+from reportgen.job import BuildRequest, build
 from reportgen.loading import save
-from reportgen.profile import total_cost
-from reportgen.progress import QuietProgress
+from reportgen.process.progress import QuietProgress
 from reportgen.settings import Settings
+from reportgen.suite.profile import total_cost
 from sample_models.fashion_vae.model import FashionVAE
 from tests.benchmarks import subjects
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reportgen.decoder import Decoder
+from reportgen.engine.engine import Decoder
 from tests.benchmarks import subjects
 
 DECODES = 2_048

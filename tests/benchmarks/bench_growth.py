@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reportgen.path_contributions import path_shares
-from reportgen.single_moves import single_moves
+from reportgen.analyses.shared.path_contributions import path_shares
+from reportgen.analyses.shared.single_moves import single_moves
 from tests.benchmarks import subjects
 
 PASS = """
@@ -20,8 +20,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from reportgen.images import open_images
-from reportgen.decoder import Decoder
-from reportgen.samples.encoding import encode_all
+from reportgen.engine.engine import Decoder
+from reportgen.study.encoding import encode_all
 from tests.benchmarks import subjects
 images = open_images(Path(sys.argv[1]))
 Path("/proc/self/clear_refs").write_text("5")

@@ -12,7 +12,7 @@ from torch import nn
 from reportgen.autoencoder import Autoencoder
 from reportgen.loading import autoencoder_from_module
 from reportgen.settings import Settings
-from reportgen.study import Study, make_study
+from reportgen.study.study import Study, make_study
 from tests.oracles.decoders import ArrayImages
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reportgen.output import Output
-from reportgen.printing import PdfPrinter
+from reportgen.delivery.output import Output
+from reportgen.delivery.printing import PdfPrinter
 from reportgen.report.page import render_page
 from tests.report.example import example_results
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reportgen.loading.evaluation_mode import activate_in_place
-from reportgen.loading.operators import base_name
-from reportgen.loading.program import Program, ProgramBuilder, calls
-from reportgen.watched_operations import WatchedOperations
+from reportgen.loading.graph.evaluation_mode import activate_in_place
+from reportgen.loading.graph.operators import base_name
+from reportgen.loading.graph.program import Program, ProgramBuilder, calls
+from reportgen.process.watched_operations import WatchedOperations
 from tests.loading.files import exported, scripted
 from tests.loading.image_array import random_images
 from tests.loading.zoo import MEMBERS

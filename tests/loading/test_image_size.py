@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reportgen.build import inspect
+from reportgen.job import inspect
 from reportgen.loading import fixed_image_size
 from reportgen.loading.image_size import size_of
 

@@ -7,7 +7,7 @@ import weakref
 import torch
 from torch import Tensor, fx
 
-from reportgen.loading.program import Program, ProgramBuilder
+from reportgen.loading.graph.program import Program, ProgramBuilder
 
 aten = torch.ops.aten
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from reportgen.errors import ModelError
 from reportgen.loading import load_autoencoder
-from reportgen.loading.sniff import ModelFormat, sniff
+from reportgen.loading.formats.sniff import ModelFormat, sniff
 from tests.loading.files import export
 from tests.loading.image_array import random_images
 from tests.loading.zoo import Dense

@@ -12,7 +12,7 @@ import torch
 
 from reportgen.autoencoder import Autoencoder, SourceFile
 from reportgen.settings import Settings
-from reportgen.study import Study, make_study
+from reportgen.study.study import Study, make_study
 
 HEIGHT, WIDTH = 4, 5
 PIXELS = HEIGHT * WIDTH

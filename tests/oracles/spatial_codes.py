@@ -7,7 +7,7 @@ import torch
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.settings import Settings
-from reportgen.study import Study, make_study
+from reportgen.study.study import Study, make_study
 from tests.oracles.decoders import ArrayImages
 
 

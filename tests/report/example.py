@@ -10,13 +10,13 @@ import torch
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.live.walk import live_walk
-from reportgen.pictures import picture_shape
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import answer_questions
 from reportgen.settings import Settings
-from reportgen.study import make_study
-from reportgen.suite import ANALYSES
+from reportgen.study.pictures import picture_shape
+from reportgen.study.study import make_study
+from reportgen.suite.suite import ANALYSES
 from tests.oracles.decoders import ArrayImages
 
 FEW = Settings(

@@ -18,7 +18,7 @@ from reportgen.analyses import (
 )
 from reportgen.report.results import Unit
 from reportgen.report.unit_sentences import merge_units
-from reportgen.study import Study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 

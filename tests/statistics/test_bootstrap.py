@@ -10,10 +10,9 @@ import torch
 from scipy import stats
 
 from reportgen.analyses import additivity, linearity, reconstruction
-from reportgen.leading_shares import leading_shares, pooled_rho
-from reportgen.rows import choose_rows
+from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
+from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
-from reportgen.single_moves import single_moves
 from reportgen.statistics.bootstrap import (
     Bootstrap,
     Estimate,
@@ -21,7 +20,8 @@ from reportgen.statistics.bootstrap import (
     interval,
     safe_ratio,
 )
-from reportgen.study import Study
+from reportgen.study.rows import choose_rows
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 ROWS = 120

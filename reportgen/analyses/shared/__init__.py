@@ -1,0 +1,1 @@
+"""Results that several questions need, computed once for each study."""

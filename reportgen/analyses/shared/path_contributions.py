@@ -1,0 +1,277 @@
+"""Contributions that add up: Aumann–Shapley along the straight path from the baseline to the row.
+
+The path z0 → z is cut into M steps; in each, units move one at a time and a unit's contribution is
+the change in the image while it moves, so the contributions sum to x̂ − g(z0) by telescoping,
+whatever M. A step's order of units matters less the shorter the steps; two walks in opposite
+orders are averaged (Aumann & Shapley, 1974; Sundararajan et al., 2017, as finite differences).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reportgen.analyses.shared.single_moves import strongest_players
+from reportgen.autoencoder import Units
+from reportgen.engine.coalitions import Coalitions, CodePanel
+from reportgen.process.ranks import ALONE, Ranks
+from reportgen.statistics.blocks import cached_columns, over_pixels
+from reportgen.study.study import Study, squared_norms
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+
+@dataclass(frozen=True)
+class PathShares:
+    """Pooled shares of the change from the baseline to the row, over r rows.
+
+    Attributes
+    ----------
+    players : the players on the path; with more than 32 units the weakest are one, "rest".
+    player_units : for each player the unit it is, −1 for "rest".
+    rows : (r,) indices into the test sample.
+    projections : (r, players) ⟨φ_k, Δ⟩.
+    changes : (r,) ‖Δ‖², Δ = x̂ − g(z0).
+    order : players by share, largest first; "rest" last.
+    incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|, where Δ comes
+        from the reconstructions decoded with the whole data set.
+    codes : what was decoded.
+    table : (t, players, q) φ of the pooled rows that are table rows too, the first t of both, or a
+        linear sketch of them: `study.compressor(t · players)`.
+    sketched : whether they are sketches.
+    """
+
+    players: Units
+    player_units: np.ndarray
+    rows: np.ndarray
+    projections: np.ndarray
+    changes: np.ndarray
+    order: np.ndarray
+    incompleteness: float
+    codes: CodePanel
+    table: np.ndarray
+    sketched: bool
+
+
+@dataclass(frozen=True)
+class PicturePaths:
+    """Contributions to the r picture rows, whose paths have more steps.
+
+    Attributes
+    ----------
+    pictures : (r, players, p) φ as the report keeps them.
+    contributions : (r, players, q) φ, or a linear sketch of them:
+        `study.compressor(r · players)`.
+    sketched : whether they are sketches.
+    incompleteness : largest |Σφ − Δ| of φ in float32 over the largest |Δ|, as in `PathShares`.
+    """
+
+    pictures: np.ndarray
+    contributions: np.ndarray
+    sketched: bool
+    incompleteness: float
+
+
+@dataclass(frozen=True)
+class RowPath:
+    """One row's path.
+
+    Attributes
+    ----------
+    contributions : (players, P) float64 φ.
+    change : (P,) float64 Δ = x̂ − g(z0).
+    """
+
+    contributions: np.ndarray
+    change: np.ndarray
+
+
+class Incompleteness:
+    """Largest |Σφ − Δ| over images and pixels, over the largest |Δ|; NaN where an image is."""
+
+    def __init__(self) -> None:
+        self._missed_and_change = np.zeros(2)
+
+    def add(self, phi: np.ndarray, change: np.ndarray) -> None:
+        """One image's φ (players, P), and Δ (P,) that was decoded apart from its path."""
+        missed = np.abs(phi.sum(axis=0, dtype=np.float64) - change).max()
+        # Unlike `max`, it passes on what is not a number.
+        self._missed_and_change = np.maximum(
+            self._missed_and_change, [missed, np.abs(change).max()]
+        )
+
+    def over(self, ranks: Ranks) -> float:
+        """Of the images of all ranks; 0 where nothing changes."""
+        missed, change = (ranks.largest(float(number)) for number in self._missed_and_change)
+        return 0.0 if change == 0 else missed / change
+
+
+def row_paths(
+    coalitions: Coalitions, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]
+) -> Iterator[RowPath]:
+    """The path of each code (n, code_size), in M = `steps` steps.
+
+    Walk A takes the row's order on even steps and its reverse on odd ones; walk B the opposite.
+    """
+    paths = coalitions.paths(codes, steps, orders)
+    decoded = coalitions.decoder.decode_blocks_of_each(map(paths.parts_of, range(len(orders))))
+    weights_of = _walk_weights(len(coalitions.players), steps)
+    for blocks, order in zip(decoded, orders, strict=True):
+        weights = weights_of(order)
+        phi = np.zeros((len(order), coalitions.decoder.image_size))
+        change = np.zeros(phi.shape[1])
+        for part, images in blocks:
+            own = weights if len(images) == paths.each else weights[:, part]
+            add = partial(_add_product, phi, own, images)
+            for _ in over_pixels(add, images.shape[1]):
+                pass
+            if part.start == 0:
+                change -= images[0]
+        change += images[-1]
+        yield RowPath(phi, change)
+
+
+def _add_product(sums: np.ndarray, weights: csc_array, images: np.ndarray, part: slice) -> None:
+    """Some columns of weights (m, n) · images (n, P) are added to the sums (m, P)."""
+    sums, images = sums[:, part], images[:, part]
+    for columns in cached_columns(images):
+        sums[:, columns] += weights @ images[:, columns].astype(np.float64)
+
+
+def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]:
+    """An order's (players, images of a row's request) W with φ = W · images.
+
+    It is ½ after a move and −½ before it: two walks cover every step, so that their sum counts the
+    whole path twice.
+    """
+    from scipy.sparse import csc_array
+
+    # Each image stands between two moves, but for the first and the last of a walk.
+    moves = np.full(players + 1, 2)
+    moves[[0, -1]] = 1
+    starts = np.append(0, np.cumsum(np.tile(moves, 2 * steps)))
+    places = np.arange(players)
+    moved = np.tile(np.repeat(np.concatenate([places, places[::-1]]), 2), steps)
+    halves = np.tile([-0.5, 0.5], len(moved) // 2)
+    shape = (players, len(starts) - 1)
+    return lambda order: csc_array((halves, order[moved], starts), shape=shape)
+
+
+def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
+    """The paths of test rows, each in its own seeded order, from the study's baseline."""
+    coalitions = Coalitions(study.decoder, players, study.baseline)
+    orders = [path_order(study, row, len(players)) for row in rows]
+    return row_paths(coalitions, study.test.codes[rows], steps, orders)
+
+
+def path_shares(study: Study) -> PathShares:
+    """Pooled shares over the pooled rows, M = 2 steps each."""
+    players, player_units = path_players(study)
+    rows = study.rows.pooled
+    steps = study.settings.pooled_path_steps
+    coalitions = Coalitions(study.decoder, players, study.baseline)
+    projections = np.zeros((len(rows), len(players)))
+    changes, incompleteness = np.zeros(len(rows)), Incompleteness()
+    both = min(len(rows), len(study.rows.table))
+    compress, length, sketched = study.compressor(both * len(players))
+    table = np.zeros((both, len(players), length), dtype=np.float32)
+    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
+    codes = study.test.codes[rows]
+    orders = [path_order(study, row, len(players)) for row in rows]
+    mine = study.ranks.mine(len(rows)).tolist()
+    paths = row_paths(coalitions, codes[mine], steps, [orders[place] for place in mine])
+    for place, path in zip(mine, paths, strict=True):
+        projections[place] = path.contributions @ path.change
+        changes[place] = squared_norms(path.change)
+        incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
+        if place < both:
+            table[place] = compress(path.contributions.astype(np.float32))
+    study.ranks.add_up(projections, changes, table)
+    ranking = -projections.sum(axis=0)
+    ranking[player_units < 0] = np.inf
+    return PathShares(
+        players=players,
+        player_units=player_units,
+        rows=rows,
+        projections=projections,
+        changes=changes,
+        order=np.argsort(ranking, kind="stable"),
+        incompleteness=incompleteness.over(study.ranks),
+        codes=coalitions.paths(codes, steps, orders),
+        table=table,
+        sketched=sketched,
+    )
+
+
+def picture_paths(study: Study) -> PicturePaths:
+    """Contributions to the picture rows; of large images their pictures and a sketch are kept."""
+    players = study.shared(path_shares).players
+    rows = study.rows.pictures
+    compress, length, sketched = study.compressor(len(rows) * len(players))
+    contributions = np.empty((len(rows), len(players), length), dtype=np.float32)
+    pictures = []
+    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
+    incompleteness = Incompleteness()
+    paths = paths_of(study, players, rows, study.settings.path_steps)
+    for row, own, path in zip(rows, contributions, paths, strict=True):
+        phi = path.contributions.astype(np.float32)
+        own[:] = compress(phi)
+        if sketched:
+            pictures.append(study.pictures(phi))
+        incompleteness.add(phi, study.test.reconstructions[row] - nobody)
+    return PicturePaths(
+        pictures=np.stack(pictures) if sketched else study.pictures(contributions),
+        contributions=contributions,
+        sketched=sketched,
+        incompleteness=incompleteness.over(ALONE),
+    )
+
+
+def path_players(study: Study) -> tuple[Units, np.ndarray]:
+    """The players of a path: all, or the 32 strongest and "rest"; and the unit that each is."""
+    limit = study.settings.path_players
+    if len(study.players) <= limit:
+        return study.players, study.player_units
+    kept = np.sort(strongest_players(study)[:limit])
+    return study.players.grouped(kept.tolist()), np.append(study.player_units[kept], -1)
+
+
+def path_order(study: Study, row: int, players: int) -> np.ndarray:
+    """The random order in which a row's units move; the same row has the same order."""
+    return np.random.default_rng([study.settings.seed, 4, int(row)]).permutation(players)
+
+
+def units_by_share(study: Study) -> np.ndarray:
+    """Players of the study (not of the path) by share, largest first; grouped ones come last."""
+    shares = study.shared(path_shares)
+    place = {int(unit): player for player, unit in enumerate(study.player_units)}
+    named = [place[int(u)] for u in shares.player_units[shares.order] if u >= 0]
+    seen = set(named)
+    return np.array(named + [p for p in strongest_players(study) if p not in seen], np.intp)
+
+
+def by_player(study: Study, on_path: np.ndarray) -> np.ndarray:
+    """Numbers of the path's players in the order of the study's; NaN for those in "rest"."""
+    place = {int(unit): player for player, unit in enumerate(study.player_units)}
+    result = np.full(len(study.players), np.nan)
+    for entry, unit in zip(on_path, study.shared(path_shares).player_units, strict=True):
+        if unit >= 0:
+            result[place[int(unit)]] = entry
+    return result
+
+
+def agreement_with_shares(study: Study, effects: np.ndarray) -> float | None:
+    """Kendall's τ between effects (players,) and shares; None below 3 players or without ranks."""
+    if len(effects) < 3:
+        return None
+    from scipy.stats import kendalltau
+
+    shares = by_player(study, study.shared(path_shares).projections.sum(axis=0))
+    named = np.isfinite(shares)
+    agreement = float(kendalltau(effects[named], shares[named]).statistic)
+    return agreement if np.isfinite(agreement) else None

@@ -1,0 +1,329 @@
+"""The `reportgen` command: parse, call, print, exit code."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shlex
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reportgen import __version__
+from reportgen.command.loading_options import LOADING_OPTIONS, parse_loading
+from reportgen.errors import ReportgenError
+from reportgen.process.calm_threads import calm_threads
+from reportgen.process.heap import reuse_freed_memory
+from reportgen.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from reportgen.loading.inspection import Inspection
+    from reportgen.process.progress import QuietProgress
+
+SECTION_FAILED, BAD_INPUT = 3, 2
+LARGE_PAGE_MEGABYTES = 10
+LARGE_PAGE = (
+    f"Warning: the page is larger than {LARGE_PAGE_MEGABYTES} MB, more than many mailboxes and "
+    "trackers take; --max-size leaves pictures out."
+)
+DEFAULT_OUTPUT = {"file": "report.html", "folder": "report"}
+OTHER_SPELLINGS = {"max_page_megabytes": ("--max-size",)}
+
+EPILOG = """
+\b
+Examples:
+  reportgen build model.pt2 images/
+  reportgen build weights.pt images/ --model-class net.py:Net --model-args '{"width": 32}'
+  reportgen build model.pt images.npz -o review.html --effort quick
+
+\b
+Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed.
+"""
+
+
+def _setting_options(command: Any) -> Any:
+    """One option for each setting that is a flag."""
+    for knob in reversed(fields(Settings)):
+        rule = knob.metadata
+        if not rule["flag"]:
+            continue
+        if knob.type == "bool":
+            flags = f"--{knob.name}/--no-{knob.name}"
+            default = " [default: on]" if knob.default else " [default: off]"
+            command = click.option(flags, knob.name, default=None, help=rule["help"] + default)(
+                command
+            )
+            continue
+        kind = {"int": int, "float": float, "str": str}[str(knob.type).removesuffix(" | None")]
+        option = click.option(
+            "--" + knob.name.replace("_", "-"),
+            *OTHER_SPELLINGS.get(knob.name, ()),
+            knob.name,
+            type=click.Choice(rule["choices"]) if rule["choices"] else kind,
+            default=None,
+            help=rule["help"] + ("" if knob.default is None else f" [default: {knob.default}]"),
+        )
+        command = option(command)
+    return command
+
+
+def _loading_options(command: Any) -> Any:
+    """One option for each way to say how the model is read."""
+    for name, (placeholder, help) in reversed(LOADING_OPTIONS.items()):
+        flag = "--" + name.replace("_", "-")
+        switch = placeholder is None
+        option = click.option(flag, name, metavar=placeholder, is_flag=switch, help=help)
+        command = option(command)
+    return command
+
+
+def _page_options(command: Any) -> Any:
+    """Where the page goes, and whether it is one file or a folder."""
+    layout = click.option(
+        "--layout",
+        type=click.Choice(("file", "folder")),
+        default="file",
+        show_default=True,
+        help="One file, or a folder of index.html and assets/ for servers that forbid inline "
+        "styles, as Jenkins does.",
+    )
+    page = click.option(
+        "-o",
+        "page",
+        type=click.Path(path_type=Path),
+        help="Where the page goes [default: report.html, or the folder report].",
+    )
+    return page(layout(command))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reportgen")
+def main() -> None:
+    """What does each unit of an image autoencoder contribute? One HTML file answers."""
+
+
+@main.command(epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@_page_options
+@click.option(
+    "--pdf",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also print the page to FILE with the Chromium or Chrome that is on PATH.",
+)
+@click.option(
+    "--results",
+    "results_folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write results.json and results.npz there.",
+)
+@click.option(
+    "--fit-data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Fit means, PCA and regressions on these images instead of half of DATA; "
+    "then every image of DATA is held out.",
+)
+@click.option(
+    "--replicates",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Another training of the model, to see which units come back; may be given many times.",
+)
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A TOML file of units that move together, a line each: colour = [0, 3].",
+)
+@_loading_options
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Settings file [default: reportgen.toml here, if there is one].",
+)
+@_setting_options
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the images' codes there, so that the next build of this model and these images "
+    "need not encode them again.",
+)
+@click.option("--profile", is_flag=True, help="Also print what each part of the build cost.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def build(
+    model: Path,
+    data: Path,
+    page: Path | None,
+    layout: str,
+    pdf: Path | None,
+    results_folder: Path | None,
+    fit_data: Path | None,
+    replicates: tuple[Path, ...],
+    groups: Path | None,
+    config: Path | None,
+    cache: Path | None,
+    profile: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Report on MODEL with the images in DATA.
+
+    MODEL is a trained autoencoder: a torch.export archive (.pt2), a TorchScript file, a pickled
+    module, or weights with --model-class. DATA is a folder of images (subfolders are classes),
+    an archive, a table of paths, or an array file. Nothing in MODEL is run without --trust beyond
+    its tensor operations.
+    """
+    calm_threads()
+    reuse_freed_memory()
+    progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
+    loading = {name: options.pop(name) for name in LOADING_OPTIONS}
+    try:
+        settings = read_settings(options, config or _default_config())
+        from reportgen.job import BuildRequest
+        from reportgen.job import build as make_report
+
+        # What was imported is never garbage: each full collection would look through all of it.
+        gc.freeze()
+        request = BuildRequest(
+            model=model,
+            data=data,
+            output=page or Path(DEFAULT_OUTPUT[layout]),
+            layout=layout,
+            pdf=pdf,
+            fit_data=fit_data,
+            replicates=replicates,
+            groups=groups,
+            results_folder=results_folder,
+            cache=cache,
+            loading=parse_loading(loading),
+            command=_command(
+                model,
+                data,
+                fit_data=fit_data,
+                replicates=replicates,
+                groups=groups,
+                **loading,
+                **options,
+            ),
+        )
+        outcome = make_report(request, settings, progress)
+    except ReportgenError as error:
+        click.echo(f"reportgen: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    if outcome is None:
+        return
+    if not quiet:
+        from reportgen.command.summary import profile_lines, summary_lines
+
+        click.echo("\n".join(summary_lines(outcome)))
+        if profile:
+            click.echo("\n" + "\n".join(profile_lines(outcome.profile)))
+        if outcome.page_bytes > LARGE_PAGE_MEGABYTES * 1e6:
+            click.echo(LARGE_PAGE, err=True)
+        if pdf is not None:
+            click.echo(f"{pdf}  {pdf.stat().st_size / 1e6:.2f} MB")
+    if outcome.results.failures:
+        sys.exit(SECTION_FAILED)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@_loading_options
+@click.option("--resize", help="As in build: HEIGHT,WIDTH that images are scaled and cropped to.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(
+    model: Path, data: Path | None, resize: str | None, as_json: bool, **loading: Any
+) -> None:
+    """Say what MODEL is and how it would be split; with DATA also how its pixels are scaled.
+
+    Runs no analysis. Exits with 2 where MODEL could not be reported on as it is, and says what is
+    missing.
+    """
+    calm_threads()
+    try:
+        from reportgen.job import inspect as look_at
+
+        size = Settings(resize=resize).image_size
+        inspection = look_at(model, data, parse_loading(loading), size)
+    except ReportgenError as error:
+        click.echo(f"reportgen: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    if as_json:
+        click.echo(json.dumps(inspection.as_json(), ensure_ascii=False, indent=1))
+    else:
+        _print_inspection(inspection)
+    if inspection.problem is not None:
+        sys.exit(BAD_INPUT)
+
+
+@main.command()
+@click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
+@_page_options
+def render(results_folder: Path, page: Path | None, layout: str) -> None:
+    """Make the page again from DIR, written by build --results, without the model."""
+    from reportgen.job import render as make_page
+
+    target = page or Path(DEFAULT_OUTPUT[layout])
+    try:
+        size = make_page(results_folder, target, layout)
+    except ReportgenError as error:
+        click.echo(f"reportgen: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    click.echo(f"{target}  {size / 1e6:.2f} MB")
+
+
+def _progress(quiet: bool) -> QuietProgress:
+    from reportgen.process.progress import QuietProgress, TerminalProgress
+
+    return TerminalProgress() if sys.stderr.isatty() and not quiet else QuietProgress()
+
+
+def _default_config() -> Path | None:
+    path = Path("reportgen.toml")
+    return path if path.is_file() else None
+
+
+def _print_inspection(inspection: Inspection) -> None:
+    facts = {
+        "format": inspection.format,
+        "parameters": inspection.parameters,
+        "images": inspection.input_shape,
+        "code": inspection.code_shape,
+        "variational": "yes" if inspection.is_variational else None,
+    }
+    for name, fact in facts.items():
+        if fact is not None:
+            shown = " × ".join(map(str, fact)) if isinstance(fact, tuple) else fact
+            click.echo(f"{name:<12}{shown}")
+    for note in inspection.notes:
+        click.echo(f"{note.topic:<12}{note.text}")
+    if inspection.problem is not None:
+        click.echo(f"reportgen: {inspection.problem}", err=True)
+
+
+def _command(model: Path, data: Path, **options: Any) -> str:
+    """The command line that gives the same numbers again; where it writes to is left out."""
+    words = ["reportgen", "build", str(model), str(data)]
+    settings = {knob.name for knob in fields(Settings)}
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif value is False and name in settings:
+            words.append(f"--no-{name}")
+        elif isinstance(value, tuple):
+            words += [word for entry in value for word in (flag, str(entry))]
+        elif value not in (None, False):
+            words += [flag, str(value)]
+    return shlex.join(words)

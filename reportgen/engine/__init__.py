@@ -1,0 +1,1 @@
+"""Every forward of the program."""

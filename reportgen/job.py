@@ -1,0 +1,245 @@
+"""The whole job on one page: load, study, run each analysis, draw, render, write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reportgen.autoencoder import Autoencoder, Note
+from reportgen.delivery.output import Output
+from reportgen.delivery.printing import PdfPrinter
+from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.live.program import LiveWalk
+from reportgen.live.walk import live_walk_or_reason
+from reportgen.loading import fixed_image_size, inspect_model, load_autoencoder
+from reportgen.loading.inspection import Inspection
+from reportgen.process.heap import return_unreachable_memory
+from reportgen.process.progress import QuietProgress
+from reportgen.process.ranks import join_ranks
+from reportgen.report.fitting import page_within_size
+from reportgen.report.off_data_panels import summarise_off_data
+from reportgen.report.provenance import make_provenance
+from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
+from reportgen.report.store import image_arrays, read_results, results_json
+from reportgen.report.unit_sentences import merge_units
+from reportgen.report.verdict import answer_questions
+from reportgen.settings import Settings, read_groups
+from reportgen.study.plan import fit_into, plan_build
+from reportgen.study.study import Study, make_study
+from reportgen.suite.profile import Cost, costs
+from reportgen.suite.suite import ANALYSES, Findings, analyse, analyse_control
+
+INSPECTED_IMAGES = 64
+NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to report on, where to write it, and how to read the model.
+
+    Attributes
+    ----------
+    model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
+    replicates : files of other trainings of the model, read as the model is.
+    groups : a TOML file, name = [units], of units that move together.
+    output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
+        where the page is also printed to, or None; `cache` a folder where codes are kept from one
+        build to the next, or None; `results_folder` where results.json and
+        results.npz go, or None.
+    loading : keywords of `load_autoencoder`: model_class, model_args, trust, …
+    command : the command line, as printed in the report.
+    """
+
+    model: Path
+    data: Path
+    output: Path
+    fit_data: Path | None = None
+    replicates: tuple[Path, ...] = ()
+    groups: Path | None = None
+    results_folder: Path | None = None
+    layout: str = "file"
+    pdf: Path | None = None
+    cache: Path | None = None
+    loading: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """A report that was written.
+
+    Attributes
+    ----------
+    results : everything in it.
+    page : its path; page_bytes its size with all that belongs to it; section_bytes the size of
+        each section.
+    profile : what each part cost, dearest first.
+    """
+
+    results: Results
+    page: Path
+    page_bytes: int
+    section_bytes: dict[str, int]
+    profile: tuple[Cost, ...]
+
+
+def build(
+    request: BuildRequest, settings: Settings, progress: QuietProgress
+) -> BuildOutcome | None:
+    """Make the report; None on the ranks of a job that do not write it.
+
+    Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
+    a line in `results.failures`, and everything else still comes out.
+    """
+    output = Output(request.output, request.results_folder, request.layout)
+    printer = PdfPrinter(request.pdf) if request.pdf else None
+    groups = read_groups(request.groups) if request.groups else None
+    ranks = join_ranks()
+    with progress.step("images"):
+        size = settings.image_size or fixed_image_size(request.model, **request.loading)
+        open_data = partial(open_images, limit=settings.limit, seed=settings.seed, size=size)
+        images = open_data(request.data)
+        fit_images = open_data(request.fit_data) if request.fit_data else None
+    device = _device(settings.device)
+    with progress.step("model"):
+        autoencoder, *others = (
+            load_autoencoder(path, images=images, device=device, **request.loading)
+            for path in (request.model, *request.replicates)
+        )
+        images = with_class_names(images, autoencoder.classes)
+    with progress.step("codes"):
+        study = make_study(
+            autoencoder,
+            images,
+            settings,
+            fit_images=fit_images,
+            replicates=tuple(others),
+            groups=groups,
+            cache_folder=request.cache,
+            ranks=ranks,
+            on_progress=progress.decoded,
+            on_encoded=progress.encoded,
+        )
+        study, notes = _planned(study, settings)
+    from reportgen.report.templates import Templates
+
+    templates = Templates()
+    if ranks.writes:
+        templates.compile_aside()
+    findings = analyse(study, settings, progress)
+    with progress.step("live walk"):
+        live = live_walk_or_reason(study, findings.parts.get("traversal"), settings.live)
+    provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
+    decoder, given_up = study.decoder, [study]
+    # The control needs the room that the model's images take, and the page that of the study.
+    del study
+    analyse_control(given_up, findings, settings, progress)
+    if not ranks.writes:
+        return None
+    results = _results(request, settings, autoencoder, images, findings, provenance, live)
+    del findings, images, fit_images
+    return_unreachable_memory()
+    with progress.step("page"):
+        page = page_within_size(results, request.layout, templates)
+    with progress.step("writing"):
+        kept = (results_json(results), image_arrays(results)) if output.folder else ("", {})
+        output.write(page.html, *kept, page.files)
+    if printer is not None:
+        with progress.step("printing"):
+            printer.print(output.page)
+    return BuildOutcome(
+        results=results,
+        page=output.page,
+        page_bytes=page.size,
+        section_bytes=page.section_bytes,
+        profile=costs(decoder, progress.seconds),
+    )
+
+
+def _results(
+    request: BuildRequest,
+    settings: Settings,
+    autoencoder: Autoencoder,
+    images: ImageSet,
+    findings: Findings,
+    provenance: Provenance,
+    live: tuple[LiveWalk | None, str],
+) -> Results:
+    parts = findings.parts
+    units = merge_units(parts)
+    return Results(
+        schema_version=SCHEMA_VERSION,
+        title=settings.title or _title(request.model),
+        model_name=autoencoder.name,
+        data_name=images.source.name,
+        pixel_range=images.pixel_range,
+        verdict=answer_questions(parts, units, settings),
+        units=units,
+        off_data=summarise_off_data(parts),
+        live=live[0],
+        live_reason=live[1],
+        unanswered=findings.unanswered,
+        not_applicable=findings.not_applicable,
+        failures=findings.failures,
+        settings=settings,
+        provenance=provenance,
+        **{name: parts.get(name) for name in ANALYSES},
+    )
+
+
+def inspect(
+    model: Path,
+    data: Path | None,
+    loading: dict[str, Any],
+    size: tuple[int, int] | None = None,
+) -> Inspection:
+    """What a model file is and how it would be read; nothing is analysed or written.
+
+    With a `size`, (height, width), images are scaled and cropped to it.
+
+    Raises a ReportgenError where DATA cannot be read; what is wrong with the model is in the
+    inspection.
+    """
+    images = None
+    if data is not None:
+        size = size or fixed_image_size(model, **loading)
+        images = open_images(data, limit=INSPECTED_IMAGES, size=size)
+    return inspect_model(model, images=images, **loading)
+
+
+def render(folder: Path, page: Path, layout: str = "file") -> int:
+    """Make the page again from a folder's results.json and results.npz; returns its bytes.
+
+    Raises ResultsError for a folder that holds no results of this version.
+    """
+    output = Output(page, layout=layout)
+    rendered = page_within_size(read_results(folder), layout)
+    output.write(rendered.html, "", {}, rendered.files)
+    return rendered.size
+
+
+def _device(name: str) -> str:
+    """A torch device; "auto" is the first of CUDA, MPS and CPU that is there."""
+    if name != "auto":
+        return name
+    import torch
+
+    if torch.cuda.is_available():
+        # torchrun starts as many processes on a machine as are to share its GPUs.
+        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _title(model: Path) -> str:
+    """The file's name without its ending, or its folder's where the file's says nothing."""
+    stem = model.resolve().stem
+    return model.resolve().parent.name if stem in NAMES_THAT_SAY_NOTHING else stem
+
+
+def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]:
+    if settings.max_seconds is None:
+        return study, ()
+    return fit_into(study, plan_build(study, settings), settings.max_seconds)

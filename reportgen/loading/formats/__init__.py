@@ -1,0 +1,1 @@
+"""Bytes become a model; one module or folder for each format."""

@@ -1,0 +1,229 @@
+"""Folders that diffusers and pythae write: a configuration in JSON, and weights beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor, nn
+
+from reportgen.autoencoder import Note
+from reportgen.errors import ModelError
+from reportgen.loading.formats.restricted_pickle import load_restricted
+from reportgen.loading.formats.sniff import ModelFormat, sniff
+from reportgen.loading.formats.weights import find_weights, load_into, read_safetensors_file
+from reportgen.loading.graph.memory_limit import memory_limit
+
+CONFIG_LIMIT = 1 << 20
+DIFFUSERS_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "VQModel", "AsymmetricAutoencoderKL")
+DIFFUSERS_WEIGHTS = (
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.bin",
+    "model.safetensors",
+)
+
+
+def read_diffusers(folder: Path) -> nn.Module:
+    """A folder that `save_pretrained` of a diffusers autoencoder wrote.
+
+    Raises ModelError where diffusers is not installed, or the folder is not whole.
+    """
+    config = read_config(folder / "config.json")
+    name = config.get("_class_name")
+    if name not in DIFFUSERS_CLASSES:
+        raise ModelError(
+            f"{folder} holds a {name} of diffusers, which is no autoencoder that is known here; "
+            f"known are {', '.join(DIFFUSERS_CLASSES)}."
+        )
+    diffusers = _imported("diffusers", folder)
+    model_class = getattr(diffusers, name)
+    with _without_warnings("diffusers"):
+        module = _build(folder, lambda: model_class.from_config(config))
+    load_into(folder, module, _weights_in(folder, DIFFUSERS_WEIGHTS))
+    if name == "VQModel":
+        return _Quantised(module)
+    return _Unrounded(module) if name == "AutoencoderTiny" else module
+
+
+def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
+    """How diffusers' pipelines scale the codes of this autoencoder, which its own methods do not.
+
+    A pipeline's latent is (code − shift_factor) · scaling_factor, or standardised by channel, and
+    is taken back once before it is decoded. Raises ModelError where there is no configuration.
+    """
+    config = read_config(folder / "config.json")
+    steps = []
+    if config.get("latents_mean") and config.get("latents_std"):
+        steps.append("standardise it with latents_mean and latents_std")
+    shift, scale = config.get("shift_factor"), config.get("scaling_factor")
+    if isinstance(shift, int | float) and shift != 0:
+        steps.append(f"subtract {shift:g} (shift_factor)")
+    if isinstance(scale, int | float) and scale != 1:
+        steps.append(f"multiply it by {scale:g} (scaling_factor)")
+    if not steps:
+        return ()
+    text = (
+        "The code is what the autoencoder's own encode gives and its decode takes. Pipelines of "
+        f"diffusers {' and '.join(steps)} for their diffusion model, and take that back before "
+        "they decode; only numbers in code units would differ."
+    )
+    return (Note("latents", text),)
+
+
+def read_pythae(folder: Path) -> nn.Module:
+    """A folder that pythae's trainer wrote, with an architecture of pythae's own.
+
+    Raises ModelError where pythae is not installed, or its networks are pickled beside.
+    """
+    config = read_config(folder / "model_config.json")
+    pickled = [path.name for path in folder.glob("*.pkl")]
+    if pickled:
+        raise ModelError(
+            f"{folder} holds networks of your own as the pickle {pickled[0]}, which could run "
+            "code; give their weights in model.pt with --model-class."
+        )
+    models = _imported("pythae.models", folder)
+    # VAEConfig belongs to VAE, and WAE_MMD_Config to WAE_MMD.
+    known = {
+        name: name.removesuffix("Config").rstrip("_")
+        for name in dir(models)
+        if name.endswith("Config") and hasattr(models, name.removesuffix("Config").rstrip("_"))
+    }
+    name = str(config.get("name"))
+    if name not in known:
+        raise ModelError(
+            f"{folder} holds a {name} of pythae; known are {', '.join(known.values())}."
+        )
+    config_class, model_class = getattr(models, name), getattr(models, known[name])
+    module = _build(folder, lambda: model_class(config_class.from_dict(config)))
+    load_into(folder, module, _weights_in(folder, ("model.pt",)))
+    return _WithPlainForward(module)
+
+
+def _imported(name: str, folder: Path) -> ModuleType:
+    """A library that is no dependency of this one."""
+    library = name.partition(".")[0]
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ModelError(
+            f"{folder} is a model of {library}, which is not installed here ({error}); install it "
+            f"with pip install {library}."
+        ) from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A JSON object from a file. Raises ModelError where there is none."""
+    try:
+        if path.stat().st_size > CONFIG_LIMIT:
+            raise ModelError(f"{path} is too large for a configuration; refused.")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{path} is missing or damaged ({error}); save the model again."
+        ) from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} holds no configuration; save the model again.")
+    return found
+
+
+@contextlib.contextmanager
+def _without_warnings(library: str) -> Iterator[None]:
+    """A library that warns of what it wrote into its own configurations is not listened to."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _build(folder: Path, construct: Callable[[], nn.Module]) -> nn.Module:
+    try:
+        with memory_limit():
+            return construct()
+    except Exception as error:
+        # The library checks its own configuration, and raises what it likes.
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{folder}: its configuration does not make a model ({type(error).__name__}: "
+            f"{reason}); save it again with the installed version."
+        ) from error
+
+
+def _weights_in(folder: Path, names: tuple[str, ...]) -> Mapping[str, Tensor]:
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            continue
+        kind = sniff(path)
+        if kind is ModelFormat.SAFETENSORS:
+            return read_safetensors_file(path)
+        if kind in (ModelFormat.TORCH_SAVE, ModelFormat.LEGACY_TORCH_SAVE):
+            loaded = load_restricted(path, {}, is_zip=kind is ModelFormat.TORCH_SAVE)
+            return find_weights(path, loaded)
+        raise ModelError(f"{path} holds no weights; save the model again.")
+    raise ModelError(f"{folder} holds no weights ({' or '.join(names)}); save the model again.")
+
+
+class _Quantised(nn.Module):
+    """A VQModel whose code is what its decoder gets: the entries of the code book.
+
+    Its own decode quantises first, so that most changes of a code would do nothing.
+    """
+
+    model: Any
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def encode(self, images: Tensor) -> Tensor:
+        return self.model.quantize(self.model.encode(images).latents)[0]
+
+    def decode(self, code: Tensor) -> Tensor:
+        return self.model.decode(code, force_not_quantize=True).sample
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images).sample
+
+
+class _Unrounded(nn.Module):
+    """An AutoencoderTiny without the 8-bit rounding of codes in its forward."""
+
+    model: Any
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def encode(self, images: Tensor) -> Tensor:
+        return self.model.encode(images).latents
+
+    def decode(self, code: Tensor) -> Tensor:
+        return self.model.decode(code).sample
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.decode(self.encode(images))
+
+
+class _WithPlainForward(nn.Module):
+    """A pythae model that takes images in place of its dictionary."""
+
+    model: Any
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.encoder = model.encoder
+        self.decoder = model.decoder
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model({"data": images}).recon_x

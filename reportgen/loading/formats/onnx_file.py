@@ -1,0 +1,140 @@
+"""ONNX files: checked, then run by onnxruntime as a whole or in part."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reportgen.errors import ModelError
+from reportgen.loading.graph.operators import names
+
+SIZE_LIMIT = 2 * 2**30
+# Operators that compute tensors from tensors. No control flow, whose subgraphs cannot be cut, no
+# sequences, and nothing from other vendors' domains.
+OPERATORS = names(
+    """
+    Abs Acos Add And ArgMax ArgMin Asin Atan AveragePool BatchNormalization Cast CastLike Ceil Celu
+    Clip Concat Constant ConstantOfShape Conv ConvTranspose Cos CumSum DepthToSpace Div Dropout
+    Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather GatherElements GatherND Gelu
+    Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization
+    HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LSTM
+    LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization LpPool MatMul Max
+    MaxPool MaxUnpool Mean MeanVarianceNormalization Min Mish Mod Mul Neg NonZero Not OneHot Or
+    PRelu Pad Pow RNN RandomNormal RandomNormalLike Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
+    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
+    Resize Round ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice
+    Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh
+    ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
+    """
+)
+
+
+def onnx_library(name: str, path: Path) -> Any:
+    """onnx or onnxruntime. Raises ModelError where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ModelError(
+            f"{path} is an ONNX model, and {name.partition('.')[0]} is not installed here "
+            f"({error}); install it with pip install onnx onnxruntime."
+        ) from error
+
+
+def read_onnx(path: Path) -> Any:
+    """An ONNX file → onnx.ModelProto, with its operators checked.
+
+    Raises ModelError for damaged files, external data, control flow and unknown operators.
+    """
+    onnx = onnx_library("onnx", path)
+    if path.stat().st_size > SIZE_LIMIT:
+        raise ModelError(f"{path} is larger than ONNX files can be; it is damaged.")
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:
+        # protobuf's own errors have no common base.
+        raise ModelError(
+            f"{path} is no ONNX model, or damaged ({type(error).__name__}); export it again."
+        ) from error
+    graph = model.graph
+    if not graph.node or not graph.input or not graph.output:
+        raise ModelError(f"{path} is no ONNX model, or damaged; export it again.")
+    external = onnx.TensorProto.EXTERNAL
+    tensors = [
+        *graph.initializer,
+        *(a.t for n in graph.node for a in n.attribute if a.HasField("t")),
+    ]
+    if any(tensor.data_location == external for tensor in tensors):
+        raise ModelError(
+            f"{path} keeps its weights in other files; export it as a single file "
+            "(onnx.save without external data)."
+        )
+    if graph.sparse_initializer or any(
+        a.HasField("sparse_tensor") for n in graph.node for a in n.attribute
+    ):
+        # Their values may lie in other files too, and onnx cannot cut a graph that holds them.
+        raise ModelError(f"{path} holds sparse tensors; export it with dense weights.")
+    for node in graph.node:
+        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+            raise ModelError(
+                f"{path} uses the ONNX operator {node.domain or 'ai.onnx'}.{node.op_type}, which "
+                "cannot be studied here; export the model without it."
+            )
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        # The checker's own errors, and Python's for text that is none.
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"{path} is no valid ONNX model ({reason}); export it again.") from error
+    return model
+
+
+@dataclass(frozen=True)
+class OnnxFunction:
+    """A part of an ONNX graph as a function of one tensor; returns the tensors asked for."""
+
+    session: Any
+    input: str
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: Any, path: Path, outputs: tuple[str, ...]) -> OnnxFunction:
+        """Raises ModelError where onnxruntime refuses the graph."""
+        runtime = onnx_library("onnxruntime", path)
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 4
+        # Fused operators round otherwise; both halves must be the whole model's own numbers.
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            session = runtime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # onnxruntime's errors have no common base.
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(f"{path} cannot be run by onnxruntime: {reason}.") from error
+        given: Any = session.get_inputs()[0]
+        if given.type != "tensor(float)":
+            raise ModelError(f"{path} takes {given.type}; export it for images in float32.")
+        return cls(session, given.name, outputs)
+
+    def arrays(self, values: Tensor) -> list[np.ndarray]:
+        """All outputs as NumPy arrays."""
+        given = {self.input: values.cpu().numpy()}
+        return self.session.run(list(self.outputs), given)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """The first output, float32. Raises ModelError where onnxruntime cannot compute it."""
+        try:
+            array = np.ascontiguousarray(self.arrays(values)[0], dtype=np.float32)
+        except Exception as error:
+            # onnxruntime's errors have no common base.
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(f"onnxruntime cannot run the model: {reason}.") from error
+        return torch.from_numpy(array).to(values.device)

@@ -1,0 +1,104 @@
+"""torch.save files: pickled modules, and dictionaries of weights for a class that is named."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from reportgen.errors import ModelError
+from reportgen.loading.formats.module_tensors import check_module_tensors
+from reportgen.loading.formats.restricted_pickle import Inert, inert_names, load_restricted
+from reportgen.loading.formats.weights import module_with_weights
+
+
+def read_torch_save(
+    path: Path,
+    model_class: type[nn.Module] | None,
+    model_args: Mapping[str, Any],
+    *,
+    is_zip: bool,
+    trust: bool,
+) -> nn.Module:
+    """A torch.save file → a module.
+
+    A pickled module may consist of torch.nn's own classes, `model_class` and what is defined beside
+    it. Weights are put into a new `model_class`.
+
+    Raises ModelError where more than that is needed.
+    """
+    named = _classes_beside(model_class) if model_class is not None else {}
+    loaded = _load_trusted(path) if trust else load_restricted(path, named, is_zip=is_zip)
+    module = _module_in(loaded)
+    if module is None:
+        if isinstance(loaded, Inert):
+            raise ModelError(_needs_class(path, {loaded.wanted}))
+        return module_with_weights(path, loaded, model_class, model_args)
+    unknown = inert_names(module)
+    if unknown:
+        raise ModelError(_needs_class(path, unknown))
+    check_module_tensors(module, path)
+    return module
+
+
+def _load_trusted(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:
+        # The file's own code runs here, and may raise anything.
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{path} cannot be opened ({type(error).__name__}: {reason}); run this where the code "
+            "that defines the model can be imported."
+        ) from error
+
+
+def _classes_beside(model_class: type[nn.Module]) -> dict[str, type[nn.Module]]:
+    """The class and the modules defined beside it, its building blocks."""
+    module = sys.modules[model_class.__module__]
+    classes = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, nn.Module)
+    }
+    return classes | {model_class.__name__: model_class}
+
+
+def _module_in(loaded: Any) -> nn.Module | None:
+    """A module, or the one in {"model": module, …}; without a DataParallel around it."""
+    if isinstance(loaded, Mapping):
+        modules = [value for value in loaded.values() if isinstance(value, nn.Module)]
+        loaded = modules[0] if len(modules) == 1 else None
+    if isinstance(loaded, nn.DataParallel):
+        loaded = loaded.module
+    return loaded if isinstance(loaded, nn.Module) else None
+
+
+def _needs_class(path: Path, unknown: set[str]) -> str:
+    foreign = {name for name in unknown if not name.startswith("torch.")}
+    if not foreign:
+        return (
+            f"{path} is a pickled module with {_few(unknown)} inside, which cannot be rebuilt "
+            "safely; save its weights with torch.save(model.state_dict(), …) or the model with "
+            "torch.export.save, or pass --trust if you trust the file's origin."
+        )
+    shown = _few(foreign)
+    example = min(foreign)
+    module, _, name = example.rpartition(".")
+    where = "train.py" if module == "__main__" else module
+    return (
+        f"{path} is a pickle of {shown}, which is not torch's own; give the code that defines it "
+        f"as --model-class {where}:{name}, or pass --trust if you trust the file's origin."
+    )
+
+
+def _few(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:3])

@@ -1,0 +1,193 @@
+"""TorchScript archives, scripted or traced."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reportgen.errors import ModelError
+from reportgen.loading.formats.module_tensors import refuse_not_finite
+from reportgen.loading.formats.raw_tensors import check_extent
+from reportgen.loading.formats.torchscript_graph import program_of_graph
+from reportgen.loading.formats.torchscript_screen import screened_archive
+from reportgen.loading.graph.evaluation_mode import activate_in_place, prepare, use_channels_last
+from reportgen.loading.graph.measure import DoesNotFitError
+from reportgen.loading.graph.program import Program
+from reportgen.loading.modules.model_parts import ModelParts
+from reportgen.loading.modules.returned import flatten, is_batch
+
+
+def read_torchscript(path: Path, device: str, *, trust: bool) -> ModelParts:
+    """A TorchScript file → its parts.
+
+    Raises ModelError for damaged files and, without `trust`, for more than plain tensor code.
+    """
+    file = io.BytesIO(path.read_bytes()) if trust else screened_archive(path)
+    try:
+        module = torch.jit.load(file, map_location="cpu")
+    except Exception as error:
+        # TorchScript's parser raises RuntimeError and more for damaged files.
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{path} cannot be loaded as TorchScript ({reason}); save the model again."
+        ) from error
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    for name, tensor in tensors:
+        check_extent(tensor, name)
+    refuse_not_finite(tensors, str(path))
+    module.eval()
+    return _ScriptParts(module, device).parts()
+
+
+# Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.
+TRACED_BATCHES = (1, 2, 3, 4, 5, 6, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 256)
+
+
+@dataclass
+class _ScriptParts:
+    """The parts of a script, each run in the batch size that its trace fixed, where it did.
+
+    Attributes
+    ----------
+    graphs : by part and shape of an image, what is run; None where its code cannot be a graph.
+    batches : by part, the batch size that its trace fixed.
+    """
+
+    module: torch.jit.ScriptModule
+    device: str
+    graphs: dict[tuple[str, tuple[int, ...]], Callable[[Tensor], tuple] | None] = field(
+        default_factory=dict
+    )
+    batches: dict[str, int] = field(default_factory=dict)
+
+    def parts(self) -> ModelParts:
+        return ModelParts(
+            forward=self._callable("forward"),
+            part=self._part,
+            graph=self._whole_program,
+            children=tuple(name for name, _ in self.module.named_children()),
+            misfits=(DoesNotFitError, RuntimeError),
+            required=lambda function: _required(getattr(function, "schema", None)),
+            fixed_batch=lambda: self.batches.get("forward"),
+        )
+
+    def _part(self, name: str) -> Callable[[Tensor], Any] | None:
+        owner: Any = self.module
+        for step in name.split("."):
+            owner = getattr(owner, step, None)
+        # A child that the trace never called has no forward.
+        is_module = isinstance(owner, torch.jit.ScriptModule)
+        runs = hasattr(owner, "forward") if is_module else callable(owner)
+        return self._callable(name) if runs else None
+
+    def _callable(self, name: str) -> Callable[[Tensor], Any]:
+        """The method or child as a prepared program, made when its first batch is known.
+
+        Where its code cannot be made a program, as with branches on pixel values, the code itself.
+        """
+
+        def run(values: Tensor) -> Any:
+            if name in self.batches:
+                size = self.batches[name]
+                return _in_chunks(partial(once, rows=size), values, size)
+            try:
+                return once(values)
+            except (DoesNotFitError, RuntimeError):
+                # A convolution would take three grey images for one with three channels.
+                for size in TRACED_BATCHES if values.dim() != 3 else ():
+                    with contextlib.suppress(DoesNotFitError, RuntimeError):
+                        returned = _in_chunks(partial(once, rows=size), values, size)
+                        self.batches[name] = size
+                        return returned
+                raise
+
+        def once(values: Tensor, rows: int = 2) -> Any:
+            graph = self._prepared(name, values[:rows])
+            if graph is None:
+                return self._script(name)(values.clone())
+            leaves = graph(values)
+            return leaves[0] if len(leaves) == 1 else leaves
+
+        run.schema = self._schema(name)  # type: ignore[attr-defined]
+        return run
+
+    def _prepared(self, name: str, example: Tensor) -> Callable[[Tensor], tuple] | None:
+        key = (name, tuple(example.shape[1:]))
+        if key not in self.graphs:
+            try:
+                program = self._program(name, example.cpu())
+            except ModelError:
+                # The model is still of use if it has an encoder and a decoder that can be called.
+                self.graphs[key] = None
+            else:
+                prepare(program, self.device)
+                use_channels_last(program)
+                if name != "forward":
+                    activate_in_place(program)
+                self.graphs[key] = program.compiled()
+        return self.graphs[key]
+
+    def _whole_program(self, example: Tensor) -> Program:
+        size = self.batches.get("forward")
+        if size is None:
+            return self._program("forward", example)
+        program = self._program("forward", example[torch.arange(size) % len(example)])
+        program.declared_shape = (size, *example.shape[1:])
+        return program
+
+    def _script(self, name: str) -> Callable[[Tensor], Any]:
+        found: Any = self.module.to(self.device)
+        for step in name.split("."):
+            found = getattr(found, step)
+        return found
+
+    def _program(self, name: str, example: Tensor) -> Program:
+        """Convert a method or child; its first input is the frozen module."""
+        owner_name, _, method = name.rpartition(".")
+        owner: Any = self.module
+        for step in filter(None, owner_name.split(".")):
+            owner = getattr(owner, step)
+        found = getattr(owner, method, None)
+        if isinstance(found, torch.jit.ScriptModule):
+            owner, method = found, "forward"
+        preserved = [] if method == "forward" else [method]
+        # Optimised numerics would fold batch norm into weights and change results by 1e-6.
+        frozen = torch.jit.freeze(owner.eval(), preserved, optimize_numerics=False)
+        return program_of_graph(frozen, getattr(frozen, method).graph, example.cpu())
+
+    def _schema(self, name: str) -> Any:
+        owner: Any = self.module
+        for step in name.split("."):
+            owner = getattr(owner, step, None)
+        owner = getattr(owner, "forward", owner)
+        return getattr(owner, "schema", None)
+
+
+def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> Any:
+    """What a function that takes `size` rows at a time returns for any number of them."""
+    returned = []
+    for chunk in values.split(size):
+        padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
+        leaves = flatten(function(torch.cat([chunk, padding])))
+        if not any(is_batch(leaf, size) for leaf in leaves):
+            raise DoesNotFitError("the model does not return a row for each image")
+        returned.append([leaf[: len(chunk)] if is_batch(leaf, size) else leaf for leaf in leaves])
+    joined = [
+        torch.cat(parts) if is_batch(parts[0], min(size, len(values))) else parts[0]
+        for parts in zip(*returned, strict=True)
+    ]
+    return joined[0] if len(joined) == 1 else tuple(joined)
+
+
+def _required(schema: Any) -> list[str]:
+    if schema is None:
+        return []
+    return [argument.name for argument in schema.arguments[1:] if not argument.has_default_value()]

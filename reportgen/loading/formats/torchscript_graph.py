@@ -1,0 +1,232 @@
+"""The frozen graph of a TorchScript method → a `Program`.
+
+The graph is walked with two example images: every operator becomes a node and also runs, so that
+conditions and loops over sizes, which exported graphs do not have, resolve to what they are for
+images of this shape. Conditions on pixel values are refused.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from reportgen.errors import ModelError
+from reportgen.loading.formats.torchscript_numbers import (
+    ON_NUMBERS,
+    SAME,
+    SKIPPED,
+    readable_argument,
+)
+from reportgen.loading.formats.torchscript_values import STRUCTURE, ShadowedGraph
+from reportgen.loading.graph.measure import DoesNotFitError
+from reportgen.loading.graph.memory_limit import memory_limit
+from reportgen.loading.graph.operators import ASSERTIONS, resolve_aten
+from reportgen.loading.graph.program import Program
+
+UNROLLED_LIMIT = 10_000
+MISSING = object()
+
+
+def program_of_graph(module: Any, graph: Any, example: Tensor) -> Program:
+    """Convert a frozen, inlined torch._C.Graph whose inputs are `module` and one tensor.
+
+    Raises ModelError for operators off the allow-list and for control flow on pixel values.
+    """
+    return _Converter(module, example).convert(graph)
+
+
+class _Converter:
+    def __init__(self, module: Any, example: Tensor) -> None:
+        self.module = module
+        self.graph = ShadowedGraph(example)
+        self.values: dict[int, Any] = {}
+
+    def convert(self, graph: Any) -> Program:
+        inputs = list(graph.inputs())
+        tensors = [value for value in inputs[1:] if "Tensor" in str(value.type())]
+        if len(tensors) != 1 or len(inputs) != 2:
+            given = ", ".join(value.debugName() for value in inputs[1:])
+            raise ModelError(
+                f"the model takes {len(inputs) - 1} inputs ({given}) and not images alone."
+            )
+        self.values[inputs[0].unique()] = self.module
+        self.values[inputs[1].unique()] = self.graph.images
+        with torch.no_grad(), memory_limit():
+            self._block(graph)
+        leaves = _leaves([self._value(output) for output in graph.outputs()])
+        return self.graph.builder.finish(leaves, None)
+
+    def _value(self, value: Any) -> Any:
+        found = self.values.get(value.unique(), MISSING)
+        if found is MISSING:
+            raise ModelError(f"the TorchScript value {value.debugName()} cannot be followed.")
+        return found
+
+    def _block(self, block: Any) -> None:
+        for node in block.nodes():
+            self._node(node)
+
+    def _node(self, node: Any) -> None:
+        namespace, _, name = node.kind().partition("::")
+        if name in SKIPPED or name in ASSERTIONS:
+            return
+        if namespace == "prim":
+            self._prim(node, name)
+        elif namespace == "aten":
+            outputs = list(node.outputs())
+            result = self._aten(node, name, [self._value(value) for value in node.inputs()])
+            if len(outputs) == 1:
+                self._set(outputs[0], result)
+            else:
+                for place, output in enumerate(outputs):
+                    self._set(output, self.graph.item(result, place))
+        else:
+            raise _unknown(node.kind())
+
+    def _set(self, value: Any, result: Any) -> None:
+        self.values[value.unique()] = result
+
+    def _prim(self, node: Any, name: str) -> None:
+        inputs = list(node.inputs())
+        outputs = list(node.outputs())
+        match name:
+            case "Constant":
+                self._set(outputs[0], self._constant(outputs[0]))
+            case "CreateObject":
+                self._set(outputs[0], SimpleNamespace())
+            case "SetAttr":
+                setattr(self._value(inputs[0]), node.s("name"), self._value(inputs[1]))
+            case "Enter" | "Exit":
+                # Contexts such as no_grad; their methods are in the graph already.
+                for output in outputs:
+                    self._set(output, None)
+            case "type":
+                self._set(outputs[0], self._value(inputs[0]).type)
+            case "GetAttr":
+                self._set(outputs[0], self._attribute(node, self._value(inputs[0])))
+            case "ListConstruct":
+                self._set(outputs[0], [self._value(value) for value in inputs])
+            case "TupleConstruct":
+                self._set(outputs[0], tuple(self._value(value) for value in inputs))
+            case "DictConstruct":
+                items = [self._value(value) for value in inputs]
+                self._set(outputs[0], dict(zip(items[::2], items[1::2], strict=True)))
+            case "TupleUnpack" | "ListUnpack":
+                parts = self._value(inputs[0])
+                for place, output in enumerate(outputs):
+                    self._set(output, self.graph.item(parts, place))
+            case "TupleIndex":
+                self._set(outputs[0], self.graph.item(*(self._value(value) for value in inputs)))
+            case "If":
+                self._branch(node, inputs[0], outputs)
+            case "Loop":
+                self._loop(node, inputs, outputs)
+            case "RaiseException":
+                raise DoesNotFitError("the model raises an error of its own")
+            case "Uninitialized":
+                self._set(outputs[0], None)
+            case "dtype":
+                self._set(outputs[0], self.graph.shadow(self._value(inputs[0])).dtype)
+            case "device":
+                self._set(outputs[0], torch.device("cpu"))
+            case "layout":
+                self._set(outputs[0], torch.strided)
+            case "shape":
+                self._set(outputs[0], self.graph.sizes(self._value(inputs[0])))
+            case "min" | "max" | "abs":
+                values = [self._value(value) for value in inputs]
+                self._set(outputs[0], self.graph.on_numbers(name, values))
+            case _ if name in SAME:
+                self._set(outputs[0], self._value(inputs[0]))
+            case _:
+                raise _unknown(node.kind())
+
+    def _constant(self, value: Any) -> Any:
+        constant = value.toIValue()
+        if isinstance(constant, Tensor):
+            return self.graph.tensor(constant, value.debugName())
+        return constant
+
+    def _attribute(self, node: Any, owner: Any) -> Any:
+        """Something that freezing left in the module, such as a flag; or of a created object."""
+        value = getattr(owner, node.s("name"))
+        if isinstance(value, Tensor):
+            return self.graph.tensor(value, node.s("name"))
+        return value
+
+    def _branch(self, node: Any, condition: Any, outputs: list[Any]) -> None:
+        taken = self.graph.decided(self._value(condition))
+        block = list(node.blocks())[0 if taken else 1]
+        self._block(block)
+        for output, result in zip(outputs, block.outputs(), strict=True):
+            self._set(output, self._value(result))
+
+    def _loop(self, node: Any, inputs: list[Any], outputs: list[Any]) -> None:
+        trips = self.graph.decided(self._value(inputs[0]))
+        going = self.graph.decided(self._value(inputs[1]))
+        carried = [self._value(value) for value in inputs[2:]]
+        (block,) = node.blocks()
+        trip = 0
+        while going and trip < trips:
+            if trip >= UNROLLED_LIMIT:
+                raise ModelError("the model loops without end for images of this shape.")
+            for value, given in zip(block.inputs(), [trip, *carried], strict=True):
+                self._set(value, given)
+            self._block(block)
+            results = [self._value(value) for value in block.outputs()]
+            going, carried = self.graph.decided(results[0]), results[1:]
+            trip += 1
+        for output, result in zip(outputs, carried, strict=True):
+            self._set(output, result)
+
+    def _aten(self, node: Any, name: str, values: list[Any]) -> Any:
+        if name in ON_NUMBERS or name in SAME:
+            values = [self.graph.as_number(value) for value in values]
+        if name in SAME and not self.graph.is_tensor(values[0]):
+            return values[0]
+        if name in ("Int", "IntImplicit", "Float", "Bool", "ScalarImplicit", "item"):
+            raise ModelError("the model's forward turns pixels into numbers; it cannot be cut.")
+        if name in STRUCTURE:
+            return STRUCTURE[name](self.graph, *values)
+        numbers = name in ON_NUMBERS and not any(self.graph.is_tensor(value) for value in values)
+        if numbers:
+            return self.graph.on_numbers(name, values[:2] if name in ("add", "sub") else values)
+        if name in ("__is__", "__isnot__"):
+            return (values[0] is values[1]) is (name == "__is__")
+        if name == "__not__":
+            return not self.graph.decided(values[0])
+        return self._operator(node, name, values)
+
+    def _operator(self, node: Any, name: str, values: list[Any]) -> fx.Node:
+        schema = torch._C.parse_schema(node.schema())
+        overload = resolve_aten(name, schema.overload_name or "default", trust=False)
+        if overload is None:
+            raise _unknown(node.kind())
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for argument, value in zip(overload._schema.arguments, values, strict=True):
+            given = readable_argument(argument.name, value)
+            if argument.kwarg_only:
+                kwargs[argument.name] = given
+            else:
+                args.append(given)
+        scope = node.scopeName().rsplit("/", 1)[-1].removeprefix("__module.")
+        return self.graph.call(overload, tuple(args), kwargs, scope)
+
+
+def _leaves(values: Any) -> list[Any]:
+    if isinstance(values, tuple | list):
+        return [leaf for value in values for leaf in _leaves(value)]
+    if isinstance(values, dict):
+        return [leaf for value in values.values() for leaf in _leaves(value)]
+    return [values] if isinstance(values, fx.Node) else []
+
+
+def _unknown(kind: str) -> ModelError:
+    return ModelError(
+        f"the model uses the TorchScript operation {kind}, which cannot be cut; save it with "
+        "torch.export.save instead."
+    )

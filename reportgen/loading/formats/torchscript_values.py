@@ -1,0 +1,161 @@
+"""Values of a TorchScript graph while it is walked: nodes of the new graph, with what they hold.
+
+Every node has a shadow, its value for two example images, so that sizes are known where a condition
+or a loop needs them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from reportgen.errors import ModelError
+from reportgen.loading.formats.torchscript_numbers import DIVISIONS, ON_NUMBERS
+from reportgen.loading.graph.measure import misfit
+from reportgen.loading.graph.program import ProgramBuilder
+
+_DECIDED_ALONE = ("ceil", "floor", "sqrt", "round", "abs", "min", "max")
+
+
+class ShadowedGraph:
+    """Builds a program node by node and runs each node on two example images.
+
+    A value is a node, a plain Python value, or a list, tuple or dictionary of values.
+    """
+
+    def __init__(self, example: Tensor) -> None:
+        self.builder = ProgramBuilder()
+        self.images = self.builder.image_input()
+        self._shadows: dict[fx.Node, Any] = {self.images: example}
+        self._constants: dict[int, fx.Node] = {}
+
+    def tensor(self, tensor: Tensor, title: str) -> fx.Node:
+        """The node of a constant; one for each tensor, however often it is met."""
+        key = tensor.data_ptr()
+        node = self._constants.get(key) if tensor.numel() else None
+        if node is None or self._shadows[node].shape != tensor.shape:
+            node = self.builder.constant(tensor, title.removeprefix("self."))
+            self._shadows[node] = tensor
+            self._constants[key] = node
+        return node
+
+    def decided(self, value: Any) -> Any:
+        """A condition's or count's value, which may depend on sizes and not on pixels."""
+        if not isinstance(value, fx.Node):
+            return value
+        shadow = self._shadows[value]
+        if isinstance(shadow, Tensor):
+            raise ModelError(
+                "the model's forward branches on pixel values, so its graph cannot be cut."
+            )
+        return shadow
+
+    def call(
+        self,
+        target: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None = None,
+        scope: str = "",
+    ) -> fx.Node:
+        """A node for one operator, and its shadow."""
+        call = self.builder.call(target, args, kwargs)
+        call.meta["title"] = f"{call.name} in {scope}" if scope else call.name
+        shadow_args = fx.map_arg(args, self._shadows.__getitem__)
+        shadow_kwargs = fx.map_arg(kwargs or {}, self._shadows.__getitem__)
+        try:
+            self._shadows[call] = target(*shadow_args, **shadow_kwargs)
+        except Exception as error:
+            raise misfit(error) from error
+        return call
+
+    def on_numbers(self, name: str, values: list[Any]) -> Any:
+        """Arithmetic on sizes and other numbers."""
+        function = ON_NUMBERS[name]
+        if name == "div" and len(values) == 3:
+            function = DIVISIONS[values.pop()]
+        if not any(isinstance(value, fx.Node) for value in values):
+            return function(*values)
+        if function is DIVISIONS["trunc"] or name in _DECIDED_ALONE:
+            return function(*(self.decided(value) for value in values))
+        return self.call(function, tuple(values))
+
+    def is_tensor(self, value: Any) -> bool:
+        """Whether a value is a node that holds a tensor."""
+        return isinstance(value, fx.Node) and isinstance(self._shadows[value], Tensor)
+
+    def as_number(self, value: Any) -> Any:
+        """A constant that a trace wrote as a tensor of no dimensions."""
+        if isinstance(value, fx.Node) and value.op == "get_attr":
+            tensor = self._shadows[value]
+            if tensor.dim() == 0 and not tensor.is_floating_point():
+                return tensor.item()
+        return value
+
+    def shadow(self, value: Any) -> Any:
+        """What a value is for the example images."""
+        return self._shadows[value] if isinstance(value, fx.Node) else value
+
+    def item(self, parts: Any, place: int) -> Any:
+        """One part of a list, a tuple, or a node that holds several."""
+        if isinstance(parts, fx.Node):
+            return self.call(operator.getitem, (parts, place))
+        return parts[place]
+
+    def sizes(self, value: Any, *dimension: Any) -> Any:
+        """All sizes of a tensor, or the one of a dimension."""
+        size = torch.ops.aten.sym_size.int
+        if dimension:
+            return self.call(size, (value, self.decided(dimension[0])))
+        count = self.shadow(value).dim()
+        return [self.call(size, (value, place)) for place in range(count)]
+
+    def _length(self, value: Any) -> Any:
+        if isinstance(value, fx.Node):
+            shadow = self._shadows[value]
+            return self.sizes(value, 0) if isinstance(shadow, Tensor) else len(shadow)
+        return len(value)
+
+    def _get(self, parts: Any, place: Any) -> Any:
+        return self.item(parts, self.decided(place))
+
+    def _dim(self, value: Any) -> int:
+        return int(self.shadow(value).dim())
+
+    def _append(self, parts: list[Any], value: Any) -> list[Any]:
+        parts.append(value)
+        return parts
+
+    def _slice(self, value: Any, *rest: Any) -> Any:
+        if self.is_tensor(value):
+            overload = torch.ops.aten.slice.Tensor
+            return self.call(overload, (value, *rest))
+        start, end, step = (self.decided(entry) for entry in rest)
+        return value[start:end:step]
+
+    def _format(self, *values: Any) -> str:
+        return "the model's message"
+
+    def _false(self, *values: Any) -> bool:
+        return False
+
+
+# Operations on sizes, lists and other values that are no tensors.
+STRUCTURE: dict[str, Callable[..., Any]] = {
+    "size": ShadowedGraph.sizes,
+    "len": ShadowedGraph._length,
+    "__getitem__": ShadowedGraph._get,
+    "dim": ShadowedGraph._dim,
+    "append": ShadowedGraph._append,
+    "slice": ShadowedGraph._slice,
+    "format": ShadowedGraph._format,
+    "__contains__": lambda graph, parts, key: key in parts,
+    "list": lambda graph, value: list(value),
+    "is_floating_point": lambda graph, value: graph.shadow(value).is_floating_point(),
+    "is_grad_enabled": ShadowedGraph._false,
+    "is_autocast_enabled": ShadowedGraph._false,
+    "is_autocast_cpu_enabled": ShadowedGraph._false,
+}

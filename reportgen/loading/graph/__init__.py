@@ -1,0 +1,1 @@
+"""A graph of operations is cut at its bottleneck."""

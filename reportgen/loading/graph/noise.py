@@ -1,0 +1,164 @@
+"""Takes the sampling out of a program: what is left computes with the posterior mean."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch import fx
+
+from reportgen.errors import ModelError
+from reportgen.loading.graph.operators import GAUSSIAN, RANDOM, REARRANGEMENTS, base_name, names
+from reportgen.loading.graph.program import Program, arguments, calls, remove_unused, title
+
+aten = torch.ops.aten
+_KEEPS_ZERO = REARRANGEMENTS | names(
+    "neg expand expand_as broadcast_to permute transpose t select slice sum mean repeat"
+)
+_ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
+_ONES = frozenset({"ones", "ones_like", "new_ones"})
+_SAME_NUMBERS = REARRANGEMENTS | names("expand broadcast_to expand_as")
+
+
+def remove_noise(program: Program) -> list[fx.Node]:
+    """Replace Gaussian noise by its mean; the program is changed in place.
+
+    Returns the nodes that multiplied standard normal noise, a VAE's posterior sd among them; they
+    become further leaves of the program.
+
+    Raises ModelError for randomness that is not Gaussian and reaches the output.
+    """
+    zeros: set[fx.Node] = set()
+    scales: list[fx.Node] = []
+    for node in calls(program):
+        name = base_name(node.target)
+        if name in GAUSSIAN:
+            _replace_gaussian(program, node, zeros, scales)
+        else:
+            _fold_zero(program, node, zeros, scales)
+    kept = [node for node in dict.fromkeys(scales) if node.op == "call_function"]
+    program.output.args = ((*program.leaves, *kept),)
+    _replace_uninitialised(program)
+    return kept
+
+
+def random_nodes(program: Program) -> list[fx.Node]:
+    """Random operators that the output depends on."""
+    return list(calls(program, RANDOM))
+
+
+def refuse_random(program: Program) -> None:
+    """Raise ModelError for random operators that are left."""
+    left = random_nodes(program)
+    if left:
+        drawn = ", ".join(f"{title(node)} ({base_name(node.target)})" for node in left[:3])
+        raise ModelError(
+            f"the model's output is random in evaluation mode ({drawn}), and not by Gaussian "
+            "sampling of a code; save a model whose forward draws nothing."
+        )
+
+
+def _replace_gaussian(
+    program: Program, node: fx.Node, zeros: set[fx.Node], scales: list[fx.Node]
+) -> None:
+    bound = arguments(node)
+    mean, std = bound.get("mean", 0.0), bound.get("std", 1.0)
+    if isinstance(std, fx.Node) and not _holds_only(program, std, 1.0):
+        scales.append(std)
+    if isinstance(mean, fx.Node):
+        if _holds_only(program, mean, 0.0):
+            zeros.add(mean)
+        node.replace_all_uses_with(mean)
+        return
+    with program.graph.inserting_before(node):
+        if "size" in bound:
+            target, args = aten.full.default, (bound["size"], float(mean))
+            options = {key: bound.get(key) for key in ("dtype", "device")}
+        else:
+            source = bound.get("self", std)
+            target, args = aten.full_like.default, (source, float(mean))
+            options = {}
+        constant = program.graph.call_function(target, args, options)
+    constant.meta["title"] = title(node)
+    node.replace_all_uses_with(constant)
+    if mean == 0:
+        zeros.add(constant)
+
+
+def _origin(node: fx.Node) -> fx.Node:
+    while base_name(node.target) in _SAME_NUMBERS:
+        source = node.args[0]
+        if not isinstance(source, fx.Node):
+            break
+        node = source
+    return node
+
+
+def _holds_only(program: Program, node: fx.Node, number: float) -> bool:
+    """Whether every element is this number, 0 or 1, by how the tensor is made."""
+    node = _origin(node)
+    if node.op == "get_attr":
+        return bool((program.constant(node) == number).all())
+    name = base_name(node.target)
+    if name in ("full", "full_like", "new_full"):
+        return bool(arguments(node).get("fill_value") == number)
+    return name in (_ONES if number else _ZEROS)
+
+
+def _fold_zero(program: Program, node: fx.Node, zeros: set[fx.Node], scales: list[fx.Node]) -> None:
+    """Zero propagates through products and disappears from sums."""
+    name = base_name(node.target)
+    bound = arguments(node)
+    first, second = bound.get("self"), bound.get("other")
+    if name in ("mul", "multiply") and (first in zeros or second in zeros):
+        other = second if first in zeros else first
+        if isinstance(other, fx.Node):
+            scales.append(other)
+        zeros.add(node)
+    elif _passes_zero(node, name, first, bound, zeros):
+        zeros.add(node)
+    elif name in ("add", "sub") and (first in zeros or second in zeros):
+        if first in zeros and second in zeros:
+            zeros.add(node)
+        elif second in zeros and isinstance(first, fx.Node):
+            node.replace_all_uses_with(first)
+        elif name == "add" and isinstance(second, fx.Node) and bound.get("alpha", 1) == 1:
+            node.replace_all_uses_with(second)
+    elif name == "addcmul" and (bound["tensor1"] in zeros or bound["tensor2"] in zeros):
+        other = bound["tensor2"] if bound["tensor1"] in zeros else bound["tensor1"]
+        scales.append(other)
+        assert isinstance(first, fx.Node)
+        node.replace_all_uses_with(first)
+
+
+def _passes_zero(
+    node: fx.Node, name: str, first: Any, bound: dict[str, Any], zeros: set[fx.Node]
+) -> bool:
+    if node.target is operator.getitem:
+        return node.args[0] in zeros
+    if name in ("matmul", "bmm", "mm"):
+        return first in zeros or bound.get("mat2", bound.get("other")) in zeros
+    if name == "div" or name in _KEEPS_ZERO:
+        return first in zeros or bound.get("input") in zeros
+    return False
+
+
+def _replace_uninitialised(program: Program) -> None:
+    """Memory that nothing filled reads as zero, not as whatever was there before."""
+    remove_unused(program)
+    for node in calls(program):
+        name = base_name(node.target)
+        bound = arguments(node)
+        args: tuple[Any, ...]
+        if name == "empty":
+            target, args = aten.zeros.default, (bound["size"],)
+            options = {key: bound.get(key) for key in ("dtype", "device")}
+        elif name == "new_empty":
+            target, args = aten.new_zeros.default, (bound["self"], bound["size"])
+            options = {"dtype": bound.get("dtype")}
+        elif name == "empty_like":
+            target, args, options = aten.zeros_like.default, (bound["self"],), {}
+        else:
+            continue
+        node.target, node.args, node.kwargs = target, args, options

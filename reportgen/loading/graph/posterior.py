@@ -1,0 +1,153 @@
+"""The posterior sd of a model that is a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx
+
+from reportgen.autoencoder import Note
+from reportgen.loading.formats.quiet import QuietNoise
+from reportgen.loading.graph.bottleneck import Bottleneck, data_nodes, is_shaped_like_code
+from reportgen.loading.graph.measure import Measurement
+from reportgen.loading.graph.operators import REARRANGEMENTS, base_name
+from reportgen.loading.graph.program import Program, arguments, title
+from reportgen.loading.modules.posterior import CONVENTIONS
+from reportgen.loading.split import ImageMap, relative_difference
+
+TOLERANCE = 1e-4
+TRIED_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class WholeMaps:
+    """A split model, and where it samples the whole model with its noise; else None."""
+
+    encode: ImageMap
+    decode: ImageMap
+    sampling: ImageMap | None
+
+    def confirm(self, sd: ImageMap, images: Tensor) -> bool:
+        """Whether the whole model, its noise one sd above the mean, decodes the mean plus `sd`.
+
+        True for a model that draws no noise: there is nothing to compare with.
+        """
+        if self.sampling is None:
+            return True
+        images = images[:TRIED_IMAGES]
+        with torch.inference_mode():
+            with QuietNoise(deviations=1.0):
+                above = self.sampling(images)
+            moved = self.decode(self.encode(images) + sd(images))
+        return relative_difference(above, moved) <= TOLERANCE
+
+
+def posterior_sd(
+    program: Program,
+    bottleneck: Bottleneck,
+    measured: Measurement,
+    scales: list[fx.Node],
+    code_map: Callable[[fx.Node], ImageMap],
+    whole: WholeMaps,
+    sample: Tensor,
+) -> tuple[ImageMap | None, list[Note]]:
+    """As the file says, else what multiplied the noise, else another output; with what to say.
+
+    Parameters
+    ----------
+    scales : nodes that multiplied noise.
+    code_map : a node → the function from images to its numbers, in the shape of the code.
+    sample : (n, C, H, W) images as the data has them.
+    """
+    place = program.description.sd_output
+    if place is not None:
+        said = Note("posterior", "The posterior sd is an output of the model, as it says.")
+        return code_map(program.leaves[place]), [said]
+    refused: list[Note] = []
+    data = data_nodes(program)
+    multipliers = [
+        node for node in scales if node in data and is_shaped_like_code(node, measured, bottleneck)
+    ]
+    for sd, text in (
+        *_multipliers(multipliers, code_map),
+        *_another_output(program, bottleneck, measured, data, code_map, sample),
+    ):
+        if sd is None or whole.confirm(sd, sample):
+            return sd, [Note("posterior", text)]
+        text = "The model's sampling fits no usual reading of its posterior sd, which is left out."
+        refused = [Note("posterior", text)]
+    return None, refused
+
+
+def _multipliers(
+    nodes: list[fx.Node], code_map: Callable[[fx.Node], ImageMap]
+) -> Iterator[tuple[ImageMap, str]]:
+    for node in nodes:
+        text = f"The posterior sd is {title(node)}, which multiplies the sampling noise."
+        yield code_map(node), text
+
+
+def _another_output(
+    program: Program,
+    bottleneck: Bottleneck,
+    measured: Measurement,
+    data: set[fx.Node],
+    code_map: Callable[[fx.Node], ImageMap],
+    sample: Tensor,
+) -> Iterator[tuple[ImageMap | None, str]]:
+    node = _log_variance(program, bottleneck, measured, data)
+    if node is None:
+        return
+    values = code_map(node)
+    with torch.inference_mode():
+        has_negative = bool((values(sample[:16]) < 0).any())
+    if has_negative:
+        to_sd = CONVENTIONS["the log-variance"][0]
+        text = (
+            f"The posterior sd is exp(½·{title(node)}): an output shaped like the code, taken for "
+            "the log-variance by convention."
+        )
+        yield (lambda images: to_sd(values(images))), text
+    elif _is_sd(node):
+        yield values, f"The posterior sd is the output {title(node)}."
+    else:
+        yield (
+            None,
+            f"The output {title(node)} is positive: an sd or a variance, so it is not used.",
+        )
+
+
+def _log_variance(
+    program: Program, bottleneck: Bottleneck, measured: Measurement, data: set[fx.Node]
+) -> fx.Node | None:
+    """A returned node shaped like the code, beside the code itself."""
+    leaves = [leaf for leaf in program.leaves if isinstance(leaf, fx.Node)]
+    alike = [
+        leaf for leaf in leaves if leaf in data and is_shaped_like_code(leaf, measured, bottleneck)
+    ]
+    codes = [leaf for leaf in alike if _source(leaf) is _source(bottleneck.code)]
+    others = [leaf for leaf in alike if _source(leaf) is not _source(bottleneck.code)]
+    return others[0] if codes and others else None
+
+
+def _source(node: fx.Node) -> fx.Node:
+    while base_name(node.target) in REARRANGEMENTS and isinstance(node.args[0], fx.Node):
+        node = node.args[0]
+    return node
+
+
+def _is_sd(node: fx.Node) -> bool:
+    """Whether a positive node is exp(½·x) or softplus(x)."""
+    name = base_name(node.target)
+    if name == "softplus":
+        return True
+    inner = node.args[0] if name == "exp" else None
+    if not isinstance(inner, fx.Node):
+        return False
+    bound = arguments(inner)
+    operation = base_name(inner.target)
+    return (operation == "mul" and bound.get("other") == 0.5) or (
+        operation == "div" and bound.get("other") == 2
+    )

@@ -1,0 +1,1 @@
+"""An author's class is split into what encodes and what decodes."""

@@ -1,0 +1,90 @@
+"""`ModelParts`: what splitting needs of a model that is more than a graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from reportgen.loading.graph.program import Program
+from reportgen.loading.modules.module_graph import program_of_module
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """A model as callables.
+
+    Attributes
+    ----------
+    forward : the whole model.
+    part : name of a method or submodule → the callable, or None where there is none.
+    graph : an example (2, …) → the program of the whole model; raises ModelError.
+    children : names of submodules, for error messages.
+    required : a callable → names of its inputs that have no default.
+    misfits : what the callables raise for images that they do not take.
+    takes : what the first layer takes, in words; None where it is not known.
+    fixed_batch : the batch size that the file fixed for the whole model, once it was called; None
+        where any will do.
+    """
+
+    forward: Callable[[Tensor], Any]
+    part: Callable[[str], Callable[[Tensor], Any] | None]
+    graph: Callable[[Tensor], Program]
+    children: tuple[str, ...]
+    required: Callable[[Callable[..., Any]], list[str]]
+    misfits: tuple[type[Exception], ...]
+    takes: str | None = None
+    fixed_batch: Callable[[], int | None] = lambda: None
+
+
+def parts_of_module(module: nn.Module) -> ModelParts:
+    """The parts of an eager module."""
+
+    def part(name: str) -> Callable[[Tensor], Any] | None:
+        value: Any = module
+        for step in name.split("."):
+            value = getattr(value, step, None)
+        return value if callable(value) else None
+
+    return ModelParts(
+        forward=module.forward if type(module).forward is not nn.Module.forward else _no_forward,
+        part=part,
+        graph=lambda example: program_of_module(module, example),
+        children=tuple(name for name, _ in module.named_children()),
+        required=required_arguments,
+        # The user's own code may raise anything when it is called in a way it was not meant to.
+        misfits=(Exception,),
+        takes=expected_input(module),
+    )
+
+
+def _no_forward(images: Tensor) -> Any:
+    raise NotImplementedError("the model has no forward of its own")
+
+
+def required_arguments(function: Callable[..., Any]) -> list[str]:
+    """Names of the positional arguments that have no default."""
+    if isinstance(function, nn.Module):
+        function = function.forward
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def expected_input(module: nn.Module) -> str | None:
+    """What the first layer takes, in words."""
+    for layer in module.modules():
+        # diffusers answers for its configuration in place of attributes, with a warning.
+        channels = vars(layer).get("in_channels")
+        if isinstance(channels, int):
+            return f"{channels} channel{'s' if channels > 1 else ''}"
+        features = vars(layer).get("in_features")
+        if isinstance(features, int):
+            return f"{features} numbers per image"
+    return None

@@ -1,0 +1,210 @@
+"""Two callables that may be a model's encoder and decoder: checked against the whole model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reportgen.autoencoder import Note
+from reportgen.loading.formats.quiet import QuietNoise
+from reportgen.loading.image_layout import ImageLayout, text
+from reportgen.loading.modules.posterior import CONVENTIONS, Reading, Spread, readings
+from reportgen.loading.modules.returned import image_of
+from reportgen.loading.modules.whole import WholeModel, first_line, held_still
+from reportgen.loading.split import Split, relative_difference
+
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two callables, what they are called, and what they raise for input that they do not take."""
+
+    encode: Callable[[Tensor], Any]
+    decode: Callable[[Tensor], Any]
+    names: tuple[str, str]
+    misfits: tuple[type[Exception], ...]
+
+
+@dataclass(frozen=True)
+class SplitPair:
+    """A pair that encodes and decodes, with the reading that makes it do so.
+
+    Attributes
+    ----------
+    error : relative difference from the whole model's output; without one, mean squared error
+        against the images.
+    code : of the images it was tried on.
+    encoder_draws, decoder_draws : whether they draw noise, which is then held at its mean.
+    sd_is_drawn : whether the posterior sd is how far one sd of that noise moves the code, for an
+        encoder that returns its sample alone.
+    sd_text : how the posterior sd was read, or why not; "" for a model without one.
+    """
+
+    pair: Pair
+    reading: Reading
+    layout: ImageLayout
+    error: float
+    code: Tensor
+    encoder_draws: bool
+    decoder_draws: bool
+    sd_is_drawn: bool = False
+    sd_text: str = ""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(n, C, H, W) → (n, *code_shape)."""
+        return self.reading.mean(self._encoded(images)).contiguous()
+
+    def decode(self, code: Tensor) -> Tensor:
+        """(n, *code_shape) → (n, C, H, W)."""
+        with held_still(self.decoder_draws):
+            returned = self.pair.decode(code)
+        image = image_of(returned, len(code), math.prod(self.layout.shape))
+        assert image is not None, "the decoder returned an image when it was tried"
+        return self.layout.restore(image)
+
+    def sd(self, images: Tensor) -> Tensor:
+        """(n, C, H, W) → (n, *code_shape)."""
+        if self.sd_is_drawn:
+            with QuietNoise(deviations=1.0):
+                above = self.reading.mean(self.pair.encode(self.layout.arrange(images)))
+            return (above - self.encode(images)).abs()
+        assert self.reading.spread is not None
+        return self.reading.spread.sd(self._encoded(images)).contiguous()
+
+    def _encoded(self, images: Tensor) -> Any:
+        with held_still(self.encoder_draws):
+            return self.pair.encode(self.layout.arrange(images))
+
+    def split(self, whole: WholeModel) -> Split:
+        """The split model."""
+        shape = tuple(self.code.shape[1:])
+        return Split(
+            encode=self.encode,
+            decode=self.decode,
+            forward=whole.function,
+            quiet_forward=whole.quiet_function,
+            posterior_sd=self.sd if self.reading.spread is not None or self.sd_is_drawn else None,
+            code_shape=shape,
+            notes=tuple(self._notes(whole, shape)),
+            fixed_batch=whole.fixed_batch or 1,
+        )
+
+    def _notes(self, whole: WholeModel, shape: tuple[int, ...]) -> Iterator[Note]:
+        first, second = self.pair.names
+        yield Note(
+            "code",
+            f"Code: {math.prod(shape)} numbers ({text(shape)}), {self.reading.text}; split by the "
+            f"model's own {first} and {second}.",
+        )
+        if self.sd_text:
+            yield Note("posterior", self.sd_text)
+        if self.layout.note:
+            yield Note("input", self.layout.note)
+        yield from whole.notes()
+
+
+def try_pair(pair: Pair, whole: WholeModel, images: Tensor) -> tuple[SplitPair | None, str]:
+    """The pair with the reading that reproduces the whole model, or None and the reason."""
+    flat = ImageLayout(whole.layout.shape, (math.prod(whole.layout.shape),))
+    reason = ""
+    for layout in dict.fromkeys((whole.layout, flat)):
+        try:
+            with QuietNoise() as noise, torch.no_grad():
+                output = pair.encode(layout.arrange(images).clone())
+        except pair.misfits as error:
+            reason = reason or f"{pair.names[0]} fails ({first_line(error)})"
+            continue
+        found = _best_reading(pair, whole, layout, images, output, bool(noise.draws))
+        if found is not None:
+            return _with_checked_spread(found, whole, images), ""
+    named = " and ".join(pair.names)
+    return None, reason or f"{named} do not reproduce the model's own output"
+
+
+def _best_reading(
+    pair: Pair,
+    whole: WholeModel,
+    layout: ImageLayout,
+    images: Tensor,
+    output: Any,
+    encoder_draws: bool,
+) -> SplitPair | None:
+    found: list[SplitPair] = []
+    for reading in readings(output, len(images)):
+        code = reading.mean(output)
+        if code.numel() >= images.numel():
+            continue
+        try:
+            with QuietNoise() as noise, torch.no_grad():
+                returned = pair.decode(code.clone())
+        except pair.misfits:
+            # Not what this decoder takes; another reading may be.
+            continue
+        image = image_of(returned, len(images), math.prod(layout.shape))
+        if image is None:
+            continue
+        error = _error(layout.restore(image), whole, images)
+        if whole.output is not None and not error <= TOLERANCE:
+            continue
+        found.append(
+            SplitPair(pair, reading, layout, error, code, encoder_draws, bool(noise.draws))
+        )
+        if whole.output is not None:
+            break
+    return min(found, key=lambda candidate: candidate.error, default=None)
+
+
+def _error(restored: Tensor, whole: WholeModel, images: Tensor) -> float:
+    if whole.output is None:
+        return float((restored - images).square().mean())
+    return relative_difference(whole.output, restored)
+
+
+def _with_checked_spread(found: SplitPair, whole: WholeModel, images: Tensor) -> SplitPair:
+    """Settle what the spread stands for, by the model's own sampling where it samples.
+
+    With every Gaussian draw one sd above its mean, the whole model must return the decoded mean
+    plus one sd.
+    """
+    spread = found.reading.spread
+    function = whole.function
+    if not whole.draws or function is None:
+        if spread is None:
+            return found
+        habit = "" if spread.is_known else ", by convention"
+        text = f"What the encoder returns beside the mean is taken for {spread.convention}{habit}."
+        return replace(found, sd_text=text)
+    with torch.no_grad(), QuietNoise(deviations=1.0):
+        one_above = function(images.clone())
+    for trial, convention in _trials(found, spread):
+        with torch.no_grad():
+            decoded = trial.decode(found.code + trial.sd(images))
+        if relative_difference(one_above, decoded) <= TOLERANCE:
+            text = f"The posterior sd is read from {convention}, which the model's own sampling "
+            return replace(trial, sd_text=text + "confirms.")
+    text = "The model's sampling fits no usual reading of its posterior sd, which is left out."
+    return replace(found, reading=replace(found.reading, spread=None), sd_text=text)
+
+
+def _trials(found: SplitPair, spread: Spread | None) -> Iterator[tuple[SplitPair, str]]:
+    """What the posterior sd may be read from, with words for it."""
+    for candidate in _candidates(spread):
+        reading = replace(found.reading, spread=candidate)
+        yield replace(found, reading=reading), candidate.convention
+    if found.encoder_draws:
+        reading = replace(found.reading, spread=None)
+        yield replace(found, reading=reading, sd_is_drawn=True), "what the encoder adds as noise"
+
+
+def _candidates(spread: Spread | None) -> Iterator[Spread]:
+    if spread is not None:
+        yield spread
+        for convention in CONVENTIONS:
+            if convention != spread.convention:
+                yield replace(spread, convention=convention)

@@ -1,0 +1,163 @@
+"""The whole model as one function, which its halves are checked against."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reportgen.autoencoder import Note
+from reportgen.errors import DataError
+from reportgen.loading.formats.quiet import QuietNoise
+from reportgen.loading.image_layout import ImageLayout, text, tried_layout
+from reportgen.loading.modules.model_parts import ModelParts
+from reportgen.loading.modules.returned import flatten, image_of
+from reportgen.loading.split import ImageMap, batch_note
+
+
+@dataclass(frozen=True)
+class WholeModel:
+    """A model's own forward.
+
+    Attributes
+    ----------
+    function : (n, C, H, W) → (n, C, H, W); None, with a reason, where it cannot be called so.
+    output : for the images it was tried on, with sampling noise at its mean; None likewise.
+    layout : how it takes images.
+    draws : names of the random operators that it runs.
+    reason : why there is no function; "" where there is.
+    fixed_batch : how many images it takes at once; None for any number.
+    """
+
+    function: ImageMap | None
+    output: Tensor | None
+    layout: ImageLayout
+    draws: frozenset[str]
+    reason: str = ""
+    fixed_batch: int | None = None
+
+    @property
+    def quiet_function(self) -> ImageMap | None:
+        """`function` with sampling noise at its mean; `function` itself where it draws none."""
+        function = self.function
+        if function is None or not self.draws:
+            return function
+
+        def quiet(images: Tensor) -> Tensor:
+            with QuietNoise():
+                return function(images)
+
+        return quiet
+
+    def notes(self) -> Iterator[Note]:
+        """What the report should say of it."""
+        if self.fixed_batch is not None:
+            yield batch_note(self.fixed_batch)
+        if self.draws:
+            yield Note(
+                "sampling",
+                f"The model draws noise in its forward ({', '.join(sorted(self.draws))}); the "
+                "posterior mean is used.",
+            )
+        if self.function is None:
+            yield Note(
+                "check", f"The split is not checked against the model's own output: {self.reason}."
+            )
+
+
+def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
+    """Call the model's forward on images and find the reconstruction in what it returns.
+
+    Raises DataError where it does not take these images in any layout.
+    """
+    shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
+    plain = ImageLayout(shape, shape)
+    needed = model.required(model.forward)
+    if len(needed) > 1:
+        reason = (
+            f"the model's forward needs {len(needed)} inputs ({', '.join(needed)}) and not images "
+            "alone; give it methods encode(images) and decode(code)"
+        )
+        return WholeModel(None, None, plain, frozenset(), reason)
+    try:
+        layout = tried_layout(shape, lambda layout: _run(model, layout, images))
+    except NotImplementedError:
+        reason = "the model has no forward of its own"
+        return WholeModel(None, None, plain, frozenset(), reason)
+    except model.misfits as error:
+        raise DataError(_misfit(model, shape, error)) from error
+    with QuietNoise() as noise:
+        returned = _run(model, layout, images)
+    draws = frozenset(noise.draws)
+    image = image_of(returned, len(images), math.prod(shape), layout.arrange(images))
+    if image is None:
+        _refuse_split_images(returned, images)
+        return WholeModel(None, None, layout, draws, _no_image(returned, shape))
+    return WholeModel(
+        _function(model, layout),
+        layout.restore(image),
+        layout,
+        draws,
+        fixed_batch=model.fixed_batch(),
+    )
+
+
+def _run(model: ModelParts, layout: ImageLayout, images: Tensor) -> Any:
+    with torch.no_grad():
+        # Some models change what they are given.
+        return model.forward(layout.arrange(images).clone())
+
+
+def _function(model: ModelParts, layout: ImageLayout) -> ImageMap:
+    size = math.prod(layout.shape)
+
+    def run(images: Tensor) -> Tensor:
+        given = layout.arrange(images)
+        image = image_of(model.forward(given.clone()), len(images), size, given)
+        assert image is not None, "the model returned an image when it was tried"
+        return layout.restore(image)
+
+    return run
+
+
+def held_still(draws: bool) -> contextlib.AbstractContextManager[Any]:
+    """QuietNoise where a function draws noise, and nothing where it does not."""
+    return QuietNoise() if draws else contextlib.nullcontext()
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _refuse_split_images(returned: Any, images: Tensor) -> None:
+    """Raise DataError where a fixed view made several rows of each image."""
+    for leaf in flatten(returned):
+        if isinstance(leaf, Tensor) and leaf.dim() >= 2 and leaf.numel() == images.numel():
+            shape = text(tuple(images.shape[1:]))
+            raise DataError(
+                f"The model makes {len(leaf)} rows of {len(images)} images of {shape}: they are "
+                "not of the size it was trained on; resize the images."
+            )
+
+
+def _no_image(returned: Any, shape: tuple[int, int, int]) -> str:
+    tensors = [leaf for leaf in flatten(returned) if isinstance(leaf, Tensor)]
+    shapes = ", ".join(text(tuple(leaf.shape[1:])) or "a number" for leaf in tensors)
+    return (
+        f"the model returns {shapes or 'no tensors'} for an image of {text(shape)}, so it is no "
+        "autoencoder of these images; a classifier or a lone encoder has nothing to decode"
+    )
+
+
+def _misfit(model: ModelParts, shape: tuple[int, int, int], error: Exception) -> str:
+    takes = f"takes {model.takes}" if model.takes else "does not take them"
+    return (
+        f"The images are {text(shape)} (channels × height × width) and the model {takes} "
+        f"({first_line(error)}); resize or convert the images to what it was trained on."
+    )

@@ -1,0 +1,1 @@
+"""What concerns the process and not the work: threads, memory, ranks, progress."""

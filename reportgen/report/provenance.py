@@ -1,0 +1,91 @@
+"""Where a report comes from: files, choices, versions, rows and decodes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+
+from reportgen import __version__
+from reportgen.autoencoder import Note
+from reportgen.images import ImageSet
+from reportgen.report.results import Provenance
+from reportgen.study.pictures import picture_shape
+from reportgen.study.study import Study
+
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")
+
+
+def make_provenance(
+    study: Study,
+    images: ImageSet,
+    fit_images: ImageSet | None,
+    *,
+    command: str,
+    notes: tuple[Note, ...],
+) -> Provenance:
+    """What was read and how, after all analyses have run; `notes` are added to the data's."""
+    autoencoder = study.autoencoder
+    rows = study.rows
+    kinds = {
+        "pictures": rows.pictures,
+        "statistics": rows.statistics,
+        "pooled shares": rows.pooled,
+        "coalition table": rows.table,
+    }
+    return Provenance(
+        model=autoencoder.source,
+        data=images.source,
+        fit_data=fit_images.source if fit_images else None,
+        model_notes=autoencoder.notes,
+        data_notes=(*images.notes, *_kept(study), *_shared(study), *notes),
+        skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
+        command=command,
+        versions={"reportgen": __version__, "python": platform.python_version()}
+        | {library: metadata.version(library) for library in LIBRARIES},
+        date=today(),
+        input_shape=autoencoder.input_shape,
+        picture_shape=picture_shape(autoencoder.input_shape),
+        code_shape=autoencoder.code_shape,
+        images=len(images),
+        fit_rows=len(study.fit),
+        test_rows=len(study.test),
+        decodes=dict(study.decoder.forwards),
+        encodes=dict(study.decoder.encodes),
+        row_names={
+            kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
+        },
+    )
+
+
+def _kept(study: Study) -> tuple[Note, ...]:
+    """What --memory had no room for."""
+    every = len(study.fit.every_code), len(study.test.every_code)
+    if every == (len(study.fit), len(study.test)):
+        return ()
+    return (
+        Note(
+            "memory",
+            "Units' values (means, standard deviations, quantiles, histograms, correlations, R² "
+            f"on the others) and the off-data thresholds come from all {every[0]:,} fit and "
+            f"{every[1]:,} test images. The pixels of {len(study.fit):,} and "
+            f"{len(study.test):,} of them, chosen at random (seed {study.settings.seed}), fit into "
+            f"--memory {study.settings.memory:g}; everything else comes from these.",
+        ),
+    )
+
+
+def _shared(study: Study) -> tuple[Note, ...]:
+    """How many processes made the report."""
+    count = study.ranks.count
+    if count == 1:
+        return ()
+    return (Note("ranks", f"{count} processes shared the rows; decodes are those of the first."),)
+
+
+def today() -> str:
+    """The day in UTC; SOURCE_DATE_EPOCH, where set, makes builds on different days identical."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return moment.date().isoformat()

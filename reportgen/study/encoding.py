@@ -1,0 +1,89 @@
+"""The pass over all images: every image's code, and the pixels of those that are kept.
+
+Codes are small and all of them are kept, on disk where they are many; pixels are large, and only
+those of chosen rows stay. What a pass holds in memory does therefore not grow with the images.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reportgen.engine.engine import Decoder
+from reportgen.process.ranks import ALONE, Ranks
+from reportgen.study.code_cache import CodeCache
+
+if TYPE_CHECKING:
+    from reportgen.images import ImageSet
+
+LARGEST_BATCH, BATCH_BYTES = 256, 2**27
+SPOOLED_BYTES = 64 * 2**20
+
+
+def encode_all(
+    images: ImageSet,
+    decoder: Decoder,
+    kept: np.ndarray,
+    *,
+    cache: CodeCache | None = None,
+    ranks: Ranks = ALONE,
+    on_encoded: Callable[[int, int], None] = lambda done, of: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (n, code_size) of all images, and pixels (kept, P) of the rows `kept`, as they stand.
+
+    `on_encoded(done, of)` is told how far the pass is. With a cache that holds the codes of these
+    images, only the kept rows are read.
+    """
+    batch_size = _batch_size(images)
+    stored = None
+    if cache is not None:
+        first = decoder.encode(_read(images, np.arange(min(batch_size, len(images)))))
+        stored = cache.find(images, first)
+    # Ranks on other machines may have another cache, and a pass takes all of them.
+    missing = ranks.largest(float(stored is None))
+    if stored is not None and not missing:
+        return stored, _read(images, kept)
+    codes = _new_array((len(images), decoder.code_size))
+    pixels = np.zeros((len(kept), decoder.image_size), dtype=np.float32)
+    order = np.argsort(kept)
+    in_order = kept[order]
+    for block in ranks.mine(-(-len(images) // batch_size)).tolist():
+        start = batch_size * block
+        rows = slice(start, min(start + batch_size, len(images)))
+        batch = images.read(rows)
+        flat = batch.reshape(len(batch), -1)
+        codes[rows] = decoder.encode(flat)
+        places = slice(*np.searchsorted(in_order, [rows.start, rows.stop]))
+        pixels[order[places]] = flat[in_order[places] - start]
+        on_encoded(rows.stop, len(images))
+    ranks.add_up(codes, pixels)
+    if cache is not None and ranks.writes:
+        cache.store(images, first, codes)
+    return codes, pixels
+
+
+def _batch_size(images: ImageSet) -> int:
+    """Images that are read at a time, of large ones fewer."""
+    return int(np.clip(BATCH_BYTES // (4 * np.prod(images.shape)), 1, LARGEST_BATCH))
+
+
+def _read(images: ImageSet, rows: np.ndarray) -> np.ndarray:
+    """(rows, P), read in the order in which they lie."""
+    order = np.argsort(rows)
+    pixels = np.empty((len(rows), int(np.prod(images.shape))), dtype=np.float32)
+    batch_size = _batch_size(images)
+    for start in range(0, len(rows), batch_size):
+        places = order[start : start + batch_size]
+        pixels[places] = images.read(rows[places]).reshape(len(places), -1)
+    return pixels
+
+
+def _new_array(shape: tuple[int, int]) -> np.ndarray:
+    """Zeros for codes: in memory, or in an unnamed file where they are many."""
+    if 4 * shape[0] * shape[1] <= SPOOLED_BYTES:
+        return np.zeros(shape, dtype=np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)

@@ -1,0 +1,156 @@
+"""Samples: images with their codes and reconstructions, as many as memory has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reportgen.engine.engine import Decoder
+from reportgen.process.ranks import ALONE, Ranks
+from reportgen.settings import Settings
+from reportgen.statistics.blocks import column_deviations, row_blocks
+from reportgen.study.code_cache import CodeCache
+from reportgen.study.encoding import encode_all
+
+if TYPE_CHECKING:
+    from reportgen.images import ImageSet
+
+FEWEST_KEPT = 64
+DECODED_TOGETHER = 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images with what the model makes of them.
+
+    Attributes
+    ----------
+    images, reconstructions : (n, P) float32 on the data's pixel scale.
+    codes : (n, code_size) float32.
+    names : (n,) file names.
+    labels : (n,) class names, or None.
+    factors : columns of labels.csv, each (n,), or empty.
+    every_code : (m, code_size) the codes of these images and of those whose pixels there was no
+        room for; m = n unless the images are many.
+    """
+
+    images: np.ndarray
+    codes: np.ndarray
+    reconstructions: np.ndarray
+    names: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    factors: dict[str, tuple[Any, ...]]
+    every_code: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def squared_errors(self) -> np.ndarray:
+        """(n,) ‖x − x̂‖², summed over pixels, accumulated in float64."""
+        blocks = row_blocks(self.images)
+        errors = [squared_norms(self.images[b] - self.reconstructions[b]) for b in blocks]
+        return np.concatenate(errors)
+
+
+def squared_norms(vectors: np.ndarray) -> np.ndarray:
+    """(…, P) → (…) squared Euclidean norms, accumulated in float64."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    return np.vecdot(vectors, vectors)
+
+
+def moving_coordinates(codes: np.ndarray, settings: Settings) -> np.ndarray:
+    """(code_size,) which coordinates vary by more than rounding, on their own scale."""
+    largest = np.maximum(codes.max(axis=0), -codes.min(axis=0))
+    return column_deviations(codes) > settings.constant_deviation * largest
+
+
+def hold_constants(
+    fit: Sample, test: Sample, decoder: Decoder, settings: Settings
+) -> tuple[Sample, Sample]:
+    """Coordinates that are constant up to rounding are exactly so, at their mean.
+
+    They are in no coalition; left to jitter, they would add to the image what no unit accounts for.
+    """
+    constant = ~moving_coordinates(fit.every_code, settings)
+    mean = fit.every_code.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    def held(sample: Sample) -> Sample:
+        if np.array_equal(sample.codes[:, constant], np.tile(mean[constant], (len(sample), 1))):
+            return sample
+        codes = np.where(constant, mean, sample.codes)
+        every = codes
+        if sample.every_code is not sample.codes:
+            every = np.where(constant, mean, sample.every_code)
+        reconstructions = decoder.decode(codes)
+        return replace(sample, codes=codes, every_code=every, reconstructions=reconstructions)
+
+    fitted = held(fit)
+    return fitted, fitted if test is fit else held(test)
+
+
+def read_samples(
+    images: ImageSet,
+    parts: tuple[np.ndarray, ...],
+    *,
+    decoder: Decoder,
+    settings: Settings,
+    cache: CodeCache | None = None,
+    ranks: Ranks = ALONE,
+    on_encoded: Callable[[int, int], None] = lambda done, of: None,
+) -> list[Sample]:
+    """One sample for each part (rows of the image set), encoded in one pass and decoded.
+
+    Of each part, as many images are kept as an eighth of the memory has room for beside their
+    reconstructions; which ones is a seeded choice.
+    """
+    room = settings.memory_bytes // 8 // (2 * len(parts) * 4 * decoder.image_size)
+    kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
+    codes, pixels = encode_all(
+        images, decoder, np.concatenate(kept), cache=cache, ranks=ranks, on_encoded=on_encoded
+    )
+    of_parts = np.split(pixels, np.cumsum([len(chosen) for chosen in kept])[:-1])
+    samples = []
+    for rows, chosen, own_pixels in zip(parts, kept, of_parts, strict=True):
+        own = codes[chosen]
+        samples.append(
+            Sample(
+                images=own_pixels,
+                codes=own,
+                reconstructions=_decoded(own, decoder, ranks),
+                names=tuple(images.names[row] for row in chosen),
+                labels=None if images.labels is None else tuple(images.labels[r] for r in chosen),
+                factors={
+                    name: tuple(column[row] for row in chosen)
+                    for name, column in (images.factors or {}).items()
+                },
+                every_code=own if len(chosen) == len(rows) else codes[rows],
+            )
+        )
+    return samples
+
+
+def _decoded(codes: np.ndarray, decoder: Decoder, ranks: Ranks) -> np.ndarray:
+    images = np.zeros((len(codes), decoder.image_size), dtype=np.float32)
+    together = min(DECODED_TOGETHER, decoder.block_size)
+    for block in ranks.mine(-(-len(codes) // together)):
+        rows = slice(block * together, (block + 1) * together)
+        images[rows] = decoder.decode(codes[rows])
+    ranks.add_up(images)
+    return images
+
+
+def _some_of(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng([seed, 10]).choice(rows, most, replace=False))
+
+
+def with_codes(sample: Sample, decoder: Decoder) -> Sample:
+    """The sample's images with this decoder's codes and reconstructions."""
+    codes = decoder.encode(sample.images)
+    return replace(sample, codes=codes, every_code=codes, reconstructions=decoder.decode(codes))

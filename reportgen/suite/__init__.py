@@ -1,0 +1,1 @@
+"""Every question on one study, the linear control, and what each cost."""

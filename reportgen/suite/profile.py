@@ -1,0 +1,57 @@
+"""What each part of a build cost: decodes, encodes, and seconds in the model and outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reportgen.engine.engine import Decoder
+
+# Steps of a build that no decoder counts for.
+OUTSIDE_THE_STUDY = ("images", "model", "live walk", "page", "writing", "printing")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One part of a build.
+
+    Attributes
+    ----------
+    name : an analysis, or what several share, "single moves" for instance.
+    decodes, encodes : images through the decoder and the encoder.
+    model_seconds : seconds in the model; seconds all of it.
+    """
+
+    name: str
+    decodes: int
+    encodes: int
+    model_seconds: float
+    seconds: float
+
+
+def costs(decoder: Decoder, steps: Mapping[str, float]) -> tuple[Cost, ...]:
+    """Every part, the dearest first; `steps` are the seconds of the build's own steps."""
+    studied = decoder.elapsed.items()
+    seconds = {name.replace("_", " "): s for name, s in studied}
+    seconds |= {name: steps[name] for name in OUTSIDE_THE_STUDY if name in steps}
+    counted: dict[str, list[float]] = {name: [0, 0, 0.0] for name in seconds}
+    ledgers: tuple[Mapping[str, float], ...] = (decoder.forwards, decoder.encodes, decoder.seconds)
+    for place, counts in enumerate(ledgers):
+        for name, count in counts.items():
+            counted.setdefault(name.replace("_", " "), [0, 0, 0.0])[place] += count
+    found = [
+        Cost(name, int(decodes), int(encodes), model, seconds.get(name, model))
+        for name, (decodes, encodes, model) in counted.items()
+    ]
+    return tuple(sorted(found, key=lambda cost: -cost.seconds))
+
+
+def total_cost(profile: tuple[Cost, ...]) -> Cost:
+    """The sum over all parts."""
+    return Cost(
+        "all",
+        sum(cost.decodes for cost in profile),
+        sum(cost.encodes for cost in profile),
+        sum(cost.model_seconds for cost in profile),
+        sum(cost.seconds for cost in profile),
+    )

@@ -1,0 +1,143 @@
+"""The full suite: every analysis on one study, and what became of each."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from reportgen.analyses import (
+    DoesNotApplyError,
+    UnanswerableError,
+    ablation,
+    additivity,
+    baselines,
+    contributions,
+    directions,
+    health,
+    interactions,
+    label_metrics,
+    linearity,
+    one_picture,
+    partial_reconstruction,
+    permuted_codes,
+    plane_walks,
+    pre_activation,
+    reconstruction,
+    replicates,
+    spatial,
+    subtraction,
+    tracking,
+    traversal,
+    trust,
+)
+from reportgen.engine.engine import Decoder
+from reportgen.errors import ReportgenError
+from reportgen.process.heap import return_freed_memory, return_unreachable_memory
+from reportgen.process.progress import QuietProgress
+from reportgen.process.ranks import Ranks
+from reportgen.settings import Settings
+from reportgen.study.study import Study
+from reportgen.suite import control
+
+ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
+    "reconstruction": reconstruction.run,
+    "linearity": linearity.run,
+    "ablation": ablation.run,
+    "contributions": contributions.run,
+    "partial_reconstruction": partial_reconstruction.run,
+    "one_picture": one_picture.run,
+    "additivity": additivity.run,
+    "subtraction": subtraction.run,
+    "traversal": traversal.run,
+    "plane_walks": plane_walks.run,
+    "interactions": interactions.run,
+    "baselines": baselines.run,
+    "permuted_codes": permuted_codes.run,
+    "directions": directions.run,
+    "pre_activation": pre_activation.run,
+    "spatial": spatial.run,
+    "health": health.run,
+    "tracking": tracking.run,
+    "label_metrics": label_metrics.run,
+    "replicates": replicates.run,
+    "trust": trust.run,
+    "control": control.run,
+}
+CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Results by analysis; and by analysis why there is none.
+
+    Attributes
+    ----------
+    parts : what each analysis returned.
+    unanswered, not_applicable : the sentence of its UnanswerableError or DoesNotApplyError.
+    failures : any other error; a fault of ours.
+    """
+
+    parts: dict[str, Any] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
+    not_applicable: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def analyse(study: Study, settings: Settings, progress: QuietProgress) -> Findings:
+    """Every analysis but the control.
+
+    An analysis that fails is a line in `failures`, and the others still run. Raises a
+    ReportgenError for bad input; where ranks share the rows, any error.
+    """
+    findings = Findings()
+    run_one = partial(_run, findings, progress, study.decoder, study.ranks)
+    for name, run in ANALYSES.items():
+        if name != CONTROL:
+            run_one(name, partial(run, study, settings))
+    return findings
+
+
+def analyse_control(
+    studies: list[Study], findings: Findings, settings: Settings, progress: QuietProgress
+) -> None:
+    """The control on the one study of a list, which is taken out of it, added to the findings.
+
+    PCA takes the model's place, and its images as much room again. Where nobody else holds the
+    study, the model's are given up as soon as they are not needed.
+    """
+    (study,) = studies
+    study.forget_shared()
+    return_unreachable_memory()
+    run_one = partial(_run, findings, progress, study.decoder, study.ranks)
+    del study
+    # Taken out in the call, so that no frame but the control's refers to it.
+    run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop(), settings))
+
+
+def _run(
+    findings: Findings,
+    progress: QuietProgress,
+    decoder: Decoder,
+    ranks: Ranks,
+    name: str,
+    compute: Callable[[], Any],
+) -> None:
+    with progress.step(name.replace("_", " ")), decoder.charged_to(name):
+        try:
+            findings.parts[name] = compute()
+        except DoesNotApplyError as reason:
+            findings.not_applicable[name] = str(reason)
+        except UnanswerableError as reason:
+            findings.unanswered[name] = str(reason)
+        except ReportgenError:
+            raise
+        except Exception as error:
+            if ranks.count > 1:
+                # The other ranks may be waiting for this one's rows.
+                raise
+            traceback.print_exc()
+            findings.failures[name] = f"{type(error).__name__}: {error}"
+    return_freed_memory()

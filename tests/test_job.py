@@ -1,0 +1,322 @@
+"""`reportgen build` end to end: samples, exit codes, identical bytes, bad input."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from reportgen.command.cli import main
+from reportgen.report.schema import derived_schema, shipped_schema
+from reportgen.report.store import read_results, results_json
+from reportgen.suite import suite
+
+SAMPLES = Path(__file__).parent.parent / "sample_models"
+FASHION = SAMPLES / "fashion_images"
+MODELS = {
+    "fashion_vae": (SAMPLES / "fashion_vae" / "model.pt2", FASHION),
+    "fashion_autoencoder": (SAMPLES / "fashion_autoencoder" / "model.pt", FASHION),
+    "shapes": (SAMPLES / "shapes" / "model.pt2", SAMPLES / "shapes" / "images"),
+}
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    model, images = MODELS[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    result = run(
+        "build", model, images, "-o", folder / "report.html", "--results", folder, "--rows", 64
+    )
+    assert result.exit_code == 0, result.output
+    return {
+        "name": request.param,
+        "folder": folder,
+        "output": result.output,
+        "json": json.loads((folder / "results.json").read_text(encoding="utf-8")),
+        "page": (folder / "report.html").read_text(encoding="utf-8"),
+    }
+
+
+def test_contributions_of_every_sample_add_up(sample: dict) -> None:
+    assert sample["json"]["contributions"]["completeness_error"] <= 1e-5
+    shares = [share["share"]["value"] for share in sample["json"]["contributions"]["shares"]]
+    assert sum(shares) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_linear_control_passes_on_every_sample(sample: dict) -> None:
+    control = sample["json"]["control"]
+    assert control["passed"], control["checks"]
+    assert control["additivity"]["up"]["gap"]["value"] <= 1e-4
+
+
+def test_the_split_of_every_sample_is_the_whole_model(sample: dict) -> None:
+    assert sample["json"]["trust"]["bottleneck"] == "complete"
+
+
+def test_results_follow_the_shipped_schema(sample: dict) -> None:
+    jsonschema.validate(sample["json"], shipped_schema())
+
+
+def test_the_shipped_schema_is_the_one_that_the_types_imply() -> None:
+    assert shipped_schema() == derived_schema()
+
+
+def test_the_page_is_made_again_from_results_alone(sample: dict) -> None:
+    again = sample["folder"] / "again.html"
+    assert run("render", sample["folder"], "-o", again).exit_code == 0
+    assert again.read_text(encoding="utf-8") == sample["page"]
+
+
+def test_results_read_back_are_the_results_written(sample: dict) -> None:
+    text = (sample["folder"] / "results.json").read_text(encoding="utf-8")
+    assert results_json(read_results(sample["folder"])) == text
+
+
+def test_the_terminal_gets_the_verdict_path_size_and_decodes(sample: dict) -> None:
+    for words in ("Does it reconstruct?", "report.html", "MB", "decodes", " s, of which"):
+        assert words in sample["output"]
+
+
+def test_the_page_stays_small_and_fetches_nothing(sample: dict) -> None:
+    assert len(sample["page"].encode()) < 3e6
+    assert 'src="http' not in sample["page"]
+    assert "default-src 'none'" in html.unescape(sample["page"][:2000])
+
+
+def test_the_shapes_sample_names_the_factors_that_its_units_carry(sample: dict) -> None:
+    if sample["name"] != "shapes":
+        return
+    named = {factor["name"] for unit in sample["json"]["units"] for factor in unit["tracks"]}
+    assert len(named & {"x", "y", "size", "hue"}) >= 2, named
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A linear autoencoder of torch's own classes, pickled, and 40 images for it."""
+    folder = tmp_path_factory.mktemp("small")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential()
+    module.add_module("encoder", torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3)))
+    decoder = torch.nn.Sequential(torch.nn.Linear(3, 64), torch.nn.Unflatten(1, (1, 8, 8)))
+    module.add_module("decoder", decoder)
+    torch.save(module, folder / "model.pt")
+    images = folder / "images"
+    images.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(40):
+        pixels = generator.integers(0, 255, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{number}.png")
+    return folder
+
+
+def test_two_builds_give_identical_bytes(small: Path, tmp_path: Path) -> None:
+    pages = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        result = run(
+            "build",
+            small / "model.pt",
+            small / "images",
+            "-o",
+            folder / "r.html",
+            "--results",
+            folder,
+        )
+        assert result.exit_code == 0, result.output
+        pages.append([(folder / f).read_bytes() for f in ("r.html", "results.json", "results.npz")])
+    assert pages[0] == pages[1]
+
+
+def test_another_seed_gives_another_report(small: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run(
+            "build",
+            small / "model.pt",
+            small / "images",
+            "-o",
+            tmp_path / f"{seed}.html",
+            "--seed",
+            seed,
+        )
+    assert (tmp_path / "0.html").read_bytes() != (tmp_path / "1.html").read_bytes()
+
+
+def test_a_section_that_fails_is_named_and_everything_else_comes_out(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(study: object, settings: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setitem(suite.ANALYSES, "linearity", broken)
+    result = run("build", small / "model.pt", small / "images", "-o", tmp_path / "r.html")
+    assert result.exit_code == 3
+    assert "ZeroDivisionError: planted" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def refusal(folder: Path, *arguments: object) -> str:
+    """The one sentence of a refused build: exit code 2, no traceback, nothing written."""
+    before = sorted(folder.iterdir())
+    result = run("build", *arguments, "-o", folder / "r.html")
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    assert sorted(folder.iterdir()) == before
+    lines = result.output.strip().splitlines()
+    assert len(lines) == 1, result.output
+    return lines[0]
+
+
+def test_a_missing_model_is_named(small: Path, tmp_path: Path) -> None:
+    assert "nowhere.pt" in refusal(tmp_path, small / "nowhere.pt", small / "images")
+
+
+def test_missing_images_are_named(small: Path, tmp_path: Path) -> None:
+    assert "nowhere" in refusal(tmp_path, small / "model.pt", small / "nowhere")
+
+
+def test_a_text_file_is_no_model(small: Path, tmp_path: Path) -> None:
+    text = tmp_path / "model.pt"
+    text.write_text("weights, to follow")
+    assert "model.pt" in refusal(tmp_path, text, small / "images")
+
+
+def test_an_empty_folder_holds_no_images(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refusal(tmp_path, small / "model.pt", tmp_path / "empty")
+
+
+def test_images_of_two_sizes_are_refused_with_both_names(small: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("L", (8, 8), 9).save(images / "a.png")
+    Image.new("L", (9, 8), 9).save(images / "b.png")
+    sentence = refusal(tmp_path, small / "model.pt", images)
+    assert "a.png" in sentence or "b.png" in sentence
+    assert "8" in sentence and "9" in sentence
+
+
+def test_colour_images_do_not_fit_a_grey_model(small: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(4):
+        Image.new("RGB", (8, 8), (number, 90, 200)).save(images / f"{number}.png")
+    sentence = refusal(tmp_path, small / "model.pt", images)
+    assert "3" in sentence and "1" in sentence
+
+
+def test_a_corrupt_image_among_good_ones_is_skipped_and_named(small: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    generator = np.random.default_rng(1)
+    for number in range(30):
+        pixels = generator.integers(0, 255, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{number}.png")
+    (images / "broken.png").write_bytes((images / "3.png").read_bytes()[:40])
+    result = run("build", small / "model.pt", images, "-o", tmp_path / "r.html")
+    assert result.exit_code == 0, result.output
+    assert "broken.png" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_one_image_is_too_few(small: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("L", (8, 8), 9).save(images / "a.png")
+    refusal(tmp_path, small / "model.pt", images)
+
+
+def saved(folder: Path, module: torch.nn.Module) -> Path:
+    path = folder / "model.pt"
+    torch.save(module, path)
+    return path
+
+
+def test_a_classifier_is_refused(small: Path, tmp_path: Path) -> None:
+    classifier = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    sentence = refusal(tmp_path, saved(tmp_path, classifier), small / "images")
+    assert "10" in sentence
+
+
+def test_not_a_number_in_the_weights_is_named(small: Path, tmp_path: Path) -> None:
+    module = torch.load(small / "model.pt", weights_only=False)
+    with torch.no_grad():
+        module.decoder[0].weight[2, 1] = float("nan")
+    sentence = refusal(tmp_path, saved(tmp_path, module), small / "images")
+    assert "decoder.0.weight" in sentence
+
+
+def test_one_unit_is_enough(small: Path, tmp_path: Path) -> None:
+    module = torch.nn.Sequential()
+    module.add_module("encoder", torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1)))
+    decoder = torch.nn.Sequential(torch.nn.Linear(1, 64), torch.nn.Unflatten(1, (1, 8, 8)))
+    module.add_module("decoder", decoder)
+    result = run("build", saved(tmp_path, module), small / "images", "-o", tmp_path / "r.html")
+    assert result.exit_code == 0, result.output
+    assert "fewer than two units vary" in result.output
+
+
+def test_constant_images_work_and_say_what_is_undefined(small: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(30):
+        Image.new("L", (8, 8), 90).save(images / f"{number}.png")
+    result = run("build", small / "model.pt", images, "-o", tmp_path / "r.html")
+    assert result.exit_code == 0, result.output
+    assert "undefined" in result.output
+
+
+def test_a_missing_output_folder_is_named_before_any_work(small: Path, tmp_path: Path) -> None:
+    result = run("build", small / "model.pt", small / "images", "-o", tmp_path / "none" / "r.html")
+    assert result.exit_code == 2
+    assert "none" in result.output
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert "No space left" in refusal(tmp_path, small / "model.pt", small / "images")
+
+
+def test_help_comes_fast_and_without_heavy_imports() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from reportgen.command.cli import main;"
+        "assert CliRunner().invoke(main, ['build', '--help']).exit_code == 0;"
+        "print([m for m in ('torch', 'sklearn', 'matplotlib', 'scipy', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_inspect_says_how_a_file_would_be_split_and_writes_nothing(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("inspect", small / "model.pt", small / "images", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert (found["input_shape"], found["code_shape"]) == ([1, 8, 8], [3])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_names_what_is_missing(tmp_path: Path) -> None:
+    torch.save({"encoder.weight": torch.zeros(3, 4)}, tmp_path / "weights.pt")
+    result = run("inspect", tmp_path / "weights.pt")
+    assert result.exit_code == 2
+    assert "--model-class" in result.output
