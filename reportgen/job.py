@@ -129,14 +129,14 @@ def build(
     templates = Templates()
     if ranks.writes:
         templates.compile_aside()
-    findings = analyse(study, settings, progress)
+    findings = analyse(study, progress)
     with progress.step("live walk"):
         live = live_walk_or_reason(study, findings.parts.get("traversal"), settings.live)
     provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
-    decoder, given_up = study.decoder, [study]
+    engine, given_up = study.engine, [study]
     # The control needs the room that the model's images take, and the page that of the study.
     del study
-    analyse_control(given_up, findings, settings, progress)
+    analyse_control(given_up, findings, progress)
     if not ranks.writes:
         return None
     results = _results(request, settings, autoencoder, images, findings, provenance, live)
@@ -155,7 +155,7 @@ def build(
         page=output.page,
         page_bytes=page.size,
         section_bytes=page.section_bytes,
-        profile=costs(decoder, progress.seconds),
+        profile=costs(engine, progress.seconds),
     )
 
 

@@ -159,7 +159,7 @@ def test_another_seed_gives_another_report(small: Path, tmp_path: Path) -> None:
 def test_a_section_that_fails_is_named_and_everything_else_comes_out(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(study: object, settings: object) -> None:
+    def broken(study: object) -> None:
         raise ZeroDivisionError("planted")
 
     monkeypatch.setitem(suite.ANALYSES, "linearity", broken)

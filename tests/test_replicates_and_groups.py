@@ -22,7 +22,7 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.errors import SettingsError
-from reportgen.settings import Settings, read_groups
+from reportgen.settings import read_groups
 from reportgen.study.study import Study, make_study
 from reportgen.suite.suite import ANALYSES
 from tests.conftest import FEW
@@ -78,8 +78,8 @@ def retrained(order, signs, decode=SMOOTH, *, extra: int = 0) -> Autoencoder:
 )
 def test_a_model_against_itself_permuted_and_flipped_gives_one_everywhere(order, signs) -> None:
     study = study_of(others=[retrained(order, signs)])
-    result = replicates.run(study, FEW)
-    own = {s.unit: s.share for s in contributions.run(study, FEW).shares}
+    result = replicates.run(study)
+    own = {s.unit: s.share for s in contributions.run(study).shares}
     assert result.rows == len(study.test)
     for unit in result.units:
         assert unit.median == pytest.approx(1, abs=1e-6)
@@ -105,7 +105,7 @@ def test_the_median_is_over_replicates() -> None:
 
     codes = decoders.gaussian_codes(4000, UNITS)
     study = study_of(codes=codes, others=[noisy(s) for s in (2.0, 0.5, 1.0)])
-    unit = replicates.run(study, FEW).units[0]
+    unit = replicates.run(study).units[0]
     np.testing.assert_allclose(
         unit.correlations, [1 / np.sqrt(1 + s**2) for s in (2.0, 0.5, 1.0)], atol=0.05
     )
@@ -121,7 +121,7 @@ def test_a_replicate_with_fewer_units_leaves_the_others_unmatched() -> None:
         decode=lambda z: exact.decode(torch.stack([z[:, 1], 0 * z[:, 0], z[:, 0], 0 * z[:, 0]], 1)),
         code_shape=(2,),
     )
-    units = replicates.run(study_of(others=[fewer]), FEW).units
+    units = replicates.run(study_of(others=[fewer])).units
     for unit in units:
         matched = unit.unit in (0, 2)
         assert unit.correlations[0] == pytest.approx(1.0 if matched else 0.0, abs=1e-6)
@@ -132,7 +132,7 @@ def test_a_replicate_with_fewer_units_leaves_the_others_unmatched() -> None:
 
 def test_units_that_the_model_has_not_change_nothing() -> None:
     wider = retrained([1, 0, 3, 2], [1, 1, -1, 1], extra=3)
-    for unit in replicates.run(study_of(others=[wider]), FEW).units:
+    for unit in replicates.run(study_of(others=[wider])).units:
         assert unit.median == pytest.approx(1, abs=1e-6)
         assert unit.shares_inside == 1
 
@@ -151,7 +151,7 @@ def test_a_share_outside_the_interval_is_told() -> None:
     study = study_of(
         linear, others=[retrained([0, 1, 2, 3], [1] * 4, lambda z: linear(z * doubled))]
     )
-    units = replicates.run(study, FEW).units
+    units = replicates.run(study).units
     assert units[0].median == pytest.approx(1, abs=1e-6)
     assert units[0].shares_inside == 0
     weights = np.arange(1, 5) ** 2 * np.array([9, 1, 1, 1])
@@ -165,22 +165,22 @@ def test_r2_of_each_replicate_is_that_of_a_report_of_its_own() -> None:
     from reportgen.analyses import reconstruction
 
     other = retrained([0, 1, 2, 3], [1] * 4, decoders.additive(UNITS))
-    result = replicates.run(study_of(others=[other]), FEW)
+    result = replicates.run(study_of(others=[other]))
     alone = study_of(decoders.additive(UNITS))
-    assert result.r2[0] == pytest.approx(reconstruction.run(alone, FEW).r2.value, rel=1e-5)
+    assert result.r2[0] == pytest.approx(reconstruction.run(alone).r2.value, rel=1e-5)
 
 
 def test_a_replicate_whose_code_is_constant_matches_nothing() -> None:
     exact = retrained([0, 1, 2, 3], [1] * 4)
     dead = dataclasses.replace(exact, encode=lambda x: torch.ones(len(x), UNITS))
-    for unit in replicates.run(study_of(others=[dead]), FEW).units:
+    for unit in replicates.run(study_of(others=[dead])).units:
         assert unit.median == 0
         assert np.isnan(unit.shares[0])
 
 
 def test_a_replicate_that_ignores_its_code_has_no_shares() -> None:
     blind = retrained([0, 1, 2, 3], [1] * 4, lambda z: 0 * SMOOTH(z) + 0.5)
-    for unit in replicates.run(study_of(others=[blind]), FEW).units:
+    for unit in replicates.run(study_of(others=[blind])).units:
         assert unit.median == pytest.approx(1, abs=1e-6)
         assert np.isnan(unit.shares[0])
         assert unit.shares_inside == 0
@@ -199,12 +199,12 @@ def test_a_group_comes_back_as_well_as_its_units_do_on_average() -> None:
     codes = decoders.gaussian_codes(4000, UNITS)
     others = [exact, dataclasses.replace(exact, encode=encode)]
     study = study_of(linear, codes, groups={"pair": (1, 3)}, others=others)
-    result = replicates.run(study, FEW)
+    result = replicates.run(study)
     assert result.grouped
     pair, first, third = result.units
     np.testing.assert_allclose(pair.correlations, [1, (1 + 1 / np.sqrt(2)) / 2], atol=0.02)
     np.testing.assert_allclose([first.correlations[1], third.correlations[1]], 1, atol=1e-6)
-    own = {s.unit: s.share.value for s in contributions.run(study, FEW).shares}
+    own = {s.unit: s.share.value for s in contributions.run(study).shares}
     for unit in result.units:
         assert unit.shares[0] == pytest.approx(own[unit.unit], abs=0.02)
         assert unit.shares_inside >= 1
@@ -212,20 +212,20 @@ def test_a_group_comes_back_as_well_as_its_units_do_on_average() -> None:
 
 def test_without_replicates_the_question_does_not_apply() -> None:
     with pytest.raises(DoesNotApplyError, match="--replicates"):
-        replicates.run(study_of(), FEW)
+        replicates.run(study_of())
     constant = study_of(
         codes=np.ones((40, UNITS), np.float32), others=[retrained([0, 1, 2, 3], [1] * 4)]
     )
     with pytest.raises(UnanswerableError, match="no unit"):
-        replicates.run(constant, FEW)
+        replicates.run(constant)
 
 
 # Groups
 
 
 def values_of(study: Study) -> dict[str, np.ndarray]:
-    effects = ablation.run(study, FEW).effects
-    share = {s.unit: s.share.value for s in contributions.run(study, FEW).shares}
+    effects = ablation.run(study).effects
+    share = {s.unit: s.share.value for s in contributions.run(study).shares}
     return {
         study.units.names[e.unit]: np.array(
             [e.effect.value, e.solo.value, e.damage.value, share[e.unit]]
@@ -245,7 +245,7 @@ def test_groups_of_one_change_nothing_but_names_and_order() -> None:
 def test_a_group_of_all_units_is_everything_moved_together() -> None:
     study = study_of(groups={"all": (0, 1, 2, 3)})
     assert study.units.names == ("all",)
-    effect = ablation.run(study, FEW).effects[0]
+    effect = ablation.run(study).effects[0]
     rows = study.rows.statistics
     whole = study.autoencoder.decode(torch.from_numpy(study.test.codes[rows])).reshape(
         len(rows), -1
@@ -256,9 +256,9 @@ def test_a_group_of_all_units_is_everything_moved_together() -> None:
     expected = np.square(moved).sum() / np.square(images - images.mean(axis=0)).sum()
     assert effect.effect.value == pytest.approx(expected, rel=1e-5)
     assert effect.solo.value == pytest.approx(expected, rel=1e-5)
-    assert contributions.run(study, FEW).shares[0].share.value == pytest.approx(1, abs=1e-9)
+    assert contributions.run(study).shares[0].share.value == pytest.approx(1, abs=1e-9)
     with pytest.raises(UnanswerableError, match="nothing to add up"):
-        additivity.run(study, FEW)
+        additivity.run(study)
 
 
 def test_a_group_s_solo_move_is_the_coalition_of_its_units() -> None:
@@ -277,18 +277,18 @@ def test_a_linear_decoder_s_group_has_the_sum_of_its_units_shares_and_stays_addi
     # Orthonormal pictures: squares add up too.
     np.testing.assert_allclose(together["pair"][3], single["1"][3] + single["3"][3], rtol=1e-5)
     np.testing.assert_allclose(together["pair"][0], single["1"][0] + single["3"][0], rtol=1e-5)
-    assert additivity.run(grouped, FEW).up.gap.value < 1e-5
-    assert linearity.run(grouped, FEW).linear.value == pytest.approx(1, abs=1e-6)
-    assert permuted_codes.run(grouped, FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert additivity.run(grouped).up.gap.value < 1e-5
+    assert linearity.run(grouped).linear.value == pytest.approx(1, abs=1e-6)
+    assert permuted_codes.run(grouped).linear.value == pytest.approx(1, abs=1e-6)
 
 
 def test_a_product_inside_a_group_adds_up_and_one_between_groups_does_not() -> None:
     inside = study_of(decoders.mixed(), groups={"product": (0, 1)})
     between = study_of(decoders.mixed(), groups={"other": (0, 2)})
-    assert additivity.run(inside, FEW).up.gap.value < 1e-5
-    assert additivity.run(between, FEW).down.gap.value > 0.2
-    assert interactions.run(inside, FEW).order_shares[0].value == pytest.approx(1, abs=1e-9)
-    assert interactions.run(between, FEW).order_shares[1].value > 0.01
+    assert additivity.run(inside).up.gap.value < 1e-5
+    assert additivity.run(between).down.gap.value > 0.2
+    assert interactions.run(inside).order_shares[0].value == pytest.approx(1, abs=1e-9)
+    assert interactions.run(between).order_shares[1].value > 0.01
 
 
 def test_the_order_of_groups_permutes_results() -> None:
@@ -351,7 +351,7 @@ def test_every_section_answers_a_grouped_code_or_says_why_not() -> None:
     reasons = {}
     for name, run in ANALYSES.items():
         try:
-            run(study, FEW)
+            run(study)
         except (DoesNotApplyError, UnanswerableError) as reason:
             reasons[name] = str(reason)
     assert set(reasons) == {"directions", "spatial", "label_metrics"}
@@ -362,7 +362,7 @@ def test_directions_are_found_where_groups_are_of_one_unit() -> None:
     """Reordered by the groups, so that a unit's number is not its coordinate's."""
     codes = (CODES @ np.random.default_rng(3).normal(size=(UNITS, UNITS))).astype(np.float32)
     plain, grouped = study_of(codes=codes), study_of(codes=codes, groups={"a": (3,), "b": (1,)})
-    before, after = directions.run(plain, FEW), directions.run(grouped, FEW)
+    before, after = directions.run(plain), directions.run(grouped)
     np.testing.assert_allclose(after.variance_shares, before.variance_shares, rtol=1e-6)
     assert after.gap_up.value == pytest.approx(before.gap_up.value, rel=1e-4)
     np.testing.assert_allclose(
@@ -374,4 +374,4 @@ def test_an_atom_in_a_grouped_unit_is_still_seen() -> None:
     codes = CODES.copy()
     codes[:, 3] = np.maximum(codes[:, 3], 0.5)
     with pytest.raises(UnanswerableError, match="one value"):
-        directions.run(study_of(codes=codes, groups={"a": (3,)}), Settings())
+        directions.run(study_of(codes=codes, groups={"a": (3,)}))

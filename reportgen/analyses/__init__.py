@@ -1,4 +1,4 @@
-"""One module for each question, each with `run(study, settings)` and a frozen result.
+"""One module for each question, each with `run(study)` and a frozen result.
 
 Analyses hold numbers and arrays; they know nothing of pictures or pages and do not import each
 other.

@@ -8,7 +8,6 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study
 
@@ -56,7 +55,7 @@ class Ablation:
     baseline_image: ImageArray
 
 
-def run(study: Study, settings: Settings) -> Ablation:
+def run(study: Study) -> Ablation:
     """Ablate every unit on the statistics rows.
 
     Raises UnanswerableError where no unit varies.

@@ -10,7 +10,6 @@ from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.analyses.shared.single_moves import SingleMoves, single_moves, summed_and_combined
 from reportgen.engine.coalitions import Coalitions
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
 from reportgen.study.study import Study, squared_norms
 
@@ -114,7 +113,7 @@ class Additivity:
     picture_names: tuple[str, ...]
 
 
-def run(study: Study, settings: Settings) -> Additivity:
+def run(study: Study) -> Additivity:
     """Compare sums with combined changes over the statistics rows.
 
     Raises UnanswerableError where `gaps` does.
@@ -210,14 +209,14 @@ def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[Ba
     baselines = {
         "mean code": study.baseline,
         "medoid": study.test.codes[study.rows.walks[0]],
-        "code of the mean image": study.decoder.encode(mean_image[None])[0],
+        "code of the mean image": study.engine.encode(mean_image[None])[0],
         "zero code": np.zeros_like(study.baseline),
     }
     codes, everyone = study.test.codes[rows], np.arange(len(study.players))
     bootstrap = study.bootstrap(len(rows))
     found = []
     for name, baseline in baselines.items():
-        coalitions = Coalitions(study.decoder, study.players, baseline)
+        coalitions = Coalitions(study.engine, study.players, baseline)
         start = coalitions.codes(codes[0], coalitions.empty)
         norms = moves.gap_up[: len(rows)], moves.combined[: len(rows)]
         if name != "mean code":

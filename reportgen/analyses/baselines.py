@@ -10,7 +10,6 @@ from reportgen.analyses import UnanswerableError
 from reportgen.analyses.shared.path_contributions import agreement_with_shares
 from reportgen.analyses.shared.single_moves import ablation_squares, single_moves
 from reportgen.engine.coalitions import CodePanel
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study
@@ -58,7 +57,7 @@ class Baselines:
     donors: int
 
 
-def run(study: Study, settings: Settings) -> Baselines:
+def run(study: Study) -> Baselines:
     """Ablate every player of the statistics rows with each baseline; the mean's are single moves.
 
     Raises UnanswerableError where no unit varies, or when the reconstruction does not.

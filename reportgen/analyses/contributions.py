@@ -8,7 +8,6 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import path_shares, picture_paths
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study.study import Study
 
@@ -72,7 +71,7 @@ class Contributions:
     pca_shares: np.ndarray
 
 
-def run(study: Study, settings: Settings) -> Contributions:
+def run(study: Study) -> Contributions:
     """Shares over the pooled rows and pictures for the picture rows.
 
     Raises UnanswerableError where `unit_shares` does.
@@ -81,13 +80,13 @@ def run(study: Study, settings: Settings) -> Contributions:
     shares = study.shared(path_shares)
     on_pictures = study.shared(picture_paths)
     rows = study.rows.pictures
-    baseline_image = study.decoder.decode(study.baseline[None])[0]
-    shown = min(study.pca_components, settings.path_players + 1)
+    baseline_image = study.engine.decode(study.baseline[None])[0]
+    shown = min(study.pca_components, study.settings.path_players + 1)
     pca, variances = study.pca, study.pca.variances[: study.pca_components]
     return Contributions(
         method="Aumann–Shapley path contributions by finite differences",
-        steps=settings.path_steps,
-        pooled_steps=settings.pooled_path_steps,
+        steps=study.settings.path_steps,
+        pooled_steps=study.settings.pooled_path_steps,
         rows=len(shares.rows),
         shares=of_units,
         completeness_error=float(np.maximum(shares.incompleteness, on_pictures.incompleteness)),

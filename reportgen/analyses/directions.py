@@ -11,7 +11,6 @@ from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
 from reportgen.analyses.shared.single_moves import SingleMoves, single_moves
 from reportgen.autoencoder import Autoencoder
 from reportgen.engine.coalitions import CodePanel
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Sample, Study
@@ -63,18 +62,18 @@ class Directions:
     rows: int
 
 
-def run(study: Study, settings: Settings) -> Directions:
+def run(study: Study) -> Directions:
     """Find the directions on the fit rows and repeat the single moves along them.
 
     Raises DoesNotApplyError for spatial codes and with fewer than two units that vary, and
     UnanswerableError for codes with atoms (ReLU, quantised) or fewer than 5 fit rows for each unit.
     """
-    _refuse(study, settings)
+    _refuse(study)
     basis = _Basis(study.fit.codes, study.fit.reconstructions, _coordinates(study))
     rotated = _in_directions(study, basis)
     before, after = study.shared(single_moves), rotated.shared(single_moves)
     along_units, along_directions = study.shared(leading_shares), rotated.shared(leading_shares)
-    study.decoder.add_costs_of(rotated.decoder, "directions")
+    study.engine.add_costs_of(rotated.engine, "directions")
     bootstrap = study.bootstrap(len(before.rows))
     variance = float(centred_squares(study.fit.reconstructions).sum()) / len(study.fit)
 
@@ -102,7 +101,7 @@ def run(study: Study, settings: Settings) -> Directions:
     )
 
 
-def _refuse(study: Study, settings: Settings) -> None:
+def _refuse(study: Study) -> None:
     if study.units.kind != "coordinate":
         raise DoesNotApplyError("directions are for flat codes; this code is spatial.")
     if any(len(members) > 1 for members in study.units.members):
@@ -114,7 +113,7 @@ def _refuse(study: Study, settings: Settings) -> None:
     values = study.units.values(study.test.codes)
     for unit in study.player_units:
         _, counts = np.unique(values[:, unit], return_counts=True)
-        if counts.max() > settings.atom_share * len(study.test):
+        if counts.max() > study.settings.atom_share * len(study.test):
             raise UnanswerableError(
                 f"unit {unit} has one value for most images, and directions through it would "
                 "give codes that the encoder cannot give."
@@ -176,7 +175,7 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
         codes[:, columns] = mean + directions @ to_codes
         return inner.decode(codes)
 
-    def mapped(sample: Sample, decoder: object) -> Sample:
+    def mapped(sample: Sample, engine: object) -> Sample:
         def directions(codes: np.ndarray) -> np.ndarray:
             centred = codes[:, players].astype(np.float64) - basis.mean
             return (centred @ basis.to_directions).astype(np.float32)

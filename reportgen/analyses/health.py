@@ -84,12 +84,12 @@ class Health:
     rows: int
 
 
-def run(study: Study, settings: Settings) -> Health:
+def run(study: Study) -> Health:
     """Describe every unit; nothing is decoded that ablation has not decoded."""
     fit, test = (study.units.values(part.every_code) for part in (study.fit, study.test))
     pictured = study.units.values(study.test.codes)
     players = {int(unit) for unit in study.player_units}
-    ignored = _ignored(study, settings)
+    ignored = _ignored(study)
     correlations = _correlations(study, test, players)
     divergences = _divergences(study)
     r2_on_others = _r2_on_others(fit, test, players)
@@ -97,14 +97,14 @@ def run(study: Study, settings: Settings) -> Health:
     units = []
     for unit in range(len(study.units)):
         alive = unit in players
-        duplicate = _duplicate(correlations[unit], len(test), settings)
-        atom = _atom(test[:, unit], settings) if alive else None
+        duplicate = _duplicate(correlations[unit], len(test), study.settings)
+        atom = _atom(test[:, unit], study.settings) if alive else None
         variance = float(test[:, unit].var())
         divergence = None if divergences is None else float(divergences[unit])
         collapsed = (
             divergence is not None
-            and divergence < settings.collapsed_divergence
-            and variance < settings.collapsed_divergence
+            and divergence < study.settings.collapsed_divergence
+            and variance < study.settings.collapsed_divergence
         )
         flags = {
             "constant": not alive,
@@ -129,7 +129,7 @@ def run(study: Study, settings: Settings) -> Health:
                 edges=edges,
                 atom_value=atom,
                 duplicate_of=duplicate,
-                correlated_with=_company(correlations[unit], settings.correlated_units),
+                correlated_with=_company(correlations[unit], study.settings.correlated_units),
                 r2_on_others=float(r2_on_others[unit]),
                 divergence=divergence,
                 posterior_mean_variance=variance,
@@ -154,13 +154,13 @@ def _pictured(study: Study, live: set[int]) -> set[int]:
     return set([unit for unit in by_effect if unit in live][:MOST_PICTURED])
 
 
-def _ignored(study: Study, settings: Settings) -> set[int]:
+def _ignored(study: Study) -> set[int]:
     """Players whose solo and last-in effects are both below .01 / K."""
     if len(study.players) == 0:
         return set()
     moves = study.shared(single_moves)
     total = moves.spread.sum()
-    limit = settings.ignored_effect / len(study.units)
+    limit = study.settings.ignored_effect / len(study.units)
     if study.is_negligible(float(total), len(moves.rows)):
         return {int(unit) for unit in study.player_units}
     weak = (moves.solo.sum(axis=0) < limit * total) & (moves.last.sum(axis=0) < limit * total)
@@ -211,7 +211,7 @@ def _divergences(study: Study) -> np.ndarray | None:
     if study.autoencoder.posterior_sd is None:
         return None
     mean = study.test.codes.astype(np.float64)
-    deviation = study.decoder.posterior_sd(study.test.images).astype(np.float64)
+    deviation = study.engine.posterior_sd(study.test.images).astype(np.float64)
     variance = np.maximum(deviation**2, np.finfo(np.float64).tiny)
     per_coordinate = (0.5 * (mean**2 + variance - 1 - np.log(variance))).mean(axis=0)
     return np.array([per_coordinate[m].sum() for m in study.units.members])

@@ -9,7 +9,6 @@ import numpy as np
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.analyses.shared.coalition_table import CoalitionTable, coalition_table, pair_number
 from reportgen.analyses.shared.path_contributions import paths_of
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study.study import Study, squared_norms
 
@@ -73,7 +72,7 @@ class Interactions:
     pairs: tuple[PairPictures, ...]
 
 
-def run(study: Study, settings: Settings) -> Interactions:
+def run(study: Study) -> Interactions:
     """Decode every coalition of the table rows, at most 10 players.
 
     Raises DoesNotApplyError with fewer than two units that vary, UnanswerableError when nothing
@@ -93,7 +92,7 @@ def run(study: Study, settings: Settings) -> Interactions:
         matrix=table.matrix,
         order_shares=bootstrap.ratios(_by_order(energies, orders), energies.sum(axis=1)),
         shapley_shares=bootstrap.ratios(table.projections, table.changes),
-        shapley_path_distance=_distance(study, table, settings),
+        shapley_path_distance=_distance(study, table),
         coalitions=2 ** len(players),
         rows=len(rows),
         off_data_share=table.off_data_share,
@@ -103,11 +102,11 @@ def run(study: Study, settings: Settings) -> Interactions:
     )
 
 
-def _distance(study: Study, table: CoalitionTable, settings: Settings) -> float:
+def _distance(study: Study, table: CoalitionTable) -> float:
     rows, players = study.rows.table[: len(table.shapley)], table.coalitions.players
     missed, size = 0.0, 0.0
     for path, shapley in zip(
-        paths_of(study, players, rows, settings.path_steps), table.shapley, strict=True
+        paths_of(study, players, rows, study.settings.path_steps), table.shapley, strict=True
     ):
         phi = table.compress(path.contributions)
         missed += float(squared_norms(shapley - phi).sum())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import available_threads
 from reportgen.study.study import Study
 
@@ -62,7 +61,7 @@ class _Column:
     bins: np.ndarray
 
 
-def run(study: Study, settings: Settings) -> LabelMetrics:
+def run(study: Study) -> LabelMetrics:
     """Compare every unit that varies with every label.
 
     Raises DoesNotApplyError without labels, UnanswerableError with fewer than 100 test rows.
@@ -80,11 +79,11 @@ def run(study: Study, settings: Settings) -> LabelMetrics:
         raise UnanswerableError(f"{len(values)} labelled test images are fewer than {FEWEST_ROWS}.")
     units = [_equally_filled(column) for column in values.T]
     information = np.array(
-        [[_corrected(c.bins, unit, settings.seed) for unit in units] for c in columns]
+        [[_corrected(c.bins, unit, study.settings.seed) for unit in units] for c in columns]
     )
     entropies = np.array([_entropy(column.bins) for column in columns])
     several = len(columns) >= 2
-    importances, scores = _forests(columns, values, settings.seed) if several else (None, ())
+    importances, scores = _forests(columns, values, study.settings.seed) if several else (None, ())
     return LabelMetrics(
         factors=tuple(column.name for column in columns),
         units=tuple(int(unit) for unit in study.player_units),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import (
     Splines,
@@ -50,7 +49,7 @@ class Linearity:
     products: Estimate | None
 
 
-def run(study: Study, settings: Settings) -> Linearity:
+def run(study: Study) -> Linearity:
     """Fit on the fit rows, score on the test rows; no decode.
 
     Raises UnanswerableError with fewer than 5 fit rows for each unit, or when x̂ does not vary.
@@ -71,7 +70,7 @@ def run(study: Study, settings: Settings) -> Linearity:
         (fit_codes, study.fit.reconstructions),
         (test_codes, study.test.reconstructions),
         study.bootstrap(len(study.test)),
-        settings.seed,
+        study.settings.seed,
         curves=rows >= ROWS_PER_UNIT_CURVED * count,
     )
     if study.is_negligible(float(shares.total.sum()), len(study.test)):

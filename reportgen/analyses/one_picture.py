@@ -10,7 +10,6 @@ from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.leading_shares import Stack, leading_shares, pooled_rho
 from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study
 
@@ -61,7 +60,7 @@ class OnePicture:
     shown_moves: ImageArray
 
 
-def run(study: Study, settings: Settings) -> OnePicture:
+def run(study: Study) -> OnePicture:
     """Singular values of every player's moves over the statistics rows; no decode of its own
     but the shown frames.
 
@@ -114,6 +113,6 @@ def _shown(study: Study, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             code = study.baseline.copy()
             code[study.players.members[player]] += np.float32(target - start[player])
             codes.append(code)
-    images = study.pictures(study.decoder.decode(np.stack(codes)))
+    images = study.pictures(study.engine.decode(np.stack(codes)))
     moves = (images[1:] - images[0]).reshape(len(shown), len(SHOWN_QUANTILES), -1)
     return quantiles, moves

@@ -9,7 +9,6 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.engine.coalitions import Coalitions
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import over_pixels
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study, squared_norms
@@ -45,7 +44,7 @@ class PartialReconstruction:
     pca_pictures: ImageArray
 
 
-def run(study: Study, settings: Settings) -> PartialReconstruction:
+def run(study: Study) -> PartialReconstruction:
     """Add units one at a time on the statistics rows and the picture rows.
 
     Raises UnanswerableError where no unit varies or the test images do not.
@@ -53,7 +52,7 @@ def run(study: Study, settings: Settings) -> PartialReconstruction:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
-    coalitions = Coalitions(study.decoder, shares.players, study.baseline)
+    coalitions = Coalitions(study.engine, shares.players, study.baseline)
     growing = coalitions.growing(shares.order)
     rows, pictured = study.rows.statistics, study.rows.pictures
     originals = study.test.images[rows]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import variance_shares
@@ -44,7 +43,7 @@ class PermutedCodes:
     sketched: bool
 
 
-def run(study: Study, settings: Settings) -> PermutedCodes:
+def run(study: Study) -> PermutedCodes:
     """Decode 4096 codes whose players were permuted independently, and regress the images.
 
     A player's coordinates stay together, and each of them is a regressor. Raises UnanswerableError
@@ -58,7 +57,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
         raise UnanswerableError(
             f"{CODES} codes are too few for the code's {len(coordinates)} coordinates that vary."
         )
-    codes = _permuted(study, settings.seed)
+    codes = _permuted(study, study.settings.seed)
     compress, length, sketched = study.compressor(CODES)
     images = np.zeros((CODES, length), dtype=np.float32)
     parts = [slice(n, n + DECODED_TOGETHER) for n in range(0, CODES, DECODED_TOGETHER)]
@@ -71,7 +70,7 @@ def run(study: Study, settings: Settings) -> PermutedCodes:
         (values[fit], images[fit]),
         (values[test], images[test]),
         study.bootstrap(CODES // 2),
-        settings.seed,
+        study.settings.seed,
     )
     if study.is_negligible(float(shares.total.sum()), CODES // 2):
         raise UnanswerableError("the decoder gives the same image whatever the code.")

@@ -8,7 +8,6 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray
 from reportgen.analyses.shared.coalition_table import coalition_table
-from reportgen.settings import Settings
 from reportgen.study.study import Study
 
 SIDE = 9
@@ -53,7 +52,7 @@ class PlaneWalks:
     rows: tuple[str, ...]
 
 
-def run(study: Study, settings: Settings) -> PlaneWalks:
+def run(study: Study) -> PlaneWalks:
     """Decode 9 × 9 codes for each row and pair.
 
     Raises DoesNotApplyError with fewer than two units that vary.

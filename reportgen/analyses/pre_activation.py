@@ -8,7 +8,6 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import VarianceShares, variance_shares
 from reportgen.study.study import Study
@@ -47,7 +46,7 @@ class PreActivation:
     rows: int
 
 
-def run(study: Study, settings: Settings) -> PreActivation:
+def run(study: Study) -> PreActivation:
     """Repeat the single moves and the regressions on the input of the last squash.
 
     Raises DoesNotApplyError where the decoder does not end in one or fewer than two units vary, and
@@ -65,8 +64,8 @@ def run(study: Study, settings: Settings) -> PreActivation:
     gap_up = _gap(study, missed_up, combined)
     gap_up_pixels = _gap(study, moves.gap_up, moves.combined)
     unsquashed = study.decoded_by(study.squash.before)
-    study.decoder.add_costs_of(unsquashed.decoder, "pre_activation")
-    shares = _shares(unsquashed, settings)
+    study.engine.add_costs_of(unsquashed.engine, "pre_activation")
+    shares = _shares(unsquashed)
     return PreActivation(
         squash=study.squash.name,
         gap_up=gap_up,
@@ -86,7 +85,7 @@ def _gap(study: Study, missed: np.ndarray, combined: np.ndarray) -> Estimate:
     return study.bootstrap(len(missed)).ratio(np.sqrt(missed), np.sqrt(combined))
 
 
-def _shares(study: Study, settings: Settings) -> VarianceShares | None:
+def _shares(study: Study) -> VarianceShares | None:
     coordinates = np.concatenate(study.players.members)
     rows, count = len(study.fit), len(coordinates)
     if rows < ROWS_PER_UNIT_LINEAR * count:
@@ -95,7 +94,7 @@ def _shares(study: Study, settings: Settings) -> VarianceShares | None:
         (study.fit.codes[:, coordinates].astype(np.float64), study.fit.reconstructions),
         (study.test.codes[:, coordinates].astype(np.float64), study.test.reconstructions),
         study.bootstrap(len(study.test)),
-        settings.seed,
+        study.settings.seed,
         curves=rows >= ROWS_PER_UNIT_CURVED * count,
     )
 

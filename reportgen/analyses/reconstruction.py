@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.study.study import Study
 
@@ -65,7 +64,7 @@ class Reconstruction:
     picture_pca_mse: float
 
 
-def run(study: Study, settings: Settings) -> Reconstruction:
+def run(study: Study) -> Reconstruction:
     """Measure the model and PCA on the test rows.
 
     Raises UnanswerableError where the test images do not vary, so that R² has no denominator.
@@ -83,7 +82,7 @@ def run(study: Study, settings: Settings) -> Reconstruction:
     pca_shown = not (study.in_sample and study.autoencoder.code_size >= len(test))
     curve = 1 - pca_errors.sum(axis=0) / centred.sum()
     rows = study.rows.pictures
-    pixels = study.decoder.image_size
+    pixels = study.engine.image_size
     equivalent = _equivalent(bootstrap, model_errors, pca_errors, centred) if pca_shown else None
     return Reconstruction(
         r2=bootstrap.explained(model_errors, centred),

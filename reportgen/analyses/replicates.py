@@ -9,7 +9,6 @@ import numpy as np
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.analyses.shared.path_contributions import by_player, path_shares
 from reportgen.autoencoder import Units
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import safe_ratio
 from reportgen.study.study import Study
 
@@ -59,7 +58,7 @@ class Replicates:
     rows: int
 
 
-def run(study: Study, settings: Settings) -> Replicates:
+def run(study: Study) -> Replicates:
     """Match the units of every replicate with the model's.
 
     Raises DoesNotApplyError without replicates, UnanswerableError where no unit varies.
@@ -81,7 +80,7 @@ def run(study: Study, settings: Settings) -> Replicates:
             own = owners == player
             correlations[place, player] = strength[own].mean()
             shares[place, player] = matched_shares[own].sum()
-        study.decoder.add_costs_of(other.decoder, "replicates")
+        study.engine.add_costs_of(other.engine, "replicates")
     low, high = _own_intervals(study)
     return Replicates(
         units=tuple(

@@ -10,7 +10,6 @@ import numpy as np
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
 from reportgen.engine.coalitions import Coalitions, CodePanel
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import (
     cached_columns,
     centred_squares,
@@ -59,7 +58,7 @@ class Spatial:
     rows: int
 
 
-def run(study: Study, settings: Settings) -> Spatial:
+def run(study: Study) -> Spatial:
     """Set every site back to its mean on the table rows.
 
     Raises DoesNotApplyError for flat codes, UnanswerableError where the reconstruction does not
@@ -75,7 +74,7 @@ def run(study: Study, settings: Settings) -> Spatial:
     spread = centred_squares(study.test.reconstructions[rows])
     if study.is_negligible(float(spread.sum()), len(rows)):
         raise UnanswerableError("the reconstruction is the same for every row.")
-    coalitions = Coalitions(study.decoder, sites, study.baseline)
+    coalitions = Coalitions(study.engine, sites, study.baseline)
     moved = coalitions.panel(study.test.codes[rows], coalitions.without_one())
     by_row, radii = _effects_and_radii(study, moved, rows)
     effects = study.bootstrap(len(rows)).ratios(by_row, spread)
@@ -133,7 +132,7 @@ def _effects_and_radii(
     by_row, radii = np.zeros((len(rows), sites)), np.empty(sites)
     for some in (slice(start, start + together) for start in range(0, sites, together)):
         requests = (moved.of_row(place, some) for place in range(len(rows)))
-        decoded = study.decoder.decode_blocks_of_each(requests)
+        decoded = study.engine.decode_blocks_of_each(requests)
         energy = np.zeros((min(together, sites - some.start), height * width))
         for row, blocks, sums in zip(rows, decoded, by_row[:, some], strict=True):
             whole = study.test.reconstructions[row].reshape(channels, -1)

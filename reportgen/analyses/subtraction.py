@@ -10,7 +10,6 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import PathShares, path_shares, picture_paths
 from reportgen.engine.coalitions import Coalitions
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.study.study import Study, squared_norms
 
@@ -44,7 +43,7 @@ class Subtraction:
     contribution: ImageArray
 
 
-def run(study: Study, settings: Settings) -> Subtraction:
+def run(study: Study) -> Subtraction:
     """Ablate every player on the picture and table rows, with zero and with its mean.
 
     Contributions have 16 steps on picture rows and 2 on the others. Raises UnanswerableError
@@ -55,7 +54,7 @@ def run(study: Study, settings: Settings) -> Subtraction:
     shares = study.shared(path_shares)
     pictured, strongest = study.rows.pictures, int(shares.order[0])
     rows = np.concatenate([pictured, shares.rows[_only_tabled(study, shares)]])
-    coalitions = Coalitions(study.decoder, shares.players, study.baseline)
+    coalitions = Coalitions(study.engine, shares.players, study.baseline)
     without_one, zeros = coalitions.without_one(), np.zeros_like(study.baseline)
     codes = study.test.codes[rows]
     zeroed = coalitions.panel(codes, without_one, baseline=zeros)
@@ -67,7 +66,7 @@ def run(study: Study, settings: Settings) -> Subtraction:
     sums: list[list[float]] = []
     pictures: list[np.ndarray] = []
     for (phi, compress), images in zip(
-        _contributions(study, shares), study.decoder.decode_each(requests), strict=True
+        _contributions(study, shares), study.engine.decode_each(requests), strict=True
     ):
         by_zero, by_mean = np.split(images[0] - images[1:], 2)
         if len(pictures) < len(pictured):

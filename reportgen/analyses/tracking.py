@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_blocks, in_parallel
 from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
 from reportgen.statistics.image_factors import image_factors
@@ -70,7 +69,7 @@ class Tracking:
     rows: int
 
 
-def run(study: Study, settings: Settings) -> Tracking:
+def run(study: Study) -> Tracking:
     """Correlate every unit's value with every factor over the test rows.
 
     Intervals resample rows with their whole-sample ranks kept. Raises UnanswerableError where no
@@ -88,12 +87,12 @@ def run(study: Study, settings: Settings) -> Tracking:
     for name, column in varying.items():
         kind = "given" if name in given else "image"
         for unit, measure in enumerate(_spearman(bootstrap, values, column)):
-            named = _weaker(measure) > settings.tracked_correlation
+            named = _weaker(measure) > study.settings.tracked_correlation
             found[unit].append(Factor(name, kind, measure, named))
     for unit, measures in enumerate(_areas(bootstrap, values, classes)):
         for name, measure in zip(classes, measures, strict=True):
             weaker = 0.5 + _weaker(_shifted(measure, -0.5))
-            named = weaker > settings.tracked_auc
+            named = weaker > study.settings.tracked_auc
             found[unit].append(Factor(name, "class", measure, named))
     return Tracking(
         units=tuple(

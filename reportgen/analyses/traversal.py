@@ -9,7 +9,6 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import units_by_share
-from reportgen.settings import Settings
 from reportgen.study.study import Study
 
 REACH = 2.0
@@ -65,14 +64,14 @@ class Traversal:
     deviation_ratios: np.ndarray
 
 
-def run(study: Study, settings: Settings) -> Traversal:
+def run(study: Study) -> Traversal:
     """Decode both walks of every shown (row, unit).
 
     Raises UnanswerableError where no unit varies.
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    walked = units_by_share(study)[: settings.walk_units]
+    walked = units_by_share(study)[: study.settings.walk_units]
     rows = study.rows.walks
     own = study.players.values(study.test.codes[rows])[:, walked]
     fitted = study.players.values(study.fit.every_code)[:, walked]
@@ -90,8 +89,8 @@ def run(study: Study, settings: Settings) -> Traversal:
         originals=study.pictures(study.test.images[rows]),
         reconstructions=study.pictures(study.test.reconstructions[rows]),
         own_values=own,
-        supported=_walk(study, walked, supported_low, supported_high, settings.walk_frames),
-        full=_walk(study, walked, full_low, full_high, settings.walk_frames),
+        supported=_walk(study, walked, supported_low, supported_high, study.settings.walk_frames),
+        full=_walk(study, walked, full_low, full_high, study.settings.walk_frames),
         conditional_deviations=reach / REACH,
         deviation_ratios=reach / REACH / fitted.std(axis=0),
     )

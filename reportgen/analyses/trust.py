@@ -8,7 +8,6 @@ import numpy as np
 
 from reportgen.analyses.shared.path_contributions import agreement_with_shares
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.settings import Settings
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study, squared_norms
@@ -51,15 +50,15 @@ class Trust:
     in_sample: bool
 
 
-def run(study: Study, settings: Settings) -> Trust:
+def run(study: Study) -> Trust:
     """Compare the split model with the whole one, and calibrate the off-data flag."""
-    verdict, difference = _bottleneck(study, settings)
+    verdict, difference = _bottleneck(study)
     flag = study.off_data
     return Trust(
         bottleneck=verdict,
         noise_held=study.autoencoder.noise_held,
         largest_difference=difference,
-        tolerance=settings.bottleneck_tolerance,
+        tolerance=study.settings.bottleneck_tolerance,
         real_codes_flagged=study.off_data_share(study.test.codes, study.test.reconstructions),
         largest_distance=flag.largest_distance,
         largest_cycle_error=flag.largest_cycle_error,
@@ -70,7 +69,7 @@ def run(study: Study, settings: Settings) -> Trust:
     )
 
 
-def _bottleneck(study: Study, settings: Settings) -> tuple[str, float | None]:
+def _bottleneck(study: Study) -> tuple[str, float | None]:
     if study.autoencoder.forward is None:
         return "not checked", None
     images = study.test.images[:CHECKED_ROWS]
@@ -78,14 +77,14 @@ def _bottleneck(study: Study, settings: Settings) -> tuple[str, float | None]:
     scale = max(float(np.ptp(split)), float(np.finfo(np.float32).tiny))
     found = []
     # Cut as the reconstructions were: batches of other sizes differ by more rounding.
-    for block in study.decoder.blocks(len(images)):
-        whole = study.decoder.model_output(images[block])
-        repeated = study.decoder.model_output(images[block])
+    for block in study.engine.blocks(len(images)):
+        whole = study.engine.model_output(images[block])
+        repeated = study.engine.model_output(images[block])
         found.append([np.abs(repeated - whole).max(), np.abs(split[block] - whole).max()])
     again, difference = (float(largest) / scale for largest in np.max(found, axis=0))
-    if again > settings.bottleneck_tolerance:
+    if again > study.settings.bottleneck_tolerance:
         return "stochastic", again
-    complete = difference <= settings.bottleneck_tolerance
+    complete = difference <= study.settings.bottleneck_tolerance
     return ("complete" if complete else "incomplete"), difference
 
 
@@ -97,10 +96,10 @@ def _noise_floor(study: Study) -> Estimate | None:
     codes, still = study.test.codes[rows], study.test.reconstructions[rows]
     generator = np.random.default_rng([study.settings.seed, 12])
     noise = generator.normal(size=codes.shape).astype(np.float32)
-    drawn = codes + study.decoder.posterior_sd(study.test.images[rows]) * noise
+    drawn = codes + study.engine.posterior_sd(study.test.images[rows]) * noise
     missed = [
         squared_norms(moved - still[part].astype(np.float64))
-        for part, moved in study.decoder.decode_blocks(drawn)
+        for part, moved in study.engine.decode_blocks(drawn)
     ]
     return study.bootstrap(len(rows)).ratio(np.concatenate(missed), centred_squares(still))
 

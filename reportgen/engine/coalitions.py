@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.autoencoder import Units
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Coalitions:
     baseline : (code_size,) the code z0 of units that are not in the coalition.
     """
 
-    def __init__(self, decoder: Decoder, players: Units, baseline: np.ndarray) -> None:
-        self.decoder = decoder
+    def __init__(self, engine: Engine, players: Units, baseline: np.ndarray) -> None:
+        self.engine = engine
         self.players = players
         self.baseline = np.asarray(baseline, dtype=np.float32)
         self.empty = np.zeros(len(players), dtype=bool)
@@ -111,7 +111,7 @@ class Coalitions:
 
     def values(self, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
         """v(S) for each row of `memberships`: (n, P) float32."""
-        return self.decoder.decode(self.codes(code, memberships))
+        return self.engine.decode(self.codes(code, memberships))
 
     def alone(self) -> np.ndarray:
         """(players, players) memberships of {k}."""

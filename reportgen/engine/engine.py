@@ -31,7 +31,7 @@ BLOCKS_AHEAD = 5
 LONGEST_KEY, DIGEST_BYTES = 4096, 32
 
 
-class Decoder:
+class Engine:
     """Decodes codes (n, code_size) to flattened images (n, P), and counts what it did.
 
     Parameters
@@ -105,7 +105,7 @@ class Decoder:
         """Empty the store for good; what was counted stays."""
         self._store = ImageStore(0)
 
-    def add_costs_of(self, other: Decoder, analysis: str) -> None:
+    def add_costs_of(self, other: Engine, analysis: str) -> None:
         """Charge to `analysis` what another decoder of the same model has done."""
         for own, others in ((self.forwards, other.forwards), (self.encodes, other.encodes)):
             if others:

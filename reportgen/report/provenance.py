@@ -51,8 +51,8 @@ def make_provenance(
         images=len(images),
         fit_rows=len(study.fit),
         test_rows=len(study.test),
-        decodes=dict(study.decoder.forwards),
-        encodes=dict(study.decoder.encodes),
+        decodes=dict(study.engine.forwards),
+        encodes=dict(study.engine.encodes),
         row_names={
             kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
         },

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.study.code_cache import CodeCache
 
@@ -25,7 +25,7 @@ SPOOLED_BYTES = 64 * 2**20
 
 def encode_all(
     images: ImageSet,
-    decoder: Decoder,
+    engine: Engine,
     kept: np.ndarray,
     *,
     cache: CodeCache | None = None,
@@ -40,14 +40,14 @@ def encode_all(
     batch_size = _batch_size(images)
     stored = None
     if cache is not None:
-        first = decoder.encode(_read(images, np.arange(min(batch_size, len(images)))))
+        first = engine.encode(_read(images, np.arange(min(batch_size, len(images)))))
         stored = cache.find(images, first)
     # Ranks on other machines may have another cache, and a pass takes all of them.
     missing = ranks.largest(float(stored is None))
     if stored is not None and not missing:
         return stored, _read(images, kept)
-    codes = _new_array((len(images), decoder.code_size))
-    pixels = np.zeros((len(kept), decoder.image_size), dtype=np.float32)
+    codes = _new_array((len(images), engine.code_size))
+    pixels = np.zeros((len(kept), engine.image_size), dtype=np.float32)
     order = np.argsort(kept)
     in_order = kept[order]
     for block in ranks.mine(-(-len(images) // batch_size)).tolist():
@@ -55,7 +55,7 @@ def encode_all(
         rows = slice(start, min(start + batch_size, len(images)))
         batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)
-        codes[rows] = decoder.encode(flat)
+        codes[rows] = engine.encode(flat)
         places = slice(*np.searchsorted(in_order, [rows.start, rows.stop]))
         pixels[order[places]] = flat[in_order[places] - start]
         on_encoded(rows.stop, len(images))

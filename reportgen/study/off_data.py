@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reportgen.autoencoder import Units
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.statistics.blocks import column_deviations
 
 QUANTILE = 0.99
@@ -54,29 +54,29 @@ class OffData:
         return np.einsum("nj,jk,nk->n", centred, self.precision, centred)
 
     def cycle_errors(
-        self, codes: np.ndarray, decoder: Decoder, images: np.ndarray | None = None
+        self, codes: np.ndarray, engine: Engine, images: np.ndarray | None = None
     ) -> np.ndarray:
         """(n, code_size) → (n,) ‖(E(g(z)) − z) / s‖ / √c over the live units' coordinates.
 
         `images` (n, P) are the decoded codes, where somebody has them.
         """
         if images is not None:
-            again = decoder.encode(images)
+            again = engine.encode(images)
         else:
-            blocks = decoder.decode_blocks(codes)
-            again = np.concatenate([decoder.encode(decoded) for _, decoded in blocks])
+            blocks = engine.decode_blocks(codes)
+            again = np.concatenate([engine.encode(decoded) for _, decoded in blocks])
         change = (again - codes)[:, self.coordinates].astype(np.float64)
         return np.sqrt(np.mean((change / self.deviation) ** 2, axis=1))
 
     def flags(
-        self, codes: np.ndarray, decoder: Decoder, images: np.ndarray | None = None
+        self, codes: np.ndarray, engine: Engine, images: np.ndarray | None = None
     ) -> np.ndarray:
         """(n, code_size) → (n,) True where either flag is up; `images` as in `cycle_errors`."""
         if len(self.live) == 0:
             return np.zeros(len(codes), dtype=bool)
         far = self.distances(codes) > self.largest_distance
         # Written so that an image that is not a number is off data too.
-        return far | ~(self.cycle_errors(codes, decoder, images) <= self.largest_cycle_error)
+        return far | ~(self.cycle_errors(codes, engine, images) <= self.largest_cycle_error)
 
     def far_share(self, codes: np.ndarray) -> float:
         """Share of codes that the Mahalanobis flag alone marks."""
@@ -89,7 +89,7 @@ def calibrate(
     units: Units,
     codes: np.ndarray,
     live: np.ndarray,
-    decoder: Decoder,
+    engine: Engine,
     decoded: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> OffData:
     """Fit both flags on real codes (n, code_size), at most 2,000 of them for the cycle error.
@@ -123,7 +123,7 @@ def calibrate(
     cycled, images = codes[:LARGEST_CALIBRATION], None
     if decoded is not None and len(decoded[0]) >= min(len(codes), FEWEST_CALIBRATION):
         cycled, images = (part[:LARGEST_CALIBRATION] for part in decoded)
-    cycle_errors = flag.cycle_errors(cycled, decoder, images)
+    cycle_errors = flag.cycle_errors(cycled, engine, images)
     return replace(
         flag,
         largest_distance=float(np.quantile(distances, QUANTILE)),

@@ -36,15 +36,15 @@ class Plan:
 
 def plan_build(study: Study, settings: Settings) -> Plan:
     """Count what the analyses will ask for, and time 64 decodes."""
-    with study.decoder.charged_to("timing"):
+    with study.engine.charged_to("timing"):
         codes = study.test.codes[np.arange(TIMED_DECODES) % len(study.test)]
         # Codes that the store does not hold, or the store would be timed.
         moved = (
             codes + np.float32(1e-3) * np.arange(1, TIMED_DECODES + 1, dtype=np.float32)[:, None]
         )
-        study.decoder.decode(moved[:1])
+        study.engine.decode(moved[:1])
         started = time.perf_counter()
-        study.decoder.decode(moved[1:])
+        study.engine.decode(moved[1:])
         seconds = (time.perf_counter() - started) / (TIMED_DECODES - 1)
         # All ranks must come to the same rows, so the slowest decides.
         seconds = study.ranks.largest(seconds)

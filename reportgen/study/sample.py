@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_deviations, row_blocks
@@ -70,7 +70,7 @@ def moving_coordinates(codes: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def hold_constants(
-    fit: Sample, test: Sample, decoder: Decoder, settings: Settings
+    fit: Sample, test: Sample, engine: Engine, settings: Settings
 ) -> tuple[Sample, Sample]:
     """Coordinates that are constant up to rounding are exactly so, at their mean.
 
@@ -86,7 +86,7 @@ def hold_constants(
         every = codes
         if sample.every_code is not sample.codes:
             every = np.where(constant, mean, sample.every_code)
-        reconstructions = decoder.decode(codes)
+        reconstructions = engine.decode(codes)
         return replace(sample, codes=codes, every_code=every, reconstructions=reconstructions)
 
     fitted = held(fit)
@@ -97,7 +97,7 @@ def read_samples(
     images: ImageSet,
     parts: tuple[np.ndarray, ...],
     *,
-    decoder: Decoder,
+    engine: Engine,
     settings: Settings,
     cache: CodeCache | None = None,
     ranks: Ranks = ALONE,
@@ -108,10 +108,10 @@ def read_samples(
     Of each part, as many images are kept as an eighth of the memory has room for beside their
     reconstructions; which ones is a seeded choice.
     """
-    room = settings.memory_bytes // 8 // (2 * len(parts) * 4 * decoder.image_size)
+    room = settings.memory_bytes // 8 // (2 * len(parts) * 4 * engine.image_size)
     kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
     codes, pixels = encode_all(
-        images, decoder, np.concatenate(kept), cache=cache, ranks=ranks, on_encoded=on_encoded
+        images, engine, np.concatenate(kept), cache=cache, ranks=ranks, on_encoded=on_encoded
     )
     of_parts = np.split(pixels, np.cumsum([len(chosen) for chosen in kept])[:-1])
     samples = []
@@ -121,7 +121,7 @@ def read_samples(
             Sample(
                 images=own_pixels,
                 codes=own,
-                reconstructions=_decoded(own, decoder, ranks),
+                reconstructions=_decoded(own, engine, ranks),
                 names=tuple(images.names[row] for row in chosen),
                 labels=None if images.labels is None else tuple(images.labels[r] for r in chosen),
                 factors={
@@ -134,12 +134,12 @@ def read_samples(
     return samples
 
 
-def _decoded(codes: np.ndarray, decoder: Decoder, ranks: Ranks) -> np.ndarray:
-    images = np.zeros((len(codes), decoder.image_size), dtype=np.float32)
-    together = min(DECODED_TOGETHER, decoder.block_size)
+def _decoded(codes: np.ndarray, engine: Engine, ranks: Ranks) -> np.ndarray:
+    images = np.zeros((len(codes), engine.image_size), dtype=np.float32)
+    together = min(DECODED_TOGETHER, engine.block_size)
     for block in ranks.mine(-(-len(codes) // together)):
         rows = slice(block * together, (block + 1) * together)
-        images[rows] = decoder.decode(codes[rows])
+        images[rows] = engine.decode(codes[rows])
     ranks.add_up(images)
     return images
 
@@ -150,7 +150,7 @@ def _some_of(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng([seed, 10]).choice(rows, most, replace=False))
 
 
-def with_codes(sample: Sample, decoder: Decoder) -> Sample:
+def with_codes(sample: Sample, engine: Engine) -> Sample:
     """The sample's images with this decoder's codes and reconstructions."""
-    codes = decoder.encode(sample.images)
-    return replace(sample, codes=codes, every_code=codes, reconstructions=decoder.decode(codes))
+    codes = engine.encode(sample.images)
+    return replace(sample, codes=codes, every_code=codes, reconstructions=engine.decode(codes))

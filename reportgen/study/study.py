@@ -12,7 +12,7 @@ import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.engine.coalitions import Coalitions, CodePanel
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import row_blocks
@@ -63,7 +63,7 @@ class Study:
     """
 
     autoencoder: Autoencoder
-    decoder: Decoder
+    engine: Engine
     settings: Settings
     units: Units
     fit: Sample
@@ -115,17 +115,17 @@ class Study:
     @cached_property
     def coalitions(self) -> Coalitions:
         """v over the players, from the mean baseline."""
-        return Coalitions(self.decoder, self.players, self.baseline)
+        return Coalitions(self.engine, self.players, self.baseline)
 
     @cached_property
     def off_data(self) -> OffData:
         """Both off-data flags, calibrated on the fit rows' codes."""
-        with self.decoder.charged_to("off data"):
+        with self.engine.charged_to("off data"):
             return calibrate(
                 self.units,
                 self.fit.every_code,
                 self.player_units,
-                self.decoder,
+                self.engine,
                 (self.fit.codes, self.fit.reconstructions),
             )
 
@@ -149,7 +149,7 @@ class Study:
     def compressor(self, stacked: int) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
         """What to apply to images (n, P) of which `stacked` are kept together; see `sketch`."""
         limit = self.settings.memory_bytes // 8
-        return compressor(self.decoder.image_size, stacked, self.settings.seed, limit)
+        return compressor(self.engine.image_size, stacked, self.settings.seed, limit)
 
     def bootstrap(self, rows: int) -> Bootstrap:
         """Resamples of that many rows, the same whoever asks."""
@@ -162,7 +162,7 @@ class Study:
         """`compute(self)`, computed once for all analyses that ask, charged to its own name."""
 
         def charged() -> Shared:
-            with self.decoder.charged_to(compute.__name__.replace("_", " ")):
+            with self.engine.charged_to(compute.__name__.replace("_", " ")):
                 return compute(self)
 
         return self.shared_by(compute, charged)
@@ -181,21 +181,21 @@ class Study:
         kept = self._bootstraps()
         self._shared.clear()
         self._shared.update(kept)
-        self.decoder.forget_images()
+        self.engine.forget_images()
 
     def _bootstraps(self) -> dict[Any, Bootstrap]:
         """Resamples: they depend on nothing but the number of rows."""
         return {key: kept for key, kept in self._shared.items() if isinstance(kept, Bootstrap)}
 
     def decode_mine(
-        self, count: int, request: Callable[[int], np.ndarray], decoder: Decoder | None = None
+        self, count: int, request: Callable[[int], np.ndarray], engine: Engine | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Of so many requests (n_i, code_size), this rank's: their place and images.
 
         Another `decoder` than the study's may decode them.
         """
         mine = self.ranks.mine(count).tolist()
-        images = (decoder or self.decoder).decode_each(map(request, mine))
+        images = (engine or self.engine).decode_each(map(request, mine))
         yield from zip(mine, images, strict=True)
 
     def off_data_share(
@@ -213,32 +213,32 @@ class Study:
         looked_at = codes[chosen] if isinstance(codes, np.ndarray) else codes.at(chosen)
         drawn = None if images is None else images[chosen]
         flag = self.off_data
-        with self.decoder.charged_to("off data"):
-            return float(flag.flags(looked_at, self.decoder, drawn).mean())
+        with self.engine.charged_to("off data"):
+            return float(flag.flags(looked_at, self.engine, drawn).mean())
 
     def decoded_panel(
         self, codes: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Of codes (n, code_size), in blocks: images, their pictures, which codes are off data."""
-        for part, images in self.decoder.decode_blocks(codes):
-            flagged = self.off_data.flags(codes[part], self.decoder, images)
+        for part, images in self.engine.decode_blocks(codes):
+            flagged = self.off_data.flags(codes[part], self.engine, images)
             yield images, self.pictures(images), flagged
 
     def standing_in(
-        self, autoencoder: Autoencoder, codes_of: Callable[[Sample, Decoder], Sample]
+        self, autoencoder: Autoencoder, codes_of: Callable[[Sample, Engine], Sample]
     ) -> Study:
         """The same images and rows with another autoencoder in the model's place.
 
         `codes_of` gives a sample the other's codes and, where they differ, reconstructions.
         """
-        decoder = Decoder(autoencoder, memory=self.settings.memory_bytes // 4)
-        fit = codes_of(self.fit, decoder)
-        test = fit if self.in_sample else codes_of(self.test, decoder)
-        fit, test = hold_constants(fit, test, decoder, self.settings)
+        engine = Engine(autoencoder, memory=self.settings.memory_bytes // 4)
+        fit = codes_of(self.fit, engine)
+        test = fit if self.in_sample else codes_of(self.test, engine)
+        fit, test = hold_constants(fit, test, engine, self.settings)
         return replace(
             self,
             autoencoder=autoencoder,
-            decoder=decoder,
+            engine=engine,
             units=Units.of(autoencoder.code_shape),
             fit=fit,
             test=test,
@@ -249,8 +249,8 @@ class Study:
     def decoded_by(self, autoencoder: Autoencoder) -> Study:
         """The same codes, units and rows with another decoder."""
 
-        def decoded(sample: Sample, decoder: Decoder) -> Sample:
-            return replace(sample, reconstructions=decoder.decode(sample.codes))
+        def decoded(sample: Sample, engine: Engine) -> Sample:
+            return replace(sample, reconstructions=engine.decode(sample.codes))
 
         return replace(self.standing_in(autoencoder, decoded), units=self.units)
 
@@ -288,11 +288,11 @@ def make_study(
     build. Raises SettingsError for groups that overlap
     or name a unit that the code does not have.
     """
-    decoder = Decoder(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
+    engine = Engine(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
     cache = None if cache_folder is None else CodeCache(cache_folder, autoencoder)
     read = partial(
         read_samples,
-        decoder=decoder,
+        engine=engine,
         settings=settings,
         cache=cache,
         ranks=ranks,
@@ -309,12 +309,12 @@ def make_study(
     else:
         fit = read(fit_images, (np.arange(len(fit_images)),))[0]
         test = read(images, (np.arange(len(images)),))[0]
-    fit, test = hold_constants(fit, test, decoder, settings)
+    fit, test = hold_constants(fit, test, engine, settings)
     units = Units.of(autoencoder.code_shape).together(groups or {})
     pca, pca_errors = pca_beside(fit.images, test.images, autoencoder.code_size, settings.seed)
     return Study(
         autoencoder=autoencoder,
-        decoder=decoder,
+        engine=engine,
         settings=settings,
         units=units,
         fit=fit,

@@ -16,7 +16,6 @@ from reportgen.analyses.shared.path_contributions import Incompleteness, path_sh
 from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine.coalitions import Coalitions
 from reportgen.process.ranks import ALONE
-from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study, squared_norms
 
@@ -72,7 +71,7 @@ class Control:
     decodes: int
 
 
-def run(study: Study, settings: Settings) -> Control:
+def run(study: Study) -> Control:
     """Put PCA in the model's place and run the analyses on it.
 
     Raises UnanswerableError where PCA has no component that varies.
@@ -83,8 +82,8 @@ def run(study: Study, settings: Settings) -> Control:
     if len(pca.players) == 0:
         raise UnanswerableError("the images do not vary, so PCA has no component.")
     gaps = ControlAdditivity(*additivity.gaps(pca)) if len(pca.players) > 1 else None
-    on_data = _linearity(pca, settings)
-    picture = one_picture.run(pca, settings)
+    on_data = _linearity(pca)
+    picture = one_picture.run(pca)
     same_picture, incomplete = _contributions(pca)
     checks = (
         *(_gaps(pca, gaps) if gaps else ()),
@@ -105,14 +104,14 @@ def run(study: Study, settings: Settings) -> Control:
         completeness_error=incomplete,
         checks=checks,
         passed=all(check.passed for check in checks),
-        decodes=sum(pca.decoder.forwards.values()),
+        decodes=sum(pca.engine.forwards.values()),
     )
 
 
-def _linearity(pca: Study, settings: Settings) -> linearity.Linearity | None:
+def _linearity(pca: Study) -> linearity.Linearity | None:
     """None where the rows are too few, which the model's own section says."""
     try:
-        return linearity.run(pca, settings)
+        return linearity.run(pca)
     except UnanswerableError:
         return None
 
@@ -197,7 +196,7 @@ def _contributions(pca: Study) -> tuple[Check, float]:
     The second is how far contributions, in float32, are from adding up, as in `Contributions`.
     """
     shares = pca.shared(path_shares)
-    coalitions = Coalitions(pca.decoder, shares.players, pca.baseline)
+    coalitions = Coalitions(pca.engine, shares.players, pca.baseline)
     memberships = np.concatenate([coalitions.alone(), coalitions.without_one()])
     nobody = coalitions.values(pca.baseline, coalitions.empty[None])[0].astype(np.float64)
     incompleteness = Incompleteness()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 
 # Steps of a build that no decoder counts for.
 OUTSIDE_THE_STUDY = ("images", "model", "live walk", "page", "writing", "printing")
@@ -29,13 +29,13 @@ class Cost:
     seconds: float
 
 
-def costs(decoder: Decoder, steps: Mapping[str, float]) -> tuple[Cost, ...]:
+def costs(engine: Engine, steps: Mapping[str, float]) -> tuple[Cost, ...]:
     """Every part, the dearest first; `steps` are the seconds of the build's own steps."""
-    studied = decoder.elapsed.items()
+    studied = engine.elapsed.items()
     seconds = {name.replace("_", " "): s for name, s in studied}
     seconds |= {name: steps[name] for name in OUTSIDE_THE_STUDY if name in steps}
     counted: dict[str, list[float]] = {name: [0, 0, 0.0] for name in seconds}
-    ledgers: tuple[Mapping[str, float], ...] = (decoder.forwards, decoder.encodes, decoder.seconds)
+    ledgers: tuple[Mapping[str, float], ...] = (engine.forwards, engine.encodes, engine.seconds)
     for place, counts in enumerate(ledgers):
         for name, count in counts.items():
             counted.setdefault(name.replace("_", " "), [0, 0, 0.0])[place] += count

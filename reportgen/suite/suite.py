@@ -33,16 +33,15 @@ from reportgen.analyses import (
     traversal,
     trust,
 )
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.errors import ReportgenError
 from reportgen.process.heap import return_freed_memory, return_unreachable_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import Ranks
-from reportgen.settings import Settings
 from reportgen.study.study import Study
 from reportgen.suite import control
 
-ANALYSES: dict[str, Callable[[Study, Settings], Any]] = {
+ANALYSES: dict[str, Callable[[Study], Any]] = {
     "reconstruction": reconstruction.run,
     "linearity": linearity.run,
     "ablation": ablation.run,
@@ -86,23 +85,21 @@ class Findings:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def analyse(study: Study, settings: Settings, progress: QuietProgress) -> Findings:
+def analyse(study: Study, progress: QuietProgress) -> Findings:
     """Every analysis but the control.
 
     An analysis that fails is a line in `failures`, and the others still run. Raises a
     ReportgenError for bad input; where ranks share the rows, any error.
     """
     findings = Findings()
-    run_one = partial(_run, findings, progress, study.decoder, study.ranks)
+    run_one = partial(_run, findings, progress, study.engine, study.ranks)
     for name, run in ANALYSES.items():
         if name != CONTROL:
-            run_one(name, partial(run, study, settings))
+            run_one(name, partial(run, study))
     return findings
 
 
-def analyse_control(
-    studies: list[Study], findings: Findings, settings: Settings, progress: QuietProgress
-) -> None:
+def analyse_control(studies: list[Study], findings: Findings, progress: QuietProgress) -> None:
     """The control on the one study of a list, which is taken out of it, added to the findings.
 
     PCA takes the model's place, and its images as much room again. Where nobody else holds the
@@ -111,21 +108,21 @@ def analyse_control(
     (study,) = studies
     study.forget_shared()
     return_unreachable_memory()
-    run_one = partial(_run, findings, progress, study.decoder, study.ranks)
+    run_one = partial(_run, findings, progress, study.engine, study.ranks)
     del study
     # Taken out in the call, so that no frame but the control's refers to it.
-    run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop(), settings))
+    run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop()))
 
 
 def _run(
     findings: Findings,
     progress: QuietProgress,
-    decoder: Decoder,
+    engine: Engine,
     ranks: Ranks,
     name: str,
     compute: Callable[[], Any],
 ) -> None:
-    with progress.step(name.replace("_", " ")), decoder.charged_to(name):
+    with progress.step(name.replace("_", " ")), engine.charged_to(name):
         try:
             findings.parts[name] = compute()
         except DoesNotApplyError as reason:

@@ -9,7 +9,6 @@ from captum.attr import FeatureAblation
 
 from reportgen.analyses import UnanswerableError, ablation
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -52,13 +51,13 @@ def captum_effects(smooth_study: Study) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("field", ["effect", "solo", "damage"])
 def test_effects_are_captum_s_feature_ablation(smooth_study, captum_effects, field) -> None:
-    effects = ablation.run(smooth_study, smooth_study.settings).effects
+    effects = ablation.run(smooth_study).effects
     found = np.array([getattr(effect, field).value for effect in effects])
     np.testing.assert_allclose(found, captum_effects[field], rtol=1e-5)
 
 
 def test_scalarised_ablations_are_captum_s(smooth_study) -> None:
-    result = ablation.run(smooth_study, smooth_study.settings)
+    result = ablation.run(smooth_study)
     weights = np.random.default_rng(0).normal(size=decoders.PIXELS)
     codes = torch.from_numpy(smooth_study.test.codes[smooth_study.rows.walks])
     explain = FeatureAblation(lambda z: doubled()(z).double() @ torch.from_numpy(weights))
@@ -74,7 +73,7 @@ def test_effects_of_a_linear_decoder_are_closed_forms(linear_study) -> None:
     lengths = np.arange(1, 5)
     moved = np.square((codes - study.baseline) * lengths).sum(axis=0)
     spread = np.square((codes - codes.mean(axis=0)) * lengths).sum()
-    for k, effect in enumerate(ablation.run(study, study.settings).effects):
+    for k, effect in enumerate(ablation.run(study).effects):
         assert effect.effect.value == pytest.approx(moved[k] / spread, rel=1e-5)
         assert effect.solo.value == pytest.approx(moved[k] / spread, rel=1e-5)
         assert effect.damage.value == pytest.approx(moved[k] / len(codes), rel=1e-5)
@@ -100,7 +99,7 @@ def test_damage_is_signed() -> None:
         decode=lambda z: (z @ pictures).reshape(len(z), 1, 4, 5),
         code_shape=(2,),
     )
-    helps, harms = ablation.run(study, study.settings).effects
+    helps, harms = ablation.run(study).effects
     assert helps.damage.value > 0 > harms.damage.value
 
 
@@ -113,9 +112,7 @@ def test_mean_ablation_does_not_depend_on_a_unit_s_scale_and_origin(smooth_study
     moved = (torch.from_numpy(codes) * scale + origin).numpy()
     plain = decoders.carrying(decode, codes, settings=FEW)
     other = decoders.carrying(lambda z: decode((z - origin) / scale), moved, settings=FEW)
-    for before, after in zip(
-        ablation.run(plain, FEW).effects, ablation.run(other, FEW).effects, strict=True
-    ):
+    for before, after in zip(ablation.run(plain).effects, ablation.run(other).effects, strict=True):
         assert after.effect.value == pytest.approx(before.effect.value, rel=1e-5)
         assert after.solo.value == pytest.approx(before.solo.value, rel=1e-5)
 
@@ -127,7 +124,7 @@ def test_duplicates_hide_from_last_in_and_not_from_solo() -> None:
     study = decoders.carrying(
         lambda z: z[:, :2].amax(dim=1, keepdim=True) * picture, np.abs(codes), fit_codes=codes
     )
-    for effect in ablation.run(study, study.settings).effects:
+    for effect in ablation.run(study).effects:
         assert effect.effect.value < 1e-10
         assert effect.solo.value > 0.5
 
@@ -139,34 +136,34 @@ def test_duplicates_hide_from_last_in_and_not_from_solo() -> None:
 )
 def test_single_moves_cost_two_forwards_a_unit_and_row_and_their_ends(decode, ends) -> None:
     study = decoders.study_of(decode, decoders.gaussian_codes(200, 5), settings=FEW)
-    ablation.run(study, FEW)
-    assert study.decoder.forwards["single moves"] == 2 * 5 * 40 + ends
+    ablation.run(study)
+    assert study.engine.forwards["single moves"] == 2 * 5 * 40 + ends
 
 
 def test_a_constant_output_has_undefined_effects() -> None:
     study = decoders.carrying(
         lambda z: 0 * z @ decoders.directions(3) + 0.5, decoders.gaussian_codes(60, 3)
     )
-    for effect in ablation.run(study, study.settings).effects:
+    for effect in ablation.run(study).effects:
         assert np.isnan([effect.effect.value, effect.solo.value]).all()
 
 
 def test_codes_that_do_not_vary_cannot_be_ablated() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
     with pytest.raises(UnanswerableError):
-        ablation.run(study, study.settings)
+        ablation.run(study)
 
 
 def test_intervals_of_effects_hold_their_values(smooth_study) -> None:
-    for effect in ablation.run(smooth_study, smooth_study.settings).effects:
+    for effect in ablation.run(smooth_study).effects:
         for estimate in (effect.effect, effect.solo, effect.damage):
             assert estimate.low <= estimate.value <= estimate.high
-    assert ablation.run(smooth_study, Settings()).rows == 40
+    assert ablation.run(smooth_study).rows == 40
 
 
 def test_moved_alone_is_captum_s_with_code_and_baseline_exchanged(smooth_study) -> None:
     study = smooth_study
-    result = ablation.run(study, study.settings)
+    result = ablation.run(study)
     codes = study.test.codes[study.rows.walks]
     baselines = np.broadcast_to(study.baseline, codes.shape).copy()
     expected = -by_captum(doubled(), baselines, codes)

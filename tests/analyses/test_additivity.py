@@ -30,7 +30,7 @@ def test_effects_of_additive_decoders_add_up(name: str) -> None:
     study = decoders.carrying(
         getattr(decoders, name)(4), decoders.gaussian_codes(80, 4), settings=FEW
     )
-    result = additivity.run(study, FEW)
+    result = additivity.run(study)
     nobody = np.linalg.norm(getattr(decoders, name)(4)(torch.from_numpy(study.baseline)[None]))
     tolerance = 1e-5 * max(1, nobody / result.up.size)
     for gap in (result.up, result.down, *(s.gap for s in result.sets)):
@@ -44,14 +44,14 @@ def test_a_large_offset_only_adds_its_rounding_error() -> None:
     study = decoders.carrying(
         decoders.linear(4, offset=100), decoders.gaussian_codes(80, 4), settings=FEW
     )
-    result = additivity.run(study, FEW)
+    result = additivity.run(study)
     ratio = 100 * np.sqrt(decoders.PIXELS) / result.up.size
     assert 1e-7 < result.up.gap.value <= 1e-5 * ratio
 
 
 def test_a_pure_product_from_zero_is_all_gap() -> None:
     study = at_zero(decoders.product(), 2)
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     assert result.up.gap.value == pytest.approx(1, abs=1e-6)
     assert result.up.r2_sum.value == pytest.approx(0, abs=1e-6)
     assert result.bounded.value == pytest.approx(1, abs=1e-6)
@@ -61,7 +61,7 @@ def test_a_pure_product_from_zero_is_all_gap() -> None:
 def test_a_product_and_a_linear_part_have_their_closed_form() -> None:
     """From 0, up: the sum misses z_0 z_1 u of z_0 z_1 u + 2 z_0 u' + 3 z_1 u''."""
     study = at_zero(decoders.product_and_linear(), 2)
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     a, b = study.test.codes[study.rows.statistics].astype(np.float64).T
     missed, size = np.abs(a * b), np.sqrt((a * b) ** 2 + 4 * a**2 + 9 * b**2)
     alone = 2 * np.abs(a) + 3 * np.abs(b)
@@ -79,7 +79,7 @@ def test_up_and_down_are_different_questions() -> None:
     """z_0 z_1 z_2 from 0: up, no unit alone does anything; down, each takes it all."""
     picture = decoders.directions(1)[0]
     study = at_zero(lambda z: z[:, :3].prod(dim=1, keepdim=True) * picture, 3)
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     assert result.up.gap.value == pytest.approx(1, abs=1e-6)
     assert result.down.gap.value == pytest.approx(2, abs=1e-5)
     assert result.down.r2_sum.value == pytest.approx(-3, abs=1e-5)
@@ -89,7 +89,7 @@ def test_the_gap_is_a_ratio_of_sums_and_not_a_mean_of_ratios() -> None:
     codes = np.full((60, 2), 0.01, np.float32)
     codes[:6] = 10
     study = at_zero(decoders.product_and_linear(), 2, codes)
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     assert np.mean(result.row_gaps) < 0.15
     assert result.up.gap.value == pytest.approx(100 / np.sqrt(100**2 + 20**2 + 30**2), rel=1e-2)
 
@@ -97,7 +97,7 @@ def test_the_gap_is_a_ratio_of_sums_and_not_a_mean_of_ratios() -> None:
 def test_the_sweep_moves_every_unit_a_part_of_its_way() -> None:
     """From 0 the product shrinks with the square of the move, the linear part with the move."""
     study = at_zero(decoders.product_and_linear(), 2)
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     assert result.sweep_factors == (0.25, 0.5, 1.0)
     assert result.sweep_rows == 16
     rows = study.rows.statistics[:16]
@@ -113,13 +113,13 @@ def test_sets_are_all_units_then_the_strongest_pair_and_triple() -> None:
     strength = torch.tensor([1.0, 4, 2, 3, 0.5])[:, None]
     decode = decoders.product()
     study = at_zero(lambda z: z @ (strength * pictures) + 0 * decode(z), 5)
-    sets = additivity.run(study, ROWS_64).sets
+    sets = additivity.run(study).sets
     assert [set(s.units) for s in sets] == [{0, 1, 2, 3, 4}, {1, 3}, {1, 2, 3}]
 
 
 def test_pictures_of_a_set_are_the_sum_and_the_combined_change() -> None:
     study = at_zero(decoders.product_and_linear(), 2)
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     rows = study.rows.pictures[: len(result.picture_names)]
     a, b = study.test.codes[rows].astype(np.float64).T
     product, first, second = decoders.directions(3).double().numpy()
@@ -133,7 +133,7 @@ def test_pictures_of_a_set_are_the_sum_and_the_combined_change() -> None:
 
 
 def test_the_bounded_form_lies_between_0_and_1(smooth_study) -> None:
-    bounded = additivity.run(smooth_study, FEW).bounded
+    bounded = additivity.run(smooth_study).bounded
     assert 0 < bounded.low <= bounded.value <= bounded.high < 1
 
 
@@ -143,7 +143,7 @@ def near_baseline() -> additivity.Additivity:
     codes = decoders.gaussian_codes(64, 3)
     codes[::2] *= 1e-7
     decode = decoders.linear(3, offset=1.0)
-    return additivity.run(at_zero(decode, 3, codes), ROWS_64)
+    return additivity.run(at_zero(decode, 3, codes))
 
 
 def test_rows_at_the_baseline_are_left_out_of_row_plots_and_counted(near_baseline) -> None:
@@ -164,14 +164,14 @@ def test_rows_at_the_baseline_do_not_give_a_linear_decoder_a_bounded_gap(near_ba
 def test_one_unit_has_nothing_to_add_to() -> None:
     study = decoders.carrying(decoders.additive(1), decoders.gaussian_codes(60, 1))
     with pytest.raises(UnanswerableError, match="fewer than two units"):
-        additivity.run(study, study.settings)
+        additivity.run(study)
 
 
 def test_a_pair_or_triple_that_is_all_units_is_shown_once() -> None:
     study = at_zero(decoders.product_and_linear(), 2)
-    assert [s.units for s in additivity.run(study, ROWS_64).sets] == [(0, 1)]
+    assert [s.units for s in additivity.run(study).sets] == [(0, 1)]
     study = at_zero(decoders.additive(3), 3)
-    assert [len(s.units) for s in additivity.run(study, ROWS_64).sets] == [3, 2]
+    assert [len(s.units) for s in additivity.run(study).sets] == [3, 2]
 
 
 @pytest.mark.parametrize("slope", [0.0, 3e-8])
@@ -180,7 +180,7 @@ def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_gap(slope: float)
         lambda z: 0.5 + slope * z @ decoders.directions(3), decoders.gaussian_codes(60, 3)
     )
     try:
-        result = additivity.run(study, study.settings)
+        result = additivity.run(study)
     except UnanswerableError:
         return
     assert np.isnan(result.up.gap.value)
@@ -207,7 +207,7 @@ def test_gaps_from_every_baseline_have_their_closed_form() -> None:
         "code of the mean image": study.fit.images.mean(axis=0, dtype=np.float64)[:2] ** 2,
         "zero code": np.zeros(2),
     }
-    result = additivity.run(study, ROWS_64)
+    result = additivity.run(study)
     assert [row.baseline for row in result.by_baseline] == list(baselines)
     a, b = codes[study.rows.statistics[: result.sweep_rows]].T
     for row in result.by_baseline:
@@ -226,7 +226,7 @@ def test_an_additive_decoder_adds_up_from_every_baseline() -> None:
     study = decoders.carrying(
         decoders.additive(4), decoders.gaussian_codes(80, 4) + np.float32(1), settings=FEW
     )
-    for row in additivity.run(study, FEW).by_baseline:
+    for row in additivity.run(study).by_baseline:
         assert row.gap.gap.value < 1e-5
 
 
@@ -235,7 +235,7 @@ def test_a_baseline_is_named_off_data_where_no_code_is_near() -> None:
     angle = np.random.default_rng(3).uniform(0, 2 * np.pi, size=300)
     ring = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
     study = decoders.study_of(decoders.linear(2), 5 * ring, settings=ROWS_64)
-    flags = {row.baseline: row.off_data for row in additivity.run(study, ROWS_64).by_baseline}
+    flags = {row.baseline: row.off_data for row in additivity.run(study).by_baseline}
     assert flags["mean code"] and flags["zero code"] and not flags["medoid"]
 
 
@@ -243,7 +243,7 @@ def test_other_baselines_cost_k_plus_2_forwards_on_a_quarter_of_the_rows() -> No
     study = decoders.carrying(decoders.smooth(4), decoders.gaussian_codes(300, 4), settings=FEW)
     study.off_data  # noqa: B018 - calibrated beforehand, on real codes
     moves = study.shared(additivity.single_moves)
-    with study.decoder.charged_to("baselines"):
+    with study.engine.charged_to("baselines"):
         additivity._by_baseline(study, moves, moves.rows[:10])
     # Here the mean image's code is the mean code, whose moves are stored.
-    assert 2 * 10 * 4 <= study.decoder.forwards["baselines"] <= 2 * (10 * (4 + 1) + 1)
+    assert 2 * 10 * 4 <= study.engine.forwards["baselines"] <= 2 * (10 * (4 + 1) + 1)

@@ -22,7 +22,7 @@ LENGTHS = np.arange(1, 4)
 
 
 def tables(study: Study) -> dict[str, baselines.BaselineEffects]:
-    return {table.baseline: table for table in baselines.run(study, study.settings).tables}
+    return {table.baseline: table for table in baselines.run(study).tables}
 
 
 def values(table: baselines.BaselineEffects) -> np.ndarray:
@@ -38,7 +38,7 @@ def shifted() -> Study:
 
 def test_the_mean_column_is_the_ablation_s(smooth_study) -> None:
     mean = tables(smooth_study)["mean"]
-    effects = ablation.run(smooth_study, FEW).effects
+    effects = ablation.run(smooth_study).effects
     for column, field in ((mean.effects, "effect"), (mean.damages, "damage")):
         for found, expected in zip(column, effects, strict=True):
             assert found.value == pytest.approx(getattr(expected, field).value, rel=1e-5)
@@ -50,11 +50,11 @@ def test_the_mean_column_asks_for_no_decodes() -> None:
     study = decoders.carrying(
         decoders.linear(3), decoders.gaussian_codes(200, 3), settings=settings
     )
-    ablation.run(study, settings)
-    contributions.run(study, settings)
-    before = study.decoder.forwards.total()
-    baselines.run(study, settings)
-    assert study.decoder.forwards.total() - before <= 5 * 64 * 3 + 4
+    ablation.run(study)
+    contributions.run(study)
+    before = study.engine.forwards.total()
+    baselines.run(study)
+    assert study.engine.forwards.total() - before <= 5 * 64 * 3 + 4
 
 
 def test_resampling_a_linear_decoder_gives_the_variance_share_and_not_twice_it(shifted) -> None:
@@ -169,7 +169,7 @@ def test_near_donors_of_a_copied_unit_change_next_to_nothing() -> None:
 
 
 def test_agreement_is_scipy_s_kendall_tau_with_shares(smooth_study) -> None:
-    shares = {s.unit: s.share.value for s in contributions.run(smooth_study, FEW).shares}
+    shares = {s.unit: s.share.value for s in contributions.run(smooth_study).shares}
     for table in tables(smooth_study).values():
         expected = stats.kendalltau(values(table), [shares[unit] for unit in table.units])
         assert table.rank_agreement == pytest.approx(expected.statistic)
@@ -177,12 +177,12 @@ def test_agreement_is_scipy_s_kendall_tau_with_shares(smooth_study) -> None:
 
 def test_resampling_costs_r_k_forwards_a_row() -> None:
     study = decoders.carrying(decoders.smooth(4), decoders.gaussian_codes(300, 4), settings=FEW)
-    ablation.run(study, FEW)
-    contributions.run(study, FEW)
-    with study.decoder.charged_to("baselines"):
-        baselines.run(study, FEW)
+    ablation.run(study)
+    contributions.run(study)
+    with study.engine.charged_to("baselines"):
+        baselines.run(study)
     rows, units = len(study.rows.statistics), 4
-    assert study.decoder.forwards["baselines"] <= rows * units * (2 + 2 + 1)
+    assert study.engine.forwards["baselines"] <= rows * units * (2 + 2 + 1)
 
 
 def test_the_seed_chooses_the_donors(smooth_study) -> None:

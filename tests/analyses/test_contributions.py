@@ -29,13 +29,13 @@ def with_steps(study: Study, steps: int, pooled: int | None = None) -> Study:
 
 def by_unit(study: Study) -> np.ndarray:
     """(r, K, P) pictures in the order of the code."""
-    result = contributions.run(study, study.settings)
+    result = contributions.run(study)
     order = np.argsort([share.unit for share in result.shares])
     return result.pictures[:, order].astype(np.float64)
 
 
 def shares_by_unit(study: Study) -> np.ndarray:
-    result = contributions.run(study, study.settings)
+    result = contributions.run(study)
     return np.array([s.share.value for s in sorted(result.shares, key=lambda s: s.unit)])
 
 
@@ -46,7 +46,7 @@ def test_contributions_sum_to_the_change_of_the_image(name: str, steps: int) -> 
     study = with_steps(
         decoders.carrying(decode, decoders.gaussian_codes(80, 4), settings=FEW), steps
     )
-    result = contributions.run(study, study.settings)
+    result = contributions.run(study)
     rows = study.rows.pictures
     ends = decode(torch.from_numpy(study.test.codes[rows])).double().numpy()
     start = decode(torch.from_numpy(study.baseline)[None]).double().numpy()
@@ -138,7 +138,7 @@ def test_shares_of_pca_are_its_eigenvalues_on_its_fit_rows() -> None:
     )
     expected = fitted.explained_variance_ / fitted.explained_variance_.sum()
     np.testing.assert_allclose(shares_by_unit(study), expected, atol=1e-5)
-    result = contributions.run(study, study.settings)
+    result = contributions.run(study)
     np.testing.assert_allclose(result.pca_shares, expected, atol=1e-9)
 
 
@@ -175,7 +175,7 @@ def test_shares_are_ratios_of_sums_over_rows() -> None:
 
 
 def test_players_are_ranked_by_share(smooth_study) -> None:
-    result = contributions.run(smooth_study, smooth_study.settings)
+    result = contributions.run(smooth_study)
     values = [share.share.value for share in result.shares]
     assert values == sorted(values, reverse=True)
     assert [share.rank for share in result.shares] == [1, 2, 3, 4]
@@ -187,7 +187,7 @@ def test_ranks_that_the_data_cannot_tell_apart_have_wide_intervals() -> None:
     pictures = decoders.directions(3)
     weights = pictures * torch.tensor([[1.0], [1.0], [5.0]])
     study = decoders.carrying(lambda z: z @ weights, decoders.gaussian_codes(200, 3), settings=FEW)
-    first, *others = contributions.run(study, study.settings).shares
+    first, *others = contributions.run(study).shares
     assert (first.unit, first.rank_low, first.rank_high) == (2, 1, 1)
     assert [(share.rank_low, share.rank_high) for share in others] == [(2, 3), (2, 3)]
 
@@ -210,7 +210,7 @@ def wide_study() -> Study:
 
 
 def test_above_32_units_the_weakest_are_one_player_that_comes_last(wide_study) -> None:
-    result = contributions.run(wide_study, wide_study.settings)
+    result = contributions.run(wide_study)
     assert len(result.shares) == 33
     assert (result.shares[-1].unit, result.shares[-1].name) == (-1, "rest")
     kept = {share.unit for share in result.shares[:-1]}
@@ -224,11 +224,11 @@ def test_pooled_paths_cost_2m_times_k_minus_1_plus_m_minus_1_forwards_a_row() ->
     study.shared(path_shares)
     rows, steps, units = len(study.rows.pooled), FEW.pooled_path_steps, 5
     expected = rows * (2 * steps * (units - 1) + steps - 1) + 1  # the baseline, once
-    assert study.decoder.forwards["path shares"] == expected
+    assert study.engine.forwards["path shares"] == expected
 
 
 def test_pictures_are_those_of_the_named_rows(smooth_study) -> None:
-    result = contributions.run(smooth_study, smooth_study.settings)
+    result = contributions.run(smooth_study)
     rows = smooth_study.rows.pictures
     assert result.picture_names == tuple(smooth_study.test.names[row] for row in rows)
     start = decoders.smooth(4)(torch.from_numpy(smooth_study.baseline)[None])[0]
@@ -238,7 +238,7 @@ def test_pictures_are_those_of_the_named_rows(smooth_study) -> None:
 
 
 def test_pictures_of_pca_are_scikit_learn_s_scores_times_components(smooth_study) -> None:
-    result = contributions.run(smooth_study, smooth_study.settings)
+    result = contributions.run(smooth_study)
     fitted = PCA(4, svd_solver="full").fit(smooth_study.fit.images.astype(np.float64))
     images = result.originals.astype(np.float64)
     expected = fitted.transform(images)[:, :, None] * fitted.components_
@@ -257,7 +257,7 @@ def test_pca_s_pictures_add_up_to_all_its_components_where_not_all_are_shown() -
         code_shape=(36,),
         settings=Settings(rows=10, path_steps=1),
     )
-    result = contributions.run(study, study.settings)
+    result = contributions.run(study)
     assert result.pca_pictures.shape[1] == len(result.pca_shares) == 33
     assert result.pca_shares.sum() == pytest.approx(1)
     fitted = PCA(36, svd_solver="full").fit(study.fit.images.astype(np.float64))
@@ -277,7 +277,7 @@ def test_the_rest_takes_no_unit_s_rank_however_large_it_is() -> None:
         code_shape=(36,),
         settings=Settings(path_steps=1),
     )
-    *units, rest = contributions.run(study, study.settings).shares
+    *units, rest = contributions.run(study).shares
     assert rest.unit == -1 and rest.share.value > max(unit.share.value for unit in units)
     assert (rest.rank, rest.rank_low, rest.rank_high) == (33, 33, 33)
     assert min(unit.rank_low for unit in units) == 1
@@ -290,12 +290,12 @@ def test_a_unit_that_is_almost_constant_does_not_break_completeness() -> None:
     codes[:, 3] = 100 + 2e-5 * codes[:, 3]
     study = decoders.carrying(decoders.linear(4), codes, settings=FEW)
     assert study.player_units.tolist() == [0, 1, 2]
-    assert contributions.run(study, study.settings).completeness_error <= 1e-5
+    assert contributions.run(study).completeness_error <= 1e-5
 
 
 def test_one_unit_carries_everything() -> None:
     study = decoders.carrying(decoders.additive(1), decoders.gaussian_codes(60, 1), settings=FEW)
-    (share,) = contributions.run(study, study.settings).shares
+    (share,) = contributions.run(study).shares
     assert share.share.value == pytest.approx(1, abs=1e-6)
     assert (share.rank, share.rank_low, share.rank_high) == (1, 1, 1)
 
@@ -306,7 +306,7 @@ def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_shares(slope: flo
         lambda z: 0.5 + slope * z @ decoders.directions(3), decoders.gaussian_codes(60, 3)
     )
     with pytest.raises(UnanswerableError):
-        contributions.run(study, study.settings)
+        contributions.run(study)
 
 
 @pytest.mark.parametrize("factor", [1.01, float("nan")])
@@ -325,7 +325,7 @@ def test_contributions_that_do_not_add_up_are_told(monkeypatch, shared, factor: 
     monkeypatch.setattr(path_contributions, "row_paths", one_off)
     found = shared(study).incompleteness
     # Shares are known by now; the pictures are not.
-    of_pictures = contributions.run(study, FEW).completeness_error
+    of_pictures = contributions.run(study).completeness_error
     if np.isnan(factor):
         assert np.isnan(found) and np.isnan(of_pictures)
     else:
@@ -344,4 +344,4 @@ def test_a_decoder_that_is_no_number_on_the_way_is_not_called_complete() -> None
         return torch.where((real | mean)[:, None], images, torch.nan)
 
     study = decoders.carrying(decode, codes, settings=FEW)
-    assert np.isnan(contributions.run(study, FEW).completeness_error)
+    assert np.isnan(contributions.run(study).completeness_error)

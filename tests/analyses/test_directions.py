@@ -43,7 +43,7 @@ def axes(mixed_linear: Study) -> PCA:
 def test_directions_of_a_linear_decoder_are_scikit_learn_s_axes_of_x_hat(
     mixed_linear, axes
 ) -> None:
-    pictures = directions.run(mixed_linear, FEW).pictures.astype(np.float64)
+    pictures = directions.run(mixed_linear).pictures.astype(np.float64)
     unit_length = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
     cosines = np.abs(np.einsum("kp,kp->k", unit_length, axes.components_))
     np.testing.assert_allclose(cosines, 1, atol=1e-6)
@@ -54,7 +54,7 @@ def test_directions_of_a_linear_decoder_are_scikit_learn_s_axes_of_x_hat(
 
 
 def test_shares_are_eigenvalue_shares_and_sum_to_the_linear_share(mixed_linear, axes) -> None:
-    shares = directions.run(mixed_linear, FEW).variance_shares
+    shares = directions.run(mixed_linear).variance_shares
     np.testing.assert_allclose(shares, axes.explained_variance_ratio_, atol=1e-6)
     assert shares.sum() == pytest.approx(1, abs=1e-6)
 
@@ -67,19 +67,19 @@ def test_shares_of_any_decoder_sum_to_r2_of_the_linear_map_on_the_fit_rows(smoot
     images = smooth_study.fit.reconstructions.astype(np.float64)
     predicted = LinearRegression().fit(codes, images).predict(codes)
     expected = r2_score(images, predicted, multioutput="variance_weighted")
-    found = directions.run(smooth_study, FEW).variance_shares.sum()
+    found = directions.run(smooth_study).variance_shares.sum()
     assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_gap_along_directions_is_rounding_where_the_decoder_is_linear(mixed_linear) -> None:
-    result = directions.run(mixed_linear, FEW)
+    result = directions.run(mixed_linear)
     assert result.gap_up.value < 1e-5
     assert result.gap_down.value < 1e-5
     assert result.rho_solo.value == pytest.approx(1, abs=1e-6)
 
 
 def test_the_gap_along_units_is_the_additivity_s(smooth_study) -> None:
-    result, summed = directions.run(smooth_study, FEW), additivity.run(smooth_study, FEW)
+    result, summed = directions.run(smooth_study), additivity.run(smooth_study)
     assert result.gap_up_units == summed.up.gap
     assert result.gap_down_units == summed.down.gap
 
@@ -97,30 +97,30 @@ def test_an_additive_decoder_seen_in_rotated_codes_is_additive_again() -> None:
         return torch.tanh(z @ back / 2) @ pictures
 
     study = decoders.carrying(decode, codes, settings=FEW)
-    result = directions.run(study, FEW)
+    result = directions.run(study)
     assert result.gap_up_units.value > 0.15
     assert result.gap_up.value < 0.5 * result.gap_up_units.value
 
 
 def test_the_linear_share_does_not_depend_on_the_axes(mixed_linear) -> None:
-    assert linearity.run(mixed_linear, FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert linearity.run(mixed_linear).linear.value == pytest.approx(1, abs=1e-6)
 
 
 def test_loadings_have_length_one_and_name_every_unit(smooth_study) -> None:
-    result = directions.run(smooth_study, FEW)
+    result = directions.run(smooth_study)
     np.testing.assert_allclose(np.linalg.norm(result.loadings, axis=1), 1, rtol=1e-9)
     assert result.units == (0, 1, 2, 3)
 
 
 def test_directions_repeat_between_halves_of_the_data(mixed_linear) -> None:
-    assert directions.run(mixed_linear, FEW).repeatability[0] > 0.9
+    assert directions.run(mixed_linear).repeatability[0] > 0.9
 
 
 def test_dead_units_are_out() -> None:
     codes = decoders.gaussian_codes(200, 3)
     codes[:, 1] = 5
     study = decoders.carrying(decoders.smooth(3), codes, settings=FEW)
-    result = directions.run(study, FEW)
+    result = directions.run(study)
     assert result.units == (0, 2)
     assert result.loadings.shape == (2, 2)
 
@@ -129,7 +129,7 @@ def test_units_that_copy_each_other_leave_fewer_directions() -> None:
     codes = decoders.gaussian_codes(300, 3)
     codes[:, 2] = codes[:, 0]
     study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
-    assert len(directions.run(study, FEW).variance_shares) == 2
+    assert len(directions.run(study).variance_shares) == 2
 
 
 def test_rectified_and_spatial_codes_have_no_directions() -> None:
@@ -137,7 +137,7 @@ def test_rectified_and_spatial_codes_have_no_directions() -> None:
         decoders.linear(3), np.maximum(decoders.gaussian_codes(300, 3) - 0.5, 0), settings=FEW
     )
     with pytest.raises(UnanswerableError, match="one value"):
-        directions.run(rectified, FEW)
+        directions.run(rectified)
     spatial = decoders.of_pixels(
         np.random.default_rng(0).random((60, 16)),
         shape=(1, 4, 4),
@@ -146,7 +146,7 @@ def test_rectified_and_spatial_codes_have_no_directions() -> None:
         code_shape=(2, 2, 2),
     )
     with pytest.raises(DoesNotApplyError):
-        directions.run(spatial, spatial.settings)
+        directions.run(spatial)
 
 
 def remixed(study_codes: np.ndarray, decode, mixing: np.ndarray, shift: float) -> Study:
@@ -168,8 +168,8 @@ def remixed(study_codes: np.ndarray, decode, mixing: np.ndarray, shift: float) -
 def test_any_invertible_mixture_of_the_units_has_the_same_directions(mixing: np.ndarray) -> None:
     """Units of very unequal scale too: none is dropped for being small."""
     codes, decode = decoders.gaussian_codes(400, 3), decoders.smooth(3)
-    plain = directions.run(decoders.carrying(decode, codes, settings=FEW), FEW)
-    other = directions.run(remixed(codes, decode, mixing, 0.0), FEW)
+    plain = directions.run(decoders.carrying(decode, codes, settings=FEW))
+    other = directions.run(remixed(codes, decode, mixing, 0.0))
     np.testing.assert_allclose(other.variance_shares, plain.variance_shares, rtol=1e-3)
     cosines = np.abs(np.einsum("dp,dp->d", plain.pictures, other.pictures))
     norms = np.linalg.norm(plain.pictures, axis=1) * np.linalg.norm(other.pictures, axis=1)
@@ -188,7 +188,7 @@ def test_mu_is_the_variance_along_scikit_learn_s_axes_for_ten_linear_autoencoder
             lambda z, w=weights: 0.2 + z @ w, codes.astype(np.float32), settings=FEW
         )
         fitted = PCA(3, svd_solver="full").fit(study.fit.reconstructions.astype(np.float64))
-        result = directions.run(study, FEW)
+        result = directions.run(study)
         pictures = result.pictures.astype(np.float64)
         unit_length = pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
         cosines = np.abs(np.einsum("dp,dp->d", unit_length, fitted.components_))
@@ -209,7 +209,7 @@ def test_effects_of_a_linear_decoder_s_directions_are_its_eigenvalues_shares() -
         settings=dataclasses.replace(FEW, rows=200),
     )
     fitted = PCA(3, svd_solver="full").fit(study.fit.reconstructions.astype(np.float64))
-    effects = [effect.value for effect in directions.run(study, FEW).effects]
+    effects = [effect.value for effect in directions.run(study).effects]
     np.testing.assert_allclose(effects, fitted.explained_variance_ratio_, rtol=1e-4)
 
 
@@ -222,9 +222,9 @@ def test_two_directions_of_equal_variance_are_not_determined() -> None:
         decoders.gaussian_codes(400, 2),
         settings=FEW,
     )
-    assert directions.run(equal, FEW).undetermined.tolist() == [True, False]
-    assert directions.run(apart, FEW).undetermined.tolist() == [False, False]
-    assert directions.run(apart, FEW).repeatability.min() > 0.98
+    assert directions.run(equal).undetermined.tolist() == [True, False]
+    assert directions.run(apart).undetermined.tolist() == [False, False]
+    assert directions.run(apart).repeatability.min() > 0.98
 
 
 def test_codes_along_directions_are_flagged_as_the_codes_they_stand_for() -> None:
@@ -244,6 +244,6 @@ def test_codes_along_directions_are_flagged_as_the_codes_they_stand_for() -> Non
     codes = directions._as_codes(study, basis, moved)
     # y of these codes is what they were made from; only the last is far from all others.
     np.testing.assert_allclose((codes - basis.mean) @ basis.to_directions, moved, atol=1e-4)
-    assert study.off_data.flags(codes, study.decoder).tolist() == [False, False, True]
+    assert study.off_data.flags(codes, study.engine).tolist() == [False, False, True]
     # A part of a Gaussian's way is inside its ellipse.
-    assert directions.run(study, FEW).off_data_share < 0.1
+    assert directions.run(study).off_data_share < 0.1

@@ -32,7 +32,7 @@ def shapes() -> Study:
 def test_units_are_named_after_the_factor_that_scipy_s_rank_correlation_puts_first(shapes) -> None:
     values = shapes.players.values(shapes.test.codes)
     found = {}
-    for place, unit in enumerate(tracking.run(shapes, shapes.settings).units):
+    for place, unit in enumerate(tracking.run(shapes).units):
         strength = {
             name: abs(spearmanr(values[:, place], np.array(column, float)).statistic)
             for name, column in shapes.test.factors.items()
@@ -48,7 +48,7 @@ def test_units_are_named_after_the_factor_that_scipy_s_rank_correlation_puts_fir
 
 def sentences_of(study: Study) -> dict[int, Unit]:
     analyses = (health, contributions, one_picture, tracking)
-    parts = {run.__name__.rpartition(".")[2]: run.run(study, study.settings) for run in analyses}
+    parts = {run.__name__.rpartition(".")[2]: run.run(study) for run in analyses}
     return {unit.index: unit for unit in merge_units(parts)}
 
 

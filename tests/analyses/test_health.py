@@ -29,7 +29,7 @@ def units_of(codes: np.ndarray, decode=None, **of_autoencoder) -> tuple[UnitHeal
         settings=FEW,
         **of_autoencoder,
     )
-    return health.run(study, FEW).units
+    return health.run(study).units
 
 
 def test_healthy_units_have_nothing_to_report() -> None:
@@ -48,7 +48,7 @@ def test_constant_units_are_named_and_stay() -> None:
     codes = decoders.gaussian_codes(200, 3)
     codes[:, 1] = 7
     study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
-    result = health.run(study, FEW)
+    result = health.run(study)
     assert [unit.states for unit in result.units] == [(), ("constant",), ()]
     assert result.live == 2
     assert (result.units[1].mean, result.units[1].deviation) == (7, 0)
@@ -69,7 +69,7 @@ def weak_unit(effect: float) -> tuple[str, ...]:
 def units_of_all_rows(codes: np.ndarray, decode) -> tuple[str, ...]:
     settings = dataclasses.replace(FEW, rows=len(codes))
     study = decoders.carrying(decode, codes, fit_codes=codes, settings=settings)
-    return health.run(study, settings).units[1].states
+    return health.run(study).units[1].states
 
 
 def test_a_unit_is_ignored_below_a_hundredth_of_its_even_part() -> None:
@@ -91,7 +91,7 @@ def test_a_live_unit_is_neither_constant_nor_ignored() -> None:
     codes[:, 3] = 1
     decode = decoders.linear(2)
     study = decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW)
-    assert health.run(study, FEW).live == 2
+    assert health.run(study).live == 2
 
 
 def posterior(deviations: torch.Tensor):
@@ -187,7 +187,7 @@ def test_r2_on_the_others_is_scikit_learn_s(codes) -> None:
     count = codes.shape[1]
     study = decoders.carrying(decoders.linear(count), codes, settings=FEW)
     fit, test = study.fit.codes.astype(np.float64), study.test.codes.astype(np.float64)
-    for k, unit in enumerate(health.run(study, FEW).units):
+    for k, unit in enumerate(health.run(study).units):
         others = [j for j in range(count) if j != k]
         line = LinearRegression().fit(fit[:, others], fit[:, k])
         expected = r2_score(test[:, k], line.predict(test[:, others]))
@@ -203,7 +203,7 @@ def test_r2_on_the_others_is_undefined_for_a_unit_that_is_silent_on_the_test_row
     study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
     assert 1 in study.player_units
     assert not study.test.codes[:, 1].any()
-    silent = health.run(study, FEW).units[1]
+    silent = health.run(study).units[1]
     assert np.isnan(silent.r2_on_others)
 
 
@@ -215,7 +215,7 @@ def test_moments_and_quantiles_are_of_the_fit_rows_and_histograms_of_the_test_ro
         settings=FEW,
     )
     fit, test = study.fit.codes.astype(np.float64), study.test.codes.astype(np.float64)
-    for k, unit in enumerate(health.run(study, FEW).units):
+    for k, unit in enumerate(health.run(study).units):
         assert unit.mean == pytest.approx(fit[:, k].mean())
         assert unit.deviation == pytest.approx(fit[:, k].std(ddof=0))
         assert unit.quantiles[3] == pytest.approx(np.median(fit[:, k]))
@@ -227,7 +227,7 @@ def test_moments_and_quantiles_are_of_the_fit_rows_and_histograms_of_the_test_ro
 def test_extreme_images_are_those_of_the_lowest_and_highest_values() -> None:
     codes = decoders.gaussian_codes(60, 2)
     study = decoders.carrying(decoders.linear(2), codes, fit_codes=codes, settings=FEW)
-    unit = health.run(study, FEW).units[1]
+    unit = health.run(study).units[1]
     order = np.argsort(codes[:, 1])
     np.testing.assert_array_equal(unit.lowest, study.test.images[order[:8]])
     np.testing.assert_array_equal(unit.highest, study.test.images[order[::-1][:8]])
@@ -241,7 +241,7 @@ def test_images_are_kept_of_the_live_units_with_the_largest_effects(monkeypatch)
     study = decoders.carrying(lambda z: 0.5 + z @ matrix, codes, fit_codes=fit_codes, settings=FEW)
     for most in (18, 17, 12):
         monkeypatch.setattr(health, "MOST_PICTURED", most)
-        for unit in health.run(study, FEW).units:
+        for unit in health.run(study).units:
             images = 8 if places[unit.unit] >= 18 - most else 0
             assert (len(unit.lowest), len(unit.highest)) == (images, images)
 
@@ -253,7 +253,7 @@ def test_a_decoder_that_ignores_its_code_has_only_ignored_units() -> None:
             decoders.gaussian_codes(200, 2),
             settings=FEW,
         )
-        result = health.run(study, FEW)
+        result = health.run(study)
         assert [unit.states for unit in result.units] == [("ignored",)] * 2
         assert result.live == 0
 
@@ -273,7 +273,7 @@ def test_thresholds_are_the_settings() -> None:
     study = decoders.carrying(
         decoders.linear(3), correlated_pair(0.6, 200), fit_codes=correlated_pair(0.6, 200)
     )
-    first = health.run(study, settings).units[0]
+    first = health.run(dataclasses.replace(study, settings=settings)).units[0]
     assert first.duplicate_of == 1
     assert first.correlated_with[0][0] == 1
 
@@ -286,7 +286,7 @@ def test_channels_are_duplicates_where_their_sites_agree_and_not_where_only_thei
     codes[:, 1] = codes[:, 0, ::-1, ::-1]
     codes[:, 2] = -codes[:, 0] + 0.1 * codes[:, 2]
     study = painting(codes, 2, settings=FEW)
-    found = health.run(study, FEW).units
+    found = health.run(study).units
     assert [unit.coordinates for unit in found] == [6] * 4
     assert found[1].duplicate_of is None and found[3].duplicate_of is None
     assert found[0].duplicate_of == 2 and found[2].duplicate_of == 0

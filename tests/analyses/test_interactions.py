@@ -78,7 +78,7 @@ def test_shares_are_shapiq_s_banzhaf_energies_over_the_variance_among_coalitions
 ) -> None:
     """Every pixel is a game; by Parseval all energies but ∅'s sum to the variance over S."""
     study = dataclasses.replace(smooth_study, rows=few_table_rows(smooth_study, 3), _shared={})
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     every = study.coalitions.every_coalition()
     energies = dict.fromkeys(pairs_and_singles(), 0.0)
     total = 0.0
@@ -128,7 +128,7 @@ def test_interaction_pictures_are_shapiq_s_moebius_transform() -> None:
         settings=FEW,
     )
     assert not study.baseline.any()
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     assert len(result.pairs) == 2
     every = study.coalitions.every_coalition()
     for place, row in enumerate(study.rows.pictures[: len(result.picture_names)]):
@@ -155,7 +155,7 @@ def at_zero(decode, units: int) -> Study:
 
 def test_a_pure_product_has_two_thirds_of_its_toggle_energy_in_single_players() -> None:
     """So the order-1 share is no share of the reconstruction."""
-    result = interactions.run(at_zero(decoders.product(), 2), FEW)
+    result = interactions.run(at_zero(decoders.product(), 2))
     orders = [share.value for share in result.order_shares]
     np.testing.assert_allclose(orders, [2 / 3, 1 / 3, 0], atol=1e-6)
     np.testing.assert_allclose(result.matrix, 1 / 3, atol=1e-6)
@@ -164,7 +164,7 @@ def test_a_pure_product_has_two_thirds_of_its_toggle_energy_in_single_players() 
 def test_a_product_of_three_has_three_sevenths_each_and_one() -> None:
     picture = decoders.directions(1)[0]
     study = at_zero(lambda z: z[:, :3].prod(dim=1, keepdim=True) * picture, 3)
-    orders = [share.value for share in interactions.run(study, FEW).order_shares]
+    orders = [share.value for share in interactions.run(study).order_shares]
     np.testing.assert_allclose(orders, [3 / 7, 3 / 7, 1 / 7], atol=1e-6)
 
 
@@ -173,14 +173,14 @@ def test_additive_decoders_have_no_pair_and_nothing_larger(name: str) -> None:
     study = decoders.carrying(
         getattr(decoders, name)(4), decoders.gaussian_codes(80, 4), settings=FEW
     )
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     assert result.order_shares[0].value == pytest.approx(1, abs=1e-9)
     off_diagonal = result.matrix[~np.eye(4, dtype=bool)]
     assert off_diagonal.max() < 1e-10
 
 
 def test_main_effects_pairs_and_larger_sets_sum_to_one(smooth_study) -> None:
-    result = interactions.run(smooth_study, FEW)
+    result = interactions.run(smooth_study)
     diagonal = np.trace(result.matrix)
     pairs = result.matrix[np.triu_indices(4, 1)].sum()
     assert diagonal == pytest.approx(result.order_shares[0].value, abs=1e-12)
@@ -192,7 +192,7 @@ def test_main_effects_pairs_and_larger_sets_sum_to_one(smooth_study) -> None:
 
 def test_the_pair_that_multiplies_is_the_strongest() -> None:
     study = decoders.carrying(decoders.mixed(), decoders.gaussian_codes(80, 4), settings=FEW)
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     assert set(result.pairs[0].units) == {0, 1}
     assert result.pairs[0].share.value == pytest.approx(result.order_shares[1].value, rel=1e-6)
     assert result.pairs[1].share.value < 1e-10
@@ -210,7 +210,7 @@ def test_ratios_are_of_sums_over_rows() -> None:
     )
     # One row's games: v(0) = 6 u', v(1) = 9 u'', v(01) = both and 9 u.
     energy = {"0": 2.25**2 + 3**2, "1": 2.25**2 + 4.5**2, "01": 2.25**2}
-    found = interactions.run(study, study.settings).order_shares[1].value
+    found = interactions.run(study).order_shares[1].value
     assert found == pytest.approx(energy["01"] / sum(energy.values()), rel=1e-3)
 
 
@@ -226,7 +226,7 @@ def wide_result() -> interactions.Interactions:
         code_shape=(12,),
         settings=Settings(rows=20, table_rows=3, path_steps=1),
     )
-    return interactions.run(study, study.settings)
+    return interactions.run(study)
 
 
 def test_above_ten_units_nine_and_the_rest_are_players(wide_result) -> None:
@@ -240,12 +240,12 @@ def test_a_table_costs_2_to_the_players_forwards_a_row_and_the_paths_it_is_held_
         6,
         decoders.carrying(decoders.smooth(6), decoders.gaussian_codes(60, 6), settings=FEW),
     )
-    with study.decoder.charged_to("table"):
-        interactions.run(study, FEW)
+    with study.engine.charged_to("table"):
+        interactions.run(study)
     rows, steps = len(study.rows.table), FEW.path_steps
     path = 2 * steps * (units - 1) + steps - 1
     compared = min(rows, COMPARED_ROWS)
-    decoded = study.decoder.forwards["table"] + study.decoder.forwards["coalition table"]
+    decoded = study.engine.forwards["table"] + study.engine.forwards["coalition table"]
     assert rows * 2**units * 0.7 < decoded <= rows * 2**units + compared * path
 
 
@@ -263,7 +263,7 @@ def singles(values: dict[tuple[int, ...], float]) -> list[tuple[tuple[int, ...],
 
 def test_shapley_shares_are_projections_of_shapiq_s_values(smooth_study) -> None:
     study = dataclasses.replace(smooth_study, rows=few_table_rows(smooth_study, 2), _shared={})
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     every = study.coalitions.every_coalition()
     projections, change = np.zeros(PLAYERS), 0.0
     for row in study.rows.table:
@@ -284,19 +284,19 @@ def test_path_and_shapley_agree_where_effects_add_up(name: str) -> None:
     study = decoders.carrying(
         getattr(decoders, name)(4), decoders.gaussian_codes(80, 4), settings=FEW
     )
-    assert interactions.run(study, FEW).shapley_path_distance < 1e-5
+    assert interactions.run(study).shapley_path_distance < 1e-5
 
 
 def test_path_and_shapley_are_a_known_distance_apart_on_a_product_with_a_square() -> None:
     """½, ½ against ⅓, ⅔ of one picture: √(2/36 / (5/9)) = .316."""
-    result = interactions.run(at_zero(decoders.product_with_square(), 2), FEW)
+    result = interactions.run(at_zero(decoders.product_with_square(), 2))
     assert result.shapley_path_distance == pytest.approx(np.sqrt(0.1), abs=2e-3)
 
 
 def test_one_unit_has_no_pair() -> None:
     study = decoders.carrying(decoders.additive(1), decoders.gaussian_codes(60, 1))
     with pytest.raises(UnanswerableError, match="fewer than two units"):
-        interactions.run(study, study.settings)
+        interactions.run(study)
 
 
 @pytest.mark.parametrize("slope", [0.0, 3e-8])
@@ -305,4 +305,4 @@ def test_a_decoder_that_ignores_its_code_up_to_rounding_has_no_table(slope: floa
         lambda z: 0.5 + slope * z @ decoders.directions(3), decoders.gaussian_codes(60, 3)
     )
     with pytest.raises(UnanswerableError):
-        interactions.run(study, study.settings)
+        interactions.run(study)

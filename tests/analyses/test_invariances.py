@@ -19,7 +19,7 @@ from reportgen.analyses import (
     reconstruction,
     subtraction,
 )
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
@@ -31,9 +31,8 @@ SHARE_TOLERANCE = 0.004  # what METHODS allows the random order of a path
 
 def per_unit(study: Study) -> dict[int, np.ndarray]:
     """effect, solo, damage, ρ solo, ρ context, intensity R² of each unit."""
-    settings = study.settings
-    effects = {e.unit: e for e in ablation.run(study, settings).effects}
-    pictures = {u.unit: u for u in one_picture.run(study, settings).units}
+    effects = {e.unit: e for e in ablation.run(study).effects}
+    pictures = {u.unit: u for u in one_picture.run(study).units}
     return {
         unit: np.array(
             [
@@ -53,16 +52,15 @@ OF_RECONSTRUCTIONS = [0, 1, 3, 4, 5]  # all but damage: images here carry the co
 
 
 def shares(study: Study) -> dict[int, float]:
-    return {s.unit: s.share.value for s in contributions.run(study, study.settings).shares}
+    return {s.unit: s.share.value for s in contributions.run(study).shares}
 
 
 def whole(study: Study) -> np.ndarray:
     """Numbers about all units together."""
-    settings = study.settings
-    summed = additivity.run(study, settings)
-    on_data = linearity.run(study, settings)
-    r2 = reconstruction.run(study, settings).r2
-    orders = interactions.run(study, settings).order_shares
+    summed = additivity.run(study)
+    on_data = linearity.run(study)
+    r2 = reconstruction.run(study).r2
+    orders = interactions.run(study).order_shares
     return np.array(
         [
             summed.up.gap.value,
@@ -82,8 +80,8 @@ def whole(study: Study) -> np.ndarray:
 
 def paths(study: Study) -> np.ndarray:
     """Numbers that the random order of units on a path touches."""
-    miss = subtraction.run(study, study.settings)
-    growing = partial_reconstruction.run(study, study.settings).model_r2
+    miss = subtraction.run(study)
+    growing = partial_reconstruction.run(study).model_r2
     return np.array([miss.miss_zero.value, miss.miss_mean.value, *(r.value for r in growing)])
 
 
@@ -189,9 +187,9 @@ def test_a_dead_unit_changes_nothing_else(codes, plain, kind: str) -> None:
 
 @pytest.mark.parametrize("batch", [1, 7])
 def test_batch_size_changes_nothing_beyond_1e_6(plain, batch: int) -> None:
-    decoder = Decoder(plain.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
-    assert decoder.block_size == max(1, batch // 2)
-    other = dataclasses.replace(plain, decoder=decoder, _shared={})
+    engine = Engine(plain.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
+    assert engine.block_size == max(1, batch // 2)
+    other = dataclasses.replace(plain, engine=engine, _shared={})
     np.testing.assert_allclose(whole(other), whole(plain), atol=1e-6)
     np.testing.assert_allclose(paths(other), paths(plain), atol=1e-6)
     for unit, values in per_unit(plain).items():
@@ -199,9 +197,7 @@ def test_batch_size_changes_nothing_beyond_1e_6(plain, batch: int) -> None:
 
 
 def test_a_store_that_holds_nothing_changes_nothing_beyond_1e_6(plain) -> None:
-    other = dataclasses.replace(
-        plain, decoder=Decoder(plain.autoencoder, store_bytes=0), _shared={}
-    )
+    other = dataclasses.replace(plain, engine=Engine(plain.autoencoder, store_bytes=0), _shared={})
     np.testing.assert_allclose(whole(other), whole(plain), atol=1e-6)
     np.testing.assert_allclose(paths(other), paths(plain), atol=1e-6)
 

@@ -22,7 +22,7 @@ from reportgen.analyses import (
     permuted_codes,
     plane_walks,
 )
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
@@ -53,7 +53,7 @@ def study_with(decode=DECODE, fit=FIT, test=TEST, of=EVERY_ROW) -> Study:
 
 def once(analysis, study: Study):
     """What the analysis says of a study, computed once."""
-    return study.shared_by(analysis.__name__, lambda: analysis.run(study, study.settings))
+    return study.shared_by(analysis.__name__, lambda: analysis.run(study))
 
 
 def by_unit(study: Study) -> dict[int, np.ndarray]:
@@ -241,9 +241,9 @@ def test_images_in_parts_change_nothing_beyond_rounding(monkeypatch) -> None:
 def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
     few = dataclasses.replace(EVERY_ROW, rows=24, table_rows=12)
     whole = study_with(of=few)
-    decoder = Decoder(whole.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
-    assert decoder.block_size == max(1, batch // 2)
-    other = dataclasses.replace(whole, decoder=decoder, _shared={})
+    engine = Engine(whole.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
+    assert engine.block_size == max(1, batch // 2)
+    other = dataclasses.replace(whole, engine=engine, _shared={})
     numbers = by_unit(other)
     for unit, before in by_unit(whole).items():
         np.testing.assert_allclose(numbers[unit], before, atol=1e-5)

@@ -29,7 +29,7 @@ def of(codes: np.ndarray, *, labels=None, **factors) -> LabelMetrics:
         labels=labels,
         factors={name: tuple(column) for name, column in factors.items()},
     )
-    return label_metrics.run(study, FEW)
+    return label_metrics.run(study)
 
 
 def chance(classes: int, bins: int = 20, rows: int = ROWS) -> float:

@@ -18,7 +18,7 @@ from tests.oracles import decoders
 
 def shares(decode, codes: np.ndarray) -> tuple[float, float, float]:
     study = decoders.carrying(decode, codes, settings=FEW)
-    result = linearity.run(study, FEW)
+    result = linearity.run(study)
     return result.linear.value, result.curved.value, result.not_additive.value
 
 
@@ -29,7 +29,7 @@ def test_the_linear_share_is_scikit_learn_s_variance_weighted_r2(smooth_study) -
     expected = r2_score(
         test.reconstructions.astype(np.float64), predicted, multioutput="variance_weighted"
     )
-    assert linearity.run(smooth_study, FEW).linear.value == pytest.approx(expected, abs=1e-7)
+    assert linearity.run(smooth_study).linear.value == pytest.approx(expected, abs=1e-7)
 
 
 def test_a_linear_decoder_is_linear_to_1e_6() -> None:
@@ -100,7 +100,7 @@ def test_correlated_units_let_additive_terms_imitate_a_product(r: float) -> None
 
 
 def test_the_three_shares_sum_to_one(smooth_study) -> None:
-    result = linearity.run(smooth_study, FEW)
+    result = linearity.run(smooth_study)
     parts = (result.linear, result.curved, result.not_additive)
     assert sum(part.value for part in parts) == pytest.approx(1, abs=1e-9)
     for part in parts:
@@ -109,9 +109,9 @@ def test_the_three_shares_sum_to_one(smooth_study) -> None:
 
 def test_nothing_is_decoded() -> None:
     study = decoders.carrying(decoders.smooth(3), decoders.gaussian_codes(200, 3), settings=FEW)
-    before = sum(study.decoder.forwards.values())
-    linearity.run(study, FEW)
-    assert sum(study.decoder.forwards.values()) == before
+    before = sum(study.engine.forwards.values())
+    linearity.run(study)
+    assert sum(study.engine.forwards.values()) == before
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_few_rows_give_the_linear_share_only_and_fewer_none(fit_rows, answered, 
     )
     if not answered:
         with pytest.raises(UnanswerableError, match="fewer than 5"):
-            linearity.run(study, FEW)
+            linearity.run(study)
         return
-    result = linearity.run(study, FEW)
+    result = linearity.run(study)
     assert (result.curved is not None) == curved
     assert (result.not_additive is not None) == curved
     assert (result.ridge is not None) == curved
@@ -153,7 +153,7 @@ def test_units_of_two_values_are_linear() -> None:
 
 def test_products_explain_what_is_left_of_a_mixed_decoder() -> None:
     study = decoders.carrying(decoders.mixed(), decoders.gaussian_codes(4000, 4), settings=FEW)
-    result = linearity.run(study, FEW)
+    result = linearity.run(study)
     assert result.products.value == pytest.approx(result.not_additive.value, abs=1e-3)
 
 
@@ -161,7 +161,7 @@ def test_values_beyond_the_fit_rows_are_extrapolated_in_a_straight_line() -> Non
     decode = decoders.additive(1)
     inside = np.linspace(-1, 1, 200, dtype=np.float32)[:, None]
     study = decoders.carrying(decode, 3 * inside, fit_codes=inside, settings=FEW)
-    result = linearity.run(study, FEW)
+    result = linearity.run(study)
     assert np.isfinite([result.curved.value, result.not_additive.value]).all()
     assert result.not_additive.value < 0.6  # z² to 9 is met by a tangent, tanh well
 
@@ -180,14 +180,14 @@ def test_a_reconstruction_that_does_not_vary_has_no_shares() -> None:
         lambda z: 0 * z @ decoders.directions(3) + 0.5, decoders.gaussian_codes(200, 3)
     )
     with pytest.raises(UnanswerableError, match="same for every test row"):
-        linearity.run(study, study.settings)
+        linearity.run(study)
 
 
 def test_a_dead_unit_is_no_regressor() -> None:
     codes = decoders.gaussian_codes(400, 3)
     codes[:, 1] = 7
     study: Study = decoders.carrying(decoders.smooth(3), codes, settings=FEW)
-    assert linearity.run(study, FEW).regressors == 2
+    assert linearity.run(study).regressors == 2
 
 
 def test_a_group_with_a_constant_unit_is_the_group_without_it() -> None:
@@ -195,6 +195,6 @@ def test_a_group_with_a_constant_unit_is_the_group_without_it() -> None:
     codes[:, 3] = 0.3
     study = decoders.study_of(decoders.smooth(4), codes)
     grouped = dataclasses.replace(study, units=study.units.together({"both": (0, 3)}), _shared={})
-    alone, together = (linearity.run(s, s.settings) for s in (study, grouped))
+    alone, together = (linearity.run(s) for s in (study, grouped))
     assert together.linear.value == pytest.approx(alone.linear.value, abs=1e-9)
     assert together.curved.value == pytest.approx(alone.curved.value, abs=1e-6)

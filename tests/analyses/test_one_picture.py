@@ -42,14 +42,14 @@ def first_share(stack: np.ndarray) -> float:
 
 
 def test_rho_is_the_first_singular_value_s_share(smooth_study, stacks) -> None:
-    result = one_picture.run(smooth_study, FEW)
+    result = one_picture.run(smooth_study)
     for k, unit in enumerate(result.units):
         assert unit.rho_solo.value == pytest.approx(first_share(stacks[0][k]), rel=1e-5)
         assert unit.rho_context.value == pytest.approx(first_share(stacks[1][k]), rel=1e-5)
 
 
 def test_pooled_rho_is_a_ratio_of_sums_over_units(smooth_study, stacks) -> None:
-    result = one_picture.run(smooth_study, FEW)
+    result = one_picture.run(smooth_study)
     for pooled, group in ((result.pooled_solo, stacks[0]), (result.pooled_context, stacks[1])):
         squares = [np.linalg.svd(stack, compute_uv=False) ** 2 for stack in group]
         expected = sum(s[0] for s in squares) / sum(s.sum() for s in squares)
@@ -59,7 +59,7 @@ def test_pooled_rho_is_a_ratio_of_sums_over_units(smooth_study, stacks) -> None:
 
 def test_intensity_is_regressed_through_the_origin(smooth_study, stacks) -> None:
     codes = smooth_study.test.codes[smooth_study.rows.statistics].astype(np.float64)
-    for k, unit in enumerate(one_picture.run(smooth_study, FEW).units):
+    for k, unit in enumerate(one_picture.run(smooth_study).units):
         left, values, _ = np.linalg.svd(stacks[0][k], full_matrices=False)
         intensity = left[:, 0] * values[0]
         displacement = codes[:, k : k + 1] - smooth_study.baseline[k]
@@ -70,7 +70,7 @@ def test_intensity_is_regressed_through_the_origin(smooth_study, stacks) -> None
 
 
 def test_a_linear_unit_is_one_picture_in_proportion(linear_study) -> None:
-    for unit in one_picture.run(linear_study, FEW).units:
+    for unit in one_picture.run(linear_study).units:
         assert unit.rho_solo.value == pytest.approx(1, abs=1e-9)
         assert unit.rho_context.value == pytest.approx(1, abs=1e-9)
         assert unit.intensity_r2 == pytest.approx(1, abs=1e-9)
@@ -80,7 +80,7 @@ def test_one_picture_at_a_curved_intensity_has_rho_one_and_r2_below_one() -> Non
     study = decoders.carrying(
         decoders.intensity_curve(3), decoders.gaussian_codes(120, 3), settings=FEW
     )
-    for unit in one_picture.run(study, FEW).units:
+    for unit in one_picture.run(study).units:
         assert unit.rho_solo.value == pytest.approx(1, abs=1e-9)
         assert unit.rho_context.value == pytest.approx(1, abs=1e-9)
         assert 0.5 < unit.intensity_r2 < 0.98
@@ -88,10 +88,10 @@ def test_one_picture_at_a_curved_intensity_has_rho_one_and_r2_below_one() -> Non
 
 def test_a_bent_curve_has_rho_below_one_although_effects_add_up(additive_study) -> None:
     """Claims 1 and 2 are independent."""
-    for unit in one_picture.run(additive_study, FEW).units:
+    for unit in one_picture.run(additive_study).units:
         assert unit.rho_solo.value < 0.95
         assert unit.rho_context.value == pytest.approx(unit.rho_solo.value, rel=1e-5)
-    summed = additivity.run(additive_study, FEW)
+    summed = additivity.run(additive_study)
     assert summed.up.gap.value < 1e-5
     assert summed.down.gap.value < 1e-5
 
@@ -100,7 +100,7 @@ def test_the_bent_curve_s_rho_is_its_closed_form(additive_study) -> None:
     """Moves are (tanh z − tanh m, z² − m²) on two orthonormal pictures: a 2 × 2 eigenproblem."""
     codes = additive_study.test.codes[additive_study.rows.statistics].astype(np.float64)
     start = additive_study.baseline.astype(np.float64)
-    for k, unit in enumerate(one_picture.run(additive_study, FEW).units):
+    for k, unit in enumerate(one_picture.run(additive_study).units):
         a = np.tanh(codes[:, k]) - np.tanh(start[k])
         b = codes[:, k] ** 2 - start[k] ** 2
         trace, determinant = a @ a + b @ b, (a @ a) * (b @ b) - (a @ b) ** 2
@@ -117,7 +117,7 @@ def test_company_changes_the_picture_of_a_product() -> None:
         fit_codes=decoders.symmetric_codes(80, 2),
         settings=FEW,
     )
-    unit = one_picture.run(study, FEW).units[0]
+    unit = one_picture.run(study).units[0]
     assert unit.rho_solo.value == pytest.approx(1, abs=1e-6)
     assert unit.rho_context.value < 0.8
 
@@ -127,12 +127,12 @@ def test_a_unit_without_effect_has_no_rho() -> None:
     study = decoders.carrying(
         lambda z: decode(z[:, :2]), decoders.gaussian_codes(100, 3), settings=FEW
     )
-    dead = one_picture.run(study, FEW).units[2]
+    dead = one_picture.run(study).units[2]
     assert np.isnan([dead.rho_solo.value, dead.rho_context.value, dead.intensity_r2]).all()
 
 
 def test_shown_moves_are_of_the_baseline_with_one_unit_at_its_quantiles(smooth_study) -> None:
-    result = one_picture.run(smooth_study, FEW)
+    result = one_picture.run(smooth_study)
     decode = decoders.smooth(4)
     start = torch.from_numpy(smooth_study.baseline)
     for place, unit in enumerate(result.shown_units):
@@ -148,12 +148,12 @@ def test_shown_moves_are_of_the_baseline_with_one_unit_at_its_quantiles(smooth_s
 
 def test_only_shown_moves_are_decoded_beyond_the_single_moves() -> None:
     study = decoders.carrying(decoders.smooth(4), decoders.gaussian_codes(80, 4), settings=FEW)
-    with study.decoder.charged_to("one picture"):
-        result = one_picture.run(study, FEW)
-    assert study.decoder.forwards["one picture"] <= result.shown_values.size
+    with study.engine.charged_to("one picture"):
+        result = one_picture.run(study)
+    assert study.engine.forwards["one picture"] <= result.shown_values.size
 
 
 def test_codes_that_do_not_vary_have_no_picture() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
     with pytest.raises(UnanswerableError):
-        one_picture.run(study, FEW)
+        one_picture.run(study)

@@ -41,7 +41,7 @@ def sklearn_sum(study: Study, count: int, rows: np.ndarray) -> np.ndarray:
 
 
 def test_a_pca_model_gives_scikit_learn_s_curve(pca_study) -> None:
-    result = partial_reconstruction.run(pca_study, pca_study.settings)
+    result = partial_reconstruction.run(pca_study)
     rows = pca_study.rows.statistics
     images = pca_study.test.images[rows].astype(np.float64)
     total = np.square(images - pca_study.fit.images.mean(axis=0, dtype=np.float64)).sum()
@@ -54,7 +54,7 @@ def test_a_pca_model_gives_scikit_learn_s_curve(pca_study) -> None:
 
 
 def test_pictures_of_a_pca_model_are_scikit_learn_s(pca_study) -> None:
-    result = partial_reconstruction.run(pca_study, pca_study.settings)
+    result = partial_reconstruction.run(pca_study)
     rows = pca_study.rows.pictures
     for count in range(COMPONENTS + 1):
         expected = sklearn_sum(pca_study, count, rows)
@@ -63,8 +63,8 @@ def test_pictures_of_a_pca_model_are_scikit_learn_s(pca_study) -> None:
 
 
 def test_units_are_added_in_order_of_share(smooth_study) -> None:
-    result = partial_reconstruction.run(smooth_study, FEW)
-    order = contributions.run(smooth_study, FEW).shares
+    result = partial_reconstruction.run(smooth_study)
+    order = contributions.run(smooth_study).shares
     assert result.names == tuple(share.name for share in order)
     decode = decoders.smooth(4)
     row = smooth_study.rows.pictures[2]
@@ -76,7 +76,7 @@ def test_units_are_added_in_order_of_share(smooth_study) -> None:
 
 
 def test_no_unit_is_the_baseline_image_and_all_are_the_reconstruction(smooth_study) -> None:
-    result = partial_reconstruction.run(smooth_study, FEW)
+    result = partial_reconstruction.run(smooth_study)
     start = decoders.smooth(4)(torch.from_numpy(smooth_study.baseline)[None])[0].numpy()
     for pictures in result.model_pictures:
         np.testing.assert_allclose(pictures[0], start, atol=1e-6)
@@ -90,8 +90,8 @@ def test_no_unit_is_the_baseline_image_and_all_are_the_reconstruction(smooth_stu
 def test_all_units_over_all_rows_have_the_model_s_r2() -> None:
     codes = decoders.gaussian_codes(120, 3)
     study = decoders.study_of(decoders.smooth(3), codes, settings=Settings(rows=1000), noise=0.1)
-    last = partial_reconstruction.run(study, study.settings).model_r2[-1]
-    whole = reconstruction.run(study, study.settings).r2
+    last = partial_reconstruction.run(study).model_r2[-1]
+    whole = reconstruction.run(study).r2
     assert last.value == pytest.approx(whole.value, abs=1e-6)
 
 
@@ -101,11 +101,11 @@ def test_a_step_costs_k_minus_1_decodes_a_row_beyond_what_is_there() -> None:
         decoders.smooth(units), decoders.gaussian_codes(200, units), settings=FEW
     )
     study.shared(path_shares)
-    study.decoder.decode(study.baseline[None])
-    with study.decoder.charged_to("growing"):
-        partial_reconstruction.run(study, FEW)
+    study.engine.decode(study.baseline[None])
+    with study.engine.charged_to("growing"):
+        partial_reconstruction.run(study)
     rows = set(study.rows.statistics) | set(study.rows.pictures)
-    assert study.decoder.forwards["growing"] <= len(rows) * (units - 1)
+    assert study.engine.forwards["growing"] <= len(rows) * (units - 1)
 
 
 def test_above_32_units_the_rest_joins_last() -> None:
@@ -120,7 +120,7 @@ def test_above_32_units_the_rest_joins_last() -> None:
         code_shape=(36,),
         settings=Settings(rows=10, path_steps=1),
     )
-    result = partial_reconstruction.run(study, study.settings)
+    result = partial_reconstruction.run(study)
     assert len(result.names) == 33
     assert result.names[-1] == "rest"
     assert len(result.model_r2) == 34
@@ -130,7 +130,7 @@ def test_above_32_units_the_rest_joins_last() -> None:
 
 def test_one_unit_goes_from_the_baseline_to_the_reconstruction() -> None:
     study = decoders.study_of(decoders.additive(1), decoders.gaussian_codes(60, 1), settings=FEW)
-    result = partial_reconstruction.run(study, FEW)
+    result = partial_reconstruction.run(study)
     assert len(result.model_r2) == 2
     assert result.model_r2[1].value == pytest.approx(1, abs=1e-6)
 
@@ -138,13 +138,13 @@ def test_one_unit_goes_from_the_baseline_to_the_reconstruction() -> None:
 def test_codes_that_do_not_vary_rebuild_nothing() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
     with pytest.raises(UnanswerableError):
-        partial_reconstruction.run(study, study.settings)
+        partial_reconstruction.run(study)
 
 
 def test_pca_stands_beside_with_as_many_components_as_the_units_hold_numbers() -> None:
     """Channels of 4 sites: 4, 8 and 12 components of scikit-learn's PCA."""
     spatial = painting(site_codes(200, (3, 2, 2)), 2, bend=0.3, settings=FEW)
-    result = partial_reconstruction.run(spatial, FEW)
+    result = partial_reconstruction.run(spatial)
     assert result.pca_components == (0, 4, 8, 12)
     pixels = spatial.fit.images.astype(np.float64)
     rows = spatial.test.images[spatial.rows.statistics].astype(np.float64)
@@ -164,6 +164,6 @@ def test_pca_stands_beside_with_as_many_components_as_the_units_hold_numbers() -
 
 def test_pca_s_steps_end_with_its_components() -> None:
     study = decoders.carrying(decoders.smooth(6), decoders.gaussian_codes(8, 6))
-    result = partial_reconstruction.run(study, study.settings)
+    result = partial_reconstruction.run(study)
     assert result.pca_components == tuple(range(study.pca_components + 1))
     assert len(result.pca_r2) == len(result.pca_components)

@@ -16,7 +16,7 @@ from tests.oracles import decoders
 
 
 def of(decode, codes: np.ndarray) -> permuted_codes.PermutedCodes:
-    return permuted_codes.run(decoders.carrying(decode, codes, settings=FEW), FEW)
+    return permuted_codes.run(decoders.carrying(decode, codes, settings=FEW))
 
 
 def additive_share(result: permuted_codes.PermutedCodes) -> float:
@@ -83,9 +83,9 @@ def test_it_costs_4096_forwards_whatever_k() -> None:
         study = decoders.carrying(
             decoders.smooth(units), decoders.gaussian_codes(500, units), settings=FEW
         )
-        with study.decoder.charged_to("permuted"):
-            permuted_codes.run(study, FEW)
-        assert study.decoder.forwards["permuted"] <= 4096
+        with study.engine.charged_to("permuted"):
+            permuted_codes.run(study)
+        assert study.engine.forwards["permuted"] <= 4096
 
 
 def test_a_decoder_that_ignores_its_code_has_no_shares() -> None:
@@ -128,7 +128,7 @@ def test_players_of_several_coordinates_are_regressed_on_each_of_them() -> None:
     study = decoders.carrying(decoders.linear(4), decoders.gaussian_codes(400, 4), settings=FEW)
     grouped = dataclasses.replace(study, units=study.units.together({"pair": (0, 3)}), _shared={})
     assert len(grouped.players) == 3
-    assert permuted_codes.run(grouped, FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert permuted_codes.run(grouped).linear.value == pytest.approx(1, abs=1e-6)
 
 
 def test_102_coordinates_are_answered_and_103_are_not() -> None:
@@ -145,7 +145,7 @@ def test_102_coordinates_are_answered_and_103_are_not() -> None:
             settings=FEW,
         )
         if answered:
-            assert permuted_codes.run(study, FEW).linear.value == pytest.approx(1, abs=1e-6)
+            assert permuted_codes.run(study).linear.value == pytest.approx(1, abs=1e-6)
         else:
             with pytest.raises(UnanswerableError, match="103 coordinates"):
-                permuted_codes.run(study, FEW)
+                permuted_codes.run(study)

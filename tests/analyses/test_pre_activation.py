@@ -24,7 +24,7 @@ def study(decode):
 def test_linear_before_a_squash_adds_up_and_pixels_do_not(squash: str) -> None:
     weights = 4 * decoders.directions(3)
     act = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": torch.nn.functional.softplus}
-    result = pre_activation.run(study(lambda z: act[squash](z @ weights)), FEW)
+    result = pre_activation.run(study(lambda z: act[squash](z @ weights)))
     assert result.squash == squash
     assert result.gap_up.value <= 1e-5
     assert result.gap_down.value <= 1e-5
@@ -36,7 +36,7 @@ def test_linear_before_a_squash_adds_up_and_pixels_do_not(squash: str) -> None:
 
 def test_a_rescaled_tanh_counts_as_the_last_operation() -> None:
     weights = decoders.directions(3)
-    result = pre_activation.run(study(lambda z: 0.5 + 0.5 * torch.tanh(2 * z @ weights)), FEW)
+    result = pre_activation.run(study(lambda z: 0.5 + 0.5 * torch.tanh(2 * z @ weights)))
     assert result.gap_up.value <= 1e-5
 
 
@@ -46,7 +46,7 @@ def test_an_interaction_before_the_squash_stays() -> None:
     def decode(z: torch.Tensor) -> torch.Tensor:
         return torch.sigmoid(z[:, :1] * z[:, 1:2] * pictures[0] + z[:, 2:] * pictures[1])
 
-    result = pre_activation.run(study(decode), FEW)
+    result = pre_activation.run(study(decode))
     assert result.gap_up.value > 0.2
     assert not result.explains_gap
 
@@ -62,12 +62,12 @@ def test_an_interaction_before_the_squash_stays() -> None:
 )
 def test_a_squash_that_is_not_the_last_operation_does_not_apply(decode) -> None:
     with pytest.raises(DoesNotApplyError):
-        pre_activation.run(study(decode), FEW)
+        pre_activation.run(study(decode))
 
 
 def test_saturated_pixels_are_counted() -> None:
     weights = torch.full((3, decoders.PIXELS), 100.0)
-    result = pre_activation.run(study(lambda z: torch.sigmoid(z @ weights)), FEW)
+    result = pre_activation.run(study(lambda z: torch.sigmoid(z @ weights)))
     assert result.saturated_share > 0.9
 
 
@@ -128,11 +128,11 @@ def test_the_input_of_an_in_place_squash_is_what_went_in() -> None:
 
 def test_both_outputs_of_a_decode_are_kept_so_that_single_moves_are_decoded_once() -> None:
     study_ = study(lambda z: torch.sigmoid(z @ decoders.directions(3)))
-    before = sum(study_.decoder.forwards.values())
-    pre_activation.run(study_, FEW)
+    before = sum(study_.engine.forwards.values())
+    pre_activation.run(study_)
     distinct = 64 * 2 * 3 + 64 + 1
     beside = len(study_.fit) + len(study_.test)
-    assert sum(study_.decoder.forwards.values()) - before == distinct + beside
+    assert sum(study_.engine.forwards.values()) - before == distinct + beside
 
 
 def test_what_was_watched_does_not_wait_for_the_garbage_collector() -> None:

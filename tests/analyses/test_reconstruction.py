@@ -9,7 +9,6 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import mean_squared_error
 
 from reportgen.analyses import UnanswerableError, reconstruction
-from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
 
@@ -50,7 +49,7 @@ def pca_study(pixels: np.ndarray, count: int, **knobs) -> Study:
 @pytest.fixture(scope="module")
 def result(pixels: np.ndarray) -> reconstruction.Reconstruction:
     study = pca_study(pixels, KEPT)
-    return reconstruction.run(study, study.settings)
+    return reconstruction.run(study)
 
 
 def test_pca_s_curve_is_scikit_learn_s_on_rows_it_did_not_see(result, sklearn_curve) -> None:
@@ -90,7 +89,7 @@ def test_equivalent_components_interpolate_scikit_learn_s_curve(
     pixels, sklearn_curve, factor
 ) -> None:
     study = shrunken(pixels, factor)
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     level = 1 - (1 - factor) ** 2
     assert result.r2.value == pytest.approx(level, abs=1e-6)
     expected = np.interp(level, sklearn_curve, np.arange(len(sklearn_curve)))
@@ -101,7 +100,7 @@ def test_equivalent_components_interpolate_scikit_learn_s_curve(
 
 def test_a_model_worse_than_the_mean_image_equals_no_component(pixels) -> None:
     study = shrunken(pixels, -1.0)
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     assert result.r2.value == pytest.approx(-3, abs=1e-5)
     assert result.equivalent_components.value == 0
     assert not result.equivalent_beyond
@@ -110,7 +109,7 @@ def test_a_model_worse_than_the_mean_image_equals_no_component(pixels) -> None:
 def test_a_model_better_than_all_of_pca_is_beyond_it() -> None:
     pixels = decoders.correlated_pixels(24)  # 12 fit rows: PCA has 11 components at most
     study = shrunken(pixels, 1.0)
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     assert result.largest_components == 11
     assert result.equivalent_beyond
     assert result.equivalent_components.value == 11
@@ -119,7 +118,7 @@ def test_a_model_better_than_all_of_pca_is_beyond_it() -> None:
 def test_r2_is_measured_from_the_fit_rows_mean_image() -> None:
     shifted = decoders.correlated_pixels(60) + 1
     study = decoders.of_pixels(shifted, fit_pixels=decoders.correlated_pixels(60, seed=5))
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     expected = held_out_r2(
         study.test.reconstructions, study.test.images, study.fit.images.mean(axis=0)
     )
@@ -157,7 +156,7 @@ def test_the_participation_ratio_is_of_every_eigenvalue(result, pixels) -> None:
 def test_the_participation_ratio_does_not_stop_where_the_fitted_components_do() -> None:
     pixels = np.random.default_rng(0).normal(size=(300, 225))
     study = decoders.of_pixels(pixels, shape=(1, 15, 15))
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     assert result.largest_components < 100
     expected = participation_ratio(study.fit.images)
     assert result.participation_ratio == pytest.approx(expected, rel=1e-6)
@@ -172,14 +171,14 @@ def test_pca_in_sample_with_as_many_components_as_images_is_not_shown() -> None:
             code_shape=(8,),
         )
         assert study.in_sample
-        result = reconstruction.run(study, study.settings)
+        result = reconstruction.run(study)
         for estimate in (result.pca_r2, result.pca_mse, result.equivalent_components):
             assert (estimate is not None) == shown
 
 
 def test_a_clip_of_the_components_is_told() -> None:
     study = decoders.carrying(decoders.linear(5), decoders.gaussian_codes(4, 5))
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     assert (result.code_size, result.pca_components, result.pca_clipped) == (5, 3, True)
 
 
@@ -191,14 +190,14 @@ def test_code_size_counts_floats_where_a_unit_is_a_channel() -> None:
         decode=decoders.convolutional(2),
         code_shape=(2, 2, 2),
     )
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     assert (result.code_size, result.pca_components, len(study.units)) == (8, 8, 2)
 
 
 def test_images_that_do_not_vary_have_no_r2() -> None:
     study = decoders.of_pixels(np.full((30, decoders.PIXELS), 0.5))
     with pytest.raises(UnanswerableError, match="undefined"):
-        reconstruction.run(study, study.settings)
+        reconstruction.run(study)
 
 
 def test_resamples_without_a_denominator_do_not_count_as_beyond_pca() -> None:
@@ -209,12 +208,12 @@ def test_resamples_without_a_denominator_do_not_count_as_beyond_pca() -> None:
         fit_pixels=np.stack([mean + step, mean - step, *[mean] * 28]),
         decode=lambda z: torch.full((len(z), 1, 4, 5), 0.5),
     )
-    result = reconstruction.run(study, study.settings)
+    result = reconstruction.run(study)
     assert result.r2.value == 0
     assert (result.equivalent_components.value, result.equivalent_components.high) == (0, 0)
 
 
 def test_better_rows_are_counted(result, pixels) -> None:
     study = shrunken(pixels, 0.999)
-    better = reconstruction.run(study, Settings())
+    better = reconstruction.run(study)
     assert better.share_of_rows_better == np.mean(better.model_errors < better.pca_errors)

@@ -71,12 +71,12 @@ def test_shares_sum_to_one(name: str) -> None:
     study = decoders.carrying(
         getattr(decoders, name)(4), decoders.gaussian_codes(120, 4), settings=FEW
     )
-    shares = interactions.run(study, FEW).shapley_shares
+    shares = interactions.run(study).shapley_shares
     assert sum(share.value for share in shares) == pytest.approx(1, abs=1e-9)
 
 
 def test_shares_of_a_linear_decoder_are_closed_forms(linear_study) -> None:
-    result = interactions.run(linear_study, FEW)
+    result = interactions.run(linear_study)
     rows = linear_study.rows.table
     moves = linear_study.test.codes[rows].astype(np.float64) - linear_study.baseline
     squares = np.square(moves).sum(axis=0) * np.arange(1, 5) ** 2
@@ -89,7 +89,7 @@ def test_a_product_of_three_is_shared_in_thirds_by_both() -> None:
     study = at_zero(
         lambda z: z[:, :3].prod(dim=1, keepdim=True) * picture, decoders.gaussian_codes(60, 3)
     )
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     np.testing.assert_allclose([s.value for s in result.shapley_shares], 1 / 3, atol=1e-6)
     # One order and its reverse on a path of 16 steps: off by up to 1/M² of a third.
     assert result.shapley_path_distance < 0.01
@@ -102,8 +102,8 @@ def test_path_and_shapley_of_a_product_with_a_power_are_their_closed_forms_apart
     study = at_zero(
         lambda z: z[:, :1] * z[:, 1:2] ** power * picture, decoders.gaussian_codes(60, 2)
     )
-    settings = dataclasses.replace(FEW, path_steps=64)
-    result = interactions.run(study, settings)
+    study = dataclasses.replace(study, settings=dataclasses.replace(FEW, path_steps=64))
+    result = interactions.run(study)
     path = np.array([1, power]) / (1 + power)
     expected = np.linalg.norm(0.5 - path) / np.linalg.norm(path)
     assert result.shapley_path_distance == pytest.approx(expected, abs=1e-3)
@@ -116,7 +116,7 @@ def test_units_named_rest_are_one_player_with_one_share() -> None:
         decoders.gaussian_codes(60, 12),
         settings=dataclasses.replace(FEW, table_rows=4, table_players=4, path_steps=1),
     )
-    result = interactions.run(study, study.settings)
+    result = interactions.run(study)
     assert result.names[-1] == "rest"
     rows = study.rows.table
     moves = study.test.codes[rows].astype(np.float64) - study.baseline
@@ -146,6 +146,6 @@ def test_a_relu_s_shares_are_shapiq_s_pixel_by_pixel() -> None:
         change += whole @ whole
         for pixel, moved in zip(table.T, whole, strict=True):
             projections += shapiq_values(pixel, 3) * moved
-    result = interactions.run(study, FEW)
+    result = interactions.run(study)
     for unit, share in zip(result.units, result.shapley_shares, strict=True):
         assert share.value == pytest.approx(projections[unit] / change, abs=1e-6)

@@ -23,7 +23,7 @@ from reportgen.analyses import (
 from reportgen.analyses.shared.coalition_table import coalition_table
 from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from reportgen.suite.suite import ANALYSES
@@ -58,7 +58,7 @@ def expected_effects(study: Study, shape: tuple[int, int, int], scale: int) -> n
 
 
 def test_effects_of_sites_are_their_closed_form(linear) -> None:
-    result = spatial.run(linear, FEW)
+    result = spatial.run(linear)
     assert result.block == 1
     np.testing.assert_allclose(
         result.site_effects, expected_effects(linear, SHAPE, SCALE), rtol=1e-4
@@ -82,7 +82,7 @@ def test_a_site_s_interval_is_scipy_s_bootstrap_over_images() -> None:
     """2,000 resamples of 24 images each; both are Monte Carlo."""
     settings = Settings(rows=40, table_rows=24, bootstrap_resamples=2000)
     study = painting(site_codes(200, SHAPE), SCALE, settings=settings)
-    result = spatial.run(study, settings)
+    result = spatial.run(study)
     rows = study.rows.table
     moves = study.test.codes.astype(np.float64).reshape(-1, *SHAPE)[rows, :, 1, 2]
     moves -= study.baseline.reshape(SHAPE)[:, 1, 2]
@@ -99,20 +99,20 @@ def test_a_site_s_interval_is_scipy_s_bootstrap_over_images() -> None:
 def test_a_footprint_is_the_distance_to_the_corner_of_a_site_s_patch(scale, corner) -> None:
     """A patch of ≤ 5 × 5 even pixels: its four corners hold more than a tenth."""
     study = painting(site_codes(60, (2, 2, 3)), scale, settings=FEW)
-    result = spatial.run(study, FEW)
+    result = spatial.run(study)
     np.testing.assert_allclose(result.footprint_radii, corner * np.sqrt(2), atol=1e-3)
     assert result.median_radius == pytest.approx(corner * np.sqrt(2), abs=1e-3)
 
 
 @pytest.mark.parametrize("together", [1, 5])
 def test_maps_of_a_few_sites_at_a_time_are_those_of_all(linear, monkeypatch, together) -> None:
-    whole = spatial.run(linear, FEW)
+    whole = spatial.run(linear)
     channels, height, width = linear.image_shape
     monkeypatch.setattr(spatial, "MAP_BYTES", together * 8 * height * width)
-    image_and_code = 4 * (channels * height * width + linear.decoder.code_size)
-    small = Decoder(linear.autoencoder, block_bytes=2 * 2 * image_and_code)
+    image_and_code = 4 * (channels * height * width + linear.engine.code_size)
+    small = Engine(linear.autoencoder, block_bytes=2 * 2 * image_and_code)
     assert small.block_size == 2
-    found = spatial.run(dataclasses.replace(linear, decoder=small, _shared={}), FEW)
+    found = spatial.run(dataclasses.replace(linear, engine=small, _shared={}))
     np.testing.assert_allclose(found.footprint_radii, whole.footprint_radii, rtol=1e-9)
     np.testing.assert_allclose(found.site_effects, whole.site_effects, rtol=1e-6)
 
@@ -130,14 +130,14 @@ def test_the_footprint_leaves_out_a_tenth() -> None:
 
 def test_a_site_that_paints_nothing_has_no_effect_and_no_footprint() -> None:
     study = painting(site_codes(60, (2, 2, 2)), 3, hidden_sites=((0, 1),), settings=FEW)
-    result = spatial.run(study, FEW)
+    result = spatial.run(study)
     assert result.site_effects[0, 1] == 0
     assert np.isnan(result.footprint_radii[0, 1])
     assert np.isfinite(result.median_radius)
 
 
 def test_a_linear_colour_map_has_r2_one_and_the_painted_slopes(linear) -> None:
-    result = spatial.run(linear, FEW)
+    result = spatial.run(linear)
     assert result.colour_r2.value == pytest.approx(1, abs=1e-6)
     fitted = linear.fit.codes.astype(np.float64).reshape(-1, *SHAPE)
     deviations = fitted.std(axis=(0, 2, 3))
@@ -163,7 +163,7 @@ def test_a_bent_colour_map_has_scikit_learn_s_r2_on_the_test_rows(bent) -> None:
     total = np.square(patches - patches.mean(axis=0))
     expected = 1 - missed.sum() / total.sum()
     assert expected < 0.9
-    found = spatial.run(bent, FEW).colour_r2
+    found = spatial.run(bent).colour_r2
     assert found.value == pytest.approx(expected, abs=1e-6)
     # SciPy resamples images, whose four sites go together.
     theirs = interval_of_ratio(
@@ -189,7 +189,7 @@ def test_blocks_are_the_smallest_that_are_at_most_256(height, width, block) -> N
 def test_above_256_sites_blocks_move_together() -> None:
     shape = (1, 19, 15)
     study = painting(site_codes(24, shape), 1, settings=Settings(rows=8, table_rows=4))
-    result = spatial.run(study, study.settings)
+    result = spatial.run(study)
     assert result.block == 2
     assert result.site_effects.shape == (10, 8)
     by_site = np.pad(expected_effects(study, shape, 1), ((0, 1), (0, 1)))
@@ -211,14 +211,14 @@ def test_patches_cover_every_pixel_and_none_is_empty(pixels: int, sites: int) ->
 
 def test_flat_codes_have_no_sites(smooth_study) -> None:
     with pytest.raises(DoesNotApplyError, match="flat"):
-        spatial.run(smooth_study, FEW)
+        spatial.run(smooth_study)
 
 
 def test_a_decoder_that_ignores_its_code_has_no_site_effects() -> None:
     everywhere = tuple((y, x) for y in range(2) for x in range(2))
     study = painting(site_codes(40, (2, 2, 2)), 2, hidden_sites=everywhere, settings=FEW)
     with pytest.raises(UnanswerableError, match="same for every row"):
-        spatial.run(study, FEW)
+        spatial.run(study)
 
 
 def test_units_are_channels_and_the_baseline_is_a_mean_for_each_channel_and_site(linear) -> None:
@@ -236,21 +236,19 @@ def test_channels_of_a_linear_painter_have_their_closed_forms(linear) -> None:
     moves = np.square(codes[rows] - linear.baseline.reshape(SHAPE)).sum(axis=(0, 2, 3))
     images = linear.test.reconstructions[rows].astype(np.float64)
     total = np.square(images - images.mean(axis=0)).sum()
-    for found, expected in zip(
-        ablation.run(linear, FEW).effects, moves * weights / total, strict=True
-    ):
+    for found, expected in zip(ablation.run(linear).effects, moves * weights / total, strict=True):
         assert found.effect.value == pytest.approx(expected, rel=1e-4)
         assert found.solo.value == pytest.approx(expected, rel=1e-4)
-    shares = contributions.run(linear, FEW).shares
+    shares = contributions.run(linear).shares
     assert sum(share.share.value for share in shares) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_linear_painter_is_linear_with_real_and_with_permuted_channels(linear) -> None:
     """Each site's value is a regressor: channels' means would call it not additive."""
     small = painting(site_codes(200, (2, 2, 3)), 2, settings=FEW)
-    assert linearity.run(small, FEW).linear.value == pytest.approx(1, abs=1e-6)
-    assert permuted_codes.run(small, FEW).linear.value == pytest.approx(1, abs=1e-6)
-    assert permuted_codes.run(linear, FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert linearity.run(small).linear.value == pytest.approx(1, abs=1e-6)
+    assert permuted_codes.run(small).linear.value == pytest.approx(1, abs=1e-6)
+    assert permuted_codes.run(linear).linear.value == pytest.approx(1, abs=1e-6)
 
 
 def test_permuting_keeps_a_channel_s_sites_together(linear) -> None:
@@ -266,7 +264,7 @@ def test_every_section_answers_a_spatial_code_or_says_why_not(bent) -> None:
     answered, reasons = set(), {}
     for name, run in ANALYSES.items():
         try:
-            run(study, FEW)
+            run(study)
             answered.add(name)
         except (DoesNotApplyError, UnanswerableError) as reason:
             reasons[name] = str(reason)
@@ -281,14 +279,14 @@ def test_a_wide_spatial_code_leaves_out_only_what_needs_more_images() -> None:
     study = painting(site_codes(60, (2, 8, 8)), 1, bend=0.3, settings=FEW)
     for analysis in (linearity, permuted_codes):
         with pytest.raises(UnanswerableError, match="128 coordinates that vary"):
-            analysis.run(study, FEW)
-    assert spatial.run(study, FEW).site_effects.shape == (8, 8)
+            analysis.run(study)
+    assert spatial.run(study).site_effects.shape == (8, 8)
 
 
 def test_one_channel_and_one_site_are_answered_too() -> None:
     for shape in ((1, 2, 3), (3, 1, 1)):
         study = painting(site_codes(60, shape), 2, settings=FEW)
-        result = spatial.run(study, FEW)
+        result = spatial.run(study)
         assert result.site_effects.shape == shape[1:]
         assert result.colour_r2.value == pytest.approx(1, abs=1e-5)
 
@@ -303,7 +301,7 @@ def test_sites_finer_than_pixels_are_answered() -> None:
         code_shape=(1, 8, 8),
         settings=FEW,
     )
-    result = spatial.run(flat, FEW)
+    result = spatial.run(flat)
     assert result.colour_r2.value == pytest.approx(1, abs=1e-6)
     assert (result.site_effects[1::2] == 0).all()
 
@@ -323,7 +321,7 @@ def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(togethe
         code_shape=(1, 2, 2),
         settings=FEW,
     )
-    found = spatial.run(study, FEW).off_data_share
+    found = spatial.run(study).off_data_share
     assert found > 0.9 if together else found < 0.1
 
 
@@ -332,7 +330,7 @@ def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(togethe
     [
         (lambda study: study.shared(single_moves), 180),
         (lambda study: study.shared(coalition_table), 300),
-        (lambda study: baselines.run(study, study.settings), 200),
+        (lambda study: baselines.run(study), 200),
     ],
     ids=["single moves", "coalition table", "baselines"],
 )

@@ -33,7 +33,7 @@ def used_rows(study: Study) -> np.ndarray:
 def test_zeroing_a_linear_decoder_whose_mean_code_is_zero_is_exact() -> None:
     study = linear_with_mean(0.0)
     assert not study.baseline.any()
-    result = subtraction.run(study, FEW)
+    result = subtraction.run(study)
     assert result.miss_zero.value < 1e-5
     assert result.miss_mean.value < 1e-5
 
@@ -42,7 +42,7 @@ def test_zeroing_a_linear_decoder_whose_mean_code_is_zero_is_exact() -> None:
 def test_zeroing_a_shifted_linear_code_misses_by_the_mean(shift: float) -> None:
     """D = z_k W_k but φ = (z_k − m_k) W_k: the miss is √(n Σ m_k²‖W_k‖² / Σ (z_k − m_k)²‖W_k‖²)."""
     study = linear_with_mean(shift)
-    result = subtraction.run(study, FEW)
+    result = subtraction.run(study)
     rows = used_rows(study)
     moved = (study.test.codes[rows].astype(np.float64) - study.baseline) * LENGTHS
     missed = len(rows) * np.square(study.baseline * LENGTHS.astype(np.float64)).sum()
@@ -60,7 +60,7 @@ def test_both_baselines_are_exact_for_an_additive_decoder_at_its_own_baseline() 
         fit_codes=decoders.symmetric_codes(80, 3),
         settings=FEW,
     )
-    result = subtraction.run(study, FEW)
+    result = subtraction.run(study)
     assert result.miss_mean.value < 1e-5
     assert result.miss_zero.value < 1e-5
 
@@ -73,13 +73,13 @@ def test_a_product_is_counted_twice_by_subtraction() -> None:
         fit_codes=decoders.symmetric_codes(80, 2),
         settings=FEW,
     )
-    result = subtraction.run(study, FEW)
+    result = subtraction.run(study)
     assert result.miss_zero.value == pytest.approx(1, abs=1e-5)
     assert result.miss_mean.value == pytest.approx(1, abs=1e-5)
 
 
 def test_rows_are_the_picture_rows_and_the_table_rows_each_once(smooth_study) -> None:
-    assert subtraction.run(smooth_study, FEW).rows == len(used_rows(smooth_study))
+    assert subtraction.run(smooth_study).rows == len(used_rows(smooth_study))
 
 
 def test_the_share_of_zeroed_codes_off_data_is_printed() -> None:
@@ -93,13 +93,13 @@ def test_the_share_of_zeroed_codes_off_data_is_printed() -> None:
         code_shape=(2,),
         settings=FEW,
     )
-    result = subtraction.run(study, FEW)
+    result = subtraction.run(study)
     assert result.off_data_zero == 1
     assert result.off_data_mean < 0.05
 
 
 def test_pictures_are_of_the_unit_with_the_largest_share(linear_study) -> None:
-    result = subtraction.run(linear_study, FEW)
+    result = subtraction.run(linear_study)
     rows = linear_study.rows.pictures
     assert result.unit == 3
     codes = linear_study.test.codes[rows][:, 3].astype(np.float64)
@@ -111,14 +111,14 @@ def test_pictures_are_of_the_unit_with_the_largest_share(linear_study) -> None:
 
 
 def test_the_miss_grows_with_curvature(smooth_study) -> None:
-    result = subtraction.run(smooth_study, FEW)
+    result = subtraction.run(smooth_study)
     for miss in (result.miss_zero, result.miss_mean):
         assert 0.05 < miss.low <= miss.value <= miss.high
 
 
 def test_picture_rows_alone_are_enough() -> None:
     study = decoders.carrying(decoders.smooth(2), decoders.gaussian_codes(9, 2), settings=FEW)
-    assert subtraction.run(study, FEW).rows == 9
+    assert subtraction.run(study).rows == 9
 
 
 @pytest.mark.parametrize("slope", [0.0, 3e-8])
@@ -127,14 +127,14 @@ def test_a_decoder_that_ignores_its_code_up_to_rounding_misses_nothing(slope: fl
         lambda z: 0.5 + slope * z @ decoders.directions(3), decoders.gaussian_codes(60, 3)
     )
     with pytest.raises(UnanswerableError):
-        subtraction.run(study, study.settings)
+        subtraction.run(study)
 
 
 def test_more_steps_change_the_miss_only_a_little(smooth_study) -> None:
     settings = dataclasses.replace(FEW, path_steps=64, pooled_path_steps=64)
     fine = dataclasses.replace(smooth_study, settings=settings, _shared={})
-    coarse = subtraction.run(smooth_study, FEW).miss_mean.value
-    assert subtraction.run(fine, settings).miss_mean.value == pytest.approx(coarse, abs=0.02)
+    coarse = subtraction.run(smooth_study).miss_mean.value
+    assert subtraction.run(fine).miss_mean.value == pytest.approx(coarse, abs=0.02)
 
 
 @pytest.mark.parametrize("images", [20, 30], ids=["of all rows", "but for picture rows"])
@@ -160,10 +160,10 @@ def test_without_memory_for_contributions_the_miss_is_sketched_and_pictures_are_
             settings=FEW,
         )
 
-    exact = subtraction.run(study(), FEW)
+    exact = subtraction.run(study())
     monkeypatch.setattr("reportgen.settings.Settings.memory_bytes", 8 * 4 * pixels * images)
     tight = study()
-    found = subtraction.run(tight, FEW)
+    found = subtraction.run(tight)
     assert (exact.sketched, found.sketched) == (False, True)
     of_pictures = tight.shared(picture_paths)
     assert of_pictures.sketched == (images < 24)

@@ -27,7 +27,7 @@ def study_with(codes: np.ndarray, **known) -> Study:
 
 
 def factors_of(codes: np.ndarray, unit: int = 0, **known) -> dict[str, Factor]:
-    result = tracking.run(study_with(codes, **known), MANY)
+    result = tracking.run(study_with(codes, **known))
     return {factor.name: factor for factor in result.units[unit].factors}
 
 
@@ -112,7 +112,7 @@ def test_a_resample_s_auc_is_scikit_learn_s_with_rows_weighted_by_their_counts(
     kinds = np.random.default_rng(6).choice(["first", "second", "third"], size=ROWS)
     study = study_with(values, labels=tuple(kinds))
     weights = study.bootstrap(ROWS).weights
-    found = {f.name: f.measure for f in tracking.run(study, MANY).units[1].factors}
+    found = {f.name: f.measure for f in tracking.run(study).units[1].factors}
     areas = [roc_auc_score(kinds == kind, values[:, 1], sample_weight=own) for own in weights]
     expected = np.percentile(areas, [2.5, 97.5])
     np.testing.assert_allclose((found[kind].low, found[kind].high), expected, atol=1e-12)
@@ -162,30 +162,30 @@ def test_a_class_is_named_when_the_weaker_end_of_the_auc_passes_85(gap, named, s
 def test_unrelated_factors_are_never_named(codes) -> None:
     noise = np.random.default_rng(5).normal(size=(20, ROWS))
     given = {f"noise {k}": tuple(column) for k, column in enumerate(noise)}
-    found = tracking.run(study_with(codes, factors=given), MANY)
+    found = tracking.run(study_with(codes, factors=given))
     assert not any(f.named for u in found.units for f in u.factors if f.kind == "given")
 
 
 def test_a_class_of_fewer_than_five_images_is_left_out(codes) -> None:
     labels = tuple(["rare"] * 4 + ["few"] * 5 + ["many"] * (ROWS - 9))
-    assert tracking.run(study_with(codes, labels=labels), MANY).classes == ("few", "many")
+    assert tracking.run(study_with(codes, labels=labels)).classes == ("few", "many")
 
 
 def test_a_factor_that_does_not_vary_is_undefined(codes) -> None:
-    result = tracking.run(study_with(codes, factors={"same": (3.0,) * ROWS}), MANY)
+    result = tracking.run(study_with(codes, factors={"same": (3.0,) * ROWS}))
     assert "same" in result.undefined_factors
     assert not any(f.name == "same" for u in result.units for f in u.factors)
 
 
 def test_a_factor_without_a_single_value_is_undefined(codes) -> None:
-    result = tracking.run(study_with(codes, factors={"empty": (float("nan"),) * ROWS}), MANY)
+    result = tracking.run(study_with(codes, factors={"empty": (float("nan"),) * ROWS}))
     assert "empty" in result.undefined_factors
 
 
 def test_images_of_one_grey_each_have_brightness_and_no_place() -> None:
     grey = np.random.default_rng(0).random((60, 1)).astype(np.float32)
     study = decoders.of_pixels(np.repeat(grey, decoders.PIXELS, axis=1))
-    result = tracking.run(study, study.settings)
+    result = tracking.run(study)
     (unit,) = result.units
     assert unit.factors[0].name == "brightness"
     assert unit.factors[0].measure.value == pytest.approx(1)
@@ -211,18 +211,16 @@ def test_a_factor_that_few_images_stand_out_in_is_never_beyond_one(seed: int) ->
 
 
 def test_labels_that_are_words_are_no_given_factor(codes) -> None:
-    result = tracking.run(study_with(codes, factors={"colour": ("red",) * ROWS}), MANY)
+    result = tracking.run(study_with(codes, factors={"colour": ("red",) * ROWS}))
     assert result.given_factors == ()
 
 
 def test_at_most_three_factors_of_each_kind_are_kept_strongest_first(codes) -> None:
     given = {f"noise {n}": tuple(noisy(codes[:, 0], n)) for n in (4, 0.1, 2, 1)}
-    (first, *_), *_ = (
-        u.factors for u in tracking.run(study_with(codes, factors=given), MANY).units
-    )
+    (first, *_), *_ = (u.factors for u in tracking.run(study_with(codes, factors=given)).units)
     kept = [
         f
-        for f in tracking.run(study_with(codes, factors=given), MANY).units[0].factors
+        for f in tracking.run(study_with(codes, factors=given)).units[0].factors
         if f.kind == "given"
     ]
     assert [f.name for f in kept] == ["noise 0.1", "noise 1", "noise 2"]
@@ -232,4 +230,4 @@ def test_at_most_three_factors_of_each_kind_are_kept_strongest_first(codes) -> N
 def test_codes_that_do_not_vary_follow_nothing() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
     with pytest.raises(UnanswerableError):
-        tracking.run(study, study.settings)
+        tracking.run(study)

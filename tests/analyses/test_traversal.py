@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from reportgen.analyses import UnanswerableError, traversal
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.conftest import FEW
@@ -30,7 +30,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def result(study: Study) -> traversal.Traversal:
-    return traversal.run(study, study.settings)
+    return traversal.run(study)
 
 
 def residual_deviations(codes: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_a_unit_that_others_determine_has_no_range_of_its_own() -> None:
     codes = decoders.gaussian_codes(400, 3)
     codes[:, 2] = 2 * codes[:, 0] + 1
     study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
-    result = traversal.run(study, FEW)
+    result = traversal.run(study)
     ratios = dict(zip(result.units, result.deviation_ratios, strict=True))
     assert residual_deviations(study.fit.codes)[[0, 2]].max() < 1e-5
     assert ratios[0] < 0.01 and ratios[2] < 0.01 and ratios[1] > 0.9
@@ -69,7 +69,7 @@ def test_units_on_a_simplex_have_no_range_of_their_own() -> None:
     """Codes that sum to 1, as a softmax's: each unit is fixed by the others."""
     counts = np.random.default_rng(0).multinomial(1024, [0.4, 0.3, 0.2, 0.1], size=600)
     study = decoders.carrying(decoders.linear(4), counts / np.float32(1024), settings=FEW)
-    assert traversal.run(study, FEW).deviation_ratios.max() < 0.01
+    assert traversal.run(study).deviation_ratios.max() < 0.01
 
 
 def test_the_supported_range_is_two_conditional_deviations_within_the_quantiles(
@@ -103,7 +103,7 @@ def test_a_row_outside_the_quantiles_keeps_its_own_value_as_the_end() -> None:
         decoders.linear(2), codes[:30], fit_codes=codes, settings=Settings(walk_rows=8)
     )
     study.rows.walks[0] = 5
-    result = traversal.run(study, study.settings)
+    result = traversal.run(study)
     for place, unit in enumerate(result.units):
         end = -1 if unit == 0 else 0
         for walks in (result.supported, result.full):
@@ -141,19 +141,19 @@ def test_there_are_eleven_frames_of_at_most_sixteen_units_from_four_rows(result)
         code_shape=(18,),
         settings=Settings(rows=20),
     )
-    many = traversal.run(study, study.settings)
+    many = traversal.run(study)
     assert many.full.frames.shape == (4, 16, 11, decoders.PIXELS)
 
 
 def test_frames_cost_one_decode_and_one_encode_each() -> None:
     shared = correlated_study()
-    traversal.run(shared, shared.settings)  # shares, ranges
-    study = dataclasses.replace(shared, decoder=Decoder(shared.autoencoder))  # nothing stored
+    traversal.run(shared)  # shares, ranges
+    study = dataclasses.replace(shared, engine=Engine(shared.autoencoder))  # nothing stored
     _ = study.off_data
-    before = sum(study.decoder.forwards.values()), sum(study.decoder.encodes.values())
-    result = traversal.run(study, study.settings)
+    before = sum(study.engine.forwards.values()), sum(study.engine.encodes.values())
+    result = traversal.run(study)
     frames = result.supported.values.size + result.full.values.size
-    after = sum(study.decoder.forwards.values()), sum(study.decoder.encodes.values())
+    after = sum(study.engine.forwards.values()), sum(study.engine.encodes.values())
     assert after[1] - before[1] == frames
     assert after[0] - before[0] <= frames
 
@@ -162,7 +162,7 @@ def test_flags_are_those_of_the_frames_codes(study, result) -> None:
     row, place = 1, 0
     codes = np.repeat(study.test.codes[study.rows.walks[row]][None], 11, axis=0)
     codes[:, result.units[place]] = result.full.values[row, place]
-    expected = study.off_data.flags(codes, study.decoder)
+    expected = study.off_data.flags(codes, study.engine)
     assert result.full.flagged[row, place].tolist() == expected.tolist()
     assert result.full.flagged_share == result.full.flagged.mean()
 
@@ -177,13 +177,13 @@ def test_the_data_supported_range_stays_nearer_the_data_than_the_full_one() -> N
         code_shape=(3,),
         settings=FEW,
     )
-    result = traversal.run(study, FEW)
+    result = traversal.run(study)
     assert result.full.flagged_share > 0.2
     assert result.supported.flagged_share < 0.05
 
 
 def test_the_end_cosine_of_a_linear_decoder_is_one(linear_study) -> None:
-    result = traversal.run(linear_study, FEW)
+    result = traversal.run(linear_study)
     for walks in (result.supported, result.full):
         defined = walks.end_cosine[np.isfinite(walks.end_cosine)]
         assert len(defined) > 4
@@ -195,21 +195,21 @@ def test_the_end_cosine_of_a_v_shaped_unit_is_minus_one() -> None:
     picture = decoders.directions(1)[0]
     codes = decoders.gaussian_codes(300, 1)
     study = decoders.carrying(lambda z: z.abs() * picture, codes[1:] * 0.01, fit_codes=codes)
-    result = traversal.run(study, study.settings)
+    result = traversal.run(study)
     assert np.nanmax(result.full.end_cosine) < -0.999
 
 
 def test_a_walk_of_a_rectified_unit_stops_at_its_atom() -> None:
     codes = np.maximum(decoders.gaussian_codes(400, 3), 0)
     study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
-    result = traversal.run(study, FEW)
+    result = traversal.run(study)
     assert result.supported.values.min() >= 0
     assert result.full.values.min() >= 0
 
 
 def test_the_rows_that_walks_start_from_are_not_changed(study) -> None:
     before = study.test.codes.copy(), study.baseline.copy()
-    traversal.run(study, study.settings)
+    traversal.run(study)
     assert np.array_equal(study.test.codes, before[0])
     assert np.array_equal(study.baseline, before[1])
 
@@ -217,4 +217,4 @@ def test_the_rows_that_walks_start_from_are_not_changed(study) -> None:
 def test_without_a_unit_that_varies_there_is_no_walk() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
     with pytest.raises(UnanswerableError):
-        traversal.run(study, study.settings)
+        traversal.run(study)

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from reportgen.analyses import ablation, contributions, trust
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -40,14 +40,14 @@ def split_forward(extra: float = 0.0):
 
 
 def test_a_model_equal_to_its_two_halves_is_complete() -> None:
-    result = trust.run(with_forward(split_forward()), FEW)
+    result = trust.run(with_forward(split_forward()))
     assert result.bottleneck == "complete"
     assert result.largest_difference == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(("extra", "verdict"), [(0.9e-4, "complete"), (1.1e-4, "incomplete")])
 def test_completeness_is_a_ten_thousandth_of_the_range(extra: float, verdict: str) -> None:
-    result = trust.run(with_forward(split_forward(extra)), FEW)
+    result = trust.run(with_forward(split_forward(extra)))
     assert result.bottleneck == verdict
     assert result.largest_difference == pytest.approx(extra, abs=1e-6)
 
@@ -56,7 +56,7 @@ def test_a_skip_around_the_bottleneck_is_incomplete() -> None:
     def forward(images: torch.Tensor) -> torch.Tensor:
         return split_forward()(images) + 0.3 * images
 
-    assert trust.run(with_forward(forward), FEW).bottleneck == "incomplete"
+    assert trust.run(with_forward(forward)).bottleneck == "incomplete"
 
 
 def test_a_forward_that_samples_is_stochastic_and_not_accused_of_a_skip() -> None:
@@ -65,35 +65,35 @@ def test_a_forward_that_samples_is_stochastic_and_not_accused_of_a_skip() -> Non
     def forward(images: torch.Tensor) -> torch.Tensor:
         return split_forward()(images) + 0.5 * torch.rand(images.shape, generator=generator)
 
-    result = trust.run(with_forward(forward), FEW)
+    result = trust.run(with_forward(forward))
     assert result.bottleneck == "stochastic"
     assert result.largest_difference == pytest.approx(0.5, abs=0.1)
 
 
 def test_noise_that_was_held_for_the_check_is_said() -> None:
-    result = trust.run(with_forward(split_forward(), noise_held=True), FEW)
+    result = trust.run(with_forward(split_forward(), noise_held=True))
     assert (result.bottleneck, result.noise_held) == ("complete", True)
-    assert not trust.run(with_forward(split_forward()), FEW).noise_held
+    assert not trust.run(with_forward(split_forward())).noise_held
 
 
 def test_a_model_without_a_forward_is_not_checked() -> None:
-    result = trust.run(with_forward(None), FEW)
+    result = trust.run(with_forward(None))
     assert (result.bottleneck, result.largest_difference) == ("not checked", None)
 
 
 def test_agreement_is_scipy_s_kendall_tau_of_shares_and_last_in_effects(smooth_study) -> None:
-    shares = contributions.run(smooth_study, FEW).shares
+    shares = contributions.run(smooth_study).shares
     share = {s.unit: s.share.value for s in shares}
-    effects = {e.unit: e.effect.value for e in ablation.run(smooth_study, FEW).effects}
+    effects = {e.unit: e.effect.value for e in ablation.run(smooth_study).effects}
     units = sorted(share)
     expected = stats.kendalltau([share[u] for u in units], [effects[u] for u in units]).statistic
-    found = trust.run(smooth_study, FEW).share_and_ablation_agree
+    found = trust.run(smooth_study).share_and_ablation_agree
     assert found == pytest.approx(expected)
 
 
 def test_agreement_needs_three_units() -> None:
     study = decoders.carrying(decoders.linear(2), decoders.gaussian_codes(60, 2), settings=FEW)
-    assert trust.run(study, FEW).share_and_ablation_agree is None
+    assert trust.run(study).share_and_ablation_agree is None
 
 
 def test_about_one_percent_of_real_codes_are_flagged() -> None:
@@ -105,7 +105,7 @@ def test_about_one_percent_of_real_codes_are_flagged() -> None:
         code_shape=(3,),
         settings=FEW,
     )
-    result = trust.run(study, FEW)
+    result = trust.run(study)
     assert 0 < result.real_codes_flagged < 0.04
     assert result.largest_cycle_error == 1e-3
     # The 99 % quantile of a χ² with three degrees of freedom.
@@ -114,8 +114,8 @@ def test_about_one_percent_of_real_codes_are_flagged() -> None:
 
 def test_in_sample_is_told() -> None:
     small = decoders.carrying(decoders.linear(3), decoders.gaussian_codes(12, 3))
-    assert trust.run(small, small.settings).in_sample
-    assert not trust.run(with_forward(None), FEW).in_sample
+    assert trust.run(small).in_sample
+    assert not trust.run(with_forward(None)).in_sample
 
 
 def test_the_posterior_noise_floor_of_a_linear_decoder_is_its_closed_form() -> None:
@@ -131,9 +131,9 @@ def test_the_posterior_noise_floor_of_a_linear_decoder_is_its_closed_form() -> N
     moved = float((deviations**2 * torch.tensor([1.0, 4, 9])).sum())
     rows = codes[study.rows.statistics].astype(np.float64)
     spread = (rows.var(axis=0) * [1, 4, 9]).sum()
-    found = trust.run(study, study.settings).posterior_noise_floor
+    found = trust.run(study).posterior_noise_floor
     assert found.value == pytest.approx(moved / spread, rel=0.15)
-    assert trust.run(with_forward(None), FEW).posterior_noise_floor is None
+    assert trust.run(with_forward(None)).posterior_noise_floor is None
 
 
 @pytest.mark.parametrize("odd", [0.5, float("nan")])
@@ -147,10 +147,10 @@ def test_large_images_are_compared_a_few_at_a_time_with_the_same_verdict(odd: fl
 
     study = with_forward(forward)
     target = torch.from_numpy(study.test.images[17]).reshape(study.image_shape)
-    whole = trust.run(study, FEW)
-    few = Decoder(study.autoencoder, block_bytes=10 * 4 * (decoders.PIXELS + 3))
+    whole = trust.run(study)
+    few = Engine(study.autoencoder, block_bytes=10 * 4 * (decoders.PIXELS + 3))
     assert few.block_size == 5
-    found = trust.run(dataclasses.replace(study, decoder=few, _shared={}), FEW)
+    found = trust.run(dataclasses.replace(study, engine=few, _shared={}))
     assert whole.bottleneck == found.bottleneck == "incomplete"
     np.testing.assert_allclose(found.largest_difference, whole.largest_difference, rtol=1e-5)
     assert np.isnan(found.largest_difference) == np.isnan(odd)

@@ -16,7 +16,7 @@ from torch import nn
 from reportgen.analyses.shared.coalition_table import shapley_weights
 from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine.coalitions import Coalitions
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.study.study import Study
 from tests.benchmarks import subjects
 
@@ -77,8 +77,8 @@ def ablated(request, benchmark, monkeypatch):
 
 def bench_reportgen_first_in_and_last_in(benchmark, ablated) -> None:
     def fresh():
-        decoder = Decoder(ablated.study.autoencoder)
-        return (dataclasses.replace(ablated.study, decoder=decoder, _shared={}),), {}
+        engine = Engine(ablated.study.autoencoder)
+        return (dataclasses.replace(ablated.study, engine=engine, _shared={}),), {}
 
     benchmark.pedantic(single_moves, setup=fresh, rounds=5)
 
@@ -145,7 +145,7 @@ def bench_captum_one_row_at_a_time(benchmark, ablated) -> None:
 def bench_reportgen_whole_pictures(benchmark, study) -> None:
     def fresh():
         again = subjects.study(UNITS, rows=ROWS, count=60)
-        coalitions = Coalitions(again.decoder, again.players, again.baseline)
+        coalitions = Coalitions(again.engine, again.players, again.baseline)
         return (coalitions, again.test.codes[0]), {}
 
     def pictures(coalitions: Coalitions, code: np.ndarray) -> np.ndarray:

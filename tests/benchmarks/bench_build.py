@@ -33,14 +33,14 @@ class Inputs:
 
     model: Path
     data: Path
-    decoder: nn.Module
+    engine: nn.Module
 
 
 def of_sample(folder: Path) -> Inputs:
     model = SAMPLES / "fashion_vae/model.pt2"
     network = FashionVAE(UNITS)
     network.load_state_dict(torch.export.load(model).state_dict)
-    return Inputs(model, SAMPLES / "fashion_images", network.decoder.eval())
+    return Inputs(model, SAMPLES / "fashion_images", network.engine.eval())
 
 
 def of_drawn_weights(folder: Path) -> Inputs:
@@ -66,7 +66,7 @@ def bench_build_and_its_decodes(benchmark, tmp_path, name, make) -> None:
     def raw_loops() -> None:
         # Before and after every build, because the speed of a shared machine changes within
         # minutes; three times, because the fastest of many single measurements is the luckiest.
-        tried = [[_rate(inputs.decoder, *loop) for loop in LOOPS] for _ in range(3)]
+        tried = [[_rate(inputs.engine, *loop) for loop in LOOPS] for _ in range(3)]
         rates.append(np.median(tried, axis=0).tolist())
 
     def once() -> None:
@@ -81,13 +81,13 @@ def bench_build_and_its_decodes(benchmark, tmp_path, name, make) -> None:
     benchmark.extra_info |= {"decodes": decodes[0], "decodes_a_second": rates}
 
 
-def _rate(decoder: nn.Module, layout: torch.memory_format, batch: int) -> float:
+def _rate(engine: nn.Module, layout: torch.memory_format, batch: int) -> float:
     """Images a second of the loop that one would write oneself."""
-    decoder.to(memory_format=layout)
+    engine.to(memory_format=layout)
     codes = torch.randn(DECODES, UNITS)
     with torch.inference_mode():
-        decoder(codes[:batch])
+        engine(codes[:batch])
         started = time.perf_counter()
         for some in codes.split(batch):
-            decoder(some).reshape(len(some), -1).numpy()
+            engine(some).reshape(len(some), -1).numpy()
         return DECODES / (time.perf_counter() - started)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from tests.benchmarks import subjects
 
 DECODES = 2_048
@@ -22,8 +22,8 @@ def codes() -> np.ndarray:
 def bench_engine(benchmark, codes) -> None:
     model = subjects.autoencoder(10)
 
-    def fresh() -> tuple[tuple[Decoder], dict]:
-        return (Decoder(model),), {}
+    def fresh() -> tuple[tuple[Engine], dict]:
+        return (Engine(model),), {}
 
     benchmark.pedantic(lambda engine: engine.decode(codes), setup=fresh, rounds=5, warmup_rounds=1)
 
@@ -32,13 +32,13 @@ def bench_engine(benchmark, codes) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.benchmark(group="a. 2,048 decodes of a 64×64×3 decoder")
 def bench_raw_loop(benchmark, codes, layout, batch) -> None:
-    decoder = subjects.convolutional(10).to(memory_format=LAYOUTS[layout])["decoder"]
+    engine = subjects.convolutional(10).to(memory_format=LAYOUTS[layout])["decoder"]
     out = np.empty((DECODES, 3 * 64 * 64), dtype=np.float32)
 
     def loop() -> None:
         with torch.inference_mode():
             for start in range(0, DECODES, batch):
-                images = decoder(torch.from_numpy(codes[start : start + batch]))
+                images = engine(torch.from_numpy(codes[start : start + batch]))
                 out[start : start + batch] = images.reshape(len(images), -1).numpy()
 
     benchmark.pedantic(loop, rounds=5, warmup_rounds=1)

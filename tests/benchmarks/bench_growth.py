@@ -20,12 +20,12 @@ import sys
 from pathlib import Path
 import numpy as np
 from reportgen.images import open_images
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.study.encoding import encode_all
 from tests.benchmarks import subjects
 images = open_images(Path(sys.argv[1]))
 Path("/proc/self/clear_refs").write_text("5")
-encode_all(images, Decoder(subjects.autoencoder(10, 32, 1)), np.arange(1000))
+encode_all(images, Engine(subjects.autoencoder(10, 32, 1)), np.arange(1000))
 print(Path("/proc/self/status").read_text())
 """
 

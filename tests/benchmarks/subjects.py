@@ -29,29 +29,29 @@ def convolutional(units: int, side: int = 64, channels: int = 3) -> nn.ModuleDic
     flat = 32 * inner * inner
     encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, 256), nn.ReLU())
     encoder.append(nn.Linear(256, units))
-    decoder = nn.Sequential(
+    engine = nn.Sequential(
         *(nn.Linear(units, 256), nn.ReLU(), nn.Linear(256, flat), nn.ReLU()),
         *(nn.Unflatten(1, (32, inner, inner)), *up),
         *(nn.ConvTranspose2d(32, channels, 4, 2, 1), nn.Sigmoid()),
     )
-    return _drawn(encoder, decoder)
+    return _drawn(encoder, engine)
 
 
 def fully_connected(units: int, side: int = 28, channels: int = 1) -> nn.ModuleDict:
     """The autoencoder of Hinton & Salakhutdinov (2006), with ReLU between its layers."""
     torch.manual_seed(0)
     widths = [channels * side * side, 1000, 500, 250, units]
-    encoder, decoder = nn.Sequential(nn.Flatten()), nn.Sequential()
-    for layers, ends in ((encoder, widths), (decoder, widths[::-1])):
+    encoder, engine = nn.Sequential(nn.Flatten()), nn.Sequential()
+    for layers, ends in ((encoder, widths), (engine, widths[::-1])):
         for before, after in pairwise(ends):
             layers.extend([nn.Linear(before, after), nn.ReLU()])
         del layers[-1]
-    decoder.extend([nn.Sigmoid(), nn.Unflatten(1, (channels, side, side))])
-    return _drawn(encoder, decoder)
+    engine.extend([nn.Sigmoid(), nn.Unflatten(1, (channels, side, side))])
+    return _drawn(encoder, engine)
 
 
-def _drawn(encoder: nn.Sequential, decoder: nn.Sequential) -> nn.ModuleDict:
-    modules = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+def _drawn(encoder: nn.Sequential, engine: nn.Sequential) -> nn.ModuleDict:
+    modules = nn.ModuleDict({"encoder": encoder, "decoder": engine})
     for weight in modules.parameters():
         # Torch's own draw fades from layer to layer, until every code gives the same image.
         if weight.dim() > 1:

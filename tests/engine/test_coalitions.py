@@ -11,7 +11,7 @@ import torch
 from reportgen.analyses.shared.path_contributions import row_paths
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.engine.coalitions import Coalitions
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from tests.oracles import decoders
 
 UNITS = 4
@@ -20,7 +20,7 @@ BASELINE = np.array([10, 20, 30, 40], np.float32)
 
 
 def fresh(units: int = UNITS, players: Units | None = None, baseline=BASELINE) -> Coalitions:
-    decoder = Decoder(
+    engine = Engine(
         Autoencoder(
             encode=lambda images: images,
             decode=lambda z: decoders.smooth(units)(z).reshape(len(z), 1, 4, 5),
@@ -28,11 +28,11 @@ def fresh(units: int = UNITS, players: Units | None = None, baseline=BASELINE) -
             code_shape=(units,),
         )
     )
-    return Coalitions(decoder, players or Units.of((units,)), baseline)
+    return Coalitions(engine, players or Units.of((units,)), baseline)
 
 
 def forwards(coalitions: Coalitions) -> int:
-    return sum(coalitions.decoder.forwards.values())
+    return sum(coalitions.engine.forwards.values())
 
 
 def test_members_come_from_the_row_and_the_others_from_the_baseline() -> None:

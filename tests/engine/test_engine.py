@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.engine.engine import BLOCKS_AHEAD, Decoder, _keys
+from reportgen.engine.engine import BLOCKS_AHEAD, Engine, _keys
 from reportgen.engine.image_store import SMALLEST_LENT
 from reportgen.engine.model_threads import ModelThreads
 from reportgen.process.watched_operations import WatchedOperations
@@ -43,9 +43,9 @@ class Watched:
         return self.function(codes).reshape(len(codes), 1, decoders.HEIGHT, decoders.WIDTH)
 
 
-def engine(watched: Watched, units: int = UNITS, **limits: int) -> Decoder:
+def engine_of(watched: Watched, units: int = UNITS, **limits: int) -> Engine:
     shape = (1, decoders.HEIGHT, decoders.WIDTH)
-    made = Decoder(
+    made = Engine(
         Autoencoder(
             encode=lambda images: images.reshape(len(images), -1)[:, :UNITS],
             decode=watched,
@@ -72,27 +72,27 @@ def codes() -> np.ndarray:
 
 def test_images_are_the_decoder_s_own_in_the_order_of_the_codes(watched, codes) -> None:
     expected = decoders.smooth(UNITS)(torch.from_numpy(codes)).numpy()
-    np.testing.assert_allclose(engine(watched).decode(codes), expected, atol=1e-6)
+    np.testing.assert_allclose(engine_of(watched).decode(codes), expected, atol=1e-6)
 
 
 def test_equal_codes_are_decoded_once(watched, codes) -> None:
-    decoder = engine(watched)
-    images = decoder.decode(np.concatenate([codes[:5], codes[:5], codes[2:3]]))
+    engine = engine_of(watched)
+    images = engine.decode(np.concatenate([codes[:5], codes[:5], codes[2:3]]))
     assert sum(watched.batches) == 5
     assert np.array_equal(images[:5], images[5:10])
     assert np.array_equal(images[2], images[10])
 
 
 def test_minus_zero_is_zero(watched) -> None:
-    decoder = engine(watched)
-    decoder.decode(np.array([[0.0, 1, 2], [-0.0, 1, 2]], np.float32))
+    engine = engine_of(watched)
+    engine.decode(np.array([[0.0, 1, 2], [-0.0, 1, 2]], np.float32))
     assert sum(watched.batches) == 1
 
 
 def test_a_code_asked_for_again_comes_from_the_store(watched, codes) -> None:
-    decoder = engine(watched)
-    first = decoder.decode(codes)
-    again = decoder.decode(codes[::-1])
+    engine = engine_of(watched)
+    first = engine.decode(codes)
+    again = engine.decode(codes[::-1])
     assert sum(watched.batches) == len(codes)
     assert np.array_equal(first, again[::-1])
 
@@ -105,36 +105,36 @@ def test_long_codes_are_told_apart_by_every_number_and_decoded_once(numbers, key
     others[1, 0] += 1
     others[2, -1] += 1
     assert {len(key) for key in _keys(others)} == {key_bytes}
-    decoder = engine(watched, units=numbers)
-    images = decoder.decode(np.concatenate([others, others]))
+    engine = engine_of(watched, units=numbers)
+    images = engine.decode(np.concatenate([others, others]))
     assert sum(watched.batches) == 3
     np.testing.assert_array_equal(images, np.concatenate([others, others])[:, -20:])
-    decoder.decode(others[::-1])
+    engine.decode(others[::-1])
     assert sum(watched.batches) == 3
 
 
 def test_a_full_store_forgets_and_decodes_again_the_same_image(watched, codes) -> None:
-    decoder = engine(watched, block_bytes=10 * IMAGE_BYTES, store_bytes=25 * 4 * decoders.PIXELS)
-    first = decoder.decode(codes)
-    again = decoder.decode(codes)
+    engine = engine_of(watched, block_bytes=10 * IMAGE_BYTES, store_bytes=25 * 4 * decoders.PIXELS)
+    first = engine.decode(codes)
+    again = engine.decode(codes)
     assert sum(watched.batches) > len(codes)
     np.testing.assert_allclose(first, again, atol=1e-6)
 
 
 def test_a_store_smaller_than_a_batch_still_gives_every_image(watched, codes) -> None:
-    decoder = engine(watched, store_bytes=1)
+    engine = engine_of(watched, store_bytes=1)
     expected = decoders.smooth(UNITS)(torch.from_numpy(codes)).numpy()
-    np.testing.assert_allclose(decoder.decode(codes), expected, atol=1e-6)
+    np.testing.assert_allclose(engine.decode(codes), expected, atol=1e-6)
 
 
 def test_no_batch_is_larger_than_its_memory_allows(watched, codes) -> None:
-    decoder = engine(watched, block_bytes=7 * IMAGE_BYTES)
-    decoder.decode(codes)
+    engine = engine_of(watched, block_bytes=7 * IMAGE_BYTES)
+    engine.decode(codes)
     assert max(watched.batches) == 7
 
 
 def test_an_image_larger_than_a_batch_s_memory_is_decoded_alone(watched, codes) -> None:
-    engine(watched, block_bytes=1).decode(codes[:3])
+    engine_of(watched, block_bytes=1).decode(codes[:3])
     assert watched.batches == [1, 1, 1]
 
 
@@ -147,7 +147,7 @@ def test_batch_size_changes_nothing_beyond_1e_6(batch: int) -> None:
         autoencoder = Autoencoder(
             encode=lambda images: images, decode=module, input_shape=(1, 4, 4), code_shape=(2, 2, 2)
         )
-        return Decoder(autoencoder, block_bytes=size * 4 * (16 + 8)).decode(codes)
+        return Engine(autoencoder, block_bytes=size * 4 * (16 + 8)).decode(codes)
 
     np.testing.assert_allclose(decode_in(batch), decode_in(128), atol=1e-6, rtol=0)
 
@@ -169,10 +169,10 @@ class Weighed:
             return self.layer(values)
 
 
-def weighed_engine() -> tuple[Decoder, Weighed]:
+def weighed_engine() -> tuple[Engine, Weighed]:
     torch.manual_seed(0)
     layer = Weighed(torch.nn.ConvTranspose2d(8, 1, 4, 2, 1))
-    made = Decoder(
+    made = Engine(
         Autoencoder(
             encode=lambda images: images,
             decode=layer,
@@ -240,24 +240,24 @@ def test_weights_larger_than_an_image_are_read_for_as_many_images(
 
 def test_requests_decoded_together_are_requests_decoded_alone(watched, codes) -> None:
     requests = [codes[:1], codes[1:90], codes[90:90], codes[90:300], codes[:4]]
-    together = list(engine(watched).decode_each(iter(requests)))
+    together = list(engine_of(watched).decode_each(iter(requests)))
     assert [len(images) for images in together] == [len(request) for request in requests]
-    alone = engine(Watched(decoders.smooth(UNITS)))
+    alone = engine_of(Watched(decoders.smooth(UNITS)))
     for images, request in zip(together, requests, strict=True):
         np.testing.assert_allclose(images, alone.decode(request), atol=1e-6)
 
 
 def test_forwards_encodes_and_seconds_are_charged_to_who_asked(watched, codes) -> None:
-    decoder = engine(watched)
-    with decoder.charged_to("outer"):
-        decoder.decode(codes[:4])
-        with decoder.charged_to("inner"):
-            decoder.decode(codes[:6])
-        decoder.encode(decoder.decode(codes[6:9]))
-    assert dict(decoder.forwards) == {"outer": 7, "inner": 2}
-    assert dict(decoder.encodes) == {"outer": 3}
-    assert set(decoder.seconds) == {"outer", "inner"}
-    assert min(decoder.seconds.values()) > 0
+    engine = engine_of(watched)
+    with engine.charged_to("outer"):
+        engine.decode(codes[:4])
+        with engine.charged_to("inner"):
+            engine.decode(codes[:6])
+        engine.encode(engine.decode(codes[6:9]))
+    assert dict(engine.forwards) == {"outer": 7, "inner": 2}
+    assert dict(engine.encodes) == {"outer": 3}
+    assert set(engine.seconds) == {"outer", "inner"}
+    assert min(engine.seconds.values()) > 0
 
 
 def test_free_memory_for_images_is_given_back_after_an_analysis() -> None:
@@ -268,11 +268,11 @@ def test_free_memory_for_images_is_given_back_after_an_analysis() -> None:
         input_shape=(1, 1, pixels),
         code_shape=(UNITS,),
     )
-    decoder = Decoder(made, store_bytes=0)
+    engine = Engine(made, store_bytes=0)
     tracemalloc.start()
     try:
-        with decoder.charged_to("an analysis"):
-            decoder.decode(decoders.gaussian_codes(8, UNITS))
+        with engine.charged_to("an analysis"):
+            engine.decode(decoders.gaussian_codes(8, UNITS))
             assert tracemalloc.get_traced_memory()[0] > SMALLEST_LENT
         assert tracemalloc.get_traced_memory()[0] < SMALLEST_LENT / 2
     finally:
@@ -280,24 +280,24 @@ def test_free_memory_for_images_is_given_back_after_an_analysis() -> None:
 
 
 def test_charging_ends_with_its_block_even_after_an_error(watched, codes) -> None:
-    decoder = engine(watched)
-    with pytest.raises(ZeroDivisionError), decoder.charged_to("broken"):
+    engine = engine_of(watched)
+    with pytest.raises(ZeroDivisionError), engine.charged_to("broken"):
         raise ZeroDivisionError
-    decoder.decode(codes[:1])
-    assert dict(decoder.forwards) == {"study": 1}
+    engine.decode(codes[:1])
+    assert dict(engine.forwards) == {"study": 1}
 
 
 def test_progress_hears_of_every_forward_once(watched, codes) -> None:
     heard: list[int] = []
-    decoder = engine(watched, block_bytes=64 * IMAGE_BYTES)
-    decoder._on_progress = heard.append
-    decoder.decode(codes)
-    decoder.decode(codes)
-    assert sum(heard) == len(codes) == sum(decoder.forwards.values())
+    engine = engine_of(watched, block_bytes=64 * IMAGE_BYTES)
+    engine._on_progress = heard.append
+    engine.decode(codes)
+    engine.decode(codes)
+    assert sum(heard) == len(codes) == sum(engine.forwards.values())
 
 
 def test_decoding_is_float32_without_gradients_or_autocast(watched, codes) -> None:
-    images = engine(watched).decode(codes.astype(np.float64))
+    images = engine_of(watched).decode(codes.astype(np.float64))
     assert images.dtype == np.float32
     for state in watched.states:
         assert (state["inference"], state["autocast"], state["dtype"]) == (
@@ -308,28 +308,28 @@ def test_decoding_is_float32_without_gradients_or_autocast(watched, codes) -> No
 
 
 def test_decoding_never_uses_tf32(watched, codes) -> None:
-    engine(watched).decode(codes[:1])
+    engine_of(watched).decode(codes[:1])
     assert watched.states[0]["tf32 in products"] is False
     assert watched.states[0]["tf32 in convolutions"] is False
 
 
 def test_codes_and_images_that_come_in_are_left_as_they_are(watched, codes) -> None:
-    decoder = engine(watched)
+    engine = engine_of(watched)
     given = codes.copy()
-    images = decoder.decode(given)
+    images = engine.decode(given)
     before = images.copy()
     with pytest.raises(ValueError, match="read-only"):
         images += 1
     assert np.array_equal(given, codes)
-    assert np.array_equal(decoder.decode(given), before)
+    assert np.array_equal(engine.decode(given), before)
 
 
 def test_encoding_in_batches_is_encoding_at_once(watched, codes) -> None:
     images = np.random.default_rng(0).normal(size=(50, decoders.PIXELS)).astype(np.float32)
-    decoder = engine(watched, block_bytes=8 * IMAGE_BYTES)
-    np.testing.assert_array_equal(decoder.encode(images), images[:, :UNITS])
+    engine = engine_of(watched, block_bytes=8 * IMAGE_BYTES)
+    np.testing.assert_array_equal(engine.encode(images), images[:, :UNITS])
     np.testing.assert_array_equal(
-        decoder.encode(images.reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)), images[:, :UNITS]
+        engine.encode(images.reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)), images[:, :UNITS]
     )
 
 
@@ -340,13 +340,13 @@ def autoencoder(decode, **attributes: object) -> Autoencoder:
 
 def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_again() -> None:
     watched = Watched(decoders.smooth(UNITS))
-    decoder = engine(watched)
-    block = decoder.block_size
+    engine = engine_of(watched)
+    block = engine.block_size
     codes = decoders.gaussian_codes(block, UNITS)
     requests = [codes[:1].repeat(block, axis=0), codes[:block], codes[:block], codes[5:6]]
-    images = list(decoder.decode_each(iter(requests)))
-    assert sum(watched.batches) == block == sum(decoder.forwards.values())
-    alone = engine(Watched(decoders.smooth(UNITS)))
+    images = list(engine.decode_each(iter(requests)))
+    assert sum(watched.batches) == block == sum(engine.forwards.values())
+    alone = engine_of(Watched(decoders.smooth(UNITS)))
     for found, request in zip(images, requests, strict=True):
         np.testing.assert_allclose(found, alone.decode(request), atol=1e-6)
 
@@ -354,32 +354,32 @@ def test_a_code_that_is_being_decoded_for_the_request_before_is_not_decoded_agai
 @pytest.mark.parametrize("blocks", [2, 3, BLOCKS_AHEAD, BLOCKS_AHEAD + 2])
 def test_what_memory_has_room_for_is_decoded_while_the_caller_works_on_one(blocks) -> None:
     watched = Watched(decoders.smooth(UNITS))
-    block = engine(watched).block_size
-    decoder = engine(watched, block_bytes=(blocks * block + 1) * IMAGE_BYTES)
-    assert decoder.block_size == block
+    block = engine_of(watched).block_size
+    engine = engine_of(watched, block_bytes=(blocks * block + 1) * IMAGE_BYTES)
+    assert engine.block_size == block
     watched.batches.clear()
-    images = decoder.decode_each(np.split(decoders.gaussian_codes(8 * block, UNITS), 8))
+    images = engine.decode_each(np.split(decoders.gaussian_codes(8 * block, UNITS), 8))
     next(images)
-    decoder._threads._pool.shutdown()  # type: ignore[union-attr]
+    engine._threads._pool.shutdown()  # type: ignore[union-attr]
     assert sum(watched.batches) == min(blocks, BLOCKS_AHEAD) * block
 
 
 def test_nothing_is_decoded_ahead_where_memory_has_no_room_for_both(codes) -> None:
     watched = Watched(decoders.smooth(UNITS))
-    decoder = engine(watched, block_bytes=70 * IMAGE_BYTES)
-    images = decoder.decode_each(iter([codes[:60], codes[60:120]]))
+    engine = engine_of(watched, block_bytes=70 * IMAGE_BYTES)
+    images = engine.decode_each(iter([codes[:60], codes[60:120]]))
     next(images)
-    decoder._threads._pool.shutdown()  # type: ignore[union-attr]
+    engine._threads._pool.shutdown()  # type: ignore[union-attr]
     assert sum(watched.batches) == 60
 
 
 def test_a_decode_within_the_loop_shares_what_is_being_decoded_ahead() -> None:
     watched = Watched(decoders.smooth(UNITS))
-    decoder = engine(watched)
-    block = decoder.block_size
+    engine = engine_of(watched)
+    block = engine.block_size
     codes = decoders.gaussian_codes(2 * block, UNITS)
-    for images in decoder.decode_each(iter([codes[:block], codes[block : 2 * block]])):
-        again = decoder.decode(codes[block : 2 * block])
+    for images in engine.decode_each(iter([codes[:block], codes[block : 2 * block]])):
+        again = engine.decode(codes[block : 2 * block])
         np.testing.assert_allclose(
             again, decoders.smooth(UNITS)(torch.from_numpy(codes[block : 2 * block])), atol=1e-6
         )
@@ -395,12 +395,12 @@ def test_an_error_of_the_model_reaches_who_asked_and_the_next_one_is_answered(co
             raise RuntimeError("out of memory")
         return decoders.smooth(UNITS)(values).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)
 
-    decoder = Decoder(autoencoder(decode))
+    engine = Engine(autoencoder(decode))
     with pytest.raises(RuntimeError, match="out of memory"):
-        decoder.decode(codes[:10])
+        engine.decode(codes[:10])
     broken[0] = False
     expected = decoders.smooth(UNITS)(torch.from_numpy(codes[:10])).numpy()
-    np.testing.assert_allclose(decoder.decode(codes[:10]), expected, atol=1e-6)
+    np.testing.assert_allclose(engine.decode(codes[:10]), expected, atol=1e-6)
 
 
 def test_a_loop_that_fails_or_is_left_leaves_nothing_being_decoded() -> None:
@@ -411,20 +411,20 @@ def test_a_loop_that_fails_or_is_left_leaves_nothing_being_decoded() -> None:
             raise MemoryError("for now")
         return decoders.smooth(UNITS)(codes).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)
 
-    decoder = Decoder(autoencoder(decode))
-    requests = np.split(decoders.gaussian_codes(8 * decoder.block_size, UNITS), 8)
+    engine = Engine(autoencoder(decode))
+    requests = np.split(decoders.gaussian_codes(8 * engine.block_size, UNITS), 8)
     broken[0] = True
     with pytest.raises(MemoryError):
-        list(decoder.decode_each(requests))
-    assert not decoder._in_flight
+        list(engine.decode_each(requests))
+    assert not engine._in_flight
     broken[0] = False
-    left = decoder.decode_each(requests)
+    left = engine.decode_each(requests)
     next(left)
     left.close()
-    assert not decoder._in_flight
+    assert not engine._in_flight
     for request in requests:
         expected = decoders.smooth(UNITS)(torch.from_numpy(request)).reshape(len(request), -1)
-        np.testing.assert_allclose(decoder.decode(request), expected, atol=1e-6)
+        np.testing.assert_allclose(engine.decode(request), expected, atol=1e-6)
 
 
 def test_who_borrows_from_what_failed_is_told() -> None:
@@ -433,13 +433,13 @@ def test_who_borrows_from_what_failed_is_told() -> None:
             raise MemoryError("for now")
         return decoders.smooth(UNITS)(codes).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH)
 
-    decoder = Decoder(autoencoder(decode))
-    fine, failing = np.split(decoders.gaussian_codes(2 * decoder.block_size, UNITS), 2)
+    engine = Engine(autoencoder(decode))
+    fine, failing = np.split(decoders.gaussian_codes(2 * engine.block_size, UNITS), 2)
     failing = failing + 100
-    images = decoder.decode_each([fine, failing])
+    images = engine.decode_each([fine, failing])
     next(images)
     with pytest.raises(MemoryError):
-        decoder.decode(failing)
+        engine.decode(failing)
     with pytest.raises(MemoryError):
         next(images)
 
@@ -457,18 +457,18 @@ def test_only_a_model_that_keeps_nothing_between_operations_runs_in_several_thre
 
 def test_several_threads_give_what_one_gives(codes) -> None:
     decode = Watched(decoders.smooth(UNITS))
-    one = Decoder(autoencoder(decode)).decode(codes)
-    several = Decoder(autoencoder(decode, concurrent=True)).decode(codes)
+    one = Engine(autoencoder(decode)).decode(codes)
+    several = Engine(autoencoder(decode, concurrent=True)).decode(codes)
     np.testing.assert_allclose(several, one, atol=1e-6)
-    assert np.array_equal(several, Decoder(autoencoder(decode, concurrent=True)).decode(codes))
+    assert np.array_equal(several, Engine(autoencoder(decode, concurrent=True)).decode(codes))
 
 
 @pytest.mark.parametrize("count", [1, 3, 64, 65, 300])
 def test_batches_of_a_fixed_size_are_full_but_for_the_last(count: int) -> None:
     watched = Watched(decoders.smooth(UNITS))
-    decoder = Decoder(autoencoder(watched, fixed_batch=16, concurrent=True))
+    engine = Engine(autoencoder(watched, fixed_batch=16, concurrent=True))
     watched.batches.clear()
-    decoder.decode(decoders.gaussian_codes(count, UNITS))
+    engine.decode(decoders.gaussian_codes(count, UNITS))
     assert sum(watched.batches) == count
     assert sum(size % 16 != 0 for size in watched.batches) <= 1
 
@@ -481,21 +481,21 @@ def test_a_model_that_draws_noise_is_called_in_the_order_of_the_images() -> None
         return images
 
     decode = Watched(decoders.smooth(UNITS))
-    decoder = Decoder(autoencoder(decode, forward=forward))
+    engine = Engine(autoencoder(decode, forward=forward))
     images = np.arange(2_000, dtype=np.float32)[:, None] + np.zeros(decoders.PIXELS, np.float32)
-    assert np.array_equal(decoder.model_output(images), images)
+    assert np.array_equal(engine.model_output(images), images)
     assert len(seen) > 2
     assert seen == sorted(seen)
 
 
 def test_images_that_were_handed_out_are_kept_by_nobody_but_the_store() -> None:
     """Each request shares a code with the one before, as blocks of a path do."""
-    decoder = engine(Watched(decoders.smooth(UNITS)), store_bytes=0)
-    codes = decoders.gaussian_codes(20 * decoder.block_size + 1, UNITS)
-    starts = range(0, len(codes) - 1, decoder.block_size)
-    requests = [codes[start : start + decoder.block_size + 1] for start in starts]
+    engine = engine_of(Watched(decoders.smooth(UNITS)), store_bytes=0)
+    codes = decoders.gaussian_codes(20 * engine.block_size + 1, UNITS)
+    starts = range(0, len(codes) - 1, engine.block_size)
+    requests = [codes[start : start + engine.block_size + 1] for start in starts]
     whole: list[weakref.ref] = []
-    for images in decoder.decode_each(iter(requests)):
+    for images in engine.decode_each(iter(requests)):
         whole.append(weakref.ref(images.base))
         # This one, the one before it, whose last image the generator still has, and the next.
         assert sum(reference() is not None for reference in whole) <= 3
@@ -503,28 +503,26 @@ def test_images_that_were_handed_out_are_kept_by_nobody_but_the_store() -> None:
 
 
 def test_a_request_larger_than_the_memory_comes_in_blocks() -> None:
-    decoder = engine(Watched(decoders.smooth(UNITS)), block_bytes=20 * IMAGE_BYTES)
+    engine = engine_of(Watched(decoders.smooth(UNITS)), block_bytes=20 * IMAGE_BYTES)
     requests = [decoders.gaussian_codes(count, UNITS, seed=count) for count in (35, 0, 10)]
     found = []
-    for request, blocks in zip(
-        requests, decoder.decode_blocks_of_each(iter(requests)), strict=True
-    ):
+    for request, blocks in zip(requests, engine.decode_blocks_of_each(iter(requests)), strict=True):
         parts, images = zip(*blocks, strict=True)
         assert [len(request[part]) for part in parts] == [len(block) for block in images]
-        assert max(map(len, images)) <= decoder.block_size
+        assert max(map(len, images)) <= engine.block_size
         found.append(np.concatenate(images))
-    alone = engine(Watched(decoders.smooth(UNITS)))
+    alone = engine_of(Watched(decoders.smooth(UNITS)))
     for images, request in zip(found, requests, strict=True):
         np.testing.assert_allclose(images, alone.decode(request), atol=1e-6)
-        again = [(request[part], block) for part, block in decoder.decode_blocks(request)]
+        again = [(request[part], block) for part, block in engine.decode_blocks(request)]
         np.testing.assert_array_equal(np.concatenate([codes for codes, _ in again]), request)
         np.testing.assert_array_equal(np.concatenate([block for _, block in again]), images)
 
 
 def test_what_is_not_taken_of_one_request_is_not_taken_for_the_next_one_s() -> None:
-    decoder = engine(Watched(decoders.smooth(UNITS)), block_bytes=20 * IMAGE_BYTES)
+    engine = engine_of(Watched(decoders.smooth(UNITS)), block_bytes=20 * IMAGE_BYTES)
     requests = [decoders.gaussian_codes(35, UNITS, seed=number) for number in range(3)]
-    firsts = [next(blocks) for blocks in decoder.decode_blocks_of_each(requests)]
+    firsts = [next(blocks) for blocks in engine.decode_blocks_of_each(requests)]
     for request, (part, images) in zip(requests, firsts, strict=True):
         expected = decoders.smooth(UNITS)(torch.from_numpy(request[part])).numpy()
         np.testing.assert_allclose(images, expected, atol=1e-6)

@@ -97,7 +97,7 @@ def example_results(
     parts, unanswered, not_applicable = {}, {}, {}
     for analysis, run in ANALYSES.items():
         try:
-            parts[analysis] = run(study, settings)
+            parts[analysis] = run(study)
         except DoesNotApplyError as reason:
             not_applicable[analysis] = str(reason)
         except UnanswerableError as reason:
@@ -141,8 +141,8 @@ def example_results(
             images=images,
             fit_rows=len(study.fit),
             test_rows=len(study.test),
-            decodes=dict(study.decoder.forwards),
-            encodes=dict(study.decoder.encodes),
+            decodes=dict(study.engine.forwards),
+            encodes=dict(study.engine.encodes),
             row_names={"pictures": tuple(study.test.names[row] for row in study.rows.pictures)},
         ),
         **{analysis: parts.get(analysis) for analysis in ANALYSES},

@@ -30,7 +30,7 @@ def with_analyses_of(study: Study, results: Results) -> Results:
     parts = {}
     for name, run in ANALYSES.items():
         try:
-            parts[name] = run(study, study.settings)
+            parts[name] = run(study)
         except UnanswerableError:
             parts[name] = None
     return dataclasses.replace(results, **parts)

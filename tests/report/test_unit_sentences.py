@@ -33,7 +33,7 @@ MODULES = {
 
 
 def parts_of(study: Study) -> dict[str, Any]:
-    return {name: module.run(study, study.settings) for name, module in MODULES.items()}
+    return {name: module.run(study) for name, module in MODULES.items()}
 
 
 def units_of(study: Study) -> dict[int, Unit]:
@@ -134,7 +134,7 @@ def test_words_about_one_picture_follow_rho(units) -> None:
 
 
 def test_analyses_that_gave_nothing_leave_their_fields_empty(studied) -> None:
-    parts = {"health": health.run(studied, FEW)}
+    parts = {"health": health.run(studied)}
     for unit in merge_units(parts):
         assert unit.share is unit.effect is unit.rho_solo is unit.largest_interaction is None
         assert unit.sentence.startswith("Unit ")

@@ -121,7 +121,7 @@ def parts_of(study) -> dict[str, Any]:
         "contributions": contributions,
         "health": health,
     }
-    return {name: module.run(study, study.settings) for name, module in modules.items()}
+    return {name: module.run(study) for name, module in modules.items()}
 
 
 def test_a_linear_autoencoder_gets_the_verdict_that_is_true(linear_study) -> None:

@@ -115,8 +115,8 @@ def test_resamples_that_are_undefined_are_left_out_of_the_interval() -> None:
 
 SIMULATIONS, SIMULATED_ROWS = 200, 80
 HEADLINES = {
-    "R²": lambda study: reconstruction.run(study, study.settings).r2,
-    "linear share": lambda study: linearity.run(study, study.settings).linear,
+    "R²": lambda study: reconstruction.run(study).r2,
+    "linear share": lambda study: linearity.run(study).linear,
     "gap": lambda study: gap(study),
     "ρ solo": lambda study: pooled_rho(study.shared(leading_shares).solo),
     "ρ context": lambda study: pooled_rho(study.shared(leading_shares).context),
@@ -178,7 +178,7 @@ def test_95_percent_intervals_cover_the_truth_in_90_to_98_percent_of_200_data_se
 
 def test_the_gap_of_these_data_sets_is_the_report_s() -> None:
     study = noisy_smooth_study(80, Settings(bootstrap_resamples=300, rows=80))
-    assert gap(study) == additivity.run(study, study.settings).up.gap
+    assert gap(study) == additivity.run(study).up.gap
 
 
 def leading_share(moves: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -77,14 +77,14 @@ def large() -> Study:
 
 
 def test_pictures_of_contributions_add_up_as_images_do(large: Study) -> None:
-    found = contributions.run(large, Settings())
+    found = contributions.run(large)
     assert found.pictures.shape == (8, 3, KEPT)
     change = found.reconstructions - found.baseline_image
     np.testing.assert_allclose(found.pictures.sum(axis=1), change, atol=1e-5)
 
 
 def test_frames_of_walks_are_pictures_of_what_was_decoded(large: Study) -> None:
-    found = traversal.run(large, Settings())
+    found = traversal.run(large)
     row, frame = 1, -1
     code = large.test.codes[large.rows.walks[row]].copy()
     code[found.units[0]] = found.full.values[row, 0, frame]
@@ -95,19 +95,19 @@ def test_frames_of_walks_are_pictures_of_what_was_decoded(large: Study) -> None:
 
 
 def test_end_cosines_are_of_whole_images(large: Study) -> None:
-    found = traversal.run(large, Settings())
+    found = traversal.run(large)
     row = 2
     own = large.test.codes[large.rows.walks[row]]
     ends = np.stack([own, own, own])
     ends[1:, found.units[0]] = found.full.values[row, 0, [0, -1]]
-    here, first, last = large.decoder.decode(ends).astype(np.float64)
+    here, first, last = large.engine.decode(ends).astype(np.float64)
     after, before = last - here, here - first
     cosine = after @ before / np.linalg.norm(after) / np.linalg.norm(before)
     assert found.full.end_cosine[row, 0] == pytest.approx(cosine, abs=1e-5)
 
 
 def test_errors_of_pictured_rows_are_of_whole_images(large: Study) -> None:
-    found = reconstruction.run(large, Settings())
+    found = reconstruction.run(large)
     rows = large.rows.pictures
     missed = large.test.images[rows] - large.test.reconstructions[rows]
     assert found.picture_mse == pytest.approx(np.square(missed).mean(), rel=1e-5, abs=1e-12)

@@ -10,16 +10,16 @@ from sklearn.covariance import EmpiricalCovariance, ledoit_wolf
 
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.engine.coalitions import CodePanel
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.off_data import CYCLE_FLOOR, calibrate
 from tests.oracles import decoders
 
 
-def linear_decoder(units: int, noise: float = 0.0) -> Decoder:
+def linear_decoder(units: int, noise: float = 0.0) -> Engine:
     """Orthonormal pictures, encoded by projection: g's left inverse up to rounding."""
     pictures = decoders.directions(units)
-    return Decoder(
+    return Engine(
         Autoencoder(
             encode=lambda images: images.reshape(len(images), -1) @ pictures.T + noise,
             decode=lambda z: (z @ pictures).reshape(len(z), 1, decoders.HEIGHT, decoders.WIDTH),
@@ -29,10 +29,10 @@ def linear_decoder(units: int, noise: float = 0.0) -> Decoder:
     )
 
 
-def copied(units: int) -> Decoder:
+def copied(units: int) -> Engine:
     """The code is the image."""
     shape = (1, 1, units)
-    return Decoder(
+    return Engine(
         Autoencoder(
             encode=lambda images: images.reshape(len(images), -1),
             decode=lambda z: z.reshape(len(z), *shape),
@@ -48,26 +48,26 @@ def correlated_codes(rows: int, units: int, seed: int = 0) -> np.ndarray:
     return (3 + generator.normal(size=(rows, units)) @ mixing).astype(np.float32)
 
 
-def calibrated(codes: np.ndarray, decoder: Decoder | None = None):
+def calibrated(codes: np.ndarray, engine: Engine | None = None):
     units = codes.shape[1]
-    return calibrate(Units.of((units,)), codes, np.arange(units), decoder or linear_decoder(units))
+    return calibrate(Units.of((units,)), codes, np.arange(units), engine or linear_decoder(units))
 
 
 @pytest.mark.parametrize(("known", "decoded"), [(600, 0), (500, 0), (499, 600)])
 def test_codes_whose_images_are_known_are_not_decoded_again(known: int, decoded: int) -> None:
     """Unless they are too few for a 99 % quantile: fewer than 500, and not all."""
-    codes, decoder = correlated_codes(600, 3), linear_decoder(3)
+    codes, engine = correlated_codes(600, 3), linear_decoder(3)
     images = linear_decoder(3).decode(codes)[:known]
-    flag = calibrate(Units.of((3,)), codes, np.arange(3), decoder, (codes[:known], images))
-    assert decoder.forwards.total() == decoded
+    flag = calibrate(Units.of((3,)), codes, np.arange(3), engine, (codes[:known], images))
+    assert engine.forwards.total() == decoded
     assert flag.largest_cycle_error == calibrated(codes).largest_cycle_error
 
 
 def test_the_cycle_error_is_that_of_the_images_that_are_known() -> None:
     """Images of other codes are as far off as those codes are, in sd."""
-    codes, decoder = correlated_codes(500, 1), linear_decoder(1)
-    images = decoder.decode(codes + codes.std())
-    flag = calibrate(Units.of((1,)), codes, np.arange(1), decoder, (codes, images))
+    codes, engine = correlated_codes(500, 1), linear_decoder(1)
+    images = engine.decode(codes + codes.std())
+    flag = calibrate(Units.of((1,)), codes, np.arange(1), engine, (codes, images))
     assert flag.largest_cycle_error == pytest.approx(1, rel=1e-4)
 
 
@@ -134,22 +134,22 @@ def test_codes_far_out_are_flagged() -> None:
 
 def test_the_cycle_flag_does_not_fire_on_rounding_error() -> None:
     codes = decoders.gaussian_codes(500, 3)
-    decoder = linear_decoder(3)
-    flag = calibrated(codes, decoder)
+    engine = linear_decoder(3)
+    flag = calibrated(codes, engine)
     assert flag.largest_cycle_error == CYCLE_FLOOR
     far = 100 * codes
-    errors = flag.cycle_errors(far, decoder)
+    errors = flag.cycle_errors(far, engine)
     assert errors.max() > 1e-7
     assert (errors < CYCLE_FLOOR).all()
 
 
 def test_the_cycle_error_is_the_root_mean_square_of_changes_in_sd() -> None:
     codes = decoders.gaussian_codes(500, 3) * np.array([1, 2, 4], np.float32)
-    decoder = linear_decoder(3, noise=0.5)
-    flag = calibrated(codes, decoder)
+    engine = linear_decoder(3, noise=0.5)
+    flag = calibrated(codes, engine)
     in_sd = 0.5 / codes.std(axis=0, dtype=np.float64)
     expected = np.sqrt((in_sd**2).mean())
-    np.testing.assert_allclose(flag.cycle_errors(codes[:9], decoder), expected, rtol=1e-4)
+    np.testing.assert_allclose(flag.cycle_errors(codes[:9], engine), expected, rtol=1e-4)
 
 
 def test_a_hole_in_the_cloud_is_seen_by_the_cycle_flag_alone() -> None:
@@ -159,7 +159,7 @@ def test_a_hole_in_the_cloud_is_seen_by_the_cycle_flag_alone() -> None:
     centre = study.baseline[None]
     flag = study.off_data
     assert flag.far_share(centre) == 0
-    assert flag.flags(centre, study.decoder).all()
+    assert flag.flags(centre, study.engine).all()
     assert study.off_data_share(centre) == 1
 
 
@@ -199,7 +199,7 @@ def test_a_panel_s_share_is_the_mean_of_its_flags_on_a_seeded_sample() -> None:
     made_when_asked = CodePanel(6, 100, lambda row, which: both[100 * row : 100 * row + 100][which])
     assert study.off_data_share(made_when_asked) == share
     few = np.concatenate([near[:3], far[:1]])
-    assert study.off_data_share(few) == np.mean(study.off_data.flags(few, study.decoder))
+    assert study.off_data_share(few) == np.mean(study.off_data.flags(few, study.engine))
 
 
 def test_a_code_whose_image_is_not_a_number_is_off_data() -> None:
@@ -211,7 +211,7 @@ def test_a_code_whose_image_is_not_a_number_is_off_data() -> None:
         broken = ((z[:, :1] - 1).abs() < 0.1).expand(-1, decoders.PIXELS)
         return torch.where(broken, torch.nan, z @ pictures).reshape(len(z), 1, 4, 5)
 
-    decoder = Decoder(
+    engine = Engine(
         Autoencoder(
             encode=lambda images: images.reshape(len(images), -1) @ pictures.T,
             decode=decode,
@@ -219,8 +219,8 @@ def test_a_code_whose_image_is_not_a_number_is_off_data() -> None:
             code_shape=(2,),
         )
     )
-    flag = calibrated(codes, decoder)
-    assert flag.flags(np.array([[1.0, 0.0]], np.float32), decoder).all()
+    flag = calibrated(codes, engine)
+    assert flag.flags(np.array([[1.0, 0.0]], np.float32), engine).all()
 
 
 @pytest.mark.parametrize("units", [60, 200])
@@ -259,5 +259,5 @@ def test_the_cycle_error_of_a_channel_sees_each_of_its_sites() -> None:
     apart = study.fit.codes.std(axis=0, dtype=np.float64)
     moved = np.array([[1.0, -1.0]], np.float32)
     expected = np.sqrt(np.mean(np.square(moved / apart)))
-    found = study.off_data.cycle_errors(moved, study.decoder)
+    found = study.off_data.cycle_errors(moved, study.engine)
     assert found[0] == pytest.approx(expected, rel=1e-5)

@@ -25,7 +25,7 @@ def study() -> Study:
 
 def test_the_plan_counts_what_the_analyses_decode(study: Study) -> None:
     plan = plan_build(study, study.settings)
-    before = sum(study.decoder.forwards.values())
+    before = sum(study.engine.forwards.values())
     for analysis in (
         ablation,
         contributions,
@@ -35,8 +35,8 @@ def test_the_plan_counts_what_the_analyses_decode(study: Study) -> None:
         traversal,
         interactions,
     ):
-        analysis.run(study, study.settings)
-    decoded = sum(study.decoder.forwards.values()) - before
+        analysis.run(study)
+    decoded = sum(study.engine.forwards.values()) - before
     assert sum(plan.decodes.values()) == pytest.approx(decoded, rel=0.2)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reportgen.autoencoder import Note, SourceFile
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.errors import SettingsError
 from reportgen.settings import Settings
 from reportgen.study.code_cache import CodeCache
@@ -36,21 +36,21 @@ def images(model):
 
 def test_the_pass_gives_every_code_and_the_pixels_of_the_kept_rows(model, images) -> None:
     kept = np.array([0, 255, 256, 699])
-    codes, pixels = encode_all(images, Decoder(model), kept)
+    codes, pixels = encode_all(images, Engine(model), kept)
     np.testing.assert_allclose(codes, decoders.gaussian_codes(ROWS, UNITS), atol=1e-5)
     np.testing.assert_array_equal(pixels, images.read(kept).reshape(4, -1))
 
 
 def test_progress_reaches_the_last_image_in_order(model, images) -> None:
     told: list[tuple[int, int]] = []
-    encode_all(images, Decoder(model), np.array([0]), on_encoded=lambda *now: told.append(now))
+    encode_all(images, Engine(model), np.array([0]), on_encoded=lambda *now: told.append(now))
     assert told == [(256, 700), (512, 700), (700, 700)]
 
 
 def test_a_second_build_takes_its_codes_from_the_cache(model, images, tmp_path) -> None:
     cache, kept = CodeCache(tmp_path / "cache", model), np.array([3, 400])
-    first = encode_all(images, Decoder(model), kept, cache=cache)
-    again = Decoder(model)
+    first = encode_all(images, Engine(model), kept, cache=cache)
+    again = Engine(model)
     second = encode_all(images, again, kept, cache=cache)
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
@@ -62,7 +62,7 @@ def test_another_model_or_other_images_find_nothing_in_the_cache(
     model, images, tmp_path, changed
 ) -> None:
     cache, kept = CodeCache(tmp_path, model), np.array([3])
-    encode_all(images, Decoder(model), kept, cache=cache)
+    encode_all(images, Engine(model), kept, cache=cache)
     other_model, other_images = model, images
     if changed == "model file":
         other_model = dataclasses.replace(model, source=SourceFile("m", 1, "ab"))
@@ -72,9 +72,9 @@ def test_another_model_or_other_images_find_nothing_in_the_cache(
         other_images = decoders.ArrayImages(images.pixels + 1)
     else:
         other_model = dataclasses.replace(model, encode=lambda x: 2 * model.encode(x))
-    decoder = Decoder(other_model)
-    encode_all(other_images, decoder, kept, cache=CodeCache(tmp_path, other_model))
-    assert sum(decoder.encodes.values()) >= ROWS
+    engine = Engine(other_model)
+    encode_all(other_images, engine, kept, cache=CodeCache(tmp_path, other_model))
+    assert sum(engine.encodes.values()) >= ROWS
 
 
 def test_a_pass_that_is_cut_short_leaves_no_entry(model, images, tmp_path) -> None:
@@ -84,17 +84,17 @@ def test_a_pass_that_is_cut_short_leaves_no_entry(model, images, tmp_path) -> No
 
     cache = CodeCache(tmp_path, model)
     with pytest.raises(KeyboardInterrupt):
-        encode_all(images, Decoder(model), np.array([0]), cache=cache, on_encoded=interrupt)
+        encode_all(images, Engine(model), np.array([0]), cache=cache, on_encoded=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_entry_is_named_and_not_read(model, images, tmp_path) -> None:
     cache = CodeCache(tmp_path, model)
-    encode_all(images, Decoder(model), np.array([0]), cache=cache)
+    encode_all(images, Engine(model), np.array([0]), cache=cache)
     (entry,) = tmp_path.iterdir()
     entry.write_bytes(entry.read_bytes()[:100])
     with pytest.raises(SettingsError, match=f"{entry.name}.*delete it"):
-        encode_all(images, Decoder(model), np.array([0]), cache=cache)
+        encode_all(images, Engine(model), np.array([0]), cache=cache)
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(model, images, tmp_path) -> None:
@@ -123,7 +123,7 @@ def test_the_rows_kept_depend_on_nothing_but_the_seed(model, images, monkeypatch
 
     def names(seed: int) -> tuple[str, ...]:
         settings = Settings(seed=seed)
-        return read_samples(images, (np.arange(ROWS),), decoder=Decoder(model), settings=settings)[
+        return read_samples(images, (np.arange(ROWS),), engine=Engine(model), settings=settings)[
             0
         ].names
 
@@ -153,8 +153,8 @@ def test_every_sample_has_the_pixels_of_its_own_rows(model, images, tmp_path, ca
     parts = np.array([5, 4, 699, 256]), np.array([0, 255, 698])
     cache = CodeCache(tmp_path, model) if cached else None
     if cached:
-        read_samples(images, parts, decoder=Decoder(model), settings=Settings(), cache=cache)
-    samples = read_samples(images, parts, decoder=Decoder(model), settings=Settings(), cache=cache)
+        read_samples(images, parts, engine=Engine(model), settings=Settings(), cache=cache)
+    samples = read_samples(images, parts, engine=Engine(model), settings=Settings(), cache=cache)
     for sample, rows in zip(samples, parts, strict=True):
         np.testing.assert_array_equal(sample.images, images.read(rows).reshape(len(rows), -1))
         assert sample.names == tuple(f"image[{row}]" for row in rows)

@@ -240,13 +240,13 @@ def digest(study: Study) -> str:
 def test_no_analysis_changes_the_data_it_was_given(study: Study) -> None:
     before = digest(study)
     for analysis in ANALYSES:
-        analysis.run(study, study.settings)
+        analysis.run(study)
     assert digest(study) == before
 
 
 def results_in_order(order) -> dict:
     study = decoders.study_of(decoders.smooth(3), decoders.gaussian_codes(80, 3), settings=FEW)
-    return {analysis.__name__: analysis.run(study, study.settings) for analysis in order}
+    return {analysis.__name__: analysis.run(study) for analysis in order}
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
@@ -276,13 +276,13 @@ def test_what_is_shared_is_computed_once_and_charged_to_its_own_name(study: Stud
 
     def costly_thing(given: Study) -> int:
         calls.append(given)
-        given.decoder.decode(np.full((1, 3), 77, np.float32))
+        given.engine.decode(np.full((1, 3), 77, np.float32))
         return 5
 
     fresh = dataclasses.replace(study, _shared={})
     assert fresh.shared(costly_thing) + fresh.shared(costly_thing) == 10
     assert len(calls) == 1
-    assert fresh.decoder.forwards["costly thing"] == 1
+    assert fresh.engine.forwards["costly thing"] == 1
 
 
 def test_the_control_sees_the_same_images_and_rows_with_its_own_codes(study: Study) -> None:
@@ -290,5 +290,5 @@ def test_the_control_sees_the_same_images_and_rows_with_its_own_codes(study: Stu
     assert pca.rows is study.rows
     assert pca.test.images is study.test.images
     np.testing.assert_allclose(pca.baseline, pca.fit.codes.mean(axis=0), atol=1e-7)
-    assert pca.decoder is not study.decoder
+    assert pca.engine is not study.engine
     assert not np.array_equal(pca.test.codes, study.test.codes)

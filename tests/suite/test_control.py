@@ -47,7 +47,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def result(study: Study) -> control.Control:
-    return control.run(study, FEW)
+    return control.run(study)
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +73,13 @@ def test_the_gap_grows_only_with_the_output_s_offset() -> None:
     pixels = decoders.correlated_pixels(260) + 100
     study = study_of_pixels(pixels)
     pca = study.linear_control()
-    gap = additivity.run(pca, FEW).up
+    gap = additivity.run(pca).up
     ratio = 100 * np.sqrt(decoders.PIXELS) / gap.size
     assert gap.gap.value <= 1e-5 * ratio
 
 
 def test_every_component_is_one_picture(result, study) -> None:
-    for unit in one_picture.run(study.linear_control(), FEW).units:
+    for unit in one_picture.run(study.linear_control()).units:
         assert unit.rho_solo.value == pytest.approx(1, abs=1e-9)
         assert unit.rho_context.value == pytest.approx(1, abs=1e-9)
     assert result.rho_solo.value == pytest.approx(1, abs=1e-9)
@@ -90,13 +90,13 @@ def test_the_reconstruction_is_linear_in_the_code(result, study) -> None:
     assert result.linear.value == pytest.approx(1, abs=1e-6)
     assert result.curved.value == pytest.approx(0, abs=1e-6)
     assert result.not_additive.value == pytest.approx(0, abs=1e-6)
-    assert linearity.run(study.linear_control(), FEW).linear.value == pytest.approx(1, abs=1e-6)
+    assert linearity.run(study.linear_control()).linear.value == pytest.approx(1, abs=1e-6)
 
 
 def test_damage_is_scikit_learn_s_squared_score_over_the_same_rows(study, sklearn_moves) -> None:
     """Pixels are summed; and it is not λ, which belongs to the fit rows."""
     expected = np.square(sklearn_moves).mean(axis=0)
-    effects = ablate(study.linear_control(), FEW).effects
+    effects = ablate(study.linear_control()).effects
     found = np.array([effect.damage.value for effect in effects])
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert np.abs(found / study.pca.variances[:UNITS] - 1).max() > 0.01
@@ -123,9 +123,9 @@ def test_contributions_of_the_control_add_up(result) -> None:
 
 
 def test_the_control_s_forwards_are_counted_apart(study) -> None:
-    before = sum(study.decoder.forwards.values())
-    assert control.run(study, FEW).decodes > 0
-    assert sum(study.decoder.forwards.values()) == before
+    before = sum(study.engine.forwards.values())
+    assert control.run(study).decodes > 0
+    assert sum(study.engine.forwards.values()) == before
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, study: Study, decode) -> control.Control:
@@ -137,7 +137,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, study: Study, decode) -> control.Con
         return dataclasses.replace(model, decode=lambda z: decode(model.decode, z))
 
     monkeypatch.setattr(Pca, "as_autoencoder", faulty)
-    return control.run(study, FEW)
+    return control.run(study)
 
 
 def failed(result: control.Control) -> set[str]:
@@ -188,26 +188,26 @@ def test_contributions_of_the_control_that_do_not_add_up_are_told(study, monkeyp
 
 
 def test_too_few_rows_leave_linearity_out_and_the_rest_in() -> None:
-    result = control.run(study_of_pixels(decoders.correlated_pixels(30)), FEW)
+    result = control.run(study_of_pixels(decoders.correlated_pixels(30)))
     assert result.linear is None
     assert result.passed
 
 
 def test_one_component_has_no_sum_and_passes() -> None:
-    result = control.run(study_of_pixels(decoders.correlated_pixels(100), units=1), FEW)
+    result = control.run(study_of_pixels(decoders.correlated_pixels(100), units=1))
     assert result.additivity is None
     assert result.passed
 
 
 def test_more_units_than_fit_rows_clip_the_components_and_pass() -> None:
-    result = control.run(study_of_pixels(decoders.correlated_pixels(22), units=16), FEW)
+    result = control.run(study_of_pixels(decoders.correlated_pixels(22), units=16))
     assert result.components == 10
     assert result.passed
 
 
 def test_images_that_do_not_vary_have_no_control() -> None:
     with pytest.raises(UnanswerableError):
-        control.run(study_of_pixels(np.full((40, decoders.PIXELS), 0.5)), FEW)
+        control.run(study_of_pixels(np.full((40, decoders.PIXELS), 0.5)))
 
 
 def falling_spectrum(components: int, decades: float) -> np.ndarray:
@@ -221,14 +221,14 @@ def falling_spectrum(components: int, decades: float) -> np.ndarray:
 @pytest.mark.parametrize(("units", "decades"), [(10, 2), (64, 4), (64, 6)])
 def test_weak_components_are_not_taken_for_a_broken_instrument(units, decades) -> None:
     """Rounding of the sum in float32 is no fault: it must be allowed for as in the gap."""
-    result = control.run(study_of_pixels(falling_spectrum(64, decades), units, side=28), FEW)
+    result = control.run(study_of_pixels(falling_spectrum(64, decades), units, side=28))
     assert result.passed, [check for check in result.checks if not check.passed]
 
 
 @pytest.mark.parametrize("contrast", [1, 0.1, 0.01])
 def test_pale_images_are_not_taken_for_a_broken_instrument(contrast: float) -> None:
     pixels = 0.5 + contrast * (falling_spectrum(64, 2) - 0.5) / 2
-    result = control.run(study_of_pixels(pixels, side=28), FEW)
+    result = control.run(study_of_pixels(pixels, side=28))
     assert result.passed, [check for check in result.checks if not check.passed]
 
 
@@ -239,7 +239,7 @@ def test_the_rounding_of_pixels_to_8_bits_is_not_taken_for_a_broken_instrument()
     pixels = np.round(255 * np.clip(pixels, 0, 1)) / 255
     inside = (np.abs(pixels - 0.5) < 0.5).all(axis=0)
     pixels = np.where(inside, pixels, 0.5)
-    result = control.run(study_of_pixels(pixels, units=8, side=28), FEW)
+    result = control.run(study_of_pixels(pixels, units=8, side=28))
     assert result.passed, [check for check in result.checks if not check.passed]
 
 
@@ -256,7 +256,7 @@ def test_hundreds_of_components_are_not_taken_for_a_broken_instrument() -> None:
         code_shape=(500,),
         settings=Settings(rows=8, path_steps=1, bootstrap_resamples=100),
     )
-    result = control.run(study, study.settings)
+    result = control.run(study)
     assert result.components == 500
     assert result.passed, [check for check in result.checks if not check.passed]
     for check in result.checks:
@@ -267,4 +267,4 @@ def test_hundreds_of_components_are_not_taken_for_a_broken_instrument() -> None:
 def test_components_that_change_nothing_but_rounding_have_no_control(units: int) -> None:
     noise = np.random.default_rng(0).normal(size=(60, decoders.PIXELS))
     with pytest.raises(UnanswerableError, match="same image"):
-        control.run(study_of_pixels(0.5 + 1e-7 * noise, units=units), FEW)
+        control.run(study_of_pixels(0.5 + 1e-7 * noise, units=units))

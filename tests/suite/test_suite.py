@@ -22,7 +22,7 @@ from tests.oracles import decoders
 
 
 def raising(error: Exception):
-    def run(study: object, settings: object) -> None:
+    def run(study: object) -> None:
         raise error
 
     return run
@@ -35,12 +35,12 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
         suite,
         "ANALYSES",
         {
-            "answered": lambda study, settings: 7,
+            "answered": lambda study: 7,
             "unanswered": raising(UnanswerableError("too few images.")),
             "flat": raising(DoesNotApplyError("the code is flat.")),
             "broken": raising(ZeroDivisionError("planted")),
-            "after": lambda study, settings: 8,
-            "control": lambda study, settings: 9,
+            "after": lambda study: 8,
+            "control": lambda study: 9,
         },
     )
 
@@ -51,12 +51,12 @@ def a_study() -> Study:
 
 def test_every_analysis_is_an_answer_a_sentence_or_a_failure(outcomes) -> None:
     progress, study = QuietProgress(), a_study()
-    findings = suite.analyse(study, FEW, progress)
+    findings = suite.analyse(study, progress)
     assert findings.parts == {"answered": 7, "after": 8}
     assert findings.unanswered == {"unanswered": "too few images."}
     assert findings.not_applicable == {"flat": "the code is flat."}
     assert findings.failures == {"broken": "ZeroDivisionError: planted"}
-    suite.analyse_control([study], findings, FEW, progress)
+    suite.analyse_control([study], findings, progress)
     assert findings.parts["control"] == 9
     assert list(progress.seconds) == [*suite.ANALYSES]
 
@@ -64,13 +64,13 @@ def test_every_analysis_is_an_answer_a_sentence_or_a_failure(outcomes) -> None:
 def test_bad_input_stops_the_build(outcomes, monkeypatch, linear_study) -> None:
     monkeypatch.setitem(suite.ANALYSES, "broken", raising(SettingsError("no such unit.")))
     with pytest.raises(SettingsError, match="no such unit"):
-        suite.analyse(linear_study, FEW, QuietProgress())
+        suite.analyse(linear_study, QuietProgress())
 
 
 def test_on_several_ranks_a_failure_stops_all_of_them(outcomes, linear_study) -> None:
     shared = dataclasses.replace(linear_study, ranks=Ranks(0, 2))
     with pytest.raises(ZeroDivisionError):
-        suite.analyse(shared, FEW, QuietProgress())
+        suite.analyse(shared, QuietProgress())
 
 
 def test_the_control_gives_up_what_the_model_s_images_and_shared_results_took(monkeypatch) -> None:
@@ -84,14 +84,14 @@ def test_the_control_gives_up_what_the_model_s_images_and_shared_results_took(mo
     del given_up
     alive = []
 
-    def one_picture(pca: Study, settings: object) -> object:
+    def one_picture(pca: Study) -> object:
         alive.extend(reference() is not None for reference in references)
-        return original(pca, settings)
+        return original(pca)
 
     original = control.one_picture.run
     monkeypatch.setattr(control.one_picture, "run", one_picture)
     findings = suite.Findings()
-    suite.analyse_control(studies, findings, FEW, QuietProgress())
+    suite.analyse_control(studies, findings, QuietProgress())
     assert alive == [False, False, False]
     assert findings.parts["control"].passed
 
@@ -99,9 +99,9 @@ def test_the_control_gives_up_what_the_model_s_images_and_shared_results_took(mo
 def test_before_pca_takes_the_model_s_place_what_was_shared_is_forgotten(monkeypatch) -> None:
     study = a_study()
     shared = weakref.ref(study.shared(path_shares).table)
-    monkeypatch.setitem(suite.ANALYSES, "control", lambda study, settings: shared())
+    monkeypatch.setitem(suite.ANALYSES, "control", lambda study: shared())
     findings = suite.Findings()
-    suite.analyse_control([study], findings, FEW, QuietProgress())
+    suite.analyse_control([study], findings, QuietProgress())
     assert findings.parts["control"] is None
 
 

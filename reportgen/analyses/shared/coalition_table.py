@@ -71,7 +71,7 @@ def pair_number(j: int, k: int) -> int:
 def coalition_table(study: Study) -> CoalitionTable:
     """Decode every coalition of the table rows: 2ᵖ codes a row, at most 10 players."""
     players, units = _table_players(study, study.settings.table_players)
-    coalitions = Coalitions(study.decoder, players, study.baseline)
+    coalitions = Coalitions(study.engine, players, study.baseline)
     memberships = coalitions.every_coalition()
     compress, length, sketched = study.compressor(len(memberships))
     weights = shapley_weights(memberships)
@@ -82,7 +82,7 @@ def coalition_table(study: Study) -> CoalitionTable:
     shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length), np.float32)
     codes = coalitions.panel(study.test.codes[rows], memberships)
     mine = study.ranks.mine(len(rows)).tolist()
-    decoded = study.decoder.decode_blocks_of_each(map(codes.parts_of, mine))
+    decoded = study.engine.decode_blocks_of_each(map(codes.parts_of, mine))
     values = np.empty((len(memberships), length), dtype=np.float32)
     for place, blocks in zip(mine, decoded, strict=True):
         for block, images in blocks:

@@ -119,11 +119,11 @@ def row_paths(
     Walk A takes the row's order on even steps and its reverse on odd ones; walk B the opposite.
     """
     paths = coalitions.paths(codes, steps, orders)
-    decoded = coalitions.decoder.decode_blocks_of_each(map(paths.parts_of, range(len(orders))))
+    decoded = coalitions.engine.decode_blocks_of_each(map(paths.parts_of, range(len(orders))))
     weights_of = _walk_weights(len(coalitions.players), steps)
     for blocks, order in zip(decoded, orders, strict=True):
         weights = weights_of(order)
-        phi = np.zeros((len(order), coalitions.decoder.image_size))
+        phi = np.zeros((len(order), coalitions.engine.image_size))
         change = np.zeros(phi.shape[1])
         for part, images in blocks:
             own = weights if len(images) == paths.each else weights[:, part]
@@ -164,7 +164,7 @@ def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]
 
 def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
     """The paths of test rows, each in its own seeded order, from the study's baseline."""
-    coalitions = Coalitions(study.decoder, players, study.baseline)
+    coalitions = Coalitions(study.engine, players, study.baseline)
     orders = [path_order(study, row, len(players)) for row in rows]
     return row_paths(coalitions, study.test.codes[rows], steps, orders)
 
@@ -174,13 +174,13 @@ def path_shares(study: Study) -> PathShares:
     players, player_units = path_players(study)
     rows = study.rows.pooled
     steps = study.settings.pooled_path_steps
-    coalitions = Coalitions(study.decoder, players, study.baseline)
+    coalitions = Coalitions(study.engine, players, study.baseline)
     projections = np.zeros((len(rows), len(players)))
     changes, incompleteness = np.zeros(len(rows)), Incompleteness()
     both = min(len(rows), len(study.rows.table))
     compress, length, sketched = study.compressor(both * len(players))
     table = np.zeros((both, len(players), length), dtype=np.float32)
-    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
+    nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
     codes = study.test.codes[rows]
     orders = [path_order(study, row, len(players)) for row in rows]
     mine = study.ranks.mine(len(rows)).tolist()
@@ -215,7 +215,7 @@ def picture_paths(study: Study) -> PicturePaths:
     compress, length, sketched = study.compressor(len(rows) * len(players))
     contributions = np.empty((len(rows), len(players), length), dtype=np.float32)
     pictures = []
-    nobody = study.decoder.decode(study.baseline[None])[0].astype(np.float64)
+    nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
     incompleteness = Incompleteness()
     paths = paths_of(study, players, rows, study.settings.path_steps)
     for row, own, path in zip(rows, contributions, paths, strict=True):

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from reportgen.engine.coalitions import Coalitions, CodePanel
-from reportgen.engine.engine import Decoder
+from reportgen.engine.engine import Engine
 from reportgen.statistics.blocks import (
     CACHED_BYTES,
     cached_columns,
@@ -118,22 +118,22 @@ def _decoded(
 
     Gives their places, their images (places, n, P), and the pre-activations where there are some.
     """
-    pixels, of_each = study.decoder.image_size, mixed.each
+    pixels, of_each = study.engine.image_size, mixed.each
     together = max(1, CACHED_BYTES // (8 * of_each * pixels))
     groups = np.split(np.arange(mixed.rows), range(together, mixed.rows, together))
 
     def request(group: int) -> np.ndarray:
         return np.concatenate([mixed.row(place) for place in groups[group]])
 
-    decoder = None
+    engine = None
     if study.squash is not None:
-        decoder = Decoder(study.squash.both, memory=study.settings.memory_bytes // 4)
-    for group, decoded in study.decode_mine(len(groups), request, decoder):
+        engine = Engine(study.squash.both, memory=study.settings.memory_bytes // 4)
+    for group, decoded in study.decode_mine(len(groups), request, engine):
         images = decoded.reshape(len(groups[group]), of_each, -1)
-        before = None if decoder is None else images[..., :pixels]
+        before = None if engine is None else images[..., :pixels]
         yield groups[group], images[..., -pixels:], before
-    if decoder is not None:
-        study.decoder.add_costs_of(decoder, "single moves")
+    if engine is not None:
+        study.engine.add_costs_of(engine, "single moves")
 
 
 def _row_squares(
@@ -201,7 +201,7 @@ def summed_and_combined(
     alone = coalitions.alone()[members]
     memberships = np.stack([coalitions.empty, alone.any(axis=0), *alone])
     requests = (coalitions.codes(coalitions.scaled(code, factor), memberships) for code in codes)
-    for images in coalitions.decoder.decode_each(requests):
+    for images in coalitions.engine.decode_each(requests):
         parts = over_pixels(partial(_sum_and_whole, images), images.shape[1])
         summed, combined = zip(*parts, strict=True)
         yield np.concatenate(summed), np.concatenate(combined)
