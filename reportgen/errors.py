@@ -30,3 +30,7 @@ class RankError(ReportgenError):
 
 class OutputError(ReportgenError):
     """The report cannot be written where it was asked for."""
+
+
+class ExtensionError(ReportgenError):
+    """A question that an installed package brings cannot be used."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder, Note
 from reportgen.delivery.output import Output
 from reportgen.delivery.printing import PdfPrinter
@@ -19,18 +20,21 @@ from reportgen.loading.inspection import Inspection
 from reportgen.process.heap import return_unreachable_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
+from reportgen.questions import Question, all_questions, runs_of
 from reportgen.report.fitting import page_within_size
-from reportgen.report.off_data_panels import summarise_off_data
+from reportgen.report.off_data_panels import with_off_data
+from reportgen.report.page import Page
 from reportgen.report.provenance import make_provenance
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
-from reportgen.report.verdict import answer_questions
+from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings, read_groups
 from reportgen.study.plan import fit_into, plan_build
 from reportgen.study.study import Study, make_study
+from reportgen.suite.answers import Answers
 from reportgen.suite.profile import Cost, costs
-from reportgen.suite.suite import ANALYSES, Findings, analyse, analyse_control
+from reportgen.suite.suite import CONTROL, Findings, analyse, analyse_control
 
 INSPECTED_IMAGES = 64
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
@@ -97,6 +101,7 @@ def build(
     output = Output(request.output, request.results_folder, request.layout)
     printer = PdfPrinter(request.pdf) if request.pdf else None
     groups = read_groups(request.groups) if request.groups else None
+    questions = all_questions()
     ranks = join_ranks()
     with progress.step("images"):
         size = settings.image_size or fixed_image_size(request.model, **request.loading)
@@ -126,24 +131,28 @@ def build(
         study, notes = _planned(study, settings)
     from reportgen.report.templates import Templates
 
-    templates = Templates()
+    templates = Templates(questions)
     if ranks.writes:
         templates.compile_aside()
-    findings = analyse(study, progress)
+    runs = runs_of(questions)
+    findings = analyse(study, runs, progress)
     with progress.step("live walk"):
-        live = live_walk_or_reason(study, findings.parts.get("traversal"), settings.live)
+        live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
     provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
     engine, given_up = study.engine, [study]
     # The control needs the room that the model's images take, and the page that of the study.
     del study
-    analyse_control(given_up, findings, progress)
+    analyse_control(given_up, runs[CONTROL], findings, progress)
     if not ranks.writes:
         return None
-    results = _results(request, settings, autoencoder, images, findings, provenance, live)
+    results = _results(
+        request, settings, questions, autoencoder, images, findings, provenance, live
+    )
     del findings, images, fit_images
     return_unreachable_memory()
     with progress.step("page"):
-        page = page_within_size(results, request.layout, templates)
+        page = page_within_size(results, questions, request.layout, templates)
+        results = replace(results, failures=results.failures | page.failures)
     with progress.step("writing"):
         kept = (results_json(results), image_arrays(results)) if output.folder else ("", {})
         output.write(page.html, *kept, page.files)
@@ -162,23 +171,28 @@ def build(
 def _results(
     request: BuildRequest,
     settings: Settings,
+    questions: tuple[Question, ...],
     autoencoder: Autoencoder,
     images: ImageSet,
     findings: Findings,
     provenance: Provenance,
     live: tuple[LiveWalk | None, str],
 ) -> Results:
-    parts = findings.parts
-    units = merge_units(parts)
-    return Results(
+    found = findings.found
+    own = {q.name: found.get(q.name) for q in questions if q.run and q.template is None}
+    answers = Answers(own)
+    units = merge_units(answers)
+    results = Results(
         schema_version=SCHEMA_VERSION,
         title=settings.title or _title(request.model),
         model_name=autoencoder.name,
         data_name=images.source.name,
         pixel_range=images.pixel_range,
-        verdict=answer_questions(parts, units, settings),
+        verdict=verdict_of(answers, units, settings),
         units=units,
-        off_data=summarise_off_data(parts),
+        answers=answers,
+        extensions=Answers({name: found[name] for name in found if name not in own}),
+        off_data=None,
         live=live[0],
         live_reason=live[1],
         unanswered=findings.unanswered,
@@ -186,8 +200,8 @@ def _results(
         failures=findings.failures,
         settings=settings,
         provenance=provenance,
-        **{name: parts.get(name) for name in ANALYSES},
     )
+    return with_off_data(results, questions)
 
 
 def inspect(
@@ -210,15 +224,16 @@ def inspect(
     return inspect_model(model, images=images, **loading)
 
 
-def render(folder: Path, page: Path, layout: str = "file") -> int:
-    """Make the page again from a folder's results.json and results.npz; returns its bytes.
+def render(folder: Path, page: Path, layout: str = "file") -> Page:
+    """Make the page again from a folder's results.json and results.npz.
 
     Raises ResultsError for a folder that holds no results of this version.
     """
     output = Output(page, layout=layout)
-    rendered = page_within_size(read_results(folder), layout)
+    questions = all_questions()
+    rendered = page_within_size(read_results(folder, questions), questions, layout)
     output.write(rendered.html, "", {}, rendered.files)
-    return rendered.size
+    return rendered
 
 
 def _device(name: str) -> str:

@@ -42,11 +42,15 @@ MAY_USE: dict[str, set[str]] = {
         *("__init__", "analyses", "autoencoder", "errors", "figures", "images", "live"),
         *("settings", "statistics", "study", "suite"),
     },
+    "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
-        *("autoencoder", "delivery", "images", "live", "loading", "process", "report"),
-        *("settings", "study", "suite"),
+        *("analyses", "autoencoder", "delivery", "images", "live", "loading", "process", "report"),
+        *("questions", "settings", "study", "suite"),
     },
-    "command": {"__init__", "errors", "job", "loading", "process", "settings", "suite"},
+    "command": {
+        *("__init__", "errors", "job", "loading", "process", "questions", "report"),
+        *("settings", "suite"),
+    },
     "__main__": {"command"},
     "__init__": {"loading"},
 }
@@ -271,17 +275,17 @@ def test_help_loads_no_heavy_library() -> None:
 
 
 def test_every_analysis_is_run_and_documented() -> None:
-    from reportgen.suite.suite import ANALYSES
+    from reportgen.questions import QUESTIONS, runs_of
 
     analyses = {path.stem for path in (PACKAGE / "analyses").glob("*.py")} - {"__init__"}
-    assert analyses <= set(ANALYSES)
+    assert analyses <= set(runs_of(QUESTIONS))
     for name in analyses:
         assert ast.get_docstring(parsed(PACKAGE / "analyses" / f"{name}.py")), name
 
 
 def test_every_section_has_its_template_and_every_template_its_section() -> None:
-    from reportgen.report.sections import SECTIONS
+    from reportgen.questions import QUESTIONS
 
     folder = REPOSITORY / "templates" / "sections"
     templates = {path.name.removesuffix(".html.j2") for path in folder.glob("[!_]*.html.j2")}
-    assert templates == {section.name for section in SECTIONS}
+    assert templates == {question.name for question in QUESTIONS if question.title}

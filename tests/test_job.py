@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -16,10 +17,11 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from reportgen import job
 from reportgen.command.cli import main
+from reportgen.questions import QUESTIONS
 from reportgen.report.schema import derived_schema, shipped_schema
 from reportgen.report.store import read_results, results_json
-from reportgen.suite import suite
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 FASHION = SAMPLES / "fashion_images"
@@ -72,7 +74,7 @@ def test_results_follow_the_shipped_schema(sample: dict) -> None:
 
 
 def test_the_shipped_schema_is_the_one_that_the_types_imply() -> None:
-    assert shipped_schema() == derived_schema()
+    assert shipped_schema() == derived_schema(QUESTIONS)
 
 
 def test_the_page_is_made_again_from_results_alone(sample: dict) -> None:
@@ -83,7 +85,7 @@ def test_the_page_is_made_again_from_results_alone(sample: dict) -> None:
 
 def test_results_read_back_are_the_results_written(sample: dict) -> None:
     text = (sample["folder"] / "results.json").read_text(encoding="utf-8")
-    assert results_json(read_results(sample["folder"])) == text
+    assert results_json(read_results(sample["folder"], QUESTIONS)) == text
 
 
 def test_the_terminal_gets_the_verdict_path_size_and_decodes(sample: dict) -> None:
@@ -162,7 +164,11 @@ def test_a_section_that_fails_is_named_and_everything_else_comes_out(
     def broken(study: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setitem(suite.ANALYSES, "linearity", broken)
+    questions = tuple(
+        replace(question, run=broken) if question.name == "linearity" else question
+        for question in QUESTIONS
+    )
+    monkeypatch.setattr(job, "all_questions", lambda: questions)
     result = run("build", small / "model.pt", small / "images", "-o", tmp_path / "r.html")
     assert result.exit_code == 3
     assert "ZeroDivisionError: planted" in (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -22,9 +22,9 @@ from reportgen.analyses import (
 )
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.errors import SettingsError
+from reportgen.questions import QUESTIONS, runs_of
 from reportgen.settings import read_groups
 from reportgen.study.study import Study, make_study
-from reportgen.suite.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 
@@ -349,7 +349,7 @@ def test_every_section_answers_a_grouped_code_or_says_why_not() -> None:
     """Directions once took the groups' numbers for coordinates."""
     study = study_of(groups={"pair": (1, 3)}, others=[retrained([2, 0, 3, 1], [1] * 4)])
     reasons = {}
-    for name, run in ANALYSES.items():
+    for name, run in runs_of(QUESTIONS).items():
         try:
             run(study)
         except (DoesNotApplyError, UnanswerableError) as reason:

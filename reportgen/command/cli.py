@@ -276,11 +276,12 @@ def render(results_folder: Path, page: Path | None, layout: str) -> None:
 
     target = page or Path(DEFAULT_OUTPUT[layout])
     try:
-        size = make_page(results_folder, target, layout)
+        rendered = make_page(results_folder, target, layout)
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
-    click.echo(f"{target}  {size / 1e6:.2f} MB")
+    click.echo(f"{target}  {rendered.size / 1e6:.2f} MB")
+    sys.exit(SECTION_FAILED if rendered.failures else 0)
 
 
 def _progress(quiet: bool) -> QuietProgress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from reportgen.job import BuildOutcome
+from reportgen.suite.control import Control
 from reportgen.suite.profile import Cost, total_cost
 
 PARTS = {"head": "scripts and results"}
@@ -24,7 +25,7 @@ def summary_lines(outcome: BuildOutcome) -> list[str]:
         lines.append(
             f"{answer.question:<32}{answer.word}: {value}{sign} [{low}, {high}] {answer.measure}"
         )
-    control = results.control
+    control = results.answers.of(Control)
     if control is not None:
         state = "passed" if control.passed else "FAILED: do not trust the numbers"
         lines.append(f"{'Linear control (PCA)':<32}{state}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reportgen.errors import OutputError
 from reportgen.report.page import Page, PageRenderer
+from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
 
@@ -16,17 +19,29 @@ USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
 
 
 def page_within_size(
-    results: Results, layout: str = "file", templates: Templates | None = None
+    results: Results,
+    questions: Sequence[Question],
+    layout: str = "file",
+    templates: Templates | None = None,
 ) -> Page:
     """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
 
-    `templates` may be compiled already; `thinnings_of` says in which order pictures go. Raises
-    OutputError where even the thinnest page is larger than the setting or, without one, than
-    25 MB.
+    `templates` may be compiled already; `thinnings_of` says in which order pictures go. Where a
+    view or a template fails, the page is made again of results that say so. Raises OutputError
+    where even the thinnest page is larger than the setting or, without one, than 25 MB.
     """
+    failures: dict[str, str] = {}
+    while True:
+        said = replace(results, failures=results.failures | failures)
+        page = _fitting_page(PageRenderer(said, questions, layout, templates), said)
+        if not page.failures:
+            return replace(page, failures=failures)
+        failures |= page.failures
+
+
+def _fitting_page(renderer: PageRenderer, results: Results) -> Page:
     chosen = results.settings.max_page_megabytes
     wanted, most = (chosen, chosen) if chosen else (USUAL_MEGABYTES, LARGEST_MEGABYTES)
-    renderer = PageRenderer(results, layout, templates)
     thinnings = thinnings_of(results.provenance.picture_shape)
     for thinning in thinnings[:-1]:
         if (page := renderer.render_within(wanted * 1e6, thinning)) is not None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reportgen.analyses.health import Health
+from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.trust import Trust
 from reportgen.report import numbers
 from reportgen.report.results import Results
+from reportgen.suite.control import Control
 
 WORRYING_OFF_DATA = 0.25
 
@@ -35,7 +39,7 @@ class Headline:
 
 def headline_of(results: Results) -> Headline:
     """From the same numbers as the sections."""
-    reconstruction = results.reconstruction
+    reconstruction = results.answers.of(Reconstruction)
     return Headline(
         decoder_only=reconstruction is not None and reconstruction.r2.value < 0,
         trust=(*_control(results), *_bottleneck(results), *_codes(results), *_units(results)),
@@ -43,7 +47,7 @@ def headline_of(results: Results) -> Headline:
 
 
 def _control(results: Results) -> tuple[TrustItem, ...]:
-    control = results.control
+    control = results.answers.of(Control)
     if control is None:
         return (TrustItem("the linear control was not run", False, "control"),)
     if not control.passed:
@@ -54,7 +58,7 @@ def _control(results: Results) -> tuple[TrustItem, ...]:
 
 
 def _bottleneck(results: Results) -> tuple[TrustItem, ...]:
-    trust = results.trust
+    trust = results.answers.of(Trust)
     if trust is None:
         return ()
     sentences = {
@@ -83,10 +87,11 @@ def _codes(results: Results) -> tuple[TrustItem, ...]:
 
 
 def _units(results: Results) -> tuple[TrustItem, ...]:
-    if results.health is None:
+    health = results.answers.of(Health)
+    if health is None:
         return ()
-    dead = len(results.health.units) - results.health.live
+    dead = len(health.units) - health.live
     if not dead:
         return (TrustItem("no unit is dead", True, "units"),)
-    text = f"{dead} of {len(results.health.units)} units have next to no effect"
+    text = f"{dead} of {len(health.units)} units have next to no effect"
     return (TrustItem(text, True, "units"),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 
 from reportgen.statistics.bootstrap import Estimate
 
@@ -16,6 +17,7 @@ SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6
 SMALLEST_FULL_PERCENTAGE, PERCENT_DECIMALS = 0.1, 3
 NO_EFFECT = 1e-10
 THIN_SPACE, NO_BREAK_SPACE = "\u202f", "\u00a0"
+MOST_LISTED = 6
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -131,3 +133,20 @@ def capitalise(text: str) -> str:
     """With a capital first letter, unless that is a symbol such as ρ or x̂; the rest as it is."""
     symbol = text[:1] > "z" or text[1:2] > "z"
     return text if symbol else text[:1].upper() + text[1:]
+
+
+def units(names: Sequence[object]) -> str:
+    """Units by name: "unit 3", "units 3, 5"."""
+    return numbered("unit", names)
+
+
+def numbered(noun: str, names: Sequence[object]) -> str:
+    """A noun with the names or numbers of what it stands for, in the plural where they are many."""
+    return f"{noun}{'' if len(names) == 1 else 's'} {listed(names)}"
+
+
+def listed(names: Iterable[object]) -> str:
+    """The first six, and how many more."""
+    texts = [str(name) for name in names]
+    more = len(texts) - MOST_LISTED
+    return ", ".join(texts[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")

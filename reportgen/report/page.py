@@ -5,24 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import deque
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reportgen.analyses.health import Health
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
 from reportgen.report.drawing import Drawing
-from reportgen.report.headline import WORRYING_OFF_DATA, Headline, headline_of
+from reportgen.report.headline import WORRYING_OFF_DATA, headline_of
 from reportgen.report.limits import limits_of
+from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.script_data import safe_in_script
-from reportgen.report.sections import SECTIONS, Section
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
 from reportgen.report.thinning import WHOLE, Thinning
-from reportgen.report.views import VIEWS
 
 if TYPE_CHECKING:
     from reportgen.report.templates import Templates
@@ -46,11 +46,14 @@ class Page:
     section_bytes : size of each section with the pictures that it is first to show, by its name,
         and of "head" (styles, scripts, results); they sum to `size` but for the page's frame.
     files : what belongs beside it, by relative path; empty in the layout "file".
+    failures : by question, the error of a view or a template: a fault of ours, or of the package
+        that the question comes from. The section says so, and the rest of the page is whole.
     """
 
     html: str
     section_bytes: dict[str, int]
     files: dict[str, bytes] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -62,17 +65,23 @@ class Page:
 class Rendered:
     """One section as HTML, with what the contents list needs."""
 
-    section: Section
+    question: Question
     html: Any
 
 
-def render_page(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:
+def render_page(
+    results: Results,
+    questions: Sequence[Question],
+    layout: str = "file",
+    thinning: Thinning = WHOLE,
+) -> Page:
     """The page of these results; the same results give the same bytes.
 
-    In the layout "file" everything is inside the page; in "folder" pictures, styles, scripts and
-    results.json are files under `assets/`. `thinning` says which pictures are left out.
+    A section for each question that has a title. In the layout "file" everything is inside the
+    page; in "folder" pictures, styles, scripts and results.json are files under `assets/`.
+    `thinning` says which pictures are left out.
     """
-    return PageRenderer(results, layout).render(thinning)
+    return PageRenderer(results, questions, layout).render(thinning)
 
 
 class PageRenderer:
@@ -81,12 +90,23 @@ class PageRenderer:
     Pictures, compiled templates and results.json are kept from one to the next.
     """
 
-    def __init__(self, results: Results, layout: str, templates: Templates | None = None) -> None:
+    def __init__(
+        self,
+        results: Results,
+        questions: Sequence[Question],
+        layout: str,
+        templates: Templates | None = None,
+    ) -> None:
         from reportgen.report.templates import Templates
 
         self._results, self._layout = results, layout
+        self._questions = [
+            question
+            for question in questions
+            if question.title and question.name not in results.not_applicable
+        ]
         self._headline = headline_of(results)
-        self._maker, self._templates = SpriteMaker(), templates or Templates()
+        self._maker, self._templates = SpriteMaker(), templates or Templates(questions)
         self._data = results_json(results, indent=None)
 
     def render(self, thinning: Thinning) -> Page:
@@ -109,93 +129,92 @@ class PageRenderer:
         results, layout = self._results, self._layout
         shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
-        environment = _environment(results, album, drawing, self._headline, self._templates)
+        environment = self._environment(album, drawing)
         assets = _Assets(layout, drawing, self._data)
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
-        sections = [s for s in SECTIONS if s.analysis not in results.not_applicable]
-        views = (_view(section, results, drawing) for section in sections)
-        for section, view in zip(sections, _one_ahead(views), strict=True):
+        failures: dict[str, str] = {}
+        for question in self._questions:
             beside = album.file_bytes
-            html = _section(environment, section, results, view, sizes)
-            rendered.append(Rendered(section, html))
-            sizes[section.name] = len(html.encode("utf-8")) + album.file_bytes - beside
+            try:
+                html = self._section(environment, question, drawing, sizes)
+            except AlbumFullError:
+                raise
+            except Exception as error:
+                traceback.print_exc()
+                failures[question.name] = f"{type(error).__name__}: {error}"
+                html = _failed_section(environment, question, failures[question.name])
+            rendered.append(Rendered(question, html))
+            sizes[question.name] = len(html.encode("utf-8")) + album.file_bytes - beside
         template = environment.get_template("report.html.j2")
         page = template.render(rendered=rendered, assets=assets)
-        return Page(page, sizes, album.files | assets.files)
+        return Page(page, sizes, album.files | assets.files, failures)
+
+    def _environment(self, album: Album, drawing: Drawing) -> Any:
+        results = self._results
+        environment = self._templates.environment()
+        environment.globals.update(
+            results=results,
+            drawing=drawing,
+            headline=self._headline,
+            address=album.address,
+            diverging_stops=diverging_stops(),
+            scales=_scales(drawing),
+            by_share=lambda indices: _by_share(results, indices),
+            worrying_off_data=WORRYING_OFF_DATA,
+            section_names=frozenset(question.name for question in self._questions),
+            unit_name=lambda index: _unit_name(results, index),
+        )
+        return environment
+
+    def _section(
+        self, environment: Any, question: Question, drawing: Drawing, sizes: dict[str, int]
+    ) -> Any:
+        """A section's own template, or the one that says why there is nothing to show."""
+        results = self._results
+        answer = results.answer(question.name)
+        if question.name in results.failures:
+            return _failed_section(environment, question, results.failures[question.name])
+        if question.answer is not None and answer is None:
+            reason = results.unanswered.get(question.name)
+            return _unanswered_section(environment, question, reason=reason)
+        context: dict[str, Any] = {
+            "question": question,
+            "result": answer,
+            "section_bytes": dict(sizes),
+            "own_limits": limits_of(question, results),
+        }
+        if question.view is not None:
+            context["view"] = question.view(answer, results, drawing)
+        return _as_html(environment.get_template(question.template_name).render(context))
 
 
-def _environment(
-    results: Results, album: Album, drawing: Drawing, headline: Headline, templates: Templates
+def _failed_section(environment: Any, question: Question, failure: str) -> Any:
+    return _unanswered_section(environment, question, failure=failure)
+
+
+def _unanswered_section(
+    environment: Any, question: Question, *, reason: str | None = None, failure: str | None = None
 ) -> Any:
-    environment = templates.environment()
-    environment.globals.update(
-        results=results,
-        drawing=drawing,
-        headline=headline,
-        address=album.address,
-        diverging_stops=diverging_stops(),
-        scales=_scales(drawing),
-        by_share=lambda indices: _by_share(results, indices),
-        worrying_off_data=WORRYING_OFF_DATA,
-        section_names=frozenset(section.name for section in SECTIONS),
-        unit_name=lambda index: _unit_name(results, index),
+    template = environment.get_template("unanswered.html.j2")
+    return _as_html(
+        template.render(question=question, reason=reason, failure=failure, own_limits=())
     )
-    return environment
 
 
-def _one_ahead(views: Iterator[Any]) -> Iterator[Any]:
-    """Each view once the next is drawn: its pictures are encoded while a template is filled in."""
-    drawn: deque[Any] = deque()
-    for view in views:
-        drawn.append(view)
-        if len(drawn) > 1:
-            yield drawn.popleft()
-    yield from drawn
-
-
-def _view(section: Section, results: Results, drawing: Drawing) -> Any:
-    """What the section's template shows; None where there is no result, or it needs no view."""
-    if section.name not in VIEWS or (section.analysis and _result(section, results) is None):
-        return None
-    return VIEWS[section.name](results, drawing)
-
-
-def _result(section: Section, results: Results) -> Any:
-    return getattr(results, section.analysis) if section.analysis else None
-
-
-def _section(
-    environment: Any, section: Section, results: Results, view: Any, sizes: dict[str, int]
-) -> Any:
-    """A section's own template, or the one that says why there is nothing to show."""
+def _as_html(rendered: str) -> Any:
+    """What a template has escaped, as the page's own markup."""
     from markupsafe import Markup
 
-    result = _result(section, results)
-    context: dict[str, Any] = {
-        "section": section,
-        "result": result,
-        "section_bytes": dict(sizes),
-        "own_limits": limits_of(results, section.name),
-    }
-    if section.analysis and result is None:
-        name = "unanswered.html.j2"
-        context["reason"] = results.unanswered.get(section.analysis)
-        context["failure"] = results.failures.get(section.analysis)
-    else:
-        name = f"sections/{section.name}.html.j2"
-        if section.name in VIEWS:
-            context["view"] = view
-    return Markup(environment.get_template(name).render(context))
+    return Markup(rendered)
 
 
 def _unit_name(results: Results, index: int) -> str:
     """The printed name of a unit by its place in the code; −1 is the rest."""
     if index < 0:
         return "rest"
-    if results.health is not None:
-        return results.health.units[index].name
-    return str(index)
+    health = results.answers.of(Health)
+    return str(index) if health is None else health.units[index].name
 
 
 def _by_share(results: Results, indices: Sequence[int]) -> list[int]:

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from reportgen.analyses.ablation import Ablation
-from reportgen.analyses.additivity import Additivity
-from reportgen.analyses.baselines import Baselines
-from reportgen.analyses.contributions import Contributions
-from reportgen.analyses.directions import Directions
-from reportgen.analyses.health import Health
-from reportgen.analyses.interactions import Interactions
-from reportgen.analyses.label_metrics import LabelMetrics
-from reportgen.analyses.linearity import Linearity
-from reportgen.analyses.one_picture import OnePicture
-from reportgen.analyses.partial_reconstruction import PartialReconstruction
-from reportgen.analyses.permuted_codes import PermutedCodes
-from reportgen.analyses.plane_walks import PlaneWalks
-from reportgen.analyses.pre_activation import PreActivation
-from reportgen.analyses.reconstruction import Reconstruction
-from reportgen.analyses.replicates import Replicates
-from reportgen.analyses.spatial import Spatial
-from reportgen.analyses.subtraction import Subtraction
-from reportgen.analyses.tracking import Factor, Tracking
-from reportgen.analyses.traversal import Traversal
-from reportgen.analyses.trust import Trust
+from reportgen.analyses.tracking import Factor
 from reportgen.autoencoder import Note, SourceFile
 from reportgen.live.program import LiveWalk
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.suite.control import Control
+from reportgen.suite.answers import Answers
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 
 @dataclass(frozen=True)
-class Answer:
+class VerdictLine:
     """The verdict on one question.
 
     Attributes
@@ -154,11 +135,19 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Results:
-    """One report. An analysis that gave no result is None and has a line in `unanswered` (it
-    cannot be answered for this model and data), in `not_applicable` (it asks about something that
-    they do not have) or in `failures` (a bug; the exit code is 3).
+    """One report.
 
-    `live` is the decoder for the page's live walk; where it is None, `live_reason` says why.
+    Attributes
+    ----------
+    title, model_name, data_name : as printed; pixel_range of the data.
+    verdict, units : what the answers say together.
+    answers : by the questions' names. A question without an answer has a line in `unanswered` (it
+        cannot be answered for this model and data), in `not_applicable` (it asks about something
+        that they do not have) or in `failures` (a bug; the exit code is 3).
+    extensions : answers to questions from packages of the user's own.
+    off_data : the off-data flag; None where it was not calibrated.
+    live : the decoder for the page's live walk; where it is None, `live_reason` says why.
+    settings, provenance : how it was made.
     """
 
     schema_version: str
@@ -166,30 +155,10 @@ class Results:
     model_name: str
     data_name: str
     pixel_range: tuple[float, float]
-    verdict: tuple[Answer, ...]
+    verdict: tuple[VerdictLine, ...]
     units: tuple[Unit, ...]
-    reconstruction: Reconstruction | None
-    contributions: Contributions | None
-    partial_reconstruction: PartialReconstruction | None
-    subtraction: Subtraction | None
-    ablation: Ablation | None
-    traversal: Traversal | None
-    one_picture: OnePicture | None
-    additivity: Additivity | None
-    interactions: Interactions | None
-    linearity: Linearity | None
-    permuted_codes: PermutedCodes | None
-    directions: Directions | None
-    pre_activation: PreActivation | None
-    plane_walks: PlaneWalks | None
-    baselines: Baselines | None
-    spatial: Spatial | None
-    health: Health | None
-    tracking: Tracking | None
-    label_metrics: LabelMetrics | None
-    replicates: Replicates | None
-    trust: Trust | None
-    control: Control | None
+    answers: Answers
+    extensions: Answers
     off_data: OffDataSummary | None
     live: LiveWalk | None
     live_reason: str
@@ -198,3 +167,7 @@ class Results:
     failures: dict[str, str]
     settings: Settings
     provenance: Provenance
+
+    def answer(self, name: str) -> Any:
+        """The answer to a question by its name; None where there is none."""
+        return self.answers.get(name, self.extensions.get(name))

@@ -1,7 +1,6 @@
 """The JSON Schema of results.json, derived from the results' types.
 
-`python -m reportgen.report.schema` prints it; the package ships it as results.schema.json, and a
-test holds the two together.
+The package ships it as results.schema.json, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ import inspect
 import json
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
-from reportgen.report.store import IMAGES_KEY, is_image_array
+from reportgen.report.store import ANSWERS, EXTENSIONS, IMAGES_KEY, is_image_array
 
 SHIPPED = Path(__file__).parent / "results.schema.json"
 NUMBER_OR_UNDEFINED = {"type": ["number", "null"]}
@@ -28,14 +29,30 @@ def shipped_schema() -> dict[str, Any]:
     return json.loads(SHIPPED.read_text(encoding="utf-8"))
 
 
-def derived_schema() -> dict[str, Any]:
-    """The schema that the types of `Results` imply."""
+def derived_schema(questions: Iterable[Question]) -> dict[str, Any]:
+    """The schema that the types of `Results` and of the questions' answers imply."""
     definitions: dict[str, Any] = {}
-    root = _schema(Results, definitions)
+    hints = typing.get_type_hints(Results)
+    properties: dict[str, Any] = {}
+    for field in dataclasses.fields(Results):
+        if field.name == ANSWERS:
+            properties |= {
+                question.name: _schema(typing.cast(Any, question.answer) | None, definitions)
+                for question in questions
+                if question.answer is not None
+            }
+        elif field.name == EXTENSIONS:
+            properties[field.name] = {"type": "object"}
+        else:
+            properties[field.name] = _schema(hints[field.name], definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"reportgen results {SCHEMA_VERSION}",
-        **root,
+        "description": inspect.cleandoc(Results.__doc__ or "").split("\n\n")[0],
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
         "$defs": dict(sorted(definitions.items())),
     }
 
@@ -85,7 +102,3 @@ def _object(hint: type, definitions: dict[str, Any]) -> dict[str, Any]:
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{hint.__name__}"}
-
-
-if __name__ == "__main__":
-    print(json.dumps(derived_schema(), ensure_ascii=False, indent=1))

@@ -13,15 +13,19 @@ import types
 import typing
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reportgen.errors import ResultsError
+from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
+from reportgen.suite.answers import Answers
 
 IMAGES_KEY = "images"
+ANSWERS, EXTENSIONS = "answers", "extensions"
 # What zipfile raises for members that are encrypted or of a later format.
 UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError)
 
@@ -29,10 +33,10 @@ UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError)
 def results_json(results: Results, indent: int | None = 1) -> str:
     """The results without image arrays: one JSON object, keys as in `Results`, NaN as null.
 
-    Without an indent it is one line with no spaces.
+    Answers stand in it by their questions' names. Without an indent it is one line with no spaces.
     """
     return json.dumps(
-        _plain(results, "", {}),
+        _plain_results(results, {}),
         ensure_ascii=False,
         allow_nan=False,
         indent=indent,
@@ -43,11 +47,11 @@ def results_json(results: Results, indent: int | None = 1) -> str:
 def image_arrays(results: Results) -> dict[str, np.ndarray]:
     """Every image array of the results, by the path of its field."""
     arrays: dict[str, np.ndarray] = {}
-    _plain(results, "", arrays)
+    _plain_results(results, arrays)
     return arrays
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     """Results from a folder's results.json and results.npz, as written by a build.
 
     Raises ResultsError where they are missing, damaged, or of another schema version.
@@ -68,12 +72,23 @@ def read_results(folder: Path) -> Results:
             f"{SCHEMA_VERSION}; build the report again."
         )
     try:
-        return _typed(plain, Results, arrays)
+        return _typed_results(plain, arrays, questions)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ResultsError(
             f"{folder / 'results.json'} does not follow the schema: {error!r}; "
             "build the report again."
         ) from error
+
+
+def _plain_results(results: Results, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(results):
+        value = getattr(results, field.name)
+        if field.name == ANSWERS:
+            plain |= {name: _plain(answer, name, arrays) for name, answer in value.items()}
+        else:
+            plain[field.name] = _plain(value, field.name, arrays)
+    return plain
 
 
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -92,7 +107,7 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         if value.dtype.kind in "biu" or (value.dtype == np.float64 and np.isfinite(value).all()):
             return value.tolist()
         return _plain(value.tolist(), path, arrays)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): _plain(entry, f"{path}/{key}", arrays) for key, entry in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(entry, f"{path}/{place}", arrays) for place, entry in enumerate(value)]
@@ -112,6 +127,29 @@ def _hints_of(result: Any) -> dict[str, Any]:
 def is_image_array(hint: Any) -> bool:
     """Whether a field's type says that its array goes to results.npz."""
     return typing.get_origin(hint) is typing.Annotated and IMAGES_KEY in hint.__metadata__
+
+
+def _typed_results(
+    plain: dict[str, Any], arrays: dict[str, np.ndarray], questions: Iterable[Question]
+) -> Results:
+    """Results of these questions; answers to others, from packages that are not here, are left."""
+    own: dict[str, Any] = {}
+    extensions: dict[str, Any] = {}
+    for question in questions:
+        if question.answer is None:
+            continue
+        kind = typing.cast(Any, question.answer) | None
+        if question.template is None:
+            own[question.name] = _typed(plain[question.name], kind, arrays)
+        elif question.name in plain[EXTENSIONS]:
+            extensions[question.name] = _typed(plain[EXTENSIONS][question.name], kind, arrays)
+    hints = _hints_of(Results)
+    others = {
+        field.name: _typed(plain[field.name], hints[field.name], arrays)
+        for field in dataclasses.fields(Results)
+        if field.name not in (ANSWERS, EXTENSIONS)
+    }
+    return Results(answers=Answers(own), extensions=Answers(extensions), **others)
 
 
 def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import Any
 
@@ -10,6 +10,7 @@ import jinja2
 from jinja2.bccache import Bucket
 
 from reportgen.report import numbers
+from reportgen.report.question import Question
 from reportgen.report.template_folder import template_folder
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -31,15 +32,25 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 
 class Templates:
-    """The page's templates with their filters; what else they see is up to each environment."""
+    """The page's templates with their filters; what else they see is up to each environment.
 
-    def __init__(self) -> None:
+    Questions from packages of the user's own bring the templates of their sections.
+    """
+
+    def __init__(self, questions: Iterable[Question] = ()) -> None:
         self._code = _Code()
+        self._brought = {
+            question.template_name: question.template.read_text(encoding="utf-8")
+            for question in questions
+            if question.template is not None
+        }
 
     def environment(self) -> jinja2.Environment:
         """A new one, which compiles only what no other has compiled."""
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(template_folder()),
+            loader=jinja2.ChoiceLoader(
+                [jinja2.FileSystemLoader(template_folder()), jinja2.DictLoader(self._brought)]
+            ),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             bytecode_cache=self._code,

@@ -6,38 +6,42 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.analyses.health import WITHOUT_EFFECT, UnitHealth
+from reportgen.analyses.ablation import Ablation
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth
 from reportgen.analyses.interactions import Interactions
-from reportgen.analyses.one_picture import UnitPicture
-from reportgen.analyses.replicates import UnitReplication
-from reportgen.analyses.tracking import Factor
+from reportgen.analyses.one_picture import OnePicture, UnitPicture
+from reportgen.analyses.replicates import Replicates, UnitReplication
+from reportgen.analyses.tracking import Factor, Tracking
 from reportgen.report import numbers
 from reportgen.report.results import Unit
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.suite.answers import Answers
 
 ONE_PICTURE, SEVERAL_PICTURES = 0.9, 0.6
 NO_EFFECT = 1e-10
 
 
-def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
+def merge_units(answers: Answers) -> tuple[Unit, ...]:
     """One `Unit` for each unit of the code, by share, units without one last.
 
-    `parts` holds the analyses' results by name; those that are missing leave their fields None.
+    Answers that are missing leave their fields None.
     """
-    health = parts.get("health")
+    health = answers.of(Health)
     if health is None:
         return ()
-    shares = _by_unit(parts, "contributions", "shares")
-    effects = _by_unit(parts, "ablation", "effects")
-    pictures = _by_unit(parts, "one_picture", "units")
-    tracked = _by_unit(parts, "tracking", "units")
-    returned = _by_unit(parts, "replicates", "units")
+    contributions, ablation = answers.of(Contributions), answers.of(Ablation)
+    shares = {share.unit: share for share in contributions.shares} if contributions else {}
+    effects = {effect.unit: effect for effect in ablation.effects} if ablation else {}
+    pictures = _by_unit(answers.of(OnePicture))
+    tracked = _by_unit(answers.of(Tracking))
+    returned = _by_unit(answers.of(Replicates))
     units = []
     for state in health.units:
         k = state.unit
         share, effect, picture = shares.get(k), effects.get(k), pictures.get(k)
         tracks = _named(tracked.get(k), state)
-        partner = _partner(parts.get("interactions"), k)
+        partner = _partner(answers.of(Interactions), k)
         units.append(
             Unit(
                 index=k,
@@ -57,7 +61,7 @@ def merge_units(parts: dict[str, Any]) -> tuple[Unit, ...]:
                 largest_interaction=partner,
                 correlated_with=state.correlated_with,
                 sentence=_sentence(
-                    state, share and share.share, tracks, picture, partner, returned.get(k)
+                    state, share.share if share else None, tracks, picture, partner, returned.get(k)
                 ),
             )
         )
@@ -68,9 +72,8 @@ def _quiet(unit: Unit) -> bool:
     return bool(WITHOUT_EFFECT & set(unit.health))
 
 
-def _by_unit(parts: dict[str, Any], analysis: str, field: str) -> dict[int, Any]:
-    result = parts.get(analysis)
-    return {} if result is None else {entry.unit: entry for entry in getattr(result, field)}
+def _by_unit(answer: OnePicture | Tracking | Replicates | None) -> dict[int, Any]:
+    return {} if answer is None else {entry.unit: entry for entry in answer.units}
 
 
 def _named(tracking: Any, state: UnitHealth) -> tuple[Factor, ...]:

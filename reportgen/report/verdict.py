@@ -5,36 +5,43 @@ Words come from the thresholds in `settings.py`, which the report prints.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from reportgen.analyses.additivity import Additivity
+from reportgen.analyses.health import Health
+from reportgen.analyses.linearity import Linearity
+from reportgen.analyses.pre_activation import PreActivation
+from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.subtraction import Subtraction
 from reportgen.report import numbers
-from reportgen.report.results import Answer, Unit
+from reportgen.report.results import Unit, VerdictLine
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.suite.answers import Answers
 
 UNKNOWN = "Unknown"
 
 
-def answer_questions(
-    parts: dict[str, Any], units: tuple[Unit, ...], settings: Settings
-) -> tuple[Answer, ...]:
-    """The verdict, from the analyses' results by name."""
+def verdict_of(
+    answers: Answers, units: tuple[Unit, ...], settings: Settings
+) -> tuple[VerdictLine, ...]:
+    """The verdict, from the answers to all questions."""
     return (
-        _reconstructs(parts.get("reconstruction"), settings),
-        _is_linear(parts.get("linearity"), settings),
-        _can_be_summed(parts, settings),
-        _which_matter(parts.get("health"), units),
-        _subtraction_valid(parts.get("subtraction"), settings),
+        _reconstructs(answers.of(Reconstruction), settings),
+        _is_linear(answers.of(Linearity), settings),
+        _can_be_summed(answers, settings),
+        _which_matter(answers.of(Health), units),
+        _subtraction_valid(answers.of(Subtraction), settings),
     )
 
 
-def _unknown(question: str, section: str) -> Answer:
-    return Answer(question, UNKNOWN, None, "", "ratio", section, "See the section for the reason.")
+def _unknown(question: str, section: str) -> VerdictLine:
+    return VerdictLine(
+        question, UNKNOWN, None, "", "ratio", section, "See the section for the reason."
+    )
 
 
-def _reconstructs(result: Any, settings: Settings) -> Answer:
+def _reconstructs(result: Reconstruction | None, settings: Settings) -> VerdictLine:
     question = "Does it reconstruct?"
     if result is None:
         return _unknown(question, "reconstruction")
@@ -48,18 +55,18 @@ def _reconstructs(result: Any, settings: Settings) -> Answer:
         word = "Less well than PCA"
     else:
         word = "Well" if r2.value >= settings.well_reconstructed else "Partly"
-    return Answer(
+    return VerdictLine(
         question, word, r2, "R² on held-out images", "ratio", "reconstruction", _beside_pca(result)
     )
 
 
-def _beside_pca(result: Any) -> str:
+def _beside_pca(result: Reconstruction) -> str:
     if result.pca_r2 is None:
         return "PCA in sample with as many components as images means nothing, so it is not shown."
-    if result.equivalent_beyond:
+    k = result.equivalent_components
+    if k is None or result.equivalent_beyond:
         equal = f"more than {result.largest_components} PCA components"
     else:
-        k = result.equivalent_components
         equal = f"{numbers.number(k.value)} PCA components {numbers.interval(k)}"
     return (
         f"Equal to {equal}; PCA with {result.pca_components} reaches R² "
@@ -67,7 +74,7 @@ def _beside_pca(result: Any) -> str:
     )
 
 
-def _is_linear(result: Any, settings: Settings) -> Answer:
+def _is_linear(result: Linearity | None, settings: Settings) -> VerdictLine:
     question = "Is it linear on the data?"
     if result is None:
         return _unknown(question, "linearity")
@@ -78,7 +85,7 @@ def _is_linear(result: Any, settings: Settings) -> Answer:
         word = "Mostly"
     else:
         word = "No"
-    if result.curved is None:
+    if result.curved is None or result.not_additive is None:
         detail = "Too few images to tell curved from not additive."
     else:
         detail = (
@@ -86,18 +93,18 @@ def _is_linear(result: Any, settings: Settings) -> Answer:
             "is not additive."
         )
     measure = "of the reconstruction's variance is linear in the code"
-    return Answer(question, word, result.linear, measure, "percent", "linearity", detail)
+    return VerdictLine(question, word, result.linear, measure, "percent", "linearity", detail)
 
 
-def _can_be_summed(parts: dict[str, Any], settings: Settings) -> Answer:
+def _can_be_summed(answers: Answers, settings: Settings) -> VerdictLine:
     question = "Can effects be summed?"
-    result, before_squash = parts.get("additivity"), parts.get("pre_activation")
-    health = parts.get("health")
+    result, before_squash = answers.of(Additivity), answers.of(PreActivation)
+    health = answers.of(Health)
     if result is None and health is not None:
         varying = [unit for unit in health.units if "constant" not in unit.states]
         if len(varying) == 1:
             detail = f"Only unit {varying[0].name} varies, so there is nothing to add up."
-            return Answer(question, "One unit", None, "", "ratio", "additivity", detail)
+            return VerdictLine(question, "One unit", None, "", "ratio", "additivity", detail)
     if result is None:
         return _unknown(question, "additivity")
     gap = result.up.gap
@@ -117,10 +124,10 @@ def _can_be_summed(parts: dict[str, Any], settings: Settings) -> Answer:
         )
     measure = "of the combined change is missed by the sum"
     word = _small_enough(gap, settings, ("Yes", "Roughly", "No"))
-    return Answer(question, word, gap, measure, "percent", "additivity", detail)
+    return VerdictLine(question, word, gap, measure, "percent", "additivity", detail)
 
 
-def _which_matter(health: Any, units: tuple[Unit, ...]) -> Answer:
+def _which_matter(health: Health | None, units: tuple[Unit, ...]) -> VerdictLine:
     question = "Which units matter?"
     shared = [unit for unit in units if unit.share is not None]
     if health is None or not shared:
@@ -134,10 +141,10 @@ def _which_matter(health: Any, units: tuple[Unit, ...]) -> Answer:
     )
     measure = f"of the change is carried by unit {first.name}, the strongest"
     word = f"{health.live} of {len(health.units)}"
-    return Answer(question, word, first.share, measure, "percent", "units", detail)
+    return VerdictLine(question, word, first.share, measure, "percent", "units", detail)
 
 
-def _subtraction_valid(result: Any, settings: Settings) -> Answer:
+def _subtraction_valid(result: Subtraction | None, settings: Settings) -> VerdictLine:
     question = "Is zero-and-subtract valid?"
     if result is None:
         return _unknown(question, "subtraction")
@@ -147,7 +154,7 @@ def _subtraction_valid(result: Any, settings: Settings) -> Answer:
     )
     measure = "is how far the difference pictures are from contributions that add up"
     word = _small_enough(result.miss_zero, settings, ("Valid", "Roughly", "No"))
-    return Answer(question, word, result.miss_zero, measure, "percent", "subtraction", detail)
+    return VerdictLine(question, word, result.miss_zero, measure, "percent", "subtraction", detail)
 
 
 def _small_enough(gap: Estimate, settings: Settings, words: tuple[str, str, str]) -> str:

@@ -1,105 +1,65 @@
-"""The full suite: every analysis on one study, and what became of each."""
+"""The full suite: every question asked of one study, and what became of each."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from reportgen.analyses import (
-    DoesNotApplyError,
-    UnanswerableError,
-    ablation,
-    additivity,
-    baselines,
-    contributions,
-    directions,
-    health,
-    interactions,
-    label_metrics,
-    linearity,
-    one_picture,
-    partial_reconstruction,
-    permuted_codes,
-    plane_walks,
-    pre_activation,
-    reconstruction,
-    replicates,
-    spatial,
-    subtraction,
-    tracking,
-    traversal,
-    trust,
-)
+from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.engine.engine import Engine
 from reportgen.errors import ReportgenError
 from reportgen.process.heap import return_freed_memory, return_unreachable_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import Ranks
 from reportgen.study.study import Study
-from reportgen.suite import control
+from reportgen.suite.answers import Answers
 
-ANALYSES: dict[str, Callable[[Study], Any]] = {
-    "reconstruction": reconstruction.run,
-    "linearity": linearity.run,
-    "ablation": ablation.run,
-    "contributions": contributions.run,
-    "partial_reconstruction": partial_reconstruction.run,
-    "one_picture": one_picture.run,
-    "additivity": additivity.run,
-    "subtraction": subtraction.run,
-    "traversal": traversal.run,
-    "plane_walks": plane_walks.run,
-    "interactions": interactions.run,
-    "baselines": baselines.run,
-    "permuted_codes": permuted_codes.run,
-    "directions": directions.run,
-    "pre_activation": pre_activation.run,
-    "spatial": spatial.run,
-    "health": health.run,
-    "tracking": tracking.run,
-    "label_metrics": label_metrics.run,
-    "replicates": replicates.run,
-    "trust": trust.run,
-    "control": control.run,
-}
 CONTROL = "control"
+Run = Callable[[Study], Any]
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Results by analysis; and by analysis why there is none.
+    """Answers by question; and by question why there is none.
 
     Attributes
     ----------
-    parts : what each analysis returned.
+    found : the answers.
     unanswered, not_applicable : the sentence of its UnanswerableError or DoesNotApplyError.
     failures : any other error; a fault of ours.
     """
 
-    parts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
     not_applicable: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def answers(self) -> Answers:
+        """The answers found so far."""
+        return Answers(self.found)
 
-def analyse(study: Study, progress: QuietProgress) -> Findings:
-    """Every analysis but the control.
 
-    An analysis that fails is a line in `failures`, and the others still run. Raises a
+def analyse(study: Study, runs: Mapping[str, Run], progress: QuietProgress) -> Findings:
+    """Ask every question of a study but the control's, in order.
+
+    A question that fails is a line in `failures`, and the others are still asked. Raises a
     ReportgenError for bad input; where ranks share the rows, any error.
     """
     findings = Findings()
     run_one = partial(_run, findings, progress, study.engine, study.ranks)
-    for name, run in ANALYSES.items():
+    for name, run in runs.items():
         if name != CONTROL:
             run_one(name, partial(run, study))
     return findings
 
 
-def analyse_control(studies: list[Study], findings: Findings, progress: QuietProgress) -> None:
+def analyse_control(
+    studies: list[Study], control: Run, findings: Findings, progress: QuietProgress
+) -> None:
     """The control on the one study of a list, which is taken out of it, added to the findings.
 
     PCA takes the model's place, and its images as much room again. Where nobody else holds the
@@ -111,7 +71,7 @@ def analyse_control(studies: list[Study], findings: Findings, progress: QuietPro
     run_one = partial(_run, findings, progress, study.engine, study.ranks)
     del study
     # Taken out in the call, so that no frame but the control's refers to it.
-    run_one(CONTROL, lambda: ANALYSES[CONTROL](studies.pop()))
+    run_one(CONTROL, lambda: control(studies.pop()))
 
 
 def _run(
@@ -124,7 +84,7 @@ def _run(
 ) -> None:
     with progress.step(name.replace("_", " ")), engine.charged_to(name):
         try:
-            findings.parts[name] = compute()
+            findings.found[name] = compute()
         except DoesNotApplyError as reason:
             findings.not_applicable[name] = str(reason)
         except UnanswerableError as reason:

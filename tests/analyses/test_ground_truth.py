@@ -17,6 +17,7 @@ from reportgen.report.results import Unit
 from reportgen.report.unit_sentences import merge_units
 from reportgen.settings import Settings
 from reportgen.study.study import Study, make_study
+from reportgen.suite.answers import Answers
 
 QUICK = Settings(effort="quick", bootstrap_resamples=200, path_steps=2)
 SHAPES = Path(__file__).parents[2] / "sample_models" / "shapes"
@@ -49,7 +50,7 @@ def test_units_are_named_after_the_factor_that_scipy_s_rank_correlation_puts_fir
 def sentences_of(study: Study) -> dict[int, Unit]:
     analyses = (health, contributions, one_picture, tracking)
     parts = {run.__name__.rpartition(".")[2]: run.run(study) for run in analyses}
-    return {unit.index: unit for unit in merge_units(parts)}
+    return {unit.index: unit for unit in merge_units(Answers(parts))}
 
 
 def test_sentences_name_the_factor_that_scipy_puts_first_where_it_is_beyond_a_half(shapes) -> None:

@@ -24,9 +24,9 @@ from reportgen.analyses.shared.coalition_table import coalition_table
 from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine.engine import Engine
+from reportgen.questions import QUESTIONS, runs_of
 from reportgen.settings import Settings
 from reportgen.study.study import Study
-from reportgen.suite.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.oracles.spatial_codes import colours, painting, site_codes
@@ -262,7 +262,7 @@ def test_permuting_keeps_a_channel_s_sites_together(linear) -> None:
 def test_every_section_answers_a_spatial_code_or_says_why_not(bent) -> None:
     study = dataclasses.replace(bent, _shared={})
     answered, reasons = set(), {}
-    for name, run in ANALYSES.items():
+    for name, run in runs_of(QUESTIONS).items():
         try:
             run(study)
             answered.add(name)
@@ -271,7 +271,7 @@ def test_every_section_answers_a_spatial_code_or_says_why_not(bent) -> None:
     assert set(reasons) == {"directions", "pre_activation", "replicates"}
     assert "spatial" in reasons["directions"]
     assert all(reason.endswith((".", ")")) for reason in reasons.values())
-    assert answered == set(ANALYSES) - set(reasons)
+    assert answered == set(runs_of(QUESTIONS)) - set(reasons)
 
 
 def test_a_wide_spatial_code_leaves_out_only_what_needs_more_images() -> None:

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from reportgen.report.page import render_page
 from reportgen.report.results import Results
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -75,8 +74,8 @@ def reports(
     written = {}
     for name, results in examples.items():
         written[name] = folder / f"{name}.html"
-        written[name].write_text(render_page(results).html, encoding="utf-8")
-    page = render_page(examples["grey"], layout="folder")
+        written[name].write_text(page_of(results).html, encoding="utf-8")
+    page = page_of(examples["grey"], layout="folder")
     (folder / "folder" / "assets").mkdir(parents=True)
     for path, data in page.files.items():
         (folder / "folder" / path).write_bytes(data)

@@ -13,8 +13,7 @@ import pytest
 
 from reportgen.delivery.output import Output
 from reportgen.delivery.printing import PdfPrinter
-from reportgen.report.page import render_page
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +34,7 @@ class LikeJenkins(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
-    page = render_page(example_results(units=3, side=28), layout="folder")
+    page = page_of(example_results(units=3, side=28), layout="folder")
     Output(folder / "report", layout="folder").write(page.html, "", {}, page.files)
     handler = functools.partial(LikeJenkins, directory=str(folder / "report"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -81,7 +80,7 @@ def test_the_folder_is_complete_under_jenkins_s_default_header(
 
 def test_a_page_prints_to_pdf_and_leaves_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    page.write_text(render_page(example_results(units=2)).html, encoding="utf-8")
+    page.write_text(page_of(example_results(units=2)).html, encoding="utf-8")
     size = PdfPrinter(tmp_path / "report.pdf").print(page)
     printed = (tmp_path / "report.pdf").read_bytes()
     assert printed.startswith(b"%PDF-")

@@ -18,9 +18,8 @@ from reportgen.images import open_images
 from reportgen.live.program import LiveDecoder
 from reportgen.live.trace import live_decoder
 from reportgen.loading import load_autoencoder
-from reportgen.report.page import render_page
 from tests.browser.conftest import Visit
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
 
 pytestmark = pytest.mark.browser
 
@@ -295,8 +294,8 @@ def live_reports(reports: dict[str, Path], tmp_path_factory: pytest.TempPathFact
     }
     for name, results in examples.items():
         reports[name] = folder / f"{name}.html"
-        reports[name].write_text(render_page(results).html, encoding="utf-8")
-    page = render_page(grey, layout="folder")
+        reports[name].write_text(page_of(results).html, encoding="utf-8")
+    page = page_of(grey, layout="folder")
     (folder / "live folder" / "assets").mkdir(parents=True)
     for path, data in page.files.items():
         (folder / "live folder" / path).write_bytes(data)
@@ -325,11 +324,11 @@ def test_the_walk_starts_at_a_real_images_reconstruction(
     results = example_results(units=6, side=28, live=True)
     page = visit("live").page
     page.wait_for_timeout(300)
-    assert results.traversal is not None
-    for row in range(len(results.traversal.rows)):
+    assert results.answers["traversal"] is not None
+    for row in range(len(results.answers["traversal"].rows)):
         page.locator("#walk select").select_option(str(row))
         page.wait_for_timeout(100)
-        expected = np.clip(results.traversal.reconstructions[row], 0, 1) * 255
+        expected = np.clip(results.answers["traversal"].reconstructions[row], 0, 1) * 255
         assert np.abs(shown(page, "image")[..., 0].ravel() - expected).max() <= 1.5
 
 
@@ -339,7 +338,7 @@ def test_the_walk_shows_the_pre_rendered_frame_of_the_same_value(
 ) -> None:
     made = {"live": {"units": 6, "side": 28}, "live colour": {"channels": 3, "side": 16}}
     results = example_results(live=True, **made.get(name, {"units": 3, "code_sites": 2}))
-    walks = results.traversal
+    walks = results.answers["traversal"]
     assert walks is not None
     page = visit(name).page
     channels, height, width = results.provenance.input_shape
@@ -355,7 +354,7 @@ def test_sum_together_and_gap_are_those_of_the_decoder(visit: Visiting, live_rep
     from reportgen.figures.colours import diverging
 
     results = example_results(units=6, side=28, live=True)
-    live, walks = results.live, results.traversal
+    live, walks = results.live, results.answers["traversal"]
     assert live is not None
     assert walks is not None
     page = visit("live").page
@@ -409,7 +408,7 @@ def test_the_distance_is_the_studys_and_warns_beyond_the_threshold(
     note = page.locator(".live-distance")
     assert f"Squared distance {live.distances[0]:.3g}" in note.inner_text()
     assert "off" not in (note.get_attribute("class") or "").split()
-    own = results.traversal.own_values[0]  # type: ignore[union-attr]
+    own = results.answers["traversal"].own_values[0]  # type: ignore[union-attr]
     delta = np.zeros(6)
     for place, value in ((1, 8.0), (4, -6.0)):
         type_value(page, place, value)

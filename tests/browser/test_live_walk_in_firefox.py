@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from reportgen.report.page import render_page
 from reportgen.report.results import Results
 from tests.browser.firefox import Firefox
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +43,7 @@ def results() -> Results:
 @pytest.fixture(scope="module")
 def opened(firefox: Firefox, results: Results, tmp_path_factory: pytest.TempPathFactory) -> Firefox:
     page = tmp_path_factory.mktemp("page") / "report.html"
-    page.write_text(render_page(results).html, encoding="utf-8")
+    page.write_text(page_of(results).html, encoding="utf-8")
     firefox.open(page)
     return firefox
 
@@ -70,7 +69,7 @@ def move(firefox: Firefox, place: int, value: float) -> np.ndarray:
 
 
 def test_firefox_decodes_torch_s_frames(opened: Firefox, results: Results) -> None:
-    walks = results.traversal
+    walks = results.answers["traversal"]
     assert walks is not None
     assert results.live is not None
     for place, unit in enumerate(results.live.units):

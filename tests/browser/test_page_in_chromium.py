@@ -219,7 +219,7 @@ def test_a_pixel_s_value_is_read_back_from_the_picture(
     visit: Visiting, examples: dict[str, Results], name: str
 ) -> None:
     """Within half of one of 255 levels, in an image and in a difference, by pointer and by keys."""
-    result = examples[name].contributions
+    result = examples[name].answers["contributions"]
     assert result is not None
     channels, side, _ = examples[name].provenance.input_shape
     phi, original = (

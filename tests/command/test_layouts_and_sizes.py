@@ -14,13 +14,13 @@ from reportgen.command.cli import main
 from reportgen.delivery.output import Output
 from reportgen.delivery.printing import PdfPrinter
 from reportgen.errors import OutputError
+from reportgen.questions import QUESTIONS
 from reportgen.report import fitting
 from reportgen.report.fitting import page_within_size
-from reportgen.report.page import render_page
 from reportgen.report.results import Results
 from reportgen.report.store import image_arrays, results_json
 from reportgen.report.thinning import Thinning, thinnings_of
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def results() -> Results:
 def stored(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stored")
     Output(folder / "page.html", folder / "results").write(
-        render_page(results).html, results_json(results), image_arrays(results)
+        page_of(results).html, results_json(results), image_arrays(results)
     )
     return folder / "results"
 
@@ -79,8 +79,8 @@ def test_the_folder_layout_refuses_a_file_as_its_folder(stored: Path, tmp_path: 
 
 
 def test_a_page_within_its_size_is_whole(results: Results) -> None:
-    whole = render_page(results)
-    assert page_within_size(results).html == whole.html
+    whole = page_of(results)
+    assert page_within_size(results, QUESTIONS).html == whole.html
     assert "Left out for size" not in whole.html
 
 
@@ -100,7 +100,7 @@ def test_large_pictures_lose_their_fine_pixels_before_units_lose_their_cards() -
 def test_each_thinning_leaves_out_more_and_says_it(
     results: Results, thinnings: tuple[Thinning, ...]
 ) -> None:
-    pages = [render_page(results, thinning=thinning) for thinning in thinnings]
+    pages = [page_of(results, thinning=thinning) for thinning in thinnings]
     pictures = [page.html.count("<img ") for page in pages]
     assert pictures == sorted(pictures, reverse=True)
     assert pictures[-1] < pictures[0] / 2
@@ -112,9 +112,9 @@ def test_each_thinning_leaves_out_more_and_says_it(
 def test_a_page_that_is_too_large_is_thinned_just_enough(
     results: Results, thinnings: tuple[Thinning, ...]
 ) -> None:
-    sizes = [render_page(results, thinning=thinning).size for thinning in thinnings]
+    sizes = [page_of(results, thinning=thinning).size for thinning in thinnings]
     allowed = (sizes[2] + 500) / 1e6
-    page = page_within_size(limited(results, allowed))
+    page = page_within_size(limited(results, allowed), QUESTIONS)
     assert page.size <= allowed * 1e6
     assert thinnings[2].left_out[-1] in page.html
     assert thinnings[3].left_out[-1] not in page.html
@@ -122,18 +122,18 @@ def test_a_page_that_is_too_large_is_thinned_just_enough(
 
 def test_a_page_that_cannot_be_small_enough_is_refused(results: Results) -> None:
     with pytest.raises(OutputError, match=r"even without most of its pictures.*0.1 MB"):
-        page_within_size(limited(results, 0.1))
+        page_within_size(limited(results, 0.1), QUESTIONS)
 
 
 def test_without_a_setting_thinning_starts_early_and_refusal_late(
     results: Results, thinnings: tuple[Thinning, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thinnest = render_page(results, thinning=thinnings[-1]).size / 1e6
+    thinnest = page_of(results, thinning=thinnings[-1]).size / 1e6
     monkeypatch.setattr(fitting, "USUAL_MEGABYTES", thinnest / 2)
-    assert page_within_size(results).size / 1e6 == pytest.approx(thinnest)
+    assert page_within_size(results, QUESTIONS).size / 1e6 == pytest.approx(thinnest)
     monkeypatch.setattr(fitting, "LARGEST_MEGABYTES", thinnest / 2)
     with pytest.raises(OutputError, match="allow more with --max-size"):
-        page_within_size(results)
+        page_within_size(results, QUESTIONS)
 
 
 def test_pdf_without_a_browser_is_refused_in_one_sentence_before_the_work(

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from reportgen.command.cli import main
 from reportgen.live.program import LiveDecoder, NotLiveError
 from reportgen.live.trace import live_decoder
-from reportgen.report.page import render_page
+from reportgen.questions import QUESTIONS
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.settings import read_settings
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_models"
 
@@ -301,7 +301,7 @@ def test_no_live_leaves_the_decoder_out_and_says_so(built: Path) -> None:
 
 def test_the_live_walk_adds_its_weights_and_little_more(built: Path) -> None:
     live, still = (len((built / f"{name}.html").read_bytes()) for name in ("live", "still"))
-    weights = read_results(built / "live").live.decoder.weights.nbytes  # type: ignore[union-attr]
+    weights = read_results(built / "live", QUESTIONS).live.decoder.weights.nbytes  # type: ignore[union-attr]
     assert 4 / 3 * weights < live - still < 4 / 3 * weights + 40_000
 
 
@@ -309,12 +309,12 @@ def test_the_decoder_survives_being_stored(tmp_path: Path) -> None:
     results = example_results(live=True)
     (tmp_path / "results.json").write_text(results_json(results), encoding="utf-8")
     np.savez_compressed(tmp_path / "results.npz", **image_arrays(results))
-    again = read_results(tmp_path)
+    again = read_results(tmp_path, QUESTIONS)
     assert results.live is not None
     assert again.live is not None
     assert again.live.decoder.steps == results.live.decoder.steps
     assert again.live.decoder.weights.dtype == np.float16
-    assert render_page(again).html == render_page(results).html
+    assert page_of(again).html == page_of(results).html
 
 
 def test_the_setting_may_stand_in_the_settings_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,13 +11,17 @@ import torch
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.live.walk import live_walk
+from reportgen.questions import QUESTIONS, runs_of
+from reportgen.report.page import Page, render_page
+from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
+from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.unit_sentences import merge_units
-from reportgen.report.verdict import answer_questions
+from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
 from reportgen.study.pictures import picture_shape
 from reportgen.study.study import make_study
-from reportgen.suite.suite import ANALYSES
+from reportgen.suite.answers import Answers
 from tests.oracles.decoders import ArrayImages
 
 FEW = Settings(
@@ -95,14 +100,15 @@ def example_results(
     )
     study = make_study(model, data, settings)  # type: ignore[arg-type]
     parts, unanswered, not_applicable = {}, {}, {}
-    for analysis, run in ANALYSES.items():
+    for analysis, run in runs_of(QUESTIONS).items():
         try:
             parts[analysis] = run(study)
         except DoesNotApplyError as reason:
             not_applicable[analysis] = str(reason)
         except UnanswerableError as reason:
             unanswered[analysis] = str(reason)
-    summary = merge_units(parts)
+    answers = Answers({name: parts.get(name) for name in runs_of(QUESTIONS)})
+    summary = merge_units(answers)
     trust = parts["trust"]
     return Results(
         schema_version=SCHEMA_VERSION,
@@ -110,8 +116,10 @@ def example_results(
         model_name=name,
         data_name=f"{prefix}s",
         pixel_range=(0.0, 1.0),
-        verdict=answer_questions(parts, summary, settings),
+        verdict=verdict_of(answers, summary, settings),
         units=summary,
+        answers=answers,
+        extensions=Answers({}),
         off_data=OffDataSummary(
             real_codes=trust.real_codes_flagged,
             largest_distance=trust.largest_distance,
@@ -145,20 +153,31 @@ def example_results(
             encodes=dict(study.engine.encodes),
             row_names={"pictures": tuple(study.test.names[row] for row in study.rows.pictures)},
         ),
-        **{analysis: parts.get(analysis) for analysis in ANALYSES},
     )
+
+
+def page_of(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:
+    """The page of these results, all our questions asked."""
+    return render_page(results, QUESTIONS, layout, thinning)
+
+
+def with_answers(results: Results, **changed: Any) -> Results:
+    """The same results with other answers to some questions."""
+    return replace(results, answers=Answers(dict(results.answers) | changed))
+
+
+def question_named(name: str) -> Question:
+    """One of our questions."""
+    return next(question for question in QUESTIONS if question.name == name)
 
 
 def without(results: Results, *analyses: str) -> Results:
     """The same results with some analyses unanswered, and the verdict that follows from them."""
     removed = replace(
-        results,
-        **dict.fromkeys(analyses),
+        with_answers(results, **dict.fromkeys(analyses)),
         not_applicable={},
         unanswered=results.unanswered | {name: f"no {name} here." for name in analyses},
     )
-    parts = {name: getattr(removed, name) for name in ANALYSES}
-    kept = {name: part for name, part in parts.items() if part is not None}
-    units = merge_units(kept)
-    verdict = answer_questions(kept, units, results.settings)
+    units = merge_units(removed.answers)
+    verdict = verdict_of(removed.answers, units, results.settings)
     return replace(removed, units=units, verdict=verdict)

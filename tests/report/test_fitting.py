@@ -7,6 +7,7 @@ import time
 import pytest
 
 from reportgen.figures import sprites
+from reportgen.questions import QUESTIONS
 from reportgen.report.page import LAYOUTS, PageRenderer
 from reportgen.report.thinning import WHOLE, thinnings_of
 
@@ -30,10 +31,10 @@ def encoded(monkeypatch) -> list[int]:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_page_is_given_up_as_soon_as_it_is_too_large(results, layout, encoded) -> None:
-    whole = PageRenderer(results, layout).render(WHOLE)
+    whole = PageRenderer(results, QUESTIONS, layout).render(WHOLE)
     all_pictures = sum(encoded)
     encoded.clear()
-    renderer = PageRenderer(results, layout)
+    renderer = PageRenderer(results, QUESTIONS, layout)
     assert renderer.render_within(whole.size / 20, WHOLE) is None
     under_way = len(encoded) + renderer._maker._pool._max_workers
     renderer._maker._pool.shutdown()
@@ -43,7 +44,7 @@ def test_a_page_is_given_up_as_soon_as_it_is_too_large(results, layout, encoded)
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_largest_size_is_the_page_s_own(results, layout) -> None:
-    renderer = PageRenderer(results, layout)
+    renderer = PageRenderer(results, QUESTIONS, layout)
     size = renderer.render(WHOLE).size
     assert renderer.render_within(size - 1, WHOLE) is None
     assert renderer.render_within(size, WHOLE).size == size
@@ -51,8 +52,8 @@ def test_the_largest_size_is_the_page_s_own(results, layout) -> None:
 
 def test_what_was_given_up_leaves_no_trace_in_the_next_page(results, encoded) -> None:
     thinner = thinnings_of(results.provenance.picture_shape)[1]
-    whole = PageRenderer(results, "file").render(WHOLE)
-    used = PageRenderer(results, "file")
+    whole = PageRenderer(results, QUESTIONS, "file").render(WHOLE)
+    used = PageRenderer(results, QUESTIONS, "file")
     assert used.render_within(whole.size / 20, WHOLE) is None
-    assert used.render(thinner) == PageRenderer(results, "file").render(thinner)
+    assert used.render(thinner) == PageRenderer(results, QUESTIONS, "file").render(thinner)
     assert used.render(WHOLE) == whole

@@ -9,32 +9,36 @@ import numpy as np
 import pytest
 
 from reportgen.report.limits import limits_of
-from reportgen.report.page import render_page
 from reportgen.report.results import Results
 from reportgen.statistics.bootstrap import Estimate
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of, question_named, with_answers
 from tests.report.parsed import parsed
+
+
+def limits_in(results: Results, section: str) -> tuple[str, ...]:
+    return limits_of(question_named(section), results)
 
 
 def calm(results: Results) -> Results:
     """The same results without anything to warn of in the sections that are changed below."""
     units = tuple(replace(unit, correlated_with=()) for unit in results.units)
-    ablation = replace(results.ablation, rows=64, off_data_solo=0.1, off_data_last=0.1)
+    ablation = replace(results.answers["ablation"], rows=64, off_data_solo=0.1, off_data_last=0.1)
     contributions = replace(
-        results.contributions,
+        results.answers["contributions"],
         rows=64,
         off_data_share=0.1,
         shares=tuple(
             replace(share, rank_low=share.rank, rank_high=share.rank)
-            for share in results.contributions.shares
+            for share in results.answers["contributions"].shares
         ),
     )
-    return replace(results, units=units, ablation=ablation, contributions=contributions)
+    changed = replace(results, units=units)
+    return with_answers(changed, ablation=ablation, contributions=contributions)
 
 
 def test_calm_results_have_no_limits_of_their_own(results: Results) -> None:
-    assert limits_of(calm(results), "units") == ()
-    assert limits_of(calm(results), "contributions") == ()
+    assert limits_in(calm(results), "units") == ()
+    assert limits_in(calm(results), "contributions") == ()
 
 
 def test_units_that_go_together_are_named_once_beside_ablation(results: Results) -> None:
@@ -45,7 +49,7 @@ def test_units_that_go_together_are_named_once_beside_ablation(results: Results)
         replace(second, correlated_with=((first.index, -0.83),)),
         *others,
     )
-    (sentence,) = limits_of(replace(base, units=together), "units")
+    (sentence,) = limits_in(replace(base, units=together), "units")
     low, high = sorted((first, second), key=lambda unit: unit.index)
     assert f"{low.name} and {high.name} (r −0.83)." in sentence
     assert "more pairs" not in sentence
@@ -56,18 +60,18 @@ def test_moved_codes_are_named_from_a_quarter_off_data(
     results: Results, share: float, warned: bool
 ) -> None:
     base = calm(results)
-    paths = replace(base.contributions, off_data_share=share)
-    found = limits_of(replace(base, contributions=paths), "contributions")
+    paths = replace(base.answers["contributions"], off_data_share=share)
+    found = limits_in(with_answers(base, contributions=paths), "contributions")
     assert bool(found) == warned
     assert all("26.0\u202f% of the codes on the paths are off data" in text for text in found)
 
 
 def test_few_images_and_open_ranks_are_said(results: Results) -> None:
     base = calm(results)
-    shares = list(base.contributions.shares)
+    shares = list(base.answers["contributions"].shares)
     shares[1] = replace(shares[1], rank_low=1, rank_high=3)
-    few = replace(base.contributions, rows=31, shares=tuple(shares))
-    found = limits_of(replace(base, contributions=few), "contributions")
+    few = replace(base.answers["contributions"], rows=31, shares=tuple(shares))
+    found = limits_in(with_answers(base, contributions=few), "contributions")
     assert found == (
         "Only 31 images stand behind these numbers, too few for intervals to be exact.",
         f"The ranks of unit {shares[1].name} are not settled by 31 images.",
@@ -75,46 +79,46 @@ def test_few_images_and_open_ranks_are_said(results: Results) -> None:
 
 
 def test_in_sample_numbers_are_said_in_every_section_of_evidence(results: Results) -> None:
-    in_sample = replace(results, trust=replace(results.trust, in_sample=True))
+    in_sample = with_answers(results, trust=replace(results.answers["trust"], in_sample=True))
     for section in ("traversal", "units", "linearity", "trust"):
-        assert "fitted and tested on the same ones" in limits_of(in_sample, section)[0]
-    assert limits_of(in_sample, "method") == ()
+        assert "fitted and tested on the same ones" in limits_in(in_sample, section)[0]
+    assert limits_in(in_sample, "method") == ()
 
 
 def test_units_bound_by_the_others_are_named_beside_the_walk(results: Results) -> None:
-    ratios = np.full(len(results.traversal.names), 0.9)
+    ratios = np.full(len(results.answers["traversal"].names), 0.9)
     ratios[0] = 0.1
-    bound = replace(results.traversal, deviation_ratios=ratios)
-    sentences = limits_of(replace(results, traversal=bound), "traversal")
+    bound = replace(results.answers["traversal"], deviation_ratios=ratios)
+    sentences = limits_in(with_answers(results, traversal=bound), "traversal")
     assert any(f"what unit {bound.names[0]} may do is less than" in s for s in sentences)
 
 
 def test_undetermined_components_are_numbered_from_one(results: Results) -> None:
-    order = np.zeros(len(results.reconstruction.order_undetermined), dtype=bool)
+    order = np.zeros(len(results.answers["reconstruction"].order_undetermined), dtype=bool)
     order[[0, 2]] = True
-    changed = replace(results.reconstruction, order_undetermined=order, fit_rows=10_000)
-    (sentence,) = limits_of(replace(results, reconstruction=changed), "reconstruction")
+    changed = replace(results.answers["reconstruction"], order_undetermined=order, fit_rows=10_000)
+    (sentence,) = limits_in(with_answers(results, reconstruction=changed), "reconstruction")
     assert "components 1, 3 and the one after each" in sentence
 
 
 def test_few_images_for_the_regression_are_said(results: Results) -> None:
     for rows, warned in ((10, False), (9, True)):
         linearity = replace(
-            results.linearity,
+            results.answers["linearity"],
             regressors=5,
             fit_rows=rows * 5,
-            test_rows=results.linearity.test_rows,
+            test_rows=results.answers["linearity"].test_rows,
         )
-        found = limits_of(replace(results, linearity=linearity), "linearity")
+        found = limits_in(with_answers(results, linearity=linearity), "linearity")
         assert any("regressors are few" in sentence for sentence in found) == warned
 
 
 def test_rho_above_its_own_interval_is_said_to_be_too_large(results: Results) -> None:
     base = calm(results)
     for high, warned in ((0.6, False), (0.49, True)):
-        pooled = replace(base.one_picture.pooled_context, value=0.5, low=0.4, high=high)
-        changed = replace(base.one_picture, pooled_context=pooled, rows=64)
-        found = limits_of(replace(base, one_picture=changed), "one_picture")
+        pooled = replace(base.answers["one_picture"].pooled_context, value=0.5, low=0.4, high=high)
+        changed = replace(base.answers["one_picture"], pooled_context=pooled, rows=64)
+        found = limits_in(with_answers(base, one_picture=changed), "one_picture")
         said = [sentence for sentence in found if "too large" in sentence]
         assert len(said) == warned
         assert all("[0.400, 0.490]" in sentence for sentence in said)
@@ -124,8 +128,8 @@ def test_units_of_several_numbers_are_not_blamed_for_several_pictures(results: R
     """The same in the units' sentences, which say nothing of pictures then."""
     spatial = example_results(units=3, code_sites=2)
     sentence = "several numbers of the code"
-    assert any(sentence in text for text in limits_of(spatial, "one_picture"))
-    assert not any(sentence in text for text in limits_of(results, "one_picture"))
+    assert any(sentence in text for text in limits_in(spatial, "one_picture"))
+    assert not any(sentence in text for text in limits_in(results, "one_picture"))
     assert not any("picture" in unit.sentence for unit in spatial.units)
     assert any("picture" in unit.sentence for unit in results.units)
 
@@ -134,14 +138,18 @@ def test_a_baseline_with_another_gap_is_named(results: Results) -> None:
     def starting(gaps: list[tuple[float, float]]) -> Results:
         rows = tuple(
             replace(row, gap=replace(row.gap, gap=Estimate((low + high) / 2, low, high)))
-            for row, (low, high) in zip(results.additivity.by_baseline, gaps, strict=True)
+            for row, (low, high) in zip(
+                results.answers["additivity"].by_baseline, gaps, strict=True
+            )
         )
-        return replace(results, additivity=replace(results.additivity, by_baseline=rows))
+        return with_answers(
+            results, additivity=replace(results.answers["additivity"], by_baseline=rows)
+        )
 
     same = starting([(0.3, 0.5), (0.49, 0.6), (0.2, 0.31), (0.1, 0.9)])
     apart = starting([(0.3, 0.5), (0.51, 0.6), (0.2, 0.31), (0.1, 0.2)])
-    assert not any("Where one starts" in text for text in limits_of(same, "additivity"))
-    (said,) = (t for t in limits_of(apart, "additivity") if "Where one starts" in t)
+    assert not any("Where one starts" in text for text in limits_in(same, "additivity"))
+    (said,) = (t for t in limits_in(apart, "additivity") if "Where one starts" in t)
     assert "from the medoid 55.5" in said and "; the zero code 15.0" in said
     assert "mean image" not in said
 
@@ -149,50 +157,52 @@ def test_a_baseline_with_another_gap_is_named(results: Results) -> None:
 @pytest.mark.parametrize(("share", "warned"), [(0.25, False), (0.26, True)])
 def test_a_large_rest_is_said_beside_shares(share, warned, results: Results) -> None:
     base = calm(results)
-    *others, last = base.contributions.shares
+    *others, last = base.answers["contributions"].shares
     rest = replace(last, unit=-1, share=replace(last.share, value=share))
-    changed = replace(base.contributions, shares=(*others, rest))
-    found = limits_of(replace(base, contributions=changed), "contributions")
+    changed = replace(base.answers["contributions"], shares=(*others, rest))
+    found = limits_in(with_answers(base, contributions=changed), "contributions")
     assert any("of the change: which of them is not told" in text for text in found) == warned
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.2, False), (0.21, True)])
 def test_saturated_pixels_are_said_before_a_squash(share, warned, results: Results) -> None:
     pre = SimpleNamespace(saturated_share=share, squash="sigmoid")
-    found = limits_of(replace(results, pre_activation=pre), "pre_activation")
+    found = limits_in(with_answers(results, pre_activation=pre), "pre_activation")
     assert any("at an end of the range" in text for text in found) == warned
 
 
 def test_codes_outside_the_ellipse_are_compared_with_real_ones(results: Results) -> None:
     for share, warned in ((0.25, False), (0.3, True)):
-        codes = replace(results.permuted_codes, far_share=share)
-        found = limits_of(replace(results, permuted_codes=codes), "permuted_codes")
+        codes = replace(results.answers["permuted_codes"], far_share=share)
+        found = limits_in(with_answers(results, permuted_codes=codes), "permuted_codes")
         assert any("against 1 % of real ones" in text for text in found) == warned
 
 
 def test_few_images_for_a_bin_and_shared_labels_are_said(results: Results) -> None:
     labels = SimpleNamespace(rows=499, gap=0.3)
     together = tuple(replace(unit, correlated_with=((1, 0.8),)) for unit in results.units)
-    found = limits_of(replace(results, label_metrics=labels, units=together), "label_metrics")
+    found = limits_in(
+        with_answers(replace(results, units=together), label_metrics=labels), "label_metrics"
+    )
     assert any("24 for each of a unit's 20 bins" in text for text in found)
     assert any("lowers the gap" in text for text in found)
     labels = SimpleNamespace(rows=500, gap=None)
-    changed = replace(calm(results), label_metrics=labels)
-    assert not limits_of(changed, "label_metrics")
+    changed = with_answers(calm(results), label_metrics=labels)
+    assert not limits_in(changed, "label_metrics")
 
 
 def test_a_training_that_reconstructs_less_well_is_named(results: Results) -> None:
-    low = results.reconstruction.r2.low
+    low = results.answers["reconstruction"].r2.low
     others = SimpleNamespace(names=("a", "b"), r2=np.array([low - 0.049, low - 0.051]))
-    found = limits_of(replace(results, replicates=others), "replicates")
+    found = limits_in(with_answers(results, replicates=others), "replicates")
     assert [text for text in found if text.startswith("b reconstructs less well")]
     assert not any(text.startswith("a") for text in found)
 
 
 def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:
     base = calm(results)
-    paths = replace(base.contributions, off_data_share=0.9)
-    page = parsed(render_page(replace(base, contributions=paths)).html)
+    paths = replace(base.answers["contributions"], off_data_share=0.9)
+    page = parsed(page_of(with_answers(base, contributions=paths)).html)
     section = page.one("section", id="contributions")
     summaries = [fold.one("summary").text for fold in section.all("details")]
     assert "Limits, 1 of this model and data" in summaries
@@ -201,6 +211,6 @@ def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:
 
 def test_what_was_not_asked_is_listed_with_its_reason(results: Results) -> None:
     assert results.not_applicable
-    section = parsed(render_page(results).html).one("section", id="provenance")
+    section = parsed(page_of(results).html).one("section", id="provenance")
     for reason in results.not_applicable.values():
         assert reason[1:] in section.text

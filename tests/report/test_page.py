@@ -10,31 +10,34 @@ import json
 import re
 from dataclasses import replace
 
-import jinja2
 import numpy as np
 import pytest
 from PIL import Image
 
-from reportgen.report.page import render_page
+from reportgen.questions import QUESTIONS
+from reportgen.report.fitting import page_within_size
+from reportgen.report.question import Question
 from reportgen.report.results import Results
-from reportgen.report.sections import SECTIONS, Section
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
 from reportgen.report.views.thinning import first_and_rest, steps_shown
-from tests.report.example import example_results, without
+from tests.report.example import example_results, page_of, with_answers, without
 from tests.report.parsed import Element, parsed
 
 HOSTILE = '</script><img src=x onerror="alert(1)">{{ 7 * 7 }}\u202e\U0001f9e8'
 
 
-def applicable(results: Results) -> tuple[Section, ...]:
+SECTIONS = tuple(question for question in QUESTIONS if question.title)
+
+
+def applicable(results: Results) -> tuple[Question, ...]:
     """The sections that ask about something these results have."""
-    return tuple(s for s in SECTIONS if s.analysis not in results.not_applicable)
+    return tuple(s for s in SECTIONS if s.name not in results.not_applicable)
 
 
 @pytest.fixture(scope="module")
 def page(results: Results) -> Element:
-    return parsed(render_page(results).html)
+    return parsed(page_of(results).html)
 
 
 def test_sections_stand_in_their_order_with_title_question_and_contents_link(
@@ -48,7 +51,7 @@ def test_sections_stand_in_their_order_with_title_question_and_contents_link(
     for section in applicable(results):
         element = main.one("section", id=section.name)
         assert element.one("h2").text == f"{section.title} #"
-        assert element.one("p", **{"class": "lead"}).text == section.question
+        assert element.one("p", **{"class": "lead"}).text == section.lead
 
 
 def test_headings_go_down_one_level_at_a_time(page: Element) -> None:
@@ -115,7 +118,7 @@ def test_every_intervention_prints_its_share_of_codes_off_data(page: Element) ->
 
 def test_every_section_of_evidence_names_its_limits(page: Element, results: Results) -> None:
     for section in applicable(results):
-        if section.analysis is None:
+        if section.answer is None:
             continue
         element = page.one("section", id=section.name)
         folds = [d.one("summary").text for d in element.all("details", **{"class": "aside"})]
@@ -129,16 +132,16 @@ def test_the_embedded_results_are_results_json(page: Element, results: Results) 
 
 
 def test_the_page_starts_with_its_doctype(results: Results) -> None:
-    assert render_page(results).html.startswith("<!DOCTYPE html>")
+    assert page_of(results).html.startswith("<!DOCTYPE html>")
 
 
 def test_two_renderings_are_the_same_bytes(results: Results) -> None:
-    assert render_page(results).html == render_page(results).html
+    assert page_of(results).html == page_of(results).html
 
 
 @pytest.mark.parametrize("layout", ["file", "folder"])
 def test_section_sizes_add_up_to_all_but_the_pages_frame(results: Results, layout: str) -> None:
-    page = render_page(results, layout)
+    page = page_of(results, layout)
     assert page.size - 12_000 < sum(page.section_bytes.values()) < page.size
     assert set(page.section_bytes) == {"head", *(section.name for section in applicable(results))}
 
@@ -162,10 +165,10 @@ def test_no_element_carries_a_style_or_a_handler(page: Element) -> None:
 
 def test_hostile_names_are_text_and_nothing_but_text() -> None:
     hostile = example_results(prefix=HOSTILE, name=HOSTILE)
-    hostile = replace(hostile, failures={"tracking": HOSTILE}, tracking=None)
-    html = render_page(hostile).html
+    hostile = with_answers(replace(hostile, failures={"tracking": HOSTILE}), tracking=None)
+    html = page_of(hostile).html
     page = parsed(html)
-    harmless = render_page(example_results()).html
+    harmless = page_of(example_results()).html
     assert "7 * 7" in page.text
     assert "<img src=x" not in html
     assert len(page.all("script")) == len(parsed(harmless).all("script"))
@@ -178,25 +181,23 @@ def test_hostile_names_are_text_and_nothing_but_text() -> None:
 def test_a_name_of_four_thousand_letters_is_still_a_page() -> None:
     long = "long name " * 400
     results = replace(example_results(), title=long)
-    assert parsed(render_page(results).html).one("h1").text == long.strip()
+    assert parsed(page_of(results).html).one("h1").text == long.strip()
 
 
-@pytest.mark.parametrize("section", [s for s in SECTIONS if s.analysis])
+@pytest.mark.parametrize("section", [s for s in SECTIONS if s.answer])
 def test_a_missing_section_says_which_question_went_unanswered_and_why(
-    section: Section, results: Results
+    section: Question, results: Results
 ) -> None:
-    name, analysis = section.name, section.analysis
-    assert analysis is not None
-    page = parsed(render_page(without(results, analysis)).html)
-    element = page.one("section", id=name)
-    assert f"no {analysis} here." in element.text
+    page = parsed(page_of(without(results, section.name)).html)
+    element = page.one("section", id=section.name)
+    assert f"no {section.name} here." in element.text
     assert element.one("p", **{"class": "lead"})
     assert not element.all("img")
 
 
 def test_a_page_without_any_analysis_still_comes_out(results: Results) -> None:
-    names = {s.analysis for s in SECTIONS if s.analysis} | {"health", "ablation", "tracking"}
-    page = parsed(render_page(replace(without(results, *names), off_data=None)).html)
+    names = {question.name for question in QUESTIONS if question.answer}
+    page = parsed(page_of(replace(without(results, *names), off_data=None)).html)
     assert len(page.one("main").all("section")) == 1 + len(SECTIONS)
     assert "Nothing could be said about single units" in page.text
 
@@ -207,13 +208,16 @@ def test_a_failed_analysis_is_named_as_reportgens_fault(results: Results) -> Non
         unanswered={},
         failures={"additivity": "ZeroDivisionError: division by zero"},
     )
-    section = parsed(render_page(broken).html).one("section", id="additivity")
+    section = parsed(page_of(broken).html).one("section", id="additivity")
     assert "ZeroDivisionError" in section.text
     assert "fault in reportgen" in section.text
 
 
-def test_a_template_that_asks_for_what_is_not_there_fails_loudly(
-    results: Results, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+def test_a_template_that_asks_for_what_is_not_there_fails_alone_and_loudly(
+    results: Results,
+    tmp_path: object,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     import shutil
     from pathlib import Path
@@ -226,12 +230,40 @@ def test_a_template_that_asks_for_what_is_not_there_fails_loudly(
         encoding="utf-8",
     )
     monkeypatch.setattr("reportgen.report.templates.template_folder", lambda: copy)
-    with pytest.raises(jinja2.UndefinedError, match="botleneck"):
-        render_page(results)
+    page = page_of(results)
+    assert list(page.failures) == ["trust"]
+    assert "botleneck" in page.failures["trust"]
+    assert "UndefinedError" in capsys.readouterr().err
+    failed = parsed(page.html).one("section", id="trust")
+    assert "fault in reportgen" in failed.text
+    monkeypatch.undo()
+    whole = parsed(page_of(results).html)
+    others = [s for s in applicable(results) if s.name not in ("trust", "provenance")]
+    for section in others:
+        shown = whole.one("section", id=section.name)
+        assert shown.text == parsed(page.html).one("section", id=section.name).text
+
+
+def test_a_view_that_fails_takes_down_its_own_section_only(results: Results) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    questions = [
+        replace(question, view=broken) if question.name == "linearity" else question
+        for question in QUESTIONS
+    ]
+    page = page_within_size(results, questions)
+    assert page.failures == {"linearity": "ZeroDivisionError: planted"}
+    document = parsed(page.html)
+    assert "ZeroDivisionError: planted" in document.one("section", id="linearity").text
+    assert "Linearity failed" in document.one("section", id="verdict").text
+    shown = [section.attributes["id"] for section in document.one("main").all("section")]
+    assert shown == ["verdict", *(section.name for section in applicable(results))]
+    assert document.one("section", id="additivity").all("img")
 
 
 def test_a_model_worse_than_the_mean_image_leads_the_page_and_marks_what_follows() -> None:
-    page = parsed(render_page(example_results(encoder_gain=-1.0)).html)
+    page = parsed(page_of(example_results(encoder_gain=-1.0)).html)
     assert "does not reconstruct" in page.one("div", role="note").text
     marked = [
         section.attributes["id"]
@@ -261,14 +293,14 @@ def test_a_good_model_is_not_marked(page: Element) -> None:
 )
 def test_pages_come_out_for_all_kinds_of_shapes(shape: dict) -> None:
     results = example_results(**shape)
-    page = parsed(render_page(results).html)
+    page = parsed(page_of(results).html)
     assert page.all("img")
     assert len(page.one("main").all("section")) == 1 + len(applicable(results))
 
 
 def test_many_units_get_at_most_32_cards_and_every_unit_a_line() -> None:
     results = example_results(units=40, images=300)
-    section = parsed(render_page(results).html).one("section", id="units")
+    section = parsed(page_of(results).html).one("section", id="units")
     assert len(section.all("article")) <= 32
     table = section.all("table")[0]
     assert len(table.one("tbody").all("tr")) == 40
@@ -277,11 +309,13 @@ def test_many_units_get_at_most_32_cards_and_every_unit_a_line() -> None:
 
 def test_units_without_images_of_their_own_have_a_line_instead_of_a_card(results: Results) -> None:
     """As the weakest of more than 32 have; whatever shares say, also where there are none."""
-    assert results.health is not None
-    first, *others = results.health.units
+    assert results.answers["health"] is not None
+    first, *others = results.answers["health"].units
     bare = replace(first, lowest=first.lowest[:0], highest=first.highest[:0])
-    without = replace(results, health=replace(results.health, units=(bare, *others)))
-    section = parsed(render_page(replace(without, contributions=None)).html).one(
+    without = with_answers(
+        results, health=replace(results.answers["health"], units=(bare, *others))
+    )
+    section = parsed(page_of(with_answers(without, contributions=None)).html).one(
         "section", id="units"
     )
     cards = [article.attributes["id"] for article in section.all("article")]
@@ -290,9 +324,9 @@ def test_units_without_images_of_their_own_have_a_line_instead_of_a_card(results
 
 
 def test_constant_and_ignored_units_have_a_line_instead_of_a_card(results: Results) -> None:
-    assert results.health is not None
+    assert results.answers["health"] is not None
     quiet = replace(results.units[-1], health=("ignored",), sentence="It has no effect.")
-    page = parsed(render_page(replace(results, units=(*results.units[:-1], quiet))).html)
+    page = parsed(page_of(replace(results, units=(*results.units[:-1], quiet))).html)
     section = page.one("section", id="units")
     assert len(section.all("article")) == len(results.units) - 1
     assert "Units without effect" in section.text
@@ -301,7 +335,7 @@ def test_constant_and_ignored_units_have_a_line_instead_of_a_card(results: Resul
 
 def test_an_ablation_of_a_correlated_unit_carries_its_warning(results: Results) -> None:
     warned = replace(results.units[0], correlated_with=((results.units[1].index, -0.83),))
-    page = parsed(render_page(replace(results, units=(warned, *results.units[1:]))).html)
+    page = parsed(page_of(replace(results, units=(warned, *results.units[1:]))).html)
     card = page.one("article", id=f"unit-{warned.index}")
     assert f"unit {results.units[1].name} (r −0.83)" in card.one("p", **{"class": "caution"}).text
 
@@ -309,7 +343,7 @@ def test_an_ablation_of_a_correlated_unit_carries_its_warning(results: Results) 
 def test_the_folder_layout_has_its_pictures_styles_and_scripts_beside_it(
     results: Results,
 ) -> None:
-    page = render_page(results, layout="folder")
+    page = page_of(results, layout="folder")
     tree = parsed(page.html)
     assert not tree.all("style")
     assert "data:image" not in page.html

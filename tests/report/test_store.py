@@ -6,6 +6,7 @@ import dataclasses
 import json
 import struct
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import jsonschema
@@ -15,25 +16,25 @@ import pytest
 from reportgen.analyses import UnanswerableError
 from reportgen.delivery.output import Output
 from reportgen.errors import ResultsError
+from reportgen.questions import QUESTIONS, runs_of
 from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.schema import shipped_schema
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.study.study import Study
-from reportgen.suite.suite import ANALYSES
 from tests.conftest import FEW
 from tests.oracles import decoders
-from tests.report.example import example_results
+from tests.report.example import example_results, with_answers
 
 
 def with_analyses_of(study: Study, results: Results) -> Results:
     """The results with every analysis' part from another study, None where it has no answer."""
     parts = {}
-    for name, run in ANALYSES.items():
+    for name, run in runs_of(QUESTIONS).items():
         try:
             parts[name] = run(study)
         except UnanswerableError:
             parts[name] = None
-    return dataclasses.replace(results, **parts)
+    return with_answers(results, **parts)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def same(one: object, other: object, where: str = "") -> None:
         assert type(one) is type(other) and len(one) == len(other), where
         for place, (a, b) in enumerate(zip(one, other, strict=True)):
             same(a, b, f"{where}[{place}]")
-    elif isinstance(one, dict):
+    elif isinstance(one, Mapping):
         assert list(one) == list(other), where
         for key in one:
             same(one[key], other[key], f"{where}[{key!r}]")
@@ -99,7 +100,7 @@ def test_results_read_back_are_the_results_written(
     which: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     results = request.getfixturevalue(which)
-    same(results, read_results(written(results, tmp_path)))
+    same(results, read_results(written(results, tmp_path), QUESTIONS))
 
 
 @pytest.mark.parametrize("which", ["full", "undefined", "degenerate"])
@@ -128,8 +129,8 @@ def test_json_holds_no_token_that_json_does_not_have(undefined, degenerate) -> N
 def test_images_are_in_the_archive_and_named_in_the_json(full: Results) -> None:
     plain, arrays = json.loads(results_json(full)), image_arrays(full)
     entry = plain["contributions"]["pictures"]
-    np.testing.assert_array_equal(arrays[entry["images"]], full.contributions.pictures)
-    assert entry["shape"] == list(full.contributions.pictures.shape)
+    np.testing.assert_array_equal(arrays[entry["images"]], full.answers["contributions"].pictures)
+    assert entry["shape"] == list(full.answers["contributions"].pictures.shape)
     assert len(results_json(full)) < 2e6
 
 
@@ -144,7 +145,7 @@ def test_the_same_results_give_the_same_bytes(full: Results, tmp_path: Path) -> 
 
 def test_words_in_any_script_survive(full: Results, tmp_path: Path) -> None:
     named = dataclasses.replace(full, title='Ünïts – "左" </script> \u2028')
-    assert read_results(written(named, tmp_path)).title == named.title
+    assert read_results(written(named, tmp_path), QUESTIONS).title == named.title
 
 
 def damaged(full: Results, folder: Path) -> dict:
@@ -153,7 +154,7 @@ def damaged(full: Results, folder: Path) -> dict:
 
 def refused(folder: Path) -> str:
     with pytest.raises(ResultsError) as caught:
-        read_results(folder)
+        read_results(folder, QUESTIONS)
     return str(caught.value)
 
 

@@ -7,6 +7,7 @@ import threading
 import jinja2
 import pytest
 
+from reportgen.questions import QUESTIONS
 from reportgen.report.page import PageRenderer
 from reportgen.report.templates import Templates
 from reportgen.report.thinning import WHOLE
@@ -25,10 +26,10 @@ def compiled() -> Templates:
 def test_a_page_of_them_is_the_same_page_and_compiles_nothing(
     results, compiled, monkeypatch
 ) -> None:
-    expected = PageRenderer(results, "file").render(WHOLE)
+    expected = PageRenderer(results, QUESTIONS, "file").render(WHOLE)
 
     def refused(*arguments: object, **keywords: object) -> None:
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(jinja2.Environment, "compile", refused)
-    assert PageRenderer(results, "file", compiled).render(WHOLE) == expected
+    assert PageRenderer(results, QUESTIONS, "file", compiled).render(WHOLE) == expected

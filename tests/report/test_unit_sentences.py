@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -19,6 +17,7 @@ from reportgen.analyses import (
 from reportgen.report.results import Unit
 from reportgen.report.unit_sentences import merge_units
 from reportgen.study.study import Study
+from reportgen.suite.answers import Answers
 from tests.conftest import FEW
 from tests.oracles import decoders
 
@@ -32,12 +31,12 @@ MODULES = {
 }
 
 
-def parts_of(study: Study) -> dict[str, Any]:
-    return {name: module.run(study) for name, module in MODULES.items()}
+def answers_of(study: Study) -> Answers:
+    return Answers({name: module.run(study) for name, module in MODULES.items()})
 
 
 def units_of(study: Study) -> dict[int, Unit]:
-    return {unit.index: unit for unit in merge_units(parts_of(study))}
+    return {unit.index: unit for unit in merge_units(answers_of(study))}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def test_every_unit_of_the_code_has_a_sentence_that_names_it(units) -> None:
 
 
 def test_units_come_by_share_and_silent_ones_last(studied) -> None:
-    order = [unit.index for unit in merge_units(parts_of(studied))]
+    order = [unit.index for unit in merge_units(answers_of(studied))]
     assert set(order[:3]) == {0, 1, 2}
     assert set(order[-2:]) == {3, 4}
 
@@ -134,11 +133,10 @@ def test_words_about_one_picture_follow_rho(units) -> None:
 
 
 def test_analyses_that_gave_nothing_leave_their_fields_empty(studied) -> None:
-    parts = {"health": health.run(studied)}
-    for unit in merge_units(parts):
+    for unit in merge_units(Answers({"health": health.run(studied)})):
         assert unit.share is unit.effect is unit.rho_solo is unit.largest_interaction is None
         assert unit.sentence.startswith("Unit ")
-    assert merge_units({}) == ()
+    assert merge_units(Answers({})) == ()
 
 
 def test_a_class_says_on_which_side_of_it_a_unit_is() -> None:

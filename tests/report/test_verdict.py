@@ -15,11 +15,12 @@ from reportgen.analyses import (
     reconstruction,
     subtraction,
 )
-from reportgen.report.results import Answer
+from reportgen.report.results import VerdictLine
 from reportgen.report.unit_sentences import merge_units
-from reportgen.report.verdict import answer_questions
+from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import UNDEFINED, Estimate
+from reportgen.suite.answers import Answers
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.report.example import example_results
@@ -31,14 +32,22 @@ def about(value: float, spread: float = 0.01) -> Estimate:
     return Estimate(value, value - spread, value + spread)
 
 
-def answers(parts: dict[str, Any], units: tuple = ()) -> dict[str, Answer]:
-    found = answer_questions(parts, units, Settings())
+def only(kind: type, **fields: Any) -> Any:
+    """An answer of this type that holds nothing but these fields."""
+    answer = object.__new__(kind)
+    answer.__dict__.update(fields)
+    return answer
+
+
+def answers(parts: dict[str, Any], units: tuple = ()) -> dict[str, VerdictLine]:
+    found = verdict_of(Answers(parts), units, Settings())
     assert len(found) == len(QUESTIONS)
     return dict(zip(QUESTIONS, found, strict=True))
 
 
-def reconstructs(r2: float, equivalent: float = 12, components: int = 10) -> Answer:
-    result = SimpleNamespace(
+def reconstructs(r2: float, equivalent: float = 12, components: int = 10) -> VerdictLine:
+    result = only(
+        reconstruction.Reconstruction,
         r2=about(r2),
         equivalent_components=about(equivalent, 0.5),
         equivalent_beyond=False,
@@ -67,7 +76,9 @@ def test_a_model_is_worse_than_pca_when_its_whole_interval_is(equivalent, word) 
 
 
 def linear(share: float) -> str:
-    result = SimpleNamespace(linear=about(share), curved=about(0.1), not_additive=about(0.05))
+    result = only(
+        linearity.Linearity, linear=about(share), curved=about(0.1), not_additive=about(0.05)
+    )
     return answers({"linearity": result})["linear"].word
 
 
@@ -85,22 +96,27 @@ def test_linearity_is_worded_by_its_share(share: float, word: str) -> None:
 )  # fmt: skip
 def test_sums_are_worded_by_the_upward_gap(gap: float, word: str) -> None:
     up, down = (SimpleNamespace(gap=about(g), r2_sum=about(0.5)) for g in (gap, 0.9))
-    assert answers({"additivity": SimpleNamespace(up=up, down=down)})["summed"].word == word
+    result = only(additivity.Additivity, up=up, down=down)
+    assert answers({"additivity": result})["summed"].word == word
 
 
 @pytest.mark.parametrize(
     ("miss", "word"), [(0.049, "Valid"), (0.051, "Roughly"), (0.249, "Roughly"), (0.251, "No")]
 )
 def test_subtraction_is_worded_by_what_zeroing_misses(miss: float, word: str) -> None:
-    result = SimpleNamespace(miss_zero=about(miss), miss_mean=about(0.9), off_data_zero=0.5)
+    result = only(
+        subtraction.Subtraction, miss_zero=about(miss), miss_mean=about(0.9), off_data_zero=0.5
+    )
     assert answers({"subtraction": result})["subtraction"].word == word
 
 
 def test_what_is_undefined_is_unknown() -> None:
     up = SimpleNamespace(gap=UNDEFINED, r2_sum=UNDEFINED)
     parts = {
-        "additivity": SimpleNamespace(up=up, down=up),
-        "subtraction": SimpleNamespace(miss_zero=UNDEFINED, miss_mean=UNDEFINED, off_data_zero=0.0),
+        "additivity": only(additivity.Additivity, up=up, down=up),
+        "subtraction": only(
+            subtraction.Subtraction, miss_zero=UNDEFINED, miss_mean=UNDEFINED, off_data_zero=0.0
+        ),
     }
     found = answers(parts)
     assert found["summed"].word == found["subtraction"].word == "Unknown"
@@ -126,7 +142,7 @@ def parts_of(study) -> dict[str, Any]:
 
 def test_a_linear_autoencoder_gets_the_verdict_that_is_true(linear_study) -> None:
     parts = parts_of(linear_study)
-    found = answers(parts, merge_units(parts))
+    found = answers(parts, merge_units(Answers(parts)))
     assert [found[q].word for q in QUESTIONS[:4]] == ["Well", "Linear", "Yes", "4 of 4"]
     assert "unit 3" in found["matter"].measure
 
@@ -139,7 +155,7 @@ def test_a_product_gets_the_verdict_that_is_true() -> None:
         settings=FEW,
     )
     parts = parts_of(study)
-    found = answers(parts, merge_units(parts))
+    found = answers(parts, merge_units(Answers(parts)))
     assert found["linear"].word == "No"
     assert found["summed"].word == "No"
     assert found["subtraction"].word == "No"
@@ -151,7 +167,7 @@ def test_dead_units_are_counted_in_the_verdict() -> None:
     codes[:, 3] = 1
     study = decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW)
     parts = parts_of(study)
-    found = answers(parts, merge_units(parts))["matter"]
+    found = answers(parts, merge_units(Answers(parts)))["matter"]
     assert found.word == "2 of 4"
     assert "2 of 4" in found.detail
 

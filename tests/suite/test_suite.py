@@ -28,49 +28,43 @@ def raising(error: Exception):
     return run
 
 
-@pytest.fixture
-def outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place of all analyses, one for each thing that can become of them."""
-    monkeypatch.setattr(
-        suite,
-        "ANALYSES",
-        {
-            "answered": lambda study: 7,
-            "unanswered": raising(UnanswerableError("too few images.")),
-            "flat": raising(DoesNotApplyError("the code is flat.")),
-            "broken": raising(ZeroDivisionError("planted")),
-            "after": lambda study: 8,
-            "control": lambda study: 9,
-        },
-    )
+# In place of all questions, one for each thing that can become of them.
+OUTCOMES = {
+    "answered": lambda study: 7,
+    "unanswered": raising(UnanswerableError("too few images.")),
+    "flat": raising(DoesNotApplyError("the code is flat.")),
+    "broken": raising(ZeroDivisionError("planted")),
+    "after": lambda study: 8,
+    "control": lambda study: 9,
+}
 
 
 def a_study() -> Study:
     return decoders.study_of(decoders.linear(3), decoders.gaussian_codes(80, 3), settings=FEW)
 
 
-def test_every_analysis_is_an_answer_a_sentence_or_a_failure(outcomes) -> None:
+def test_every_analysis_is_an_answer_a_sentence_or_a_failure() -> None:
     progress, study = QuietProgress(), a_study()
-    findings = suite.analyse(study, progress)
-    assert findings.parts == {"answered": 7, "after": 8}
+    findings = suite.analyse(study, OUTCOMES, progress)
+    assert findings.found == {"answered": 7, "after": 8}
     assert findings.unanswered == {"unanswered": "too few images."}
     assert findings.not_applicable == {"flat": "the code is flat."}
     assert findings.failures == {"broken": "ZeroDivisionError: planted"}
-    suite.analyse_control([study], findings, progress)
-    assert findings.parts["control"] == 9
-    assert list(progress.seconds) == [*suite.ANALYSES]
+    suite.analyse_control([study], OUTCOMES["control"], findings, progress)
+    assert findings.found["control"] == 9
+    assert list(progress.seconds) == [*OUTCOMES]
 
 
-def test_bad_input_stops_the_build(outcomes, monkeypatch, linear_study) -> None:
-    monkeypatch.setitem(suite.ANALYSES, "broken", raising(SettingsError("no such unit.")))
+def test_bad_input_stops_the_build(linear_study) -> None:
+    runs = OUTCOMES | {"broken": raising(SettingsError("no such unit."))}
     with pytest.raises(SettingsError, match="no such unit"):
-        suite.analyse(linear_study, QuietProgress())
+        suite.analyse(linear_study, runs, QuietProgress())
 
 
-def test_on_several_ranks_a_failure_stops_all_of_them(outcomes, linear_study) -> None:
+def test_on_several_ranks_a_failure_stops_all_of_them(linear_study) -> None:
     shared = dataclasses.replace(linear_study, ranks=Ranks(0, 2))
     with pytest.raises(ZeroDivisionError):
-        suite.analyse(shared, QuietProgress())
+        suite.analyse(shared, OUTCOMES, QuietProgress())
 
 
 def test_the_control_gives_up_what_the_model_s_images_and_shared_results_took(monkeypatch) -> None:
@@ -91,18 +85,17 @@ def test_the_control_gives_up_what_the_model_s_images_and_shared_results_took(mo
     original = control.one_picture.run
     monkeypatch.setattr(control.one_picture, "run", one_picture)
     findings = suite.Findings()
-    suite.analyse_control(studies, findings, QuietProgress())
+    suite.analyse_control(studies, control.run, findings, QuietProgress())
     assert alive == [False, False, False]
-    assert findings.parts["control"].passed
+    assert findings.found["control"].passed
 
 
-def test_before_pca_takes_the_model_s_place_what_was_shared_is_forgotten(monkeypatch) -> None:
+def test_before_pca_takes_the_model_s_place_what_was_shared_is_forgotten() -> None:
     study = a_study()
     shared = weakref.ref(study.shared(path_shares).table)
-    monkeypatch.setitem(suite.ANALYSES, "control", lambda study: shared())
     findings = suite.Findings()
-    suite.analyse_control([study], findings, QuietProgress())
-    assert findings.parts["control"] is None
+    suite.analyse_control([study], lambda study: shared(), findings, QuietProgress())
+    assert findings.found["control"] is None
 
 
 def test_what_a_kept_error_holds_is_let_go() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses.additivity import Additivity, SetPictures
+from reportgen.analyses.additivity import Additivity, BaselineGap, SetPictures
 from reportgen.figures.charts import Chart, Curve, line_chart, scatter_chart
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import ONE_AT_MEAN, ONE_AWAY, MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
@@ -35,12 +37,10 @@ class View:
     by_row: Chart
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: Additivity, results: Results, drawing: Drawing) -> View:
     """One scale for a set's pictures, so that rows compare."""
-    result = results.additivity
-    assert result is not None
     return View(
-        sets=tuple(_set(result, drawing, pictures, results) for pictures in result.sets),
+        sets=tuple(_set(result, drawing, pictures) for pictures in result.sets),
         sweep=_sweep(result),
         by_row=scatter_chart(
             result.row_sizes, 100 * result.row_gaps, "size of the combined change", "gap, %"
@@ -48,7 +48,7 @@ def view(results: Results, drawing: Drawing) -> View:
     )
 
 
-def _set(result: Additivity, drawing: Drawing, pictures: SetPictures, results: Results) -> SetView:
+def _set(result: Additivity, drawing: Drawing, pictures: SetPictures) -> SetView:
     missed = pictures.combined - pictures.summed
     limit = drawing.limit(pictures.summed, pictures.combined, missed)
     strips = []
@@ -69,11 +69,11 @@ def _set(result: Additivity, drawing: Drawing, pictures: SetPictures, results: R
                 Strip(drawing.strip(*tiles), alt, captions, limit=limit),
             )
         )
-    return SetView(_title(pictures, results), pictures, tuple(strips), limit)
+    return SetView(_title(pictures, pictures is result.sets[0]), pictures, tuple(strips), limit)
 
 
-def _title(pictures: SetPictures, results: Results) -> str:
-    if results.additivity is not None and pictures is results.additivity.sets[0]:
+def _title(pictures: SetPictures, all_units: bool) -> str:
+    if all_units:
         return f"All {len(pictures.units)} units"
     names = ", ".join(pictures.names[:MOST_NAMES])
     return f"The strongest {'pair' if len(pictures.units) == 2 else 'triple'}: units {names}"
@@ -90,3 +90,34 @@ def _sweep(result: Additivity) -> Chart:
         "gap, %",
         top=10.0,
     )
+
+
+def limits(result: Additivity, results: Results) -> Iterator[str]:
+    """Another gap from other baselines; images too close to the mean code."""
+    mean, *others = result.by_baseline
+    apart = [
+        row
+        for row in others
+        if row.gap.gap.low > mean.gap.gap.high or row.gap.gap.high < mean.gap.gap.low
+    ]
+    if apart:
+        listed = "; ".join(f"the {row.baseline} {_gap(row)}" for row in apart)
+        yield (
+            f"Where one starts matters here: from the {mean.baseline} the gap of "
+            f"{numbers.count(result.sweep_rows)} images is {_gap(mean)}, from {listed}."
+        )
+    if result.rows_left_out:
+        yield (
+            f"{numbers.count(result.rows_left_out)} of the images are too close to the mean code "
+            "to have a gap of their own and are not among the dots."
+        )
+
+
+def moved(result: Additivity, results: Results) -> Iterator[MovedCodes]:
+    """One unit alone away from the mean code, and one unit taken out."""
+    yield MovedCodes(ONE_AWAY, result.off_data_up)
+    yield MovedCodes(ONE_AT_MEAN, result.off_data_down)
+
+
+def _gap(row: BaselineGap) -> str:
+    return numbers.plain(row.gap.gap, "percent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,11 @@ from reportgen.analyses.contributions import Contributions, UnitShare
 from reportgen.figures.charts import IntervalBar, interval_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.thinning import MOST_COLUMNS, first_and_rest
 
+LARGE_REST = 0.25
 FULLY_SHOWN_ROWS = 3
 OPERATOR = "+ "
 COLUMNS_BEFORE_START = 2
@@ -52,10 +55,8 @@ class View:
     pca_columns: int
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: Contributions, results: Results, drawing: Drawing) -> View:
     """Columns beyond ten are summed as "rest"."""
-    result = results.contributions
-    assert result is not None
     alone = [share for share in result.shares if share.unit >= 0] or result.shares
     largest = max((s.share.high for s in alone if np.isfinite(s.share.high)), default=1.0)
     rows = tuple(
@@ -147,3 +148,28 @@ def _unit(name: str) -> str:
 
 def _subscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def limits(result: Contributions, results: Results) -> Iterator[str]:
+    """Ranks that are not settled, a large rest, negative shares."""
+    alone = [share for share in result.shares if share.unit >= 0]
+    tied = [share.name for share in alone if share.rank_low != share.rank_high]
+    if tied:
+        yield f"The ranks of {numbers.units(tied)} are not settled by {result.rows} images."
+    rest = sum(share.share.value for share in result.shares if share.unit < 0)
+    if alone and rest > LARGE_REST:
+        yield (
+            f"The weakest units, moved as one, carry {numbers.percent(rest)} of the change: which "
+            "of them is not told, and a list of the strongest leaves much out."
+        )
+    negative = [share.name for share in alone if share.share.high < 0]
+    if negative:
+        yield (
+            f"The shares of {numbers.units(negative)} are negative and work against the change: "
+            "the others' shares sum to more than 100 %."
+        )
+
+
+def moved(result: Contributions, results: Results) -> Iterator[MovedCodes]:
+    """Codes on the paths."""
+    yield MovedCodes("codes on the paths", result.off_data_share)

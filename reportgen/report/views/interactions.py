@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses.interactions import PairPictures
+from reportgen.analyses.interactions import Interactions, PairPictures
 from reportgen.figures.charts import IntervalBar, stacked_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
@@ -43,10 +45,8 @@ class View:
     pairs: tuple[PairView, ...]
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: Interactions, results: Results, drawing: Drawing) -> View:
     """Levels of pairs are relative to the largest pair; main effects are printed, not coloured."""
-    result = results.interactions
-    assert result is not None
     matrix = result.matrix
     off_diagonal = matrix[~np.eye(len(matrix), dtype=bool)]
     largest = float(off_diagonal.max()) if off_diagonal.size and off_diagonal.max() > 0 else 1.0
@@ -86,3 +86,14 @@ def _pair(pair: PairPictures, names: tuple[str, ...], drawing: Drawing) -> PairV
         ),
         limit=limit,
     )
+
+
+def limits(result: Interactions, results: Results) -> Iterator[str]:
+    """The weakest units as one."""
+    if -1 in result.units:
+        yield "The weakest units move as one, so interactions among them count as one unit's own."
+
+
+def moved(result: Interactions, results: Results) -> Iterator[MovedCodes]:
+    """Coalitions."""
+    yield MovedCodes("mixed codes", result.off_data_share)

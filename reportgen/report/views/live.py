@@ -25,12 +25,12 @@ class LiveView:
     weights: int
 
 
-def live_view(results: Results) -> LiveView | None:
+def live_view(walks: Traversal, results: Results) -> LiveView | None:
     """None where the decoder does not run in the page."""
     from markupsafe import Markup
 
-    live, walks = results.live, results.traversal
-    if live is None or walks is None:
+    live = results.live
+    if live is None:
         return None
     data = {
         "shape": results.provenance.input_shape,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reportgen.analyses.one_picture import UnitPicture
+from reportgen.analyses.ablation import Ablation
+from reportgen.analyses.health import Health
+from reportgen.analyses.one_picture import OnePicture, UnitPicture
 from reportgen.figures.charts import DotPlot, dot_plot
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
+from reportgen.report.views import ablation as ablation_codes
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.statistics.bootstrap import Estimate
 
@@ -25,10 +30,8 @@ class View:
     left_out: int
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: OnePicture, results: Results, drawing: Drawing) -> View:
     """Units in order of share, at most 32 as dots."""
-    result = results.one_picture
-    assert result is not None
     measured = {picture.unit: picture for picture in result.units}
     ordered = [measured[unit.index] for unit in results.units if unit.index in measured]
     ordered += [picture for picture in result.units if picture not in ordered]
@@ -66,3 +69,32 @@ def _names(results: Results) -> dict[int, str]:
 
 def _ends(estimate: Estimate) -> tuple[float, float, float]:
     return estimate.value, estimate.low, estimate.high
+
+
+def limits(result: OnePicture, results: Results) -> Iterator[str]:
+    """Units of several numbers; ρ that is too large for few images."""
+    health = results.answers.of(Health)
+    several = health is not None and any(unit.coordinates > 1 for unit in health.units)
+    if several:
+        yield (
+            "A unit here is several numbers of the code that move together, and a linear decoder "
+            "would draw as many pictures with them: ρ below 1 does not say that the decoder bends."
+        )
+    above = {
+        "alone": result.pooled_solo,
+        "in context": result.pooled_context,
+    }
+    for where, rho in above.items():
+        if rho.value > rho.high:
+            yield (
+                f"ρ {where} of these {numbers.count(result.rows)} images, "
+                f"{numbers.number(rho.value)}, is too large: few images look more alike than many. "
+                f"Of many it would be {numbers.interval(rho)}."
+            )
+
+
+def moved(result: OnePicture, results: Results) -> Iterator[MovedCodes]:
+    """The codes of the ablation."""
+    ablation = results.answers.of(Ablation)
+    if ablation is not None:
+        yield from ablation_codes.moved(ablation, results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from reportgen.analyses.partial_reconstruction import PartialReconstruction
 from reportgen.figures.charts import Chart, Curve, line_chart
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.thinning import MOST_STEPS, steps_shown
 from reportgen.statistics.bootstrap import Estimate
@@ -52,10 +54,8 @@ class View:
     shown: tuple[int, ...]
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: PartialReconstruction, results: Results, drawing: Drawing) -> View:
     """All k up to 12; of more, those of `steps_shown`."""
-    result = results.partial_reconstruction
-    assert result is not None
     shown = steps_shown(len(result.names))
     rows = []
     for row, name in enumerate(result.picture_names[: drawing.thinning.picture_rows]):
@@ -123,3 +123,8 @@ def _sums(
         alt=f"{what} with the first {', '.join(map(str, counts))} parts.",
         captions=captions,
     )
+
+
+def moved(result: PartialReconstruction, results: Results) -> Iterator[MovedCodes]:
+    """Codes of the first units."""
+    yield MovedCodes("codes with the first units only", result.off_data_share)

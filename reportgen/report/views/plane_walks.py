@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reportgen.analyses.plane_walks import Plane
+from reportgen.analyses.plane_walks import Plane, PlaneWalks
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
@@ -36,10 +38,8 @@ class View:
     planes: tuple[PlaneView, ...]
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: PlaneWalks, results: Results, drawing: Drawing) -> View:
     """Frames at the data's pixel range, flagged ones marked."""
-    result = results.plane_walks
-    assert result is not None
     return View(
         tuple(
             PlaneView(
@@ -69,3 +69,9 @@ def _strip(plane: Plane, row: int, step: int, drawing: Drawing) -> LabelledStrip
         flagged=tuple(bool(flag) for flag in plane.flagged[row, step]),
     )
     return LabelledStrip(value, strip)
+
+
+def moved(result: PlaneWalks, results: Results) -> Iterator[MovedCodes]:
+    """The frames of each plane."""
+    for plane in result.planes:
+        yield MovedCodes(f"codes of units {' and '.join(plane.names)}", plane.flagged_share)

@@ -46,7 +46,7 @@ THRESHOLDS = (
 )
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: None, results: Results, drawing: Drawing) -> View:
     """Settings in the order of `settings.py`."""
     rows = tuple(
         SettingRow(

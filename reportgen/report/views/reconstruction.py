@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from reportgen.figures.charts import Chart, Curve, line_chart, scatter_chart
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.results import Results
+
+IMAGES_FOR_A_REGRESSOR = 10
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class View:
     undetermined: tuple[int, ...]
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: Reconstruction, results: Results, drawing: Drawing) -> View:
     """Charts and strips; PCA's are left out where PCA in sample means nothing."""
-    result = results.reconstruction
-    assert result is not None
     with_pca = result.pca_r2 is not None
     limit = drawing.limit(
         result.originals - result.reconstructions,
@@ -134,3 +135,20 @@ def _strips(
 def _breakable(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names that may go on in a new line after their folder."""
     return tuple(name.replace("/", "/\u200b") for name in names)
+
+
+def limits(result: Reconstruction, results: Results) -> Iterator[str]:
+    """Too few images for so many components, and components whose order is not determined."""
+    if result.pca_r2 is None:
+        return
+    if result.fit_rows < IMAGES_FOR_A_REGRESSOR * result.pca_components:
+        yield (
+            f"PCA's {result.pca_components} components were fitted on {result.fit_rows} images, "
+            "few for so many: with more, PCA would reconstruct better."
+        )
+    undetermined = np.flatnonzero(result.order_undetermined)[: result.pca_components]
+    if undetermined.size:
+        yield (
+            f"The order of PCA's components {numbers.listed(undetermined + 1)} and the one after "
+            "each is not determined by these images: take such neighbours together."
+        )

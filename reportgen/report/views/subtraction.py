@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.subtraction import Subtraction
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import ONE_AT_MEAN, ONE_AT_ZERO, MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
@@ -22,13 +26,11 @@ class View:
     limit: float
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: Subtraction, results: Results, drawing: Drawing) -> View:
     """The strongest unit on every picture row."""
-    result = results.subtraction
-    assert result is not None
     limit = drawing.limit(result.zeroed, result.averaged, result.contribution)
     names = ", ".join(result.picture_names)
-    shown = results.reconstruction
+    shown = results.answers.of(Reconstruction)
     same = shown is not None and shown.picture_names == result.picture_names
     rows = (
         (
@@ -65,3 +67,9 @@ def view(results: Results, drawing: Drawing) -> View:
 def _originals(originals: np.ndarray, names: str, drawing: Drawing) -> tuple[LabelledStrip]:
     strip = Strip(drawing.strip(drawing.images(originals)), f"The originals: {names}.")
     return (LabelledStrip("original", strip),)
+
+
+def moved(result: Subtraction, results: Results) -> Iterator[MovedCodes]:
+    """One unit set to zero, or to its mean."""
+    yield MovedCodes(ONE_AT_ZERO, result.off_data_zero)
+    yield MovedCodes(ONE_AT_MEAN, result.off_data_mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy as np
 from reportgen.analyses.traversal import Traversal, Walks
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.live import LiveView, live_view
+
+BOUND_UNIT = 0.2
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,15 @@ class View:
     live: LiveView | None
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: Traversal, results: Results, drawing: Drawing) -> View:
     """Strips over the data-supported range; the full range stands in the units' cards."""
-    result = _result(results)
     walked = set(result.units)
     left_out = [u for u in results.units if u.share is not None and u.index not in walked]
     shown = min(len(result.rows), drawing.thinning.walk_rows)
     return View(
         rows=tuple(_row(result, drawing, row) for row in range(shown)),
         units_left_out=len(left_out),
-        live=live_view(results),
+        live=live_view(result, results),
     )
 
 
@@ -124,6 +127,22 @@ def _row(result: Traversal, drawing: Drawing, row: int) -> RowWalk:
     )
 
 
-def _result(results: Results) -> Traversal:
-    assert results.traversal is not None
-    return results.traversal
+def limits(result: Traversal, results: Results) -> Iterator[str]:
+    """Units that are all but bound by the others."""
+    bound = [
+        name
+        for name, ratio in zip(result.names, result.deviation_ratios, strict=True)
+        if ratio < BOUND_UNIT
+    ]
+    if bound:
+        yield (
+            f"Given the others, what {numbers.units(bound)} may do is less than "
+            f"{numbers.percent(BOUND_UNIT)} of an sd: such walks are short because the data are, "
+            "not because the units do little."
+        )
+
+
+def moved(result: Traversal, results: Results) -> Iterator[MovedCodes]:
+    """Frames of both ranges."""
+    yield MovedCodes("frames of the data-supported walks", result.supported.flagged_share)
+    yield MovedCodes("frames of the full walks", result.full.flagged_share)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses.health import WITHOUT_EFFECT, UnitHealth
+from reportgen.analyses.ablation import Ablation
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth
+from reportgen.analyses.traversal import Traversal
 from reportgen.figures.charts import Histogram, IntervalBar, histogram, interval_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results, Unit
+from reportgen.report.views import ablation as ablation_codes
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
 
@@ -73,10 +79,11 @@ class View:
     variational: bool
 
 
-def view(results: Results, drawing: Drawing) -> View:
+def view(result: None, results: Results, drawing: Drawing) -> View:
     """Cards for the 32 strongest units that have an effect; lines for the others."""
     most = drawing.thinning.unit_cards
-    health = {entry.unit: entry for entry in results.health.units} if results.health else {}
+    measured = results.answers.of(Health)
+    health = {entry.unit: entry for entry in measured.units} if measured else {}
     active = [unit for unit in results.units if not WITHOUT_EFFECT & set(unit.health)]
     quiet = [unit for unit in results.units if WITHOUT_EFFECT & set(unit.health)]
     pictured = [unit for unit in active if len(health[unit.index].lowest)][:most]
@@ -88,8 +95,8 @@ def view(results: Results, drawing: Drawing) -> View:
         weak=tuple(UnitLine(unit, health[unit.index]) for unit in active if unit not in pictured),
         quiet=tuple(UnitLine(unit, health[unit.index]) for unit in quiet),
         most_cards=most,
-        kind=results.health.kind if results.health else "coordinate",
-        variational=results.health.variational if results.health else False,
+        kind=measured.kind if measured else "coordinate",
+        variational=measured.variational if measured else False,
     )
 
 
@@ -130,7 +137,7 @@ def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) ->
 def _walks(
     results: Results, drawing: Drawing, unit: Unit
 ) -> tuple[Strip | None, Strip | None, float, float]:
-    result = results.traversal
+    result = results.answers.of(Traversal)
     walked = result is not None and drawing.thinning.full_walks
     if result is None or not walked or unit.index not in result.units:
         return None, None, float("nan"), float("nan")
@@ -157,7 +164,7 @@ def _ablations(
     """With | without, then three views of the unit on one scale for all rows: moved alone from the
     mean code | contribution | what ablation takes away.
     """
-    result = results.ablation
+    result = results.answers.of(Ablation)
     if result is None:
         return (), 0.0
     players = [effect.unit for effect in result.effects]
@@ -202,7 +209,7 @@ def _ablations(
 
 def _contribution(results: Results, unit: Unit, name: str) -> np.ndarray | None:
     """φ of a unit in a picture row, or None where it is in the rest or the row is not pictured."""
-    result = results.contributions
+    result = results.answers.of(Contributions)
     if result is None or name not in result.picture_names:
         return None
     units = [share.unit for share in result.shares]
@@ -214,3 +221,10 @@ def _contribution(results: Results, unit: Unit, name: str) -> np.ndarray | None:
 def _broken(captions: list[str]) -> tuple[str, ...]:
     """With the one long word able to break where tiles are narrow."""
     return tuple(caption.replace("contribution", "contri\u00adbution") for caption in captions)
+
+
+def moved(result: None, results: Results) -> Iterator[MovedCodes]:
+    """The codes of the ablation."""
+    ablation = results.answers.of(Ablation)
+    if ablation is not None:
+        yield from ablation_codes.moved(ablation, results)

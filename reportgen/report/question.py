@@ -1,0 +1,82 @@
+"""A question of the report: the function that answers it, and what the page shows of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from reportgen.report.drawing import Drawing
+    from reportgen.report.results import Results
+    from reportgen.study.study import Study
+
+ONE_AWAY = "codes with one unit alone away from the mean"
+ONE_AT_MEAN = "codes with one unit at its mean"
+ONE_AT_ZERO = "codes with a zeroed unit"
+
+
+@dataclass(frozen=True)
+class MovedCodes:
+    """Codes that a question moved away from those of images.
+
+    Attributes
+    ----------
+    name : a plural noun phrase, as "codes with one unit at its mean"; questions that look at the
+        same codes name them alike.
+    off_data : the share of them that either off-data flag marks.
+    """
+
+    name: str
+    off_data: float
+
+
+def nothing(answer: Any, results: Results) -> tuple[()]:
+    """No limits, no moved codes."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question, and all that the program needs to ask and to show it.
+
+    A package of your own adds one by an entry point of the group `reportgen.questions`; see
+    CONTRIBUTING.md.
+
+    Attributes
+    ----------
+    name : a Python name: its key in results.json, its anchor in the page, the name of its template
+        `templates/sections/NAME.html.j2`.
+    title, lead : the section's heading, and the question as a reader would ask it. Without a title
+        the question has no section of its own and others show its answer.
+    run : answers it for a study. Raises UnanswerableError where it has no answer for this model
+        and data, DoesNotApplyError where they lack what it asks about. None for a section that is
+        made of other questions' answers.
+    answer : the frozen dataclass that `run` returns.
+    view : the pictures and charts that the template shows, from the answer, all results and the
+        report's drawing; None where the template can do with the answer alone.
+    limits : sentences on what to beware of, where numbers of this answer call for them.
+    moved : the codes that it moved, with their off-data shares.
+    moves_units : whether it moves one unit without the others, which units that go together forbid.
+    describes : what the section describes: the decoder alone (so that it stands where the model
+        reconstructs nothing), the data too, or how the report was built.
+    template : the template's file, for a question from a package of your own.
+    """
+
+    name: str
+    title: str = ""
+    lead: str = ""
+    run: Callable[[Study], Any] | None = None
+    answer: type | None = None
+    view: Callable[[Any, Results, Drawing], Any] | None = None
+    limits: Callable[[Any, Results], Iterable[str]] = nothing
+    moved: Callable[[Any, Results], Iterable[MovedCodes]] = nothing
+    moves_units: bool = False
+    describes: Literal["decoder", "data", "build"] = "decoder"
+    template: Path | None = None
+
+    @property
+    def template_name(self) -> str:
+        """The section's template among all templates."""
+        return f"sections/{self.name}.html.j2"

@@ -1,0 +1,17 @@
+"""Trust: what to beware of; its template needs no pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reportgen.analyses.trust import Trust
+from reportgen.report.results import Results
+
+
+def limits(result: Trust, results: Results) -> Iterator[str]:
+    """A covariance from few images."""
+    if result.covariance_shrunk:
+        yield (
+            "The images are few for so many units, so the covariance behind the flag is shrunk "
+            "(Ledoit–Wolf) and the flag is coarse."
+        )
