@@ -57,6 +57,7 @@ class Autoencoder:
     notes : how the model was found, split and scaled.
     source : the file it came from; None for a model made in memory.
     name : a short name for headings.
+    device : the torch device that holds the model.
     classes : names of its images' classes, by number, where its file says them.
     concurrent : whether encode, decode and forward may run in several threads at once, because
         they draw no noise and keep nothing from one call, or one operation, to the next.

@@ -289,3 +289,20 @@ def test_every_section_has_its_template_and_every_template_its_section() -> None
     folder = REPOSITORY / "templates" / "sections"
     templates = {path.name.removesuffix(".html.j2") for path in folder.glob("[!_]*.html.j2")}
     assert templates == {question.name for question in QUESTIONS if question.title}
+
+
+def test_every_question_has_a_template_that_says_how_to_read_it_and_its_limits() -> None:
+    from reportgen.questions import QUESTIONS
+
+    folder = REPOSITORY / "templates" / "sections"
+    for question in QUESTIONS:
+        if question.title and question.describes != "build":
+            template = (folder / f"{question.name}.html.j2").read_text(encoding="utf-8")
+            assert "{% block reading %}" in template, question.name
+            assert "{% block limits %}" in template, question.name
+
+
+def test_every_question_has_a_test_of_its_own() -> None:
+    tests = {path.stem for path in (REPOSITORY / "tests").rglob("test_*.py")}
+    analyses = {path.stem for path in (PACKAGE / "analyses").glob("*.py")} - {"__init__"}
+    assert {name for name in analyses if f"test_{name}" not in tests} == set()

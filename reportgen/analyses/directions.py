@@ -37,7 +37,8 @@ class Directions:
     units : the players' indices.
     gap_up, gap_down : sum against combined along the directions, over the statistics rows.
     gap_up_units, gap_down_units : the same along the units, for comparison.
-    rho_solo, rho_context : one picture for each direction, pooled; and `_units` along the units.
+    rho_solo, rho_context : one picture for each direction, pooled.
+    rho_solo_units, rho_context_units : the same along the units.
     effects : (d) last-in effects of the directions, mean baseline.
     off_data_share : share of the codes moved along directions, both ways, that is flagged.
     rows : images behind each number.

@@ -32,7 +32,8 @@ class Reconstruction:
     model_errors, pca_errors : (n,) squared error of each test row, mean over pixels.
     share_of_rows_better : share of test rows that the model reconstructs better than PCA.
     test_rows, fit_rows : numbers of images.
-    picture_names : names of the picture rows; the three image arrays are (rows, p).
+    picture_names : names of the picture rows.
+    originals, reconstructions, pca_reconstructions : (rows, p) their images.
     picture_mse, picture_pca_mse : squared error of the picture rows, mean over pixels and rows.
     """
 

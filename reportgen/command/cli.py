@@ -32,7 +32,6 @@ LARGE_PAGE = (
 )
 DEFAULT_OUTPUT = {"file": "report.html", "folder": "report"}
 OTHER_SPELLINGS = {"max_page_megabytes": ("--max-size",)}
-
 EPILOG = """
 \b
 Examples:
@@ -223,15 +222,15 @@ def build(
     if outcome is None:
         return
     if not quiet:
-        from reportgen.command.summary import profile_lines, summary_lines
+        from reportgen.command.summary import file_line, profile_lines, summary_lines
 
         click.echo("\n".join(summary_lines(outcome)))
         if profile:
-            click.echo("\n" + "\n".join(profile_lines(outcome.profile)))
+            click.echo("\n".join(["", *profile_lines(outcome.profile)]))
         if outcome.page_bytes > LARGE_PAGE_MEGABYTES * 1e6:
             click.echo(LARGE_PAGE, err=True)
         if pdf is not None:
-            click.echo(f"{pdf}  {pdf.stat().st_size / 1e6:.2f} MB")
+            click.echo(file_line(pdf, pdf.stat().st_size))
     if outcome.results.failures:
         sys.exit(SECTION_FAILED)
 
@@ -272,6 +271,7 @@ def inspect(
 @_page_options
 def render(results_folder: Path, page: Path | None, layout: str) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
+    from reportgen.command.summary import file_line
     from reportgen.job import render as make_page
 
     target = page or Path(DEFAULT_OUTPUT[layout])
@@ -280,7 +280,7 @@ def render(results_folder: Path, page: Path | None, layout: str) -> None:
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
-    click.echo(f"{target}  {rendered.size / 1e6:.2f} MB")
+    click.echo(file_line(target, rendered.size))
     sys.exit(SECTION_FAILED if rendered.failures else 0)
 
 

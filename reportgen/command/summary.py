@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 from reportgen.job import BuildOutcome
+from reportgen.report import numbers
 from reportgen.suite.control import Control
 from reportgen.suite.profile import Cost, total_cost
 
@@ -16,36 +18,37 @@ def summary_lines(outcome: BuildOutcome) -> list[str]:
     lines = []
     results = outcome.results
     for answer in results.verdict:
-        number = answer.number
-        if number is None:
-            lines.append(f"{answer.question:<32}{answer.word}")
-            continue
-        scale, sign = (100, " %") if answer.scale == "percent" else (1, "")
-        value, low, high = (f"{scale * x:.3g}" for x in (number.value, number.low, number.high))
-        lines.append(
-            f"{answer.question:<32}{answer.word}: {value}{sign} [{low}, {high}] {answer.measure}"
-        )
+        measured = ""
+        if answer.number is not None:
+            measured = f": {numbers.plain(answer.number, answer.scale)} {answer.measure}"
+        lines.append(f"{answer.question:<32}{answer.word}{measured}")
     control = results.answers.of(Control)
     if control is not None:
         state = "passed" if control.passed else "FAILED: do not trust the numbers"
         lines.append(f"{'Linear control (PCA)':<32}{state}")
     for name, reason in {**results.unanswered, **results.failures}.items():
-        lines.append(f"{name.replace('_', ' ')}: not answered, {reason}")
+        lines.append(f"{numbers.words(name)}: not answered, {reason}")
     total = total_cost(outcome.profile)
     slowest = outcome.profile[:5]
     lines.append(
-        f"\n{outcome.page}  {outcome.page_bytes / 1e6:.2f} MB  {total.decodes:,} decodes  "
+        f"\n{file_line(outcome.page, outcome.page_bytes)}  "
+        f"{numbers.count(total.decodes)} decodes  "
         f"{total.seconds:.1f} s, of which {total.model_seconds:.1f} s in the model"
     )
     lines.append("Most time: " + ", ".join(f"{c.name} {c.seconds:.1f} s" for c in slowest))
     return [*lines, *size_lines(outcome.section_bytes)]
 
 
+def file_line(path: Path, size: int) -> str:
+    """A file that was written, and its size."""
+    return f"{path}  {numbers.bytes_(size)}"
+
+
 def size_lines(section_bytes: dict[str, int]) -> list[str]:
     """What each part of the page takes, largest first, in lines of at most 100 characters."""
     ordered = sorted(section_bytes.items(), key=lambda part: -part[1])
     parts = [
-        f"{PARTS.get(name, name.replace('_', ' '))} {size / 1000:.0f} kB" for name, size in ordered
+        f"{PARTS.get(name, numbers.words(name))} {numbers.bytes_(size)}" for name, size in ordered
     ]
     return textwrap.wrap(f"Size: {', '.join(parts)}", 100, subsequent_indent="      ")
 

@@ -59,6 +59,7 @@ class LiveWalk:
 
     Attributes
     ----------
+    decoder : the decoder's steps and weights.
     units, names : the units that have a slider, by share, as in `Traversal`.
     members : the coordinates of the flattened code that move with each of them.
     codes : (rows, code_size) codes of the walk rows, in the order of `Traversal.rows`.

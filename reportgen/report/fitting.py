@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reportgen.errors import OutputError
+from reportgen.report import numbers
 from reportgen.report.page import Page, PageRenderer
 from reportgen.report.question import Question
 from reportgen.report.results import Results
@@ -50,6 +51,7 @@ def _fitting_page(renderer: PageRenderer, results: Results) -> Page:
     if thinnest.size <= most * 1e6:
         return thinnest
     raise OutputError(
-        f"The page would be {thinnest.size / 1e6:.3g} MB even without most of its pictures, more "
-        f"than the {most:g} MB it may have; allow more with --max-size."
+        f"The page would be {numbers.bytes_(thinnest.size)} even without most of its pictures, "
+        f"more than the {numbers.bytes_(round(most * 1e6))} it may have; allow more with "
+        "--max-size."
     )

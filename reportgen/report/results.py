@@ -110,7 +110,7 @@ class Provenance:
     picture_shape : (C, h, w) of every picture kept here: input_shape, or averaged down to at most
         64 pixels across where images have more than 128.
     decodes, encodes : by analysis; the control's are apart.
-    row_ids : test rows (indices into the data's sorted names) behind each kind of number.
+    row_names : test rows, by name, behind each kind of number.
     """
 
     model: SourceFile | None
@@ -139,6 +139,7 @@ class Results:
 
     Attributes
     ----------
+    schema_version : of results.json.
     title, model_name, data_name : as printed; pixel_range of the data.
     verdict, units : what the answers say together.
     answers : by the questions' names. A question without an answer has a line in `unanswered` (it

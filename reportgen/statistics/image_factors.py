@@ -64,14 +64,25 @@ def _moments(weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _colours(pixels: np.ndarray, foreground: np.ndarray) -> dict[str, np.ndarray]:
-    from matplotlib.colors import rgb_to_hsv
-
     total = foreground.sum(axis=(1, 2))
     weighted = np.einsum("nchw,nhw->nc", pixels, foreground)
     known = total > 0
     colour = np.divide(weighted, total[:, None], out=np.zeros_like(weighted), where=known[:, None])
-    hue, saturation, _ = rgb_to_hsv(np.clip(colour, 0, 1)).T
+    hue, saturation = _hue_and_saturation(np.clip(colour, 0, 1))
     return {
-        "hue": np.where(known, hue * 360, np.nan),
+        "hue": np.where(known, hue, np.nan),
         "saturation": np.where(known, saturation, np.nan),
     }
+
+
+def _hue_and_saturation(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 3) red, green, blue in [0, 1] → degrees and [0, 1], 0 for greys (Smith 1978)."""
+    largest = colours.max(axis=1)
+    chroma = largest - colours.min(axis=1)
+    red, green, blue = colours.T
+    # Each third of the circle starts at the primary that is largest there.
+    difference = np.choose(colours.argmax(axis=1), [green - blue, blue - red, red - green])
+    turn = np.divide(difference, chroma, out=np.zeros_like(chroma), where=chroma > 0)
+    hue = 60 * (2 * colours.argmax(axis=1) + turn) % 360
+    saturation = np.divide(chroma, largest, out=np.zeros_like(chroma), where=largest > 0)
+    return hue, saturation

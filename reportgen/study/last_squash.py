@@ -27,10 +27,11 @@ WATCHED_PIXELS = 2**22
 
 @dataclass(frozen=True)
 class LastSquash:
-    """The operation's name ("sigmoid", "tanh", "softplus") and decoders that stop before it.
+    """A decoder's last operation, and decoders that stop before it.
 
     Attributes
     ----------
+    name : of the operation: "sigmoid", "tanh" or "softplus".
     before : its `decode` gives pre-activations, (n, C, H, W), in place of pixels.
     both : its `decode` gives (n, 2C, H, W), pre-activations and then pixels, of one forward, and
         its `encode` takes such images.

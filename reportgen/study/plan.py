@@ -22,7 +22,8 @@ class Plan:
     Attributes
     ----------
     decodes : by kind: "statistics", "pooled", "table", "fixed".
-    seconds : estimated for all of them; `seconds_per_decode` was timed on 64 codes.
+    seconds_per_decode : timed on 64 codes.
+    seconds : estimated for all of them.
     """
 
     decodes: dict[str, int]

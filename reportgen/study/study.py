@@ -47,6 +47,7 @@ class Study:
 
     Attributes
     ----------
+    autoencoder, engine, settings, units : the model, its forwards, every knob, all units.
     fit, test : means, sds, PCA and regressions come from `fit`; every printed number from `test`.
         Where there are too few images they are the same object ("in sample").
     rows : which test rows each kind of number uses.
@@ -59,7 +60,7 @@ class Study:
     replicates : other trainings of the model.
     squash : the decoder before its last Sigmoid, Tanh or Softplus; None where it ends in none, and
         in studies of something else in the model's place.
-    ranks : the processes that share the rows.
+    pixel_range, ranks : of the data; the processes that share the rows.
     """
 
     autoencoder: Autoencoder
