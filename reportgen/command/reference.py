@@ -10,8 +10,8 @@ from reportgen.command.cli import main
 
 HEAD = """# The command line
 
-Made by `python -m reportgen.command.reference` from the commands themselves. Settings may also stand
-in `reportgen.toml`, under the option's name with underscores, such as `max_seconds = 60`.
+Made by `python -m reportgen.command.reference` from the commands themselves. Settings may also
+stand in `reportgen.toml`, under the option's name with underscores, such as `max_seconds = 60`.
 """
 TAIL = """
 Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed.
