@@ -37,7 +37,7 @@ MAY_USE: dict[str, set[str]] = {
     "analyses": {"autoencoder", "engine", "process", "settings", "statistics", "study"},
     "suite": {*("analyses", "engine", "errors", "process", "settings", "statistics", "study")},
     "live": {"analyses", "process", "study"},
-    "figures": {"study"},
+    "figures": {"statistics"},
     "report": {
         *("__init__", "analyses", "autoencoder", "errors", "figures", "images", "live"),
         *("settings", "statistics", "study", "suite"),

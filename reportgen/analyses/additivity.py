@@ -11,7 +11,8 @@ from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.analyses.shared.single_moves import SingleMoves, single_moves, summed_and_combined
 from reportgen.engine.coalitions import Coalitions
 from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 SWEEP_FACTORS = (0.25, 0.5, 1.0)
 SMALL_CHANGE = 1e-3

@@ -10,7 +10,8 @@ from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.analyses.shared.coalition_table import CoalitionTable, coalition_table, pair_number
 from reportgen.analyses.shared.path_contributions import paths_of
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 PICTURED_PAIRS = 2
 PICTURE_ROWS = 2

@@ -11,7 +11,8 @@ from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.engine.coalitions import Coalitions
 from reportgen.statistics.blocks import over_pixels
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from reportgen.statistics.blocks import (
     over_pixels,
 )
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.norms import squared_norms
 from reportgen.statistics.regression import Affine
-from reportgen.study.study import Study, squared_norms
+from reportgen.study.study import Study
 
 MOST_SITES = 256
 FOOTPRINT = 0.9

@@ -10,7 +10,8 @@ from reportgen.analyses.shared.path_contributions import agreement_with_shares
 from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 CHECKED_ROWS = 256
 

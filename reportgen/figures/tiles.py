@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reportgen.figures.colours import around_grey, diverging
-from reportgen.study.pictures import averaged_down
+from reportgen.statistics.pictures import averaged_down
 
 COLOUR_CHANNELS = 3
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from reportgen.errors import DataError
 from reportgen.images.names import shown
-from reportgen.images.table_lines import cell_text
+from reportgen.images.table import cell_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,7 +19,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_table import declared_classes
 from reportgen.images.picture import LARGEST_FILE, UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
-from reportgen.images.table_lines import Line, Table, column_names
+from reportgen.images.table import Line, Table, column_names
 
 # Each has a name and a place in memory.
 MOST_CHOSEN = 2**24

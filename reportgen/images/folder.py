@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import stat
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
+from reportgen.images.folder_files import FolderFiles
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
 from reportgen.images.names import choose, shown
 from reportgen.images.open_options import OpenOptions
-from reportgen.images.picture import LARGEST_FILE, SUFFIXES, UnreadableImageError
+from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import make_picture_images
 
 
@@ -41,33 +38,6 @@ def open_folder(root: Path, options: OpenOptions) -> ImageSet:
         source=lambda checksum: checksum.source(root),
         notes=_walk_notes(walk),
     )
-
-
-class FolderFiles:
-    """Picture files by their path below a folder; see `PictureFiles`."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def __contains__(self, name: str) -> bool:
-        return (self._root / name).exists()
-
-    @contextmanager
-    def open(self, name: str) -> Iterator[BinaryIO]:
-        """A regular file's bytes. Raises UnreadableImageError."""
-        path = self._root / name
-        try:
-            status = path.stat()
-            # A named pipe would wait for ever, a device has no end.
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableImageError("not a regular file")
-            if status.st_size > LARGEST_FILE:
-                raise UnreadableImageError(f"{status.st_size} bytes, more than are read")
-            stream = path.open("rb")
-        except OSError as error:
-            raise UnreadableImageError(error.strerror or str(error)) from error
-        with stream:
-            yield stream
 
 
 def _walk_notes(walk: FolderWalk) -> list[Note]:

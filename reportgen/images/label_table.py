@@ -11,7 +11,7 @@ from reportgen.autoencoder import Note
 from reportgen.errors import DataError
 from reportgen.images.image_set import Factors
 from reportgen.images.names import shown
-from reportgen.images.table_lines import Table
+from reportgen.images.table import Table
 
 # The second to fourth are the names of Hugging Face's image folders.
 TABLE_NAMES = ("labels.csv", "metadata.csv", "metadata.jsonl", "metadata.parquet")

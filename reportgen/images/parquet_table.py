@@ -9,7 +9,7 @@ from reportgen.errors import DataError
 from reportgen.images.arrow_columns import read_columns
 from reportgen.images.arrow_shards import ParquetShard, ShardRows
 from reportgen.images.names import shown
-from reportgen.images.table_lines import Line, Table, cell_text, column_names, file_column, line_of
+from reportgen.images.table import Line, Table, cell_text, column_names, file_column, line_of
 
 
 def parquet_table(source: Path | bytes, where: str) -> Table:

@@ -16,7 +16,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_notes import choice_note, class_note, conversion_notes, size_notes
 from reportgen.images.picture_set import PictureFiles, PictureSet, read_picture_set
-from reportgen.images.table_lines import read_table
+from reportgen.images.table_reading import read_table
 
 CLASS_SUFFIX = ".cls"
 

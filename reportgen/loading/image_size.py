@@ -15,7 +15,7 @@ from reportgen.loading.modules.adapter import is_adapter
 from reportgen.loading.options import LoadingOptions, with_sidecar
 
 if TYPE_CHECKING:
-    from reportgen.loading.formats.onnx_graph import OnnxGraph
+    from reportgen.loading.formats.onnx.graph import OnnxGraph
 
 # Only graphs say what they take; the rest would have to be run.
 GRAPHS = (ModelFormat.EXPORTED, ModelFormat.EXPORTED_ZIP, ModelFormat.ONNX)

@@ -30,7 +30,7 @@ from reportgen.loading.options import LoadingOptions, with_sidecar
 from reportgen.loading.split import Split, exact_arithmetic
 
 if TYPE_CHECKING:
-    from reportgen.loading.formats.onnx_graph import OnnxGraph
+    from reportgen.loading.formats.onnx.graph import OnnxGraph
     from reportgen.loading.formats.reading import LoadedModel
 
 
@@ -154,7 +154,7 @@ def _split_graph(program: Program, sample: Tensor, options: LoadingOptions) -> S
 
 
 def _split_onnx(graph: OnnxGraph, sample: Tensor, options: LoadingOptions) -> Split:
-    from reportgen.loading.graph.split_onnx import refuse_device, split_onnx
+    from reportgen.loading.formats.onnx.split import refuse_device, split_onnx
 
     _refuse_part_names(options)
     refuse_device(options.device)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.exported import read_exported, read_exported_zip
+from reportgen.loading.formats.exported.reading import read_exported, read_exported_zip
 from reportgen.loading.formats.sniff import ModelFormat, sniff
 from reportgen.loading.graph.split_program import split_program
 from reportgen.loading.modules.model_parts import parts_of_module

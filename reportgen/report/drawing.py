@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.figures.sprites import Sprite, SpriteMaker
 from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
 from reportgen.report.thinning import WHOLE, Thinning
-from reportgen.study.pictures import shrink_factor
+from reportgen.statistics.pictures import shrink_factor
 
 LARGEST_THUMBNAIL = 32
 

@@ -11,7 +11,7 @@ from reportgen import __version__
 from reportgen.autoencoder import Note
 from reportgen.images import ImageSet
 from reportgen.report.results import Provenance
-from reportgen.study.pictures import picture_shape
+from reportgen.statistics.pictures import picture_shape
 from reportgen.study.study import Study
 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reportgen.analyses.health import MOST_PICTURED
-from reportgen.study.pictures import LARGEST_TILE
+from reportgen.statistics.pictures import LARGEST_TILE
 
 EVERYTHING = 10_000
 COARSE_TILE = 32

@@ -13,6 +13,7 @@ from reportgen.engine.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_deviations, row_blocks
+from reportgen.statistics.norms import squared_norms
 from reportgen.study.code_cache import CodeCache
 from reportgen.study.encoding import encode_all
 
@@ -55,12 +56,6 @@ class Sample:
         blocks = row_blocks(self.images)
         errors = [squared_norms(self.images[b] - self.reconstructions[b]) for b in blocks]
         return np.concatenate(errors)
-
-
-def squared_norms(vectors: np.ndarray) -> np.ndarray:
-    """(…, P) → (…) squared Euclidean norms, accumulated in float64."""
-    vectors = np.asarray(vectors, dtype=np.float64)
-    return np.vecdot(vectors, vectors)
 
 
 def moving_coordinates(codes: np.ndarray, settings: Settings) -> np.ndarray:

@@ -17,19 +17,19 @@ from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import row_blocks
 from reportgen.statistics.bootstrap import Bootstrap
+from reportgen.statistics.norms import squared_norms
 from reportgen.statistics.pca import Pca, pca_beside
+from reportgen.statistics.pictures import pictures_of
 from reportgen.statistics.sketch import compressor
 from reportgen.study.code_cache import CodeCache
 from reportgen.study.last_squash import LastSquash, find_last_squash
 from reportgen.study.off_data import OffData, calibrate
-from reportgen.study.pictures import pictures_of
 from reportgen.study.rows import Rows, choose_rows, split_rows
 from reportgen.study.sample import (
     Sample,
     hold_constants,
     moving_coordinates,
     read_samples,
-    squared_norms,
     with_codes,
 )
 

@@ -17,7 +17,8 @@ from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine.coalitions import Coalitions
 from reportgen.process.ranks import ALONE
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 UNROUNDED_COMPONENTS = 64
 FLOAT_TOLERANCE, DAMAGE_TOLERANCE, RHO_TOLERANCE = 1e-5, 1e-6, 1e-9

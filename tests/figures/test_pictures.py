@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d
 from reportgen.figures.colours import MID_GREY, NEUTRAL, around_grey, diverging
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
-from reportgen.study.pictures import averaged_down
+from reportgen.statistics.pictures import averaged_down
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0, on linear RGB.
 DEUTERANOPIA = np.array(

@@ -15,7 +15,7 @@ import pytest
 
 from reportgen.errors import DataError
 from reportgen.images import SkippedImage, open_images
-from reportgen.images.folder import FolderFiles
+from reportgen.images.folder_files import FolderFiles
 from reportgen.images.picture_set import read_picture_set
 from tests.images.pictures import folder_of, noise, save
 

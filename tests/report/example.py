@@ -19,7 +19,7 @@ from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
-from reportgen.study.pictures import picture_shape
+from reportgen.statistics.pictures import picture_shape
 from reportgen.study.study import make_study
 from reportgen.suite.answers import Answers
 from tests.oracles.decoders import ArrayImages

@@ -9,7 +9,7 @@ import torch
 from reportgen.analyses import contributions, reconstruction, traversal
 from reportgen.autoencoder import Autoencoder
 from reportgen.settings import Settings
-from reportgen.study.pictures import averaged_down, picture_shape, pictures_of, shrink_factor
+from reportgen.statistics.pictures import averaged_down, picture_shape, pictures_of, shrink_factor
 from reportgen.study.study import Study, make_study
 from tests.oracles import decoders
 

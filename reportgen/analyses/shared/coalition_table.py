@@ -14,7 +14,8 @@ import numpy as np
 from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.autoencoder import Units
 from reportgen.engine.coalitions import Coalitions
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 COMPARED_ROWS = 8
 NO_ENERGY = 1e-10

@@ -20,7 +20,8 @@ from reportgen.autoencoder import Units
 from reportgen.engine.coalitions import Coalitions, CodePanel
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.statistics.blocks import cached_columns, over_pixels
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array

@@ -23,7 +23,8 @@ from reportgen.statistics.blocks import (
     over_pixels,
 )
 from reportgen.statistics.leading_directions import LeadingDirections, leading_directions
-from reportgen.study.study import Study, squared_norms
+from reportgen.statistics.norms import squared_norms
+from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.model_class import find_class
 from reportgen.loading.formats.module_tensors import named_tensors, refuse_not_finite
 from reportgen.loading.formats.sniff import ModelFormat
 from reportgen.loading.graph.program import Program, title
+from reportgen.loading.modules.model_class import find_class
 from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.options import LoadingOptions
 
 if TYPE_CHECKING:
-    from reportgen.loading.formats.onnx_graph import OnnxGraph
+    from reportgen.loading.formats.onnx.graph import OnnxGraph
 
     LoadedModel = Program | ModelParts | OnnxGraph | nn.Module
 
@@ -54,17 +54,17 @@ def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> Loaded
                 "studied; save the model with torch.export.save instead."
             )
         case ModelFormat.ONNX:
-            from reportgen.loading.formats.onnx_file import read_onnx
-            from reportgen.loading.formats.onnx_graph import OnnxGraph
+            from reportgen.loading.formats.onnx.file import read_onnx
+            from reportgen.loading.formats.onnx.graph import OnnxGraph
 
             return OnnxGraph(read_onnx(path), path)
 
 
 def _exported(path: Path, kind: ModelFormat, options: LoadingOptions) -> Program:
-    from reportgen.loading.formats.exported import read_exported, read_exported_zip
+    from reportgen.loading.formats.exported.reading import read_exported, read_exported_zip
 
     if options.trust:
-        from reportgen.loading.formats.trusted import read_trusted_export
+        from reportgen.loading.formats.exported.trusted import read_trusted_export
 
         return read_trusted_export(path)
     return read_exported(path) if kind is ModelFormat.EXPORTED else read_exported_zip(path)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.model_class import build_model
 from reportgen.loading.formats.raw_tensors import check_extent
 from reportgen.loading.formats.restricted_pickle import inert_names
 from reportgen.loading.graph.memory_limit import memory_limit
+from reportgen.loading.modules.model_class import build_model
 
 CONTAINERS = (
     "state_dict",

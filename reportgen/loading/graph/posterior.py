@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
-from reportgen.loading.formats.quiet import QuietNoise
 from reportgen.loading.graph.bottleneck import Bottleneck, data_nodes, is_shaped_like_code
 from reportgen.loading.graph.measure import Measurement
 from reportgen.loading.graph.operators import REARRANGEMENTS, base_name
 from reportgen.loading.graph.program import Program, arguments, title
+from reportgen.loading.graph.quiet_noise import QuietNoise
 from reportgen.loading.modules.posterior import CONVENTIONS
 from reportgen.loading.split import ImageMap, relative_difference
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
-from reportgen.loading.formats.model_class import RAISED, find_named, reason_of
 from reportgen.loading.image_layout import text
+from reportgen.loading.modules.model_class import RAISED, find_named, reason_of
 from reportgen.loading.split import ImageMap, Split
 
 TRIED_IMAGES = 4

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reportgen.autoencoder import Note
-from reportgen.loading.formats.quiet import QuietNoise
+from reportgen.loading.graph.quiet_noise import QuietNoise
 from reportgen.loading.image_layout import ImageLayout, text
 from reportgen.loading.modules.posterior import CONVENTIONS, Reading, Spread, readings
 from reportgen.loading.modules.returned import image_of

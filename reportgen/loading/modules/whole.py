@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
-from reportgen.loading.formats.quiet import QuietNoise
+from reportgen.loading.graph.quiet_noise import QuietNoise
 from reportgen.loading.image_layout import ImageLayout, text, tried_layout
 from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.modules.returned import flatten, image_of

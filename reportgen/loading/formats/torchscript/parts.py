@@ -16,8 +16,8 @@ from torch import Tensor
 from reportgen.errors import ModelError
 from reportgen.loading.formats.module_tensors import refuse_not_finite
 from reportgen.loading.formats.raw_tensors import check_extent
-from reportgen.loading.formats.torchscript_graph import program_of_graph
-from reportgen.loading.formats.torchscript_screen import screened_archive
+from reportgen.loading.formats.torchscript.graph import program_of_graph
+from reportgen.loading.formats.torchscript.screen import screened_archive
 from reportgen.loading.graph.evaluation_mode import activate_in_place, prepare, use_channels_last
 from reportgen.loading.graph.measure import DoesNotFitError
 from reportgen.loading.graph.program import Program

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.onnx_file import OnnxFunction, onnx_library
+from reportgen.loading.formats.onnx.file import OnnxFunction, onnx_library
 from reportgen.loading.graph.measure import Measurement, misfit
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.program import Program, ProgramBuilder

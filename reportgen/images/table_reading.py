@@ -1,54 +1,24 @@
-"""Tables of what is known of each image, read line by line: CSV, JSON lines and parquet."""
+"""Reads a `Table` line by line: CSV, JSON lines and parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
-
-FILE_COLUMNS = ("file", "path", "filename", "file_name", "filepath", "file_path", "image_path")
-NESTED = (dict, list, bytes)
-
-
-@dataclass(frozen=True)
-class Line:
-    """What a table says of one image.
-
-    Attributes
-    ----------
-    number : its line, or its row number, for sentences.
-    file : the image's path relative to the table's folder, or its bare name.
-    cells : text of the other columns; "" where nothing is known.
-    """
-
-    number: int
-    file: str
-    cells: list[str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that is read as often as it is asked for, never held as a whole.
-
-    Attributes
-    ----------
-    where : the file, for sentences.
-    columns : names of the columns other than the files', as shown.
-    lines : starts reading; raises DataError naming file and line.
-    class_column : the column that the file itself declares to be classes, or None.
-    """
-
-    where: str
-    columns: tuple[str, ...]
-    lines: Callable[[], Iterator[Line]]
-    class_column: str | None = None
+from reportgen.images.table import (
+    NESTED,
+    Line,
+    Table,
+    cell_text,
+    column_names,
+    file_column,
+    line_of,
+)
 
 
 def read_table(name: str, content: bytes, where: str) -> Table:
@@ -64,35 +34,6 @@ def read_table(name: str, content: bytes, where: str) -> Table:
 
         return parquet_table(content, where)
     return _csv_table(content, where)
-
-
-def column_names(names: Sequence[str], where: str) -> tuple[str, ...]:
-    """Column names as they are shown. Raises DataError where two are alike."""
-    columns = tuple(shown(name.strip()) or f"column {i}" for i, name in enumerate(names, 1))
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise DataError(f"{where} has two columns called {twice!r}; rename one.")
-    return columns
-
-
-def file_column(names: Sequence[str]) -> int:
-    """Which column holds the files: by its name, else the first."""
-    return next((i for i, name in enumerate(names) if name.lower() in FILE_COLUMNS), 0)
-
-
-def cell_text(value: Any) -> str:
-    """A value as a cell of a CSV file would hold it."""
-    if value is None or isinstance(value, NESTED):
-        return ""
-    return str(int(value)) if isinstance(value, bool) else str(value).strip()
-
-
-def line_of(number: int, file: str, cells: list[str], where: str) -> Line:
-    """A line with its path tidied. Raises DataError where there is none."""
-    file = file.strip().replace("\\", "/").removeprefix("./")
-    if not file:
-        raise DataError(f"{where}, line {number}: no file name.")
-    return Line(number, file, cells)
 
 
 def _csv_table(content: bytes, where: str) -> Table:

@@ -10,8 +10,8 @@ from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.formats.onnx_file import OnnxFunction
-from reportgen.loading.formats.onnx_graph import OnnxGraph
+from reportgen.loading.formats.onnx.file import OnnxFunction
+from reportgen.loading.formats.onnx.graph import OnnxGraph
 from reportgen.loading.graph.bottleneck import (
     Bottleneck,
     find_bottleneck,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.archive import Archive, open_archive
-from reportgen.loading.formats.exported_graph import build_program
+from reportgen.loading.formats.exported.graph import build_program
 from reportgen.loading.formats.raw_tensors import check_extent, tensor_from_bytes
 from reportgen.loading.graph.program import Description, Program
 

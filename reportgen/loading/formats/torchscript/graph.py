@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.torchscript_numbers import (
+from reportgen.loading.formats.torchscript.numbers import (
     ON_NUMBERS,
     SAME,
     SKIPPED,
     readable_argument,
 )
-from reportgen.loading.formats.torchscript_values import STRUCTURE, ShadowedGraph
+from reportgen.loading.formats.torchscript.values import STRUCTURE, ShadowedGraph
 from reportgen.loading.graph.measure import DoesNotFitError
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.operators import ASSERTIONS, resolve_aten

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.torchscript_numbers import DIVISIONS, ON_NUMBERS
+from reportgen.loading.formats.torchscript.numbers import DIVISIONS, ON_NUMBERS
 from reportgen.loading.graph.measure import misfit
 from reportgen.loading.graph.program import ProgramBuilder
 

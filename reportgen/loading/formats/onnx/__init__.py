@@ -1,0 +1,1 @@
+"""ONNX files: checked, cut and run by onnxruntime. From outside: `OnnxGraph`, `read_onnx`, …"""
