@@ -5,17 +5,18 @@ from __future__ import annotations
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from lzma import LZMAError
 from pathlib import Path
+from typing import TypeVar
 
 from reportgen.errors import DataError
 from reportgen.images.checksum import file_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.label_table import table_places
 from reportgen.images.listing import IGNORED_FOLDERS
-from reportgen.images.names import Chosen, shown
+from reportgen.images.names import Chosen, choose, shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import class_file, make_picture_images
@@ -23,46 +24,70 @@ from reportgen.images.picture_set import PictureFiles
 
 LARGEST_MEMBER = 256 * 2**20
 MOST_UNPACKED = 64 * 2**30
+Member = TypeVar("Member")
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, UnicodeError)
 
 
-def make_archive_images(
-    files: PictureFiles, chosen: Chosen, path: Path, options: OpenOptions
+def open_archive(
+    path: Path,
+    options: OpenOptions,
+    members: Callable[[], Iterator[tuple[str, Member | None]]],
+    files: Callable[[Iterator[tuple[str, Member]]], PictureFiles],
 ) -> ImageSet:
-    """The chosen pictures of an archive. Raises DataError where there are none."""
+    """The pictures of an archive, or a seeded choice of them; see `open_images`.
+
+    `members` gives everything by its name in the archive, None for what is no regular file; `files`
+    opens the files that are wanted.
+    """
     where = shown(str(path))
-    if not chosen.names:
-        raise DataError(
-            f"{where} holds no images; give an archive of PNG, JPEG, WebP, BMP, TIFF or GIF files."
+    options.refuse_part(where)
+    with damage_is_a_sentence(where):
+        names = (name for name, _ in _safe(members(), where) if _is_picture(name))
+        chosen = choose(names, options.limit, options.seed)
+        if not chosen.names:
+            raise DataError(
+                f"{where} holds no images; give an archive of PNG, JPEG, WebP, BMP, TIFF or GIF "
+                "files."
+            )
+        opened = files(_wanted(_safe(members(), where), chosen, where))
+        return make_picture_images(
+            opened, chosen, where, options, source=lambda checksum: file_source(path)
         )
-    return make_picture_images(
-        files, chosen, where, options, source=lambda checksum: file_source(path)
-    )
 
 
-def wanted_members(chosen: Chosen) -> set[str]:
+def _wanted(
+    members: Iterator[tuple[str, Member]], chosen: Chosen, where: str
+) -> Iterator[tuple[str, Member]]:
     """The chosen pictures, and the files that may hold their classes and labels."""
     tables = (name for _, name in table_places(chosen.shared_folder))
-    return {*chosen.names, *tables, *map(class_file, chosen.names)}
+    wanted = {*chosen.names, *tables, *map(class_file, chosen.names)}
+    seen: set[str] = set()
+    for name, member in members:
+        if name in wanted:
+            if name in seen:
+                raise DataError(f"{where} holds two files called {shown(name)}.")
+            seen.add(name)
+            yield name, member
 
 
-def safe_name(name: str, where: str) -> str:
-    """The path inside the archive. Raises DataError where it leads out of it."""
-    parts = name.replace("\\", "/").removeprefix("./").split("/")
-    if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
-        raise DataError(f"{where} holds {shown(name)!r}, which leads out of it; refused as unsafe.")
-    return "/".join(part for part in parts if part not in ("", "."))
+def _safe(members: Iterator[tuple[str, Member | None]], where: str) -> Iterator[tuple[str, Member]]:
+    """Members by their paths inside the archive. Raises DataError where one leads out of it."""
+    for name, member in members:
+        parts = name.replace("\\", "/").removeprefix("./").split("/")
+        if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
+            raise DataError(
+                f"{where} holds {shown(name)!r}, which leads out of it; refused as unsafe."
+            )
+        parts = [part for part in parts if part not in ("", ".")]
+        # What is hidden, or the archiver's own.
+        hidden = any(part.startswith(".") or part in IGNORED_FOLDERS for part in parts)
+        if member is not None and not hidden:
+            yield "/".join(parts), member
 
 
-def is_picture(name: str) -> bool:
-    """Whether a member's suffix is one of a picture."""
+def _is_picture(name: str) -> bool:
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
     return bool(stem and dot) and f".{suffix.lower()}" in SUFFIXES
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a member, or a folder it is in, is hidden or the archiver's own."""
-    return any(part.startswith(".") or part in IGNORED_FOLDERS for part in name.split("/"))
 
 
 @contextmanager

@@ -20,14 +20,16 @@ class ArrayLayout:
     ----------
     name : the axes as they lie in the file, such as "N, H, W, C".
     shape : (C, H, W) of one image.
+    channels_last : whether the channels lie behind the pixels.
     """
 
     name: str
     shape: tuple[int, int, int]
+    channels_last: bool = False
 
     def to_images(self, rows: np.ndarray) -> np.ndarray:
         """(n, …) rows as stored → (n, C, H, W), a view where possible."""
-        if self.name == "N, H, W, C":
+        if self.channels_last:
             return rows.transpose(0, 3, 1, 2)
         return rows.reshape(len(rows), *self.shape)
 
@@ -40,7 +42,7 @@ def find_layout(shape: tuple[int, ...], where: str) -> ArrayLayout:
         if first in CHANNELS:
             return ArrayLayout("N, C, H, W", (first, middle, last))
         if last in CHANNELS:
-            return ArrayLayout("N, H, W, C", (last, first, middle))
+            return ArrayLayout("N, H, W, C", (last, first, middle), channels_last=True)
     elif len(shape) == 3:
         channels_last = shape[2] in CHANNELS and shape[1] != shape[2]
         if shape[0] in CHANNELS or channels_last:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
 from reportgen.images.array_layout import ArrayLayout, find_layout
-from reportgen.images.array_stream import RowsOnDisk
+from reportgen.images.array_stream import (
+    ArrayHeader,
+    RowsOnDisk,
+    choose_rows,
+    read_rows,
+    require_complete,
+    rows_to_read,
+)
 from reportgen.images.checksum import file_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
@@ -43,6 +51,28 @@ class ArrayRows:
     count: int
     labels: tuple[str, ...] | None
     description: str
+
+    @classmethod
+    def chosen(
+        cls,
+        path: Path,
+        header: ArrayHeader,
+        options: OpenOptions,
+        where: str,
+        stream: IO[bytes] | None = None,
+    ) -> ArrayRows:
+        """The rows that were asked for: left on disk, or read out of a stream that is packed.
+
+        Raises DataError beginning with `where`.
+        """
+        count = header.shape[0]
+        if stream is None:
+            require_complete(header, path.stat().st_size, where)
+            rows = choose_rows(count, options.limit, options.seed)
+            return cls(RowsOnDisk(path, header), rows, rows, count, None, where)
+        rows = rows_to_read(header, options, where)
+        values = read_rows(stream, header, rows, where)
+        return cls(values, np.arange(len(rows)), rows, count, None, where)
 
 
 class ArrayStore:

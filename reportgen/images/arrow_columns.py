@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from reportgen.errors import DataError
@@ -90,7 +91,7 @@ def _columns_of(schema: pa.Schema, where: str) -> Columns:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{where} has two columns called {shown(twice)}; rename one.")
-    text = tuple(field.name for field in schema if _is_text(field.type))
+    text = tuple(field.name for field in schema if _is_text(field.type, types))
     plain = tuple(
         field.name
         for field in schema
@@ -101,7 +102,7 @@ def _columns_of(schema: pa.Schema, where: str) -> Columns:
     features = _features(schema)
     return Columns(
         names=names,
-        images=tuple(field.name for field in schema if _holds_pictures(field.type)),
+        images=tuple(field.name for field in schema if _holds_pictures(field.type, types)),
         paths=text,
         facts=tuple(name for name in names if name in text or name in plain),
         class_names={
@@ -133,34 +134,22 @@ def arrow_damage_is_a_sentence(where: str) -> Iterator[None]:
         ) from error
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    import pyarrow.types as types
-
-    kind = _value_type(kind)
+def _is_text(kind: pa.DataType, types: ModuleType) -> bool:
+    kind = kind.value_type if types.is_dictionary(kind) else kind
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
-def _value_type(kind: pa.DataType) -> pa.DataType:
-    import pyarrow.types as types
-
-    return kind.value_type if types.is_dictionary(kind) else kind
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    import pyarrow.types as types
-
-    kind = _value_type(kind)
+def _is_bytes(kind: pa.DataType, types: ModuleType) -> bool:
+    kind = kind.value_type if types.is_dictionary(kind) else kind
     return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
-def _holds_pictures(kind: pa.DataType) -> bool:
+def _holds_pictures(kind: pa.DataType, types: ModuleType) -> bool:
     """Bytes, or Hugging Face's struct of bytes and path."""
-    import pyarrow.types as types
-
     if not types.is_struct(kind):
-        return _is_bytes(kind)
+        return _is_bytes(kind, types)
     place = kind.get_field_index("bytes")
-    return place >= 0 and _is_bytes(kind.field(place).type)
+    return place >= 0 and _is_bytes(kind.field(place).type, types)
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from reportgen.autoencoder import SourceFile
@@ -42,6 +43,14 @@ class FilesChecksum:
         for name in sorted(self._digests):
             total.update(self._digests[name].hex().encode() + b"  " + name + b"\n")
         return SourceFile(shown(folder.resolve().name), self._size, total.hexdigest())
+
+
+def files_source(folder: Path, names: Iterable[str]) -> SourceFile:
+    """As `FilesChecksum.source`, of files in a folder."""
+    checksum = FilesChecksum()
+    for name in names:
+        checksum.add_file(name, folder / name)
+    return checksum.source(folder)
 
 
 def file_source(path: Path) -> SourceFile:

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -21,14 +22,7 @@ import numpy as np
 from reportgen.errors import DataError
 from reportgen.images.array_names import label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
-from reportgen.images.array_stream import (
-    ArrayHeader,
-    RowsOnDisk,
-    choose_rows,
-    read_rows,
-    require_complete,
-    rows_to_read,
-)
+from reportgen.images.array_stream import ArrayHeader, read_rows
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
@@ -46,16 +40,9 @@ def open_idx(path: Path, options: OpenOptions) -> ImageSet:
     options.refuse_part(shown(str(path)))
     with _array(path) as (stream, header, where):
         layout = require_images(header.shape, header.dtype, where)
-        values: np.ndarray | RowsOnDisk
-        if _is_zipped(path):
-            rows = rows_to_read(header, options, where)
-            values, places = read_rows(stream, header, rows, where), np.arange(len(rows))
-        else:
-            require_complete(header, path.stat().st_size, where)
-            rows = places = choose_rows(header.shape[0], options.limit, options.seed)
-            values = RowsOnDisk(path, header)
-    labels = _labels(path, header.shape[0], rows)
-    array = ArrayRows(values, places, rows, header.shape[0], labels, where)
+        packed = stream if _is_zipped(path) else None
+        array = ArrayRows.chosen(path, header, options, where, packed)
+    array = replace(array, labels=_labels(path, array.count, array.rows))
     return make_array_set(path, array, layout, options)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,16 +20,10 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from reportgen.errors import DataError
+from reportgen.images.archive import damage_is_a_sentence
 from reportgen.images.array_names import find_images, find_labels, label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
-from reportgen.images.array_stream import (
-    ArrayHeader,
-    RowsOnDisk,
-    choose_rows,
-    read_rows,
-    require_complete,
-    rows_to_read,
-)
+from reportgen.images.array_stream import ArrayHeader, read_rows, require_complete
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
@@ -42,12 +35,8 @@ def open_npy(path: Path, options: OpenOptions) -> ImageSet:
     options.refuse_part(where)
     with path.open("rb") as stream:
         header = _read_header(stream, where)
-    require_complete(header, path.stat().st_size, where)
     layout = require_images(header.shape, header.dtype, where)
-    rows = choose_rows(header.shape[0], options.limit, options.seed)
-    values = RowsOnDisk(path, header)
-    array = ArrayRows(values, rows, rows, header.shape[0], None, where)
-    return make_array_set(path, array, layout, options)
+    return make_array_set(path, ArrayRows.chosen(path, header, options, where), layout, options)
 
 
 def open_npz(path: Path, options: OpenOptions) -> ImageSet:
@@ -58,17 +47,12 @@ def open_npz(path: Path, options: OpenOptions) -> ImageSet:
         with archive.array(name) as (stream, header, where):
             layout = require_images(header.shape, header.dtype, where)
             start = archive.start(name)
-            values: np.ndarray | RowsOnDisk
             if start is None:
-                rows = rows_to_read(header, options, where)
-                values, places = read_rows(stream, header, rows, where), np.arange(len(rows))
+                array = ArrayRows.chosen(path, header, options, where, stream)
             else:
                 stored = replace(header, offset=start + header.offset)
-                require_complete(stored, path.stat().st_size, where)
-                rows = places = choose_rows(header.shape[0], options.limit, options.seed)
-                values = RowsOnDisk(path, stored)
-        labels = _labels(archive, name, header.shape[0], rows)
-    array = ArrayRows(values, places, rows, header.shape[0], labels, where)
+                array = ArrayRows.chosen(path, stored, options, where)
+        array = replace(array, labels=_labels(archive, name, array.count, array.rows))
     return make_array_set(path, array, layout, options)
 
 
@@ -128,10 +112,8 @@ class _Archive:
 def _archive(path: Path) -> Iterator[_Archive]:
     where = shown(str(path))
     try:
-        with zipfile.ZipFile(path) as file:
+        with damage_is_a_sentence(where), zipfile.ZipFile(path) as file:
             yield _Archive(file, where)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
-        raise DataError(f"{where} is a damaged or unsupported archive: {error}.") from error
     except RuntimeError as error:
         # What zipfile raises for a member that needs a password.
         if "encrypted" not in str(error):

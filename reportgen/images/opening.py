@@ -14,20 +14,22 @@ from reportgen.errors import DataError
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
-from reportgen.images.zip_directory import read_entries
 
-PARQUET = b"PAR1"
-ARROW_STREAM = b"\xff\xff\xff\xff"
-NUMPY = b"\x93NUMPY"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
-OTHER_COMPRESSED_TARS = (b"BZh", b"\xfd7zXZ\x00")
 TAR_MARK = slice(257, 262), b"ustar"
 LEGACY_TORCH_SAVE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20"
 HEAD_BYTES = 512
-# Module and function that read a format.
+# Module and function that read a format, and the first bytes of those that have their own.
 IDX = "idx_file", "open_idx"
 TAR = "tar_file", "open_tar"
+READERS = (
+    (b"\x93NUMPY", ("numpy_file", "open_npy")),
+    (b"PAR1", ("parquet_files", "open_parquet")),
+    (b"\xff\xff\xff\xff", ("saved_dataset", "open_arrow")),
+    (b"BZh", TAR),
+    (b"\xfd7zXZ\x00", TAR),
+)
 FORMATS = (
     "a folder of images, a zip or tar archive of them, a .csv of their paths, a parquet file, or "
     "an array in a .npy, .npz, .pt or IDX file"
@@ -117,17 +119,12 @@ def _format_of(path: Path) -> tuple[str, str]:
     if head.startswith(ZIP):
         return _zip_format(path, where)
     zipped = head.startswith(GZIP)
-    found = _plain_format(_unzipped_head(path, where) if zipped else head)
-    if zipped and found not in (IDX, TAR):
+    found = _inner_format(_unzipped_head(path, where) if zipped else head)
+    if zipped and found is None:
         raise DataError(f"{where} is a gzip file of neither a tar nor an IDX file; unpack it.")
+    found = found or next((reader for magic, reader in READERS if head.startswith(magic)), None)
     if found is not None:
         return found
-    if head.startswith(OTHER_COMPRESSED_TARS):
-        return TAR
-    if head.startswith(PARQUET):
-        return "parquet_files", "open_parquet"
-    if head.startswith(ARROW_STREAM):
-        return "saved_dataset", "open_arrow"
     if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
         return "table_file", "open_table"
     if head.startswith(LEGACY_TORCH_SAVE):
@@ -135,26 +132,24 @@ def _format_of(path: Path) -> tuple[str, str]:
     raise DataError(f"{where} is in no known format; give {FORMATS}.")
 
 
-def _plain_format(head: bytes) -> tuple[str, str] | None:
+def _inner_format(head: bytes) -> tuple[str, str] | None:
+    """A format that may also be compressed with gzip."""
     from reportgen.images.idx_file import is_idx
 
-    if head.startswith(NUMPY):
-        return "numpy_file", "open_npy"
-    if is_idx(head):
-        return IDX
     place, mark = TAR_MARK
-    return TAR if head[place] == mark else None
+    if head[place] == mark:
+        return TAR
+    return IDX if is_idx(head) else None
 
 
 def _zip_format(path: Path, where: str) -> tuple[str, str]:
-    holds_arrays = False
-    try:
-        for entry in read_entries(path):
-            if entry.name.rpartition("/")[2] == "data.pkl":
-                return "torch_file", "open_torch"
-            holds_arrays = holds_arrays or entry.name.endswith(".npy")
-    except (zipfile.BadZipFile, UnicodeError) as error:
-        raise DataError(f"{where} is a damaged or unsupported archive: {error}.") from error
+    from reportgen.images.archive import damage_is_a_sentence
+
+    with damage_is_a_sentence(where), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
+        return "torch_file", "open_torch"
+    holds_arrays = any(name.endswith(".npy") for name in names)
     return ("numpy_file", "open_npz") if holds_arrays else ("zip_file", "open_zip")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from reportgen.autoencoder import SourceFile
 from reportgen.errors import DataError
 from reportgen.images.arrow_columns import read_columns
 from reportgen.images.arrow_pictures import open_rows
 from reportgen.images.arrow_shards import ParquetShard, ShardRows
-from reportgen.images.checksum import FilesChecksum, file_source
+from reportgen.images.checksum import file_source, files_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
 from reportgen.images.names import SPLITS, natural_order, shown
@@ -49,15 +49,9 @@ def open_parquet_folder(root: Path, options: OpenOptions) -> ImageSet:
     else:
         column = options.part or ""
     shards = [ParquetShard(root / name, PurePosixPath(name).name, where) for name in names]
-
-    def source() -> SourceFile:
-        checksum = FilesChecksum()
-        for name in names:
-            checksum.add_file(name, root / name)
-        return checksum.source(root)
-
-    options = OpenOptions(options.limit, options.seed, column or None, options.size)
-    return open_rows(ShardRows(shards, where), where, options, source)
+    options = replace(options, part=column or None)
+    rows = ShardRows(shards, where)
+    return open_rows(rows, where, options, lambda: files_source(root, names))
 
 
 def choose_split(where: str, splits: Iterable[str]) -> str:

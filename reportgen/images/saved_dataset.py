@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reportgen.autoencoder import SourceFile
 from reportgen.errors import DataError
 from reportgen.images.arrow_pictures import open_rows
 from reportgen.images.arrow_shards import ShardRows, StreamShard
-from reportgen.images.checksum import FilesChecksum, file_source
+from reportgen.images.checksum import file_source, files_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
@@ -62,14 +61,8 @@ def _open_split(folder: Path, options: OpenOptions) -> ImageSet:
     where = shown(str(folder))
     names = _data_files(folder)
     shards = [StreamShard(folder / name, shown(str(folder / name))) for name in names]
-
-    def source() -> SourceFile:
-        checksum = FilesChecksum()
-        for name in (*names, STATE):
-            checksum.add_file(name, folder / name)
-        return checksum.source(folder)
-
-    return open_rows(ShardRows(shards, where), where, options, source)
+    rows = ShardRows(shards, where)
+    return open_rows(rows, where, options, lambda: files_source(folder, (*names, STATE)))
 
 
 def _data_files(folder: Path) -> list[str]:

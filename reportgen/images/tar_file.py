@@ -14,21 +14,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reportgen.errors import DataError
-from reportgen.images.archive import (
-    LARGEST_MEMBER,
-    MOST_UNPACKED,
-    damage_is_a_sentence,
-    is_hidden,
-    is_picture,
-    make_archive_images,
-    safe_name,
-    wanted_members,
-)
+from reportgen.images.archive import LARGEST_MEMBER, MOST_UNPACKED, open_archive
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import Chosen, choose, shown
+from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
+from reportgen.images.picture_set import PictureFiles
 
+_Member = tuple[tarfile.TarInfo, tarfile.TarFile]
 LARGEST_HEADER = 2**20
 MOST_BYTES = 4 * 2**30
 MARK_PLACE, MARK = slice(257, 262), b"ustar"
@@ -44,26 +37,23 @@ EXTENDED_HEADERS = (
 def open_tar(path: Path, options: OpenOptions) -> ImageSet:
     """A tar archive of images, plain or compressed; see `open_images`."""
     where = shown(str(path))
-    options.refuse_part(where)
-    with damage_is_a_sentence(where):
-        names = (name for name, _, _ in _members(path, where) if is_picture(name))
-        chosen = choose(names, options.limit, options.seed)
-        files = (PlainTarFiles if _is_plain(path) else PackedTarFiles)(path, chosen, where)
-        return make_archive_images(files, chosen, path, options)
+    is_plain = _is_plain(path)
+
+    def files(wanted: Iterator[tuple[str, _Member]]) -> PictureFiles:
+        return PlainTarFiles(path, wanted) if is_plain else PackedTarFiles(wanted, where)
+
+    return open_archive(path, options, lambda: _members(path, is_plain, where), files)
 
 
 class PlainTarFiles:
-    """The chosen members of an uncompressed tar archive, by their place; see `PictureFiles`.
+    """Some members of an uncompressed tar archive, by their place; see `PictureFiles`.
 
     The archive stays open as long as this object lives.
     """
 
-    def __init__(self, path: Path, chosen: Chosen, where: str) -> None:
+    def __init__(self, path: Path, members: Iterator[tuple[str, _Member]]) -> None:
         self._stream = path.open("rb")
-        self._places = {
-            name: (member.offset_data, member.size)
-            for name, member, _ in _wanted(path, chosen, where)
-        }
+        self._places = {name: (each.offset_data, each.size) for name, (each, _) in members}
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
@@ -79,12 +69,12 @@ class PlainTarFiles:
 
 
 class PackedTarFiles:
-    """The chosen members of a compressed tar archive, in memory; see `PictureFiles`."""
+    """Some members of a compressed tar archive, in memory; see `PictureFiles`."""
 
-    def __init__(self, path: Path, chosen: Chosen, where: str) -> None:
+    def __init__(self, members: Iterator[tuple[str, _Member]], where: str) -> None:
         self._contents: dict[str, bytes] = {}
         held = 0
-        for name, member, archive in _wanted(path, chosen, where):
+        for name, (member, archive) in members:
             held += member.size
             if member.size > LARGEST_MEMBER or held > MOST_BYTES:
                 raise DataError(
@@ -124,25 +114,10 @@ class _BoundedTarInfo(tarfile.TarInfo):
         return super()._block(count)  # type: ignore[misc]
 
 
-_Member = tuple[str, tarfile.TarInfo, tarfile.TarFile]
-
-
-def _wanted(path: Path, chosen: Chosen, where: str) -> Iterator[_Member]:
-    """The chosen pictures, and what labels them. Raises DataError where two have one name."""
-    wanted = wanted_members(chosen)
-    seen: set[str] = set()
-    for name, member, archive in _members(path, where):
-        if name in wanted:
-            if name in seen:
-                raise DataError(f"{where} holds two files called {shown(name)}.")
-            seen.add(name)
-            yield name, member, archive
-
-
-def _members(path: Path, where: str) -> Iterator[_Member]:
-    """Regular files of the archive by their safe names, in one pass."""
+def _members(path: Path, is_plain: bool, where: str) -> Iterator[tuple[str, _Member | None]]:
+    """Everything in the archive, in one pass; None for what is no regular file."""
     unpacked = 0
-    mode = "r:" if _is_plain(path) else "r|*"
+    mode = "r:" if is_plain else "r|*"
     with tarfile.open(path, mode, tarinfo=_BoundedTarInfo) as archive:  # type: ignore[call-overload]
         for member in archive:
             # The archive keeps every member it has seen, which a million files need not be.
@@ -150,9 +125,8 @@ def _members(path: Path, where: str) -> Iterator[_Member]:
             unpacked += member.size
             if unpacked > MOST_UNPACKED:
                 raise DataError(f"{where} unpacks to more than 64 GiB; unpack it and give a part.")
-            name = safe_name(member.name, where)
-            if member.isreg() and not member.issparse() and not is_hidden(name):
-                yield name, member, archive
+            is_file = member.isreg() and not member.issparse()
+            yield member.name, (member, archive) if is_file else None
 
 
 def _is_plain(path: Path) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from reportgen.errors import DataError
+from reportgen.images.archive import damage_is_a_sentence
 from reportgen.images.array_names import find_images, find_labels, label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import choose_rows, require_room
@@ -50,11 +51,8 @@ def open_torch(path: Path, options: OpenOptions) -> ImageSet:
 
 def _require_stored(path: Path, where: str) -> None:
     """torch.save never compresses; a compressed record could be a bomb."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
-        raise DataError(f"{where} is a damaged or truncated archive: {error}.") from error
+    with damage_is_a_sentence(where), zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise DataError(f"{where} is compressed, which torch.save never does; it is refused.")
 

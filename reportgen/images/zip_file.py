@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,47 +15,45 @@ from reportgen.images.archive import (
     LARGEST_MEMBER,
     MOST_UNPACKED,
     damage_is_a_sentence,
-    is_hidden,
-    is_picture,
-    make_archive_images,
-    safe_name,
-    wanted_members,
+    open_archive,
 )
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import Chosen, choose, shown
+from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
-from reportgen.images.zip_directory import Entry, archive_of, read_entries
 
 
 def open_zip(path: Path, options: OpenOptions) -> ImageSet:
     """A zip archive of images; see `open_images`."""
     where = shown(str(path))
-    options.refuse_part(where)
     with damage_is_a_sentence(where):
-        names = (name for name, _ in _members(path, where) if is_picture(name))
-        chosen = choose(names, options.limit, options.seed)
-        return make_archive_images(ZipFiles(path, chosen, where), chosen, path, options)
+        archive = zipfile.ZipFile(path)
+
+    def members() -> Iterator[tuple[str, zipfile.ZipInfo | None]]:
+        for member in archive.infolist():
+            yield member.filename, None if member.filename.endswith("/") else member
+
+    return open_archive(
+        path, options, members, lambda wanted: ZipFiles(archive, dict(wanted), where)
+    )
 
 
 class ZipFiles:
-    """The chosen members of a zip archive, and what labels them; see `PictureFiles`.
+    """Some members of a zip archive by their names; see `PictureFiles`.
 
     The archive stays open as long as this object lives.
     """
 
-    def __init__(self, path: Path, chosen: Chosen, where: str) -> None:
-        wanted = wanted_members(chosen)
-        records: dict[str, bytes] = {}
-        for name, entry in _members(path, where):
-            if name in wanted:
-                if name in records:
-                    raise DataError(f"{where} holds two files called {shown(name)}.")
-                records[name] = entry.record
-        self._archive = archive_of(path, list(records.values()))
-        self._members = dict(zip(records, self._archive.infolist(), strict=True))
+    def __init__(
+        self, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], where: str
+    ) -> None:
+        self._archive = archive
+        self._members = members
+        # zipfile keeps 0.6 kB for each member, be it wanted or not.
+        archive.filelist.clear()
+        archive.NameToInfo.clear()
         # Members may overlap, so that a small archive opens to far more than its own size.
-        if sum(member.file_size for member in self._members.values()) > MOST_UNPACKED:
+        if sum(member.file_size for member in members.values()) > MOST_UNPACKED:
             raise DataError(f"{where} unpacks to more than 64 GiB; refused as unsafe.")
 
     def __contains__(self, name: str) -> bool:
@@ -73,11 +72,3 @@ class ZipFiles:
             # one that begins before the archive does.
             raise UnreadableImageError(f"damaged in the archive: {error}") from error
         yield io.BytesIO(content)
-
-
-def _members(path: Path, where: str) -> Iterator[tuple[str, Entry]]:
-    """Files of the archive by their safe names, in one pass over its directory."""
-    for entry in read_entries(path):
-        name = safe_name(entry.name, where)
-        if not entry.name.endswith("/") and not is_hidden(name):
-            yield name, entry

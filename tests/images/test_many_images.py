@@ -11,12 +11,12 @@ import pandas
 import pytest
 
 from reportgen.images import open_images
-from reportgen.images.zip_directory import archive_of, read_entries
 from tests.images.pictures import noise, save
 
 MANY = 8_000
 # A name takes more than 60 bytes and a place in a list or a dictionary; MANY of them take more.
 MOST_BYTES = 500_000
+ZIP_MEMBER_BYTES = 800
 
 
 @pytest.fixture(scope="module")
@@ -45,27 +45,19 @@ def test_the_memory_is_that_of_the_chosen(listed: Path, name: str) -> None:
     tracemalloc.stop()
     assert len(images) == 20
     assert f"20 of {MANY} images" in images.notes[0].text
-    table_bytes = (listed / name).stat().st_size if name != "a.zip" else 0
-    assert peak - table_bytes < MOST_BYTES
+    # Tables are read as a whole; of a zip archive, zipfile makes an object of every member.
+    listing = (listed / name).stat().st_size if name != "a.zip" else MANY * ZIP_MEMBER_BYTES
+    assert peak - listing < MOST_BYTES
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_a_directory_is_read_as_zipfile_reads_it(tmp_path: Path, large: bool) -> None:
-    path = tmp_path / "a.zip"
-    names = ["a.png", "b/ü.png", "b/日本.png", "c/", "empty.txt", "a.png.png"]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
-            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=large) as member:
-                member.write(name.encode() * 5 if name[-1] not in "/t" else b"")
-        archive.comment = b"PK\x05 a comment"
-    with zipfile.ZipFile(path) as expected:
-        entries = list(read_entries(path))
-        assert [entry.name for entry in entries] == expected.namelist() == names
-        wanted = [entry.record for entry in entries if entry.name in ("b/日本.png", "a.png.png")]
-        found = archive_of(path, wanted)
-        assert found.namelist() == ["b/日本.png", "a.png.png"]
-        for name in found.namelist():
-            assert found.read(name) == expected.read(name)
+def test_of_a_zip_archive_only_the_chosen_members_are_kept(listed: Path) -> None:
+    open_images(listed / "a.zip", limit=2)
+    tracemalloc.start()
+    images = open_images(listed / "a.zip", limit=20)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(images) == 20
+    assert kept < MOST_BYTES
 
 
 def test_an_array_of_many_images_is_read_in_constant_memory(tmp_path: Path) -> None:
