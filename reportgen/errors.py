@@ -3,6 +3,8 @@
 Everything else that is raised is a bug and keeps its traceback.
 """
 
+from collections.abc import Iterable
+
 
 class ReportgenError(Exception):
     """Bad input. The command prints the sentence and exits with 2."""
@@ -34,3 +36,11 @@ class OutputError(ReportgenError):
 
 class ExtensionError(ReportgenError):
     """A question that an installed package brings cannot be used."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words for a sentence about a name that is not known: the one most like it; "" for none."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, list(known), 1)
+    return f", perhaps for {found[0]!r}" if found else ""

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder, Note
@@ -15,8 +14,10 @@ from reportgen.delivery.printing import PdfPrinter
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
-from reportgen.loading import fixed_image_size, inspect_model, load_autoencoder
-from reportgen.loading.inspection import Inspection
+from reportgen.loading import LoadingOptions
+from reportgen.loading.inspection import Inspection, inspect_file
+from reportgen.loading.load import load
+from reportgen.loading.model_file import ModelFile
 from reportgen.process.heap import return_unreachable_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
@@ -53,7 +54,7 @@ class BuildRequest:
         where the page is also printed to, or None; `cache` a folder where codes are kept from one
         build to the next, or None; `results_folder` where results.json and
         results.npz go, or None.
-    loading : keywords of `load_autoencoder`: model_class, model_args, trust, …
+    loading : how the model, and its replicates, are read.
     command : the command line, as printed in the report.
     """
 
@@ -67,7 +68,7 @@ class BuildRequest:
     layout: str = "file"
     pdf: Path | None = None
     cache: Path | None = None
-    loading: dict[str, Any] = field(default_factory=dict)
+    loading: LoadingOptions = field(default_factory=LoadingOptions)
     command: str = ""
 
 
@@ -103,17 +104,15 @@ def build(
     groups = read_groups(request.groups) if request.groups else None
     questions = all_questions()
     ranks = join_ranks()
+    loading = replace(request.loading, device=_device(settings.device))
+    files = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
     with progress.step("images"):
-        size = settings.image_size or fixed_image_size(request.model, **request.loading)
+        size = settings.image_size or files[0].fixed_size()
         open_data = partial(open_images, limit=settings.limit, seed=settings.seed, size=size)
         images = open_data(request.data)
         fit_images = open_data(request.fit_data) if request.fit_data else None
-    device = _device(settings.device)
     with progress.step("model"):
-        autoencoder, *others = (
-            load_autoencoder(path, images=images, device=device, **request.loading)
-            for path in (request.model, *request.replicates)
-        )
+        autoencoder, *others = (load(file, images) for file in files)
         images = with_class_names(images, autoencoder.classes)
     with progress.step("codes"):
         study = make_study(
@@ -207,7 +206,7 @@ def _results(
 def inspect(
     model: Path,
     data: Path | None,
-    loading: dict[str, Any],
+    loading: LoadingOptions,
     size: tuple[int, int] | None = None,
 ) -> Inspection:
     """What a model file is and how it would be read; nothing is analysed or written.
@@ -217,11 +216,12 @@ def inspect(
     Raises a ReportgenError where DATA cannot be read; what is wrong with the model is in the
     inspection.
     """
+    file = ModelFile(model, loading)
     images = None
     if data is not None:
-        size = size or fixed_image_size(model, **loading)
+        size = size or file.fixed_size()
         images = open_images(data, limit=INSPECTED_IMAGES, size=size)
-    return inspect_model(model, images=images, **loading)
+    return inspect_file(file, images)
 
 
 def render(folder: Path, page: Path, layout: str = "file") -> Page:

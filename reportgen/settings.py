@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from reportgen.errors import SettingsError
+from reportgen.errors import SettingsError, nearest
 
 EFFORT_FACTORS = {"quick": 0.25, "standard": 1.0, "thorough": 4.0}
 
@@ -169,6 +169,14 @@ def read_settings(flags: dict[str, Any], file: Path | None = None) -> Settings:
     return Settings(**values)
 
 
+def read_loading_table(file: Path) -> dict[str, Any]:
+    """The table [loading] of `reportgen.toml`, as it stands there; empty where there is none."""
+    table = _read_toml(file).get("loading", {})
+    if not isinstance(table, dict):
+        raise SettingsError(f"{file} sets loading to {table!r}; write a table, [loading].")
+    return table
+
+
 def read_groups(file: Path) -> dict[str, tuple[int, ...]]:
     """Groups of units from a TOML file of lines such as `colour = [0, 3]`.
 
@@ -194,10 +202,12 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 def _read_file(file: Path) -> dict[str, Any]:
     values = _read_toml(file)
+    values.pop("loading", None)
     known = {knob.name: knob for knob in fields(Settings)}
     for name, value in values.items():
         if name not in known:
-            raise SettingsError(f"{file} sets {name!r}, which is no setting of reportgen.")
+            meant = nearest(name, known)
+            raise SettingsError(f"{file} sets {name!r}{meant}, which is no setting of reportgen.")
         _check_type(file, name, value, known[name])
     return values
 

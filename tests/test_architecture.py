@@ -10,7 +10,10 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "reportgen"
@@ -63,6 +66,20 @@ ONLY_IN: dict[str, set[str]] = {
     "PIL": {"images", "figures"},
     "safetensors": {"loading"},
 }
+
+
+# The floors of loading/: what each may use of the others, besides its own files. The last is the
+# pages that put the others together; the first, every other file that lies in loading/ itself.
+LOADING_PAGES = {"__init__", "assemble", "inspection", "load", "model_file", "saving"}
+LOADING_MAY_USE = {
+    "terms": set(),
+    "graph": {"terms"},
+    "modules": {"terms", "graph"},
+    "formats": {"terms", "graph", "modules"},
+    "pages": {"terms", "graph", "modules", "formats"},
+}
+# Folders that are entered by their door alone, the names that their __init__ gives.
+CLOSED = ("loading.formats.exported", "loading.formats.onnx", "loading.formats.torchscript")
 
 
 @dataclass(frozen=True)
@@ -144,6 +161,74 @@ def test_the_rules_allow_no_circle() -> None:
         assert free, f"a circle among {sorted(remaining)}"
         for room in free:
             del remaining[room]
+
+
+def module_of(path: Path) -> str:
+    """ "reportgen.loading.options", as it is imported."""
+    name = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+@cache
+def files_used_by(path: Path) -> frozenset[str]:
+    """The files of reportgen that a file imports when it runs, wherever it does."""
+    known = {module_of(each) for each in MODULES}
+    typing_alone = {
+        id(node)
+        for block in ast.walk(parsed(path))
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    used: set[str] = set()
+    for node in ast.walk(parsed(path)):
+        if id(node) in typing_alone:
+            continue
+        if isinstance(node, ast.Import):
+            used |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            used |= inner & known or {str(node.module)}
+    return frozenset(used & known - {module_of(path)})
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    uses = {module_of(path): files_used_by(path) for path in MODULES}
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def floor_of(module: str) -> str:
+    """The floor of loading/ that a module lies on."""
+    name = module.removeprefix("reportgen.loading").removeprefix(".").partition(".")[0]
+    if name in LOADING_MAY_USE:
+        return name
+    return "pages" if (name or "__init__") in LOADING_PAGES else "terms"
+
+
+def test_loading_is_built_floor_upon_floor() -> None:
+    broken = [
+        f"{shown(path)} imports {used}"
+        for path in below("loading")
+        for used in files_used_by(path)
+        if used.startswith("reportgen.loading")
+        and (floor := floor_of(module_of(path))) != (other := floor_of(used))
+        and other not in LOADING_MAY_USE[floor]
+    ]
+    assert broken == []
+
+
+def test_closed_folders_are_entered_by_their_door() -> None:
+    broken = [
+        f"{shown(path)} imports {used}"
+        for folder in CLOSED
+        for path in MODULES
+        for used in files_used_by(path)
+        if used.startswith(f"reportgen.{folder}.")
+        and not module_of(path).startswith(f"reportgen.{folder}")
+    ]
+    assert broken == []
 
 
 def test_analyses_do_not_import_each_other() -> None:

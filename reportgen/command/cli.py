@@ -5,20 +5,24 @@ from __future__ import annotations
 import gc
 import json
 import os
-import shlex
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reportgen import __version__
-from reportgen.command.loading_options import LOADING_OPTIONS, parse_loading
+from reportgen.command.options import (
+    command_line,
+    loading_flags,
+    loading_options,
+    page_options,
+    read_options,
+    setting_options,
+)
 from reportgen.errors import ReportgenError
 from reportgen.process.calm_threads import calm_threads
 from reportgen.process.heap import reuse_freed_memory
-from reportgen.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from reportgen.loading.inspection import Inspection
@@ -31,7 +35,7 @@ LARGE_PAGE = (
     "trackers take; --max-size leaves pictures out."
 )
 DEFAULT_OUTPUT = {"file": "report.html", "folder": "report"}
-OTHER_SPELLINGS = {"max_page_megabytes": ("--max-size",)}
+
 EPILOG = """
 \b
 Examples:
@@ -44,61 +48,6 @@ Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section fail
 """
 
 
-def _setting_options(command: Any) -> Any:
-    """One option for each setting that is a flag."""
-    for knob in reversed(fields(Settings)):
-        rule = knob.metadata
-        if not rule["flag"]:
-            continue
-        if knob.type == "bool":
-            flags = f"--{knob.name}/--no-{knob.name}"
-            default = " [default: on]" if knob.default else " [default: off]"
-            command = click.option(flags, knob.name, default=None, help=rule["help"] + default)(
-                command
-            )
-            continue
-        kind = {"int": int, "float": float, "str": str}[str(knob.type).removesuffix(" | None")]
-        option = click.option(
-            "--" + knob.name.replace("_", "-"),
-            *OTHER_SPELLINGS.get(knob.name, ()),
-            knob.name,
-            type=click.Choice(rule["choices"]) if rule["choices"] else kind,
-            default=None,
-            help=rule["help"] + ("" if knob.default is None else f" [default: {knob.default}]"),
-        )
-        command = option(command)
-    return command
-
-
-def _loading_options(command: Any) -> Any:
-    """One option for each way to say how the model is read."""
-    for name, (placeholder, help) in reversed(LOADING_OPTIONS.items()):
-        flag = "--" + name.replace("_", "-")
-        switch = placeholder is None
-        option = click.option(flag, name, metavar=placeholder, is_flag=switch, help=help)
-        command = option(command)
-    return command
-
-
-def _page_options(command: Any) -> Any:
-    """Where the page goes, and whether it is one file or a folder."""
-    layout = click.option(
-        "--layout",
-        type=click.Choice(("file", "folder")),
-        default="file",
-        show_default=True,
-        help="One file, or a folder of index.html and assets/ for servers that forbid inline "
-        "styles, as Jenkins does.",
-    )
-    page = click.option(
-        "-o",
-        "page",
-        type=click.Path(path_type=Path),
-        help="Where the page goes [default: report.html, or the folder report].",
-    )
-    return page(layout(command))
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reportgen")
 def main() -> None:
@@ -108,7 +57,7 @@ def main() -> None:
 @main.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@_page_options
+@page_options
 @click.option(
     "--pdf",
     type=click.Path(path_type=Path),
@@ -142,14 +91,8 @@ def main() -> None:
     metavar="FILE",
     help="A TOML file of units that move together, a line each: colour = [0, 3].",
 )
-@_loading_options
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Settings file [default: reportgen.toml here, if there is one].",
-)
-@_setting_options
+@loading_options
+@setting_options
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
@@ -185,9 +128,9 @@ def build(
     calm_threads()
     reuse_freed_memory()
     progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
-    loading = {name: options.pop(name) for name in LOADING_OPTIONS}
+    said = loading_flags(options)
     try:
-        settings = read_settings(options, config or _default_config())
+        settings, loading = read_options(options, said, config)
         from reportgen.job import BuildRequest
         from reportgen.job import build as make_report
 
@@ -204,14 +147,14 @@ def build(
             groups=groups,
             results_folder=results_folder,
             cache=cache,
-            loading=parse_loading(loading),
-            command=_command(
+            loading=loading,
+            command=command_line(
                 model,
                 data,
+                loading,
                 fit_data=fit_data,
                 replicates=replicates,
                 groups=groups,
-                **loading,
                 **options,
             ),
         )
@@ -238,11 +181,16 @@ def build(
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-@_loading_options
+@loading_options
 @click.option("--resize", help="As in build: HEIGHT,WIDTH that images are scaled and cropped to.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(
-    model: Path, data: Path | None, resize: str | None, as_json: bool, **loading: Any
+    model: Path,
+    data: Path | None,
+    config: Path | None,
+    resize: str | None,
+    as_json: bool,
+    **said: Any,
 ) -> None:
     """Say what MODEL is and how it would be split; with DATA also how its pixels are scaled.
 
@@ -253,8 +201,8 @@ def inspect(
     try:
         from reportgen.job import inspect as look_at
 
-        size = Settings(resize=resize).image_size
-        inspection = look_at(model, data, parse_loading(loading), size)
+        settings, loading = read_options({"resize": resize}, said, config)
+        inspection = look_at(model, data, loading, settings.image_size)
     except ReportgenError as error:
         click.echo(f"reportgen: {error}", err=True)
         sys.exit(BAD_INPUT)
@@ -268,7 +216,7 @@ def inspect(
 
 @main.command()
 @click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
-@_page_options
+@page_options
 def render(results_folder: Path, page: Path | None, layout: str) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.command.summary import file_line
@@ -290,11 +238,6 @@ def _progress(quiet: bool) -> QuietProgress:
     return TerminalProgress() if sys.stderr.isatty() and not quiet else QuietProgress()
 
 
-def _default_config() -> Path | None:
-    path = Path("reportgen.toml")
-    return path if path.is_file() else None
-
-
 def _print_inspection(inspection: Inspection) -> None:
     facts = {
         "format": inspection.format,
@@ -311,20 +254,3 @@ def _print_inspection(inspection: Inspection) -> None:
         click.echo(f"{note.topic:<12}{note.text}")
     if inspection.problem is not None:
         click.echo(f"reportgen: {inspection.problem}", err=True)
-
-
-def _command(model: Path, data: Path, **options: Any) -> str:
-    """The command line that gives the same numbers again; where it writes to is left out."""
-    words = ["reportgen", "build", str(model), str(data)]
-    settings = {knob.name for knob in fields(Settings)}
-    for name, value in options.items():
-        flag = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(flag)
-        elif value is False and name in settings:
-            words.append(f"--no-{name}")
-        elif isinstance(value, tuple):
-            words += [word for entry in value for word in (flag, str(entry))]
-        elif value not in (None, False):
-            words += [flag, str(value)]
-    return shlex.join(words)

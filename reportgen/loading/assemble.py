@@ -7,13 +7,15 @@ from torch import Tensor
 
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.errors import ModelError
-from reportgen.loading.scaling import PixelScale, find_pixel_scale
+from reportgen.loading.image_layout import image_shape
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.scaling import find_pixel_scale
 from reportgen.loading.split import (
     ImageMap,
-    SeededCalls,
     Split,
     exact_arithmetic,
     relative_difference,
+    seeded_calls,
     without_single_sites,
 )
 
@@ -24,67 +26,74 @@ MIXING = 1e-3
 def assemble(
     split: Split,
     sample: Tensor,
-    device: str,
+    options: LoadingOptions,
     *,
-    normalize: str | None,
-    output: str | None,
     notes: tuple[Note, ...],
     source: SourceFile | None,
     name: str,
-    classes: tuple[str, ...] = (),
-    asks: bool = True,
-) -> Autoencoder:
+) -> tuple[Autoencoder, str | None]:
     """Put the pixel scale into the split model, and check the result on the sample.
 
-    `asks` is whether a pixel scale that is not settled is an error; else a note of the topic
-    "question" says it.
+    The second value is what to ask where the pixel scale is not settled; None where it is.
 
     Raises ModelError where codes or reconstructions are not finite, or depend on the batch.
     """
+    device = options.device
     split = without_single_sites(split)
     with exact_arithmetic(device):
         pixel_scale = find_pixel_scale(
-            lambda images: split.decode(split.encode(images)), sample, normalize, output
+            lambda images: split.decode(split.encode(images)),
+            sample,
+            options.normalize,
+            options.output,
         )
-    if pixel_scale.question is not None:
-        if asks:
-            raise ModelError(pixel_scale.question)
-        notes = (*notes, Note("question", pixel_scale.question))
-    encode = _on_device(lambda images: split.encode(pixel_scale.to_model(images)), device)
-    decode = _on_device(lambda code: pixel_scale.to_data(split.decode(code)), device)
-    forward = None
+
+    def on_data(function: ImageMap, takes_images: bool, gives_images: bool) -> ImageMap:
+        def run(values: Tensor) -> Tensor:
+            with exact_arithmetic(device):
+                given = pixel_scale.to_model(values) if takes_images else values
+                result = function(given)
+                return (pixel_scale.to_data(result) if gives_images else result).contiguous()
+
+        return run
+
+    encode = on_data(split.encode, True, False)
+    decode = on_data(split.decode, False, True)
+    forward = quiet = None
     if split.quiet_forward is not None:
-        forward = _whole(split.quiet_forward, pixel_scale, device)
+        forward = quiet = on_data(split.quiet_forward, True, True)
         if split.is_stochastic and not split.concurrent:
             # Noise that is not Gaussian is still drawn by the author's own code; a graph with any
             # is refused.
-            forward = SeededCalls(forward, device)
+            forward = seeded_calls(quiet, device)
     posterior_sd = None
     if split.posterior_sd is not None:
-        sd = split.posterior_sd
-        posterior_sd = _on_device(lambda images: sd(pixel_scale.to_model(images)), device)
+        posterior_sd = on_data(split.posterior_sd, True, False)
     codes = encode(sample)
     reconstructions = decode(codes)
     _refuse_not_finite(codes, "codes")
     _refuse_not_finite(reconstructions, "reconstructions")
     _refuse_mixing(encode, decode, sample, codes, reconstructions)
-    check = _check_note(split, pixel_scale, device, sample, reconstructions)
-    return Autoencoder(
+    last = [Note("scaling", pixel_scale.text)]
+    if quiet is not None:
+        last.append(_check_note(quiet(sample), reconstructions, split.is_stochastic))
+    autoencoder = Autoencoder(
         encode=encode,
         decode=decode,
-        input_shape=(int(sample.shape[1]), int(sample.shape[2]), int(sample.shape[3])),
+        input_shape=image_shape(sample),
         code_shape=split.code_shape,
         forward=forward,
         posterior_sd=posterior_sd,
-        notes=(*notes, *split.notes, Note("scaling", pixel_scale.text), *check),
+        notes=(*notes, *split.notes, *last),
         source=source,
         name=name,
         device=device,
         noise_held=split.is_stochastic,
-        classes=classes,
+        classes=options.classes,
         concurrent=split.concurrent and device == "cpu",
         fixed_batch=split.fixed_batch,
     )
+    return autoencoder, pixel_scale.question
 
 
 def _refuse_mixing(
@@ -107,20 +116,6 @@ def _refuse_mixing(
             )
 
 
-def _on_device(function: ImageMap, device: str) -> ImageMap:
-    def run(values: Tensor) -> Tensor:
-        with exact_arithmetic(device):
-            return function(values).contiguous()
-
-    return run
-
-
-def _whole(forward: ImageMap, pixel_scale: PixelScale, device: str) -> ImageMap:
-    return _on_device(
-        lambda images: pixel_scale.to_data(forward(pixel_scale.to_model(images))), device
-    )
-
-
 def _refuse_not_finite(values: Tensor, what: str) -> None:
     if not bool(torch.isfinite(values).all()):
         kind = "NaN" if bool(torch.isnan(values).any()) else "infinity"
@@ -130,17 +125,12 @@ def _refuse_not_finite(values: Tensor, what: str) -> None:
         )
 
 
-def _check_note(
-    split: Split, pixel_scale: PixelScale, device: str, sample: Tensor, reconstructions: Tensor
-) -> tuple[Note, ...]:
+def _check_note(whole: Tensor, reconstructions: Tensor, is_stochastic: bool) -> Note:
     """How far decode(encode(x)) is from the model's own output, sampling noise held at its mean."""
-    if split.quiet_forward is None:
-        return ()
-    whole = _whole(split.quiet_forward, pixel_scale, device)(sample)
+    noise = ", its sampling noise held at its mean," if is_stochastic else ""
     difference = relative_difference(reconstructions, whole)
-    noise = ", its sampling noise held at its mean," if split.is_stochastic else ""
     text = (
         f"decode(encode(x)) differs from the model's own output{noise} by at most "
-        f"{difference:.2g} of the range, on {len(sample)} images."
+        f"{difference:.2g} of the range, on {len(whole)} images."
     )
-    return (Note("check", text),)
+    return Note("check", text)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from reportgen.errors import DataError, ModelError
+from reportgen.loading.sentences import shape_text
+
+CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,50 @@ class ImageLayout:
             return "Images are given to the model with their channels last."
         if self.model_shape == self.shape:
             return None
-        return f"Images are given to the model as {text(self.model_shape)} numbers each."
+        return f"Images are given to the model as {shape_text(self.model_shape)} numbers each."
 
 
-def text(shape: tuple[int, ...] | tuple[int | None, ...]) -> str:
-    """ "3×32×32"; "any" for sizes that are free."""
-    return "×".join("any" if size is None else str(size) for size in shape)
+def image_shape(images: Tensor) -> tuple[int, int, int]:
+    """(C, H, W) of a batch of images."""
+    _, channels, height, width = images.shape
+    return int(channels), int(height), int(width)
+
+
+def fixed_size(declared: tuple[int | None, ...]) -> tuple[int, int] | None:
+    """Height and width in a batch's shape, (N, C, H, W), (N, H, W, C) or (N, H, W).
+
+    None where they are free, or the images are flat: a length may be any height and width.
+    """
+    sizes = _channels_first(declared)
+    if len(sizes) not in (2, 3):
+        return None
+    height, width = sizes[-2:]
+    return None if height is None or width is None else (height, width)
+
+
+def declared_images(declared: tuple[int | None, ...]) -> list[tuple[int, int, int]]:
+    """(C, H, W) of the only images in a batch's shape; square ones, in it as flat numbers."""
+    sizes = [size for size in _channels_first(declared) if size is not None]
+    if len(sizes) < len(declared) - 1:
+        return []
+    match sizes:
+        case [channels, height, width]:
+            return [(channels, height, width)]
+        case [height, width]:
+            return [(1, height, width)]
+        case [size]:
+            sides = [(channels, round((size / channels) ** 0.5)) for channels in CHANNELS]
+            square = [(c, side, side) for c, side in sides if c * side * side == size]
+            return square or [(1, 1, size)]
+    return []
+
+
+def _channels_first(declared: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The sizes of one image in a batch's shape, channels before height and width."""
+    sizes = declared[1:]
+    if len(sizes) == 3 and sizes[2] in CHANNELS and sizes[0] not in CHANNELS:
+        return (sizes[2], *sizes[:2])
+    return sizes
 
 
 def declared_layout(declared: tuple[int | None, ...], shape: tuple[int, int, int]) -> ImageLayout:
@@ -68,7 +109,7 @@ def declared_layout(declared: tuple[int | None, ...], shape: tuple[int, int, int
     if _fits(wanted, last):
         return ImageLayout(shape, last, channels_last=True)
     raise DataError(
-        f"The model takes images of {text(wanted)} and these are {text(shape)} "
+        f"The model takes images of {shape_text(wanted)} and these are {shape_text(shape)} "
         "(channels × height × width); resize or convert the images."
     )
 

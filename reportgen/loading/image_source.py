@@ -21,11 +21,6 @@ class ImageSource(Protocol):
         """(C, H, W) of every image."""
         ...
 
-    @property
-    def names(self) -> Sequence[str]:
-        """One name for each image."""
-        ...
-
     def __len__(self) -> int: ...
 
     def read(self, rows: Sequence[int]) -> np.ndarray:

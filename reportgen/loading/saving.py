@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.exported.reading import read_exported, read_exported_zip
-from reportgen.loading.formats.sniff import ModelFormat, sniff
-from reportgen.loading.graph.split_program import split_program
+from reportgen.loading.formats.reading import read_model
+from reportgen.loading.formats.sniff import sniff
 from reportgen.loading.modules.model_parts import parts_of_module
 from reportgen.loading.modules.module_graph import export_module
 from reportgen.loading.modules.pair import SplitPair
 from reportgen.loading.modules.returned import distribution_mean, flatten, is_distribution
 from reportgen.loading.modules.split_parts import find_pair
 from reportgen.loading.modules.whole import try_whole
+from reportgen.loading.options import DESCRIBED, LoadingOptions
 from reportgen.loading.scaling import parse_scaling
 from reportgen.loading.split import exact_arithmetic, relative_difference
 
@@ -30,42 +28,32 @@ TOLERANCE = 1e-5
 IMAGE, CODE, SD = 0, 1, 2
 
 
-def save_model(
-    model: nn.Module,
-    path: str | PathLike[str],
-    *,
-    example: Tensor,
-    normalize: str | tuple[Sequence[float], Sequence[float]] | None,
-    output: str | None,
-    classes: Sequence[str],
-    encoder: str | None,
-    decoder: str | None,
-    bottleneck: str | None,
-) -> None:
+def save_model(model: nn.Module, path: Path, example: Tensor, options: LoadingOptions) -> None:
     """Export a model with a description of itself; see `reportgen.loading.save`."""
     if example.dim() != 4 or len(example) < 2 or not example.is_floating_point():
         raise ModelError("example must be at least two float images, (n, C, H, W).")
     sample = example.detach().float().cpu().clone()
-    options = _options(sample, normalize, output, bottleneck)
+    if options.normalize is not None:
+        parse_scaling(options.normalize, sample)
+    if options.output not in (None, "pixels", "logits"):
+        raise ModelError(f"output {options.output!r} is not known; give pixels or logits.")
     module = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     pair = None
-    if bottleneck is None:
+    if options.bottleneck is None:
         parts = parts_of_module(module)
-        whole = try_whole(parts, sample)
-        pair = find_pair(parts, whole, sample, encoder, decoder, [])
+        pair = find_pair(parts, try_whole(parts, sample), sample, options, [])
     described: nn.Module = module
     description: dict[str, Any] = {"code_output": None, "sd_output": None}
-    given = sample[:2]
     if pair is not None:
         described = _Described(module, pair, sample)
         description["code_output"] = CODE
         description["sd_output"] = SD if pair.reading.spread is not None else None
-    description |= {"version": 1, "options": options, "classes": list(classes)}
-    program = export_module(described, given, flattened=pair is None)
-    path = Path(path)
+    said = {name: value for name, value in options.said().items() if name in DESCRIBED}
+    description |= {"version": 1, "options": said, "classes": list(options.classes)}
+    program = export_module(described, sample[:2], flattened=pair is None)
     with path.open("wb") as file:
         torch.export.save(program, file, extra_files={"reportgen.json": json.dumps(description)})
-    _check(path, pair, sample, bottleneck)
+    _check(path, pair, sample, options)
 
 
 class _Described(nn.Module):
@@ -101,33 +89,14 @@ def _place_of_image(pair: SplitPair, sample: Tensor) -> int:
     raise AssertionError("the decoder returned an image when it was tried")
 
 
-def _options(
-    sample: Tensor,
-    normalize: str | tuple[Sequence[float], Sequence[float]] | None,
-    output: str | None,
-    bottleneck: str | None,
-) -> dict[str, str]:
-    if normalize is not None and not isinstance(normalize, str):
-        texts = [",".join(f"{number:.8g}" for number in numbers) for numbers in normalize]
-        normalize = f"mean={texts[0]} std={texts[1]}"
-    if normalize is not None:
-        parse_scaling(normalize, sample)
-    if output not in (None, "pixels", "logits"):
-        raise ModelError(f"output {output!r} is not known; give pixels or logits.")
-    options = {"normalize": normalize, "output": output, "bottleneck": bottleneck}
-    return {key: value for key, value in options.items() if value is not None}
-
-
-def _check(path: Path, pair: SplitPair | None, sample: Tensor, bottleneck: str | None) -> None:
+def _check(path: Path, pair: SplitPair | None, sample: Tensor, options: LoadingOptions) -> None:
     """Read the file back and compare codes; it is removed where it would not do."""
     try:
-        is_new = sniff(path) is ModelFormat.EXPORTED
-        program = read_exported(path) if is_new else read_exported_zip(path)
-        named = bottleneck if bottleneck is not None else program.description.code_output
+        saved = read_model(path, sniff(path), LoadingOptions())
+        split = saved.split(sample, LoadingOptions(bottleneck=options.bottleneck))
+        if pair is None:
+            return
         with exact_arithmetic("cpu"):
-            split = split_program(program, sample, "cpu", named)
-            if pair is None:
-                return
             difference = relative_difference(pair.encode(sample), split.encode(sample))
         if not difference <= TOLERANCE:
             raise ModelError(

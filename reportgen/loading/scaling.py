@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,14 @@ from reportgen.errors import ModelError
 MARGIN = 0.2
 # Two scalings whose reconstructions differ by less of the images' variance tell the same story.
 SAME_STORY = 0.01
+# What comes out of a model: pixels scaled as those that go in; logits, to which a sigmoid is
+# applied; or, where only what goes in is scaled, pixels in [0, 1].
+Output = Literal["pixels", "logits", "unit pixels"]
+WORDS: dict[Output, str] = {
+    "pixels": "pixels out",
+    "logits": "logits out",
+    "unit pixels": "[0, 1] pixels out",
+}
 PLAIN = "0,1 (pixels out)"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
@@ -66,14 +75,13 @@ class PixelScale:
     Attributes
     ----------
     scaling : of what goes in, and of what comes out where `output` is "pixels".
-    output : "pixels"; "logits", to which a sigmoid is applied; or "unit pixels", a model that takes
-        scaled images and returns them unscaled.
+    output : what comes out.
     text : the evidence, for the report.
     question : what the user must say, where the evidence does not settle it; None where it does.
     """
 
     scaling: Scaling
-    output: str
+    output: Output
     text: str
     question: str | None = None
 
@@ -83,15 +91,9 @@ class PixelScale:
 
     def to_data(self, output: Tensor) -> Tensor:
         """What the model returns → data's scale."""
-        return _read_output(self.scaling, self.output, output)
-
-
-def _read_output(scaling: Scaling, kind: str, output: Tensor) -> Tensor:
-    if kind == "logits":
-        return torch.sigmoid(output)
-    if kind == "unit pixels":
-        return output
-    return scaling.undo(output)
+        if self.output == "logits":
+            return torch.sigmoid(output)
+        return output if self.output == "unit pixels" else self.scaling.undo(output)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class _Candidate:
     def name(self) -> str:
         """As printed."""
         scale = self.pixel_scale
-        return f"{scale.scaling.name} ({_kind_text(scale.output)})"
+        return f"{scale.scaling.name} ({WORDS[scale.output]})"
 
     @property
     def flags(self) -> str:
@@ -187,9 +189,10 @@ def find_pixel_scale(
         if not bool(torch.isfinite(returned).all()):
             continue
         for kind in _output_kinds(scaling, output, on_unit_scale, returned):
-            pixels = _read_output(scaling, kind, returned)
+            pixel_scale = PixelScale(scaling, kind, "")
+            pixels = pixel_scale.to_data(returned)
             error = float((pixels - sample).square().mean(dtype=torch.float64))
-            tried.append(_Candidate(PixelScale(scaling, kind, ""), pixels, error))
+            tried.append(_Candidate(pixel_scale, pixels, error))
     if not tried:
         raise ModelError(
             "the model returns NaN or infinity for these images under every input scaling; check "
@@ -201,10 +204,10 @@ def find_pixel_scale(
 
 def _output_kinds(
     scaling: Scaling, output: str | None, on_unit_scale: bool, returned: Tensor
-) -> list[str]:
+) -> list[Output]:
     if output == "logits":
         return ["logits"]
-    kinds = ["pixels"]
+    kinds: list[Output] = ["pixels"]
     if output is None and on_unit_scale:
         outside = float(returned.min()) < -0.5 or float(returned.max()) > 1.5
         # A sigmoid over what is already in [0, 1] would shrink it: only wide outputs are logits.
@@ -269,9 +272,3 @@ def _question(candidates: list[_Candidate]) -> str:
         f"how its pixels are scaled cannot be told from these images: the mean squared error is "
         f"{errors}, closer than {MARGIN:.0%}; say what it was trained on, such as {flags}."
     )
-
-
-def _kind_text(kind: str) -> str:
-    return {"pixels": "pixels out", "logits": "logits out", "unit pixels": "[0, 1] pixels out"}[
-        kind
-    ]

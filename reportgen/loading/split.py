@@ -1,9 +1,11 @@
-"""`Split`: a model in two halves, still on the pixel scale that it was trained on."""
+"""`Model`, what readers give; and `Split`, its two halves, on the pixel scale it was trained on."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -11,9 +13,38 @@ import torch
 from torch import Tensor
 
 from reportgen.autoencoder import Note
-from reportgen.loading.image_layout import text
+from reportgen.errors import ModelError
+from reportgen.loading.image_layout import ImageLayout
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.sentences import shape_text
 
 ImageMap = Callable[[Tensor], Tensor]
+UNCONFIRMED_SD = (
+    "The model's sampling fits no usual reading of its posterior sd, which is left out."
+)
+
+
+class Model(ABC):
+    """A model that was read. Splitting it, on whatever images, changes nothing in it.
+
+    Attributes
+    ----------
+    declared_shape : of the batch that it takes, None for sizes that are free; None where its file
+        does not say.
+    parameters : how many numbers its weights hold; None where they were not read.
+    said : what its file says of itself.
+    """
+
+    declared_shape: tuple[int | None, ...] | None = None
+    parameters: int | None = None
+    said: LoadingOptions = LoadingOptions()
+
+    @abstractmethod
+    def split(self, sample: Tensor, options: LoadingOptions) -> Split:
+        """Split it at its bottleneck, on its own pixel scale.
+
+        Raises ModelError where it cannot be split, DataError where the images do not fit.
+        """
 
 
 @dataclass(frozen=True)
@@ -59,7 +90,9 @@ def without_single_sites(split: Split) -> Split:
     if len(shape) == 1 or not has_one_site:
         return split
     encode, decode, sd = split.encode, split.decode, split.posterior_sd
-    note = Note("shape", f"The code's single site is dropped: {text(shape)} are {size} numbers.")
+    note = Note(
+        "shape", f"The code's single site is dropped: {shape_text(shape)} are {size} numbers."
+    )
     return replace(
         split,
         encode=lambda images: encode(images).reshape(-1, size),
@@ -70,12 +103,59 @@ def without_single_sites(split: Split) -> Split:
     )
 
 
+def image_map(
+    function: ImageMap,
+    layout: ImageLayout,
+    fixed_batch: int | None,
+    *,
+    takes_images: bool,
+    gives_images: bool,
+) -> ImageMap:
+    """A model's function, or a part of one, on images as the data has them.
+
+    Where its file fixed how many rows it takes at once, it gets them in padded chunks of as many.
+    """
+
+    def run(values: Tensor) -> Tensor:
+        given = layout.arrange(values) if takes_images else values
+        if fixed_batch is None:
+            result = function(given)
+        else:
+            chunks = padded_chunks(given, fixed_batch)
+            result = torch.cat([function(chunk)[:count] for chunk, count in chunks])
+        return layout.restore(result) if gives_images else result.contiguous()
+
+    return run
+
+
+def padded_chunks(values: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
+    """Rows in chunks of one size, the last filled up with its last row; how many of each count."""
+    for chunk in values.split(size):
+        padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
+        yield torch.cat([chunk, padding]), len(chunk)
+
+
 def batch_note(size: int) -> Note:
     """What the report says of a model whose file fixed how many images it takes at once."""
     return Note(
         "batch",
         f"The file fixed the batch size at {size}: images are run in padded chunks of that size.",
     )
+
+
+def sampling_note(draws: Iterable[str]) -> Note:
+    """What the report says of a model that runs these random operators."""
+    text = f"The model draws noise in its forward ({', '.join(draws)}); the posterior mean is used."
+    return Note("sampling", text)
+
+
+def refuse_part_names(options: LoadingOptions) -> None:
+    """Raise ModelError where a graph is asked for parts by name."""
+    if options.encoder or options.decoder:
+        raise ModelError(
+            "--encoder and --decoder name parts of a module, and this file holds a graph; name the "
+            "node where it is cut with --bottleneck."
+        )
 
 
 @contextmanager
@@ -95,20 +175,17 @@ def exact_arithmetic(device: str) -> Iterator[None]:
             torch.backends.cuda.matmul.allow_tf32 = before
 
 
-class SeededCalls:
+def seeded_calls(function: ImageMap, device: str) -> ImageMap:
     """A function that draws noise: every call its own, the same sequence in every run."""
+    devices = [device] if torch.device(device).type == "cuda" else []
+    calls = itertools.count()
 
-    def __init__(self, function: ImageMap, device: str) -> None:
-        self._function = function
-        self._devices = [device] if torch.device(device).type == "cuda" else []
-        self._calls = 0
+    def run(images: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(next(calls))
+            return function(images)
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """(n, C, H, W) → (n, C, H, W)."""
-        with torch.random.fork_rng(devices=self._devices):
-            torch.manual_seed(self._calls)
-            self._calls += 1
-            return self._function(images)
+    return run
 
 
 def relative_difference(one: Tensor, other: Tensor) -> float:

@@ -12,7 +12,7 @@ import torch
 from pythae import models
 
 from reportgen.errors import DataError, ModelError
-from reportgen.loading import load_autoencoder
+from reportgen.loading import inspect_model, load_autoencoder
 from tests.loading.attacks import Touch
 from tests.loading.image_array import random_images
 
@@ -104,6 +104,8 @@ def test_the_vae_of_a_whole_pipeline_is_taken(tmp_path: Path) -> None:
     (tmp_path / "pipeline" / "model_index.json").write_text("{}")
     found = load_autoencoder(tmp_path / "pipeline", images=random_images(COLOUR, count=4))
     assert found.code_shape == (2, 16, 16)
+    seen = inspect_model(tmp_path / "pipeline", images=random_images(COLOUR, count=4))
+    assert (seen.problem, seen.format, seen.code_shape) == (None, "diffusers folder", (2, 16, 16))
 
 
 def test_a_diffusers_folder_that_is_not_whole_is_refused(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from reportgen.errors import ModelError
+from reportgen.loading.sentences import refusing
 
 ENTRY_LIMIT = 100_000
 # Source code in TorchScript archives is deflated; nothing legitimate in it opens to more.
@@ -35,27 +38,17 @@ class Archive:
         return self._entry(name).file_size
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
-        try:
-            return self._entries[name]
-        except KeyError as error:
-            raise ModelError(
-                f"{self.path} lacks its record {name!r}; save the model again."
-            ) from error
+        if name not in self._entries:
+            raise ModelError(f"{self.path} lacks its record {name!r}; save the model again.")
+        return self._entries[name]
 
     def read(self, name: str) -> bytes:
         """A whole record. Raises ModelError where it is missing or damaged."""
-        entry = self._entry(name)
-        try:
-            return self._file.read(entry)
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{self.path} is damaged at {name!r} ({error}); save or download it again."
-            ) from error
-        except Exception as error:
-            # zlib.error has no base of its own that tells it from a bug.
-            if type(error).__module__ == "zlib":
-                raise ModelError(f"{self.path} is damaged at {name!r}; save it again.") from error
-            raise
+        with refusing(
+            (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
+            f"{self.path} is damaged at {name!r} (<reason>); save or download it again.",
+        ):
+            return self._file.read(self._entry(name))
 
 
 @contextmanager
@@ -64,15 +57,27 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
     Raises ModelError for bombs, duplicate names, encrypted or damaged archives.
     """
-    try:
-        file = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise ModelError(
-            f"{path} is a damaged or truncated archive ({error}); save or download it again."
-        ) from error
-    with file:
+    with _opened(path) as file:
         _check_sizes(path, file.infolist())
         yield Archive(path, file)
+
+
+def records_of(path: Path) -> set[str]:
+    """Names of the records in a zip archive. Raises ModelError where it is damaged or truncated."""
+    with _opened(path) as file:
+        entries = file.infolist()
+    # A truncated archive can still end in a whole archive that was stored inside it.
+    if not entries or min(entry.header_offset for entry in entries) != 0:
+        raise ModelError(f"{path} is a truncated archive; save or download it again.")
+    return set(_by_record_name(entries))
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    with refusing(
+        (zipfile.BadZipFile, OSError, struct.error, ValueError, NotImplementedError),
+        f"{path} is a damaged or truncated archive (<reason>); save or download it again.",
+    ):
+        return zipfile.ZipFile(path)
 
 
 def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -95,6 +100,7 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _by_record_name(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """Entries by their names without the archive's one top folder, as torch writes them."""
     tops = {entry.filename.partition("/")[0] for entry in entries}
     strip = len(tops) == 1 and all("/" in entry.filename for entry in entries)
     return {

@@ -17,8 +17,9 @@ from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.formats.restricted_pickle import load_restricted
 from reportgen.loading.formats.sniff import ModelFormat, sniff
-from reportgen.loading.formats.weights import find_weights, load_into, read_safetensors_file
+from reportgen.loading.formats.weights import find_weights, load_into, read_safetensors
 from reportgen.loading.graph.memory_limit import memory_limit
+from reportgen.loading.sentences import refusing
 
 CONFIG_LIMIT = 1 << 20
 DIFFUSERS_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "VQModel", "AsymmetricAutoencoderKL")
@@ -48,7 +49,7 @@ def read_diffusers(folder: Path) -> nn.Module:
     load_into(folder, module, _weights_in(folder, DIFFUSERS_WEIGHTS))
     if name == "VQModel":
         return _Quantised(module)
-    return _Unrounded(module) if name == "AutoencoderTiny" else module
+    return _Latents(module) if name == "AutoencoderTiny" else module
 
 
 def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
@@ -109,25 +110,23 @@ def read_pythae(folder: Path) -> nn.Module:
 def _imported(name: str, folder: Path) -> ModuleType:
     """A library that is no dependency of this one."""
     library = name.partition(".")[0]
-    try:
+    with refusing(
+        ImportError,
+        f"{folder} is a model of {library}, which is not installed here (<reason>); install it "
+        f"with pip install {library}.",
+    ):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise ModelError(
-            f"{folder} is a model of {library}, which is not installed here ({error}); install it "
-            f"with pip install {library}."
-        ) from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises ModelError where there is none."""
-    try:
+    with refusing(
+        (OSError, ValueError, RecursionError),
+        f"{path} is missing or damaged (<reason>); save the model again.",
+    ):
         if path.stat().st_size > CONFIG_LIMIT:
             raise ModelError(f"{path} is too large for a configuration; refused.")
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{path} is missing or damaged ({error}); save the model again."
-        ) from error
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds no configuration; save the model again.")
     return found
@@ -146,16 +145,16 @@ def _without_warnings(library: str) -> Iterator[None]:
 
 
 def _build(folder: Path, construct: Callable[[], nn.Module]) -> nn.Module:
-    try:
-        with memory_limit():
-            return construct()
-    except Exception as error:
-        # The library checks its own configuration, and raises what it likes.
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"{folder}: its configuration does not make a model ({type(error).__name__}: "
-            f"{reason}); save it again with the installed version."
-        ) from error
+    # The library checks its own configuration, and raises what it likes.
+    with (
+        refusing(
+            Exception,
+            f"{folder}: its configuration does not make a model (<kind>: <reason>); save it again "
+            "with the installed version.",
+        ),
+        memory_limit(),
+    ):
+        return construct()
 
 
 def _weights_in(folder: Path, names: tuple[str, ...]) -> Mapping[str, Tensor]:
@@ -165,7 +164,7 @@ def _weights_in(folder: Path, names: tuple[str, ...]) -> Mapping[str, Tensor]:
             continue
         kind = sniff(path)
         if kind is ModelFormat.SAFETENSORS:
-            return read_safetensors_file(path)
+            return read_safetensors(path)
         if kind in (ModelFormat.TORCH_SAVE, ModelFormat.LEGACY_TORCH_SAVE):
             loaded = load_restricted(path, {}, is_zip=kind is ModelFormat.TORCH_SAVE)
             return find_weights(path, loaded)
@@ -173,29 +172,7 @@ def _weights_in(folder: Path, names: tuple[str, ...]) -> Mapping[str, Tensor]:
     raise ModelError(f"{folder} holds no weights ({' or '.join(names)}); save the model again.")
 
 
-class _Quantised(nn.Module):
-    """A VQModel whose code is what its decoder gets: the entries of the code book.
-
-    Its own decode quantises first, so that most changes of a code would do nothing.
-    """
-
-    model: Any
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def encode(self, images: Tensor) -> Tensor:
-        return self.model.quantize(self.model.encode(images).latents)[0]
-
-    def decode(self, code: Tensor) -> Tensor:
-        return self.model.decode(code, force_not_quantize=True).sample
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model(images).sample
-
-
-class _Unrounded(nn.Module):
+class _Latents(nn.Module):
     """An AutoencoderTiny without the 8-bit rounding of codes in its forward."""
 
     model: Any
@@ -212,6 +189,22 @@ class _Unrounded(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))
+
+
+class _Quantised(_Latents):
+    """A VQModel whose code is what its decoder gets: the entries of the code book.
+
+    Its own decode quantises first, so that most changes of a code would do nothing.
+    """
+
+    def encode(self, images: Tensor) -> Tensor:
+        return self.model.quantize(super().encode(images))[0]
+
+    def decode(self, code: Tensor) -> Tensor:
+        return self.model.decode(code, force_not_quantize=True).sample
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images).sample
 
 
 class _WithPlainForward(nn.Module):

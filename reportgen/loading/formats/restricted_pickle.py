@@ -27,22 +27,14 @@ from torch.nn import functional
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.archive import open_archive
+from reportgen.loading.sentences import refusing
 
 # How torch names what it never imports.
 BLOCKED = re.compile(r"unsupported GLOBAL (\S+) whose module \S+ is blocked")
 # What comes before the object in the legacy layout: a magic number, a version, the machine.
 LEGACY_PREAMBLE = 3
 FUNCTIONS = (
-    "relu",
-    "gelu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "silu",
-    "mish",
-    "softplus",
-    "tanh",
-    "sigmoid",
+    *("relu", "gelu", "leaky_relu", "elu", "selu", "silu", "mish", "softplus", "tanh", "sigmoid"),
 )
 
 
@@ -93,24 +85,24 @@ def _load(path: Path, allowed: Mapping[str, Any]) -> Any:
         warnings.catch_warnings(),
         torch.serialization.safe_globals(entries),
         torch.device("meta"),
+        # A damaged or hostile pickle makes the unpickler raise anything.
+        refusing(
+            Exception,
+            f"{path} is damaged, or written by something other than torch.save (<kind>: <reason>); "
+            "save the model again.",
+            passing=(pickle.UnpicklingError,),
+        ),
     ):
         warnings.simplefilter("ignore")
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError:
-            raise
-        except Exception as error:
-            # A damaged or hostile pickle makes the unpickler raise anything.
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(
-                f"{path} is damaged, or written by something other than torch.save "
-                f"({type(error).__name__}: {reason}); save the model again."
-            ) from error
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _names_in(path: Path, is_zip: bool) -> set[str]:
     """Every class and function that the pickle names."""
-    try:
+    with refusing(
+        (ValueError, EOFError, UnicodeDecodeError, OSError, IndexError),
+        f"{path} is damaged (<reason>); save or download the model again.",
+    ):
         if is_zip:
             with open_archive(path) as archive:
                 return set(_globals(io.BytesIO(archive.read("data.pkl"))))
@@ -123,10 +115,6 @@ def _names_in(path: Path, is_zip: bool) -> set[str]:
             for _ in range(LEGACY_PREAMBLE + 1):
                 names = set(_globals(mapped))
         return names
-    except (ValueError, EOFError, UnicodeDecodeError, OSError, IndexError) as error:
-        raise ModelError(
-            f"{path} is damaged ({error}); save or download the model again."
-        ) from error
 
 
 def _globals(file: Any) -> Iterator[str]:
@@ -198,9 +186,7 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
 
 def inert_names(value: Any, depth: int = 4) -> set[str]:
     """Names of the unknown classes in a loaded object, a few levels deep."""
-    if isinstance(value, Inert):
-        return {value.wanted}
-    if _is_inert_class(value):
+    if isinstance(value, Inert) or _is_inert_class(value):
         return {value.wanted}
     if depth == 0:
         return set()

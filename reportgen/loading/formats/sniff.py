@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-import zipfile
 from enum import Enum
 from pathlib import Path
 
 from reportgen.errors import ModelError
+from reportgen.loading.formats.archive import records_of
 
 HEAD_BYTES = 4096
 LEGACY_TORCH_SAVE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20"
@@ -29,6 +29,7 @@ class ModelFormat(Enum):
     ONNX = "ONNX"
     DIFFUSERS = "diffusers folder"
     PYTHAE = "pythae folder"
+    FUNCTION = "function"
 
 
 _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
@@ -117,7 +118,7 @@ def _sniff_folder(path: Path) -> ModelFormat:
 
 
 def _sniff_zip(path: Path) -> ModelFormat:
-    names = zip_records(path)
+    names = records_of(path)
     if any(name.startswith("data/aotinductor/") for name in names):
         return ModelFormat.AOT_INDUCTOR
     if "archive_format" in names and any(name.startswith("models/") for name in names):
@@ -135,28 +136,6 @@ def _sniff_zip(path: Path) -> ModelFormat:
     raise ModelError(
         f"{path} is a zip archive without a model in it; unpack it and name the model file inside."
     )
-
-
-def zip_records(path: Path) -> set[str]:
-    """Names in a zip archive without its one top folder, as torch writes them.
-
-    Raises ModelError for a damaged or truncated archive.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, struct.error, ValueError, NotImplementedError) as error:
-        raise ModelError(
-            f"{path} is a damaged or truncated archive ({error}); save or download it again."
-        ) from error
-    # A truncated archive can still end in a whole archive that was stored inside it.
-    if not entries or min(entry.header_offset for entry in entries) != 0:
-        raise ModelError(f"{path} is a truncated archive; save or download it again.")
-    names = {entry.filename for entry in entries}
-    tops = {name.partition("/")[0] for name in names}
-    if len(tops) == 1 and all("/" in name for name in names):
-        return {name.partition("/")[2] for name in names}
-    return names
 
 
 def _is_safetensors(path: Path, head: bytes) -> bool:

@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.module_tensors import check_module_tensors
 from reportgen.loading.formats.restricted_pickle import Inert, inert_names, load_restricted
+from reportgen.loading.formats.tensors import check_extents, named_tensors
 from reportgen.loading.formats.weights import module_with_weights
+from reportgen.loading.sentences import few, refusing
 
 
 def read_torch_save(
@@ -43,22 +44,26 @@ def read_torch_save(
     unknown = inert_names(module)
     if unknown:
         raise ModelError(_needs_class(path, unknown))
-    check_module_tensors(module, path)
+    with refusing(
+        (AttributeError, TypeError),
+        f"{path} holds a module that is not whole (<reason>); save the model again.",
+    ):
+        check_extents(named_tensors(module))
     return module
 
 
 def _load_trusted(path: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as error:
-        # The file's own code runs here, and may raise anything.
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"{path} cannot be opened ({type(error).__name__}: {reason}); run this where the code "
-            "that defines the model can be imported."
-        ) from error
+    # The file's own code runs here, and may raise anything.
+    with (
+        warnings.catch_warnings(),
+        refusing(
+            Exception,
+            f"{path} cannot be opened (<kind>: <reason>); run this where the code that defines the "
+            "model can be imported.",
+        ),
+    ):
+        warnings.simplefilter("ignore")
+        return torch.load(path, map_location="cpu", weights_only=False)
 
 
 def _classes_beside(model_class: type[nn.Module]) -> dict[str, type[nn.Module]]:
@@ -86,11 +91,11 @@ def _needs_class(path: Path, unknown: set[str]) -> str:
     foreign = {name for name in unknown if not name.startswith("torch.")}
     if not foreign:
         return (
-            f"{path} is a pickled module with {_few(unknown)} inside, which cannot be rebuilt "
-            "safely; save its weights with torch.save(model.state_dict(), …) or the model with "
-            "torch.export.save, or pass --trust if you trust the file's origin."
+            f"{path} is a pickled module with {few(sorted(unknown))} inside, which cannot be "
+            "rebuilt safely; save its weights with torch.save(model.state_dict(), …) or the model "
+            "with torch.export.save, or pass --trust if you trust the file's origin."
         )
-    shown = _few(foreign)
+    shown = few(sorted(foreign))
     example = min(foreign)
     module, _, name = example.rpartition(".")
     where = "train.py" if module == "__main__" else module
@@ -98,7 +103,3 @@ def _needs_class(path: Path, unknown: set[str]) -> str:
         f"{path} is a pickle of {shown}, which is not torch's own; give the code that defines it "
         f"as --model-class {where}:{name}, or pass --trust if you trust the file's origin."
     )
-
-
-def _few(names: set[str]) -> str:
-    return ", ".join(sorted(names)[:3])

@@ -8,50 +8,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.raw_tensors import check_extent
 from reportgen.loading.formats.restricted_pickle import inert_names
+from reportgen.loading.formats.tensors import check_extents
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.modules.model_class import build_model
+from reportgen.loading.sentences import few, refusing, shape_text
 
 CONTAINERS = (
-    "state_dict",
-    "model_state_dict",
-    "model_state",
-    "model",
-    "net",
-    "network",
-    "autoencoder",
-    "vae",
-    "ema_state_dict",
-    "module",
-    "weights",
-    "params",
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "autoencoder"),
+    *("vae", "ema_state_dict", "module", "weights", "params"),
 )
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "autoencoder.", "vae.", "ae.")
 
 
-def read_safetensors(
-    path: Path, model_class: type[nn.Module] | None, model_args: Mapping[str, Any]
-) -> nn.Module:
-    """A safetensors file → a module. Raises ModelError where the file is damaged."""
-    return module_with_weights(path, read_safetensors_file(path), model_class, model_args)
-
-
-def read_safetensors_file(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors in a safetensors file. Raises ModelError where it is damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
+    with refusing(
+        (SafetensorError, OSError, ValueError, KeyError),
+        f"{path} is a damaged safetensors file (<reason>); save or download it again.",
+    ):
         return load_file(path, device="cpu")
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{path} is a damaged safetensors file ({error}); save or download it again."
-        ) from error
 
 
 def module_with_weights(
@@ -87,18 +69,18 @@ def find_weights(path: Path, loaded: Any) -> dict[str, Tensor]:
             "torch.export.save, or its weights with torch.save(model.state_dict(), …)."
         )
     if _is_state(loaded):
-        return _checked(path, loaded)
+        return _checked(loaded)
     for name in CONTAINERS:
         inner = loaded.get(name)
         if isinstance(inner, Mapping) and _is_state(inner):
-            return _checked(path, inner)
+            return _checked(inner)
     states = [key for key, value in loaded.items() if _is_state(value)]
     if len(states) == 1:
-        return _checked(path, loaded[states[0]])
+        return _checked(loaded[states[0]])
     unknown = inert_names(loaded)
     if unknown:
         raise ModelError(
-            f"{path} is a pickle that needs {_few(sorted(unknown))}, which could run code; "
+            f"{path} is a pickle that needs {few(sorted(unknown))}, which could run code; "
             "name the model's class with --model-class, or pass --trust if you trust the file's "
             "origin."
         )
@@ -121,13 +103,9 @@ def _is_state(value: Any) -> bool:
     )
 
 
-def _checked(path: Path, state: Mapping[str, Any]) -> dict[str, Tensor]:
+def _checked(state: Mapping[str, Any]) -> dict[str, Tensor]:
     tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
-    try:
-        for name, tensor in tensors.items():
-            check_extent(tensor, name)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+    check_extents(tensors)
     return tensors
 
 
@@ -160,10 +138,10 @@ def load_into(path: Path, module: nn.Module, weights: Mapping[str, Tensor]) -> N
         if key in best and best[key].shape != wanted[key].shape
     ]
     if missing or shapes:
-        problem = f"shapes differ: {_few(shapes)}" if shapes else f"the file lacks {_few(missing)}"
+        problem = f"shapes differ: {few(shapes)}" if shapes else f"the file lacks {few(missing)}"
         raise ModelError(
             f"{path} does not fit {type(module).__name__}: {problem}"
-            + (f", and has {_few(extra)} besides" if extra and missing else "")
+            + (f", and has {few(extra)} besides" if extra and missing else "")
             + "; give the arguments it was trained with as --model-args."
         )
     # Losses and metrics are often saved beside the model; they are not part of it.
@@ -189,13 +167,8 @@ def _renamed(weights: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
 
 def _summary(weights: dict[str, Tensor]) -> str:
     count = sum(tensor.numel() for tensor in weights.values())
-    return f"{len(weights)} tensors, {count} numbers, from {_few(list(weights), 2)}"
+    return f"{len(weights)} tensors, {count} numbers, from {few(weights, 2)}"
 
 
-def _few(names: list[str], count: int = 3) -> str:
-    shown = ", ".join(names[:count])
-    return shown + (f" and {len(names) - count} more" if len(names) > count else "")
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) or "a single number"
+def _shape(tensor: Tensor) -> str:
+    return shape_text(tensor.shape) or "a single number"

@@ -14,10 +14,10 @@ from reportgen.loading.graph.operators import (
     LINEAR_MAPS,
     LOOKUPS,
     REARRANGEMENTS,
-    SHAPE_ONLY,
     base_name,
 )
-from reportgen.loading.graph.program import Program, title
+from reportgen.loading.graph.program import Program, ancestors, origin, title, value_inputs
+from reportgen.loading.sentences import no_autoencoder, shape_text
 
 # A bypassed activation this many times narrower than the code: the skip carries the image.
 NARROWER = 4
@@ -58,34 +58,26 @@ def find_output(program: Program, measured: Measurement, image_shape: tuple[int,
     found = [
         leaf
         for leaf in leaves
-        if measured.size(leaf) == size and measured.is_float(leaf) and not _is_input(leaf)
+        if measured.size(leaf) == size
+        and measured.is_float(leaf)
+        and origin(leaf).op != "placeholder"
     ]
     exact = [leaf for leaf in found if measured.per_image(leaf) == image_shape]
     if found:
         return (exact or found)[0]
-    shapes = ", ".join(_shape_text(measured.per_image(leaf)) for leaf in leaves) or "no tensors"
-    raise ModelError(
-        f"the model returns {shapes} for an image of {_shape_text(image_shape)}, so it is no "
-        "autoencoder of these images; a classifier or a lone encoder has nothing to decode."
-    )
-
-
-def _is_input(leaf: fx.Node) -> bool:
-    while base_name(leaf.target) in REARRANGEMENTS and isinstance(leaf.args[0], fx.Node):
-        leaf = leaf.args[0]
-    return leaf.op == "placeholder"
+    shapes = ", ".join(_shape_text(measured.per_image(leaf)) for leaf in leaves)
+    raise ModelError(f"{no_autoencoder(shapes, image_shape)}.")
 
 
 def _shape_text(shape: tuple[int, ...] | None) -> str:
-    return "×".join(map(str, shape)) if shape else "a value without a batch dimension"
+    return shape_text(shape) if shape else "a value without a batch dimension"
 
 
 def data_nodes(program: Program) -> set[fx.Node]:
     """Nodes whose values, not only shapes, depend on the image."""
     found = {program.input}
     for node in program.graph.nodes:
-        reads_values = node.op == "call_function" and base_name(node.target) not in SHAPE_ONLY
-        if reads_values and any(source in found for source in node.all_input_nodes):
+        if node.op == "call_function" and any(source in found for source in value_inputs(node)):
             found.add(node)
     return found
 
@@ -124,14 +116,7 @@ def find_bottleneck(
 
 def _between(program: Program, output: fx.Node) -> list[fx.Node]:
     """Data nodes whose values the output needs, in topological order."""
-    needed: set[fx.Node] = set()
-    waiting = [output]
-    while waiting:
-        node = waiting.pop()
-        if node not in needed:
-            needed.add(node)
-            if base_name(node.target) not in SHAPE_ONLY:
-                waiting.extend(node.all_input_nodes)
+    needed = ancestors([output], value_inputs)
     data = data_nodes(program)
     return [node for node in program.graph.nodes if node in needed and node in data]
 

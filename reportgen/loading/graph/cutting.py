@@ -12,7 +12,13 @@ from reportgen.errors import ModelError
 from reportgen.loading.graph.bottleneck import Bottleneck
 from reportgen.loading.graph.measure import Measurement
 from reportgen.loading.graph.operators import SHAPE_ONLY, base_name
-from reportgen.loading.graph.program import Program, ancestors, title
+from reportgen.loading.graph.program import (
+    Program,
+    ancestors,
+    remove_unused,
+    title,
+    value_inputs,
+)
 
 
 def cut(program: Program, bottleneck: Bottleneck, measured: Measurement) -> tuple[Program, Program]:
@@ -33,10 +39,7 @@ def returning(program: Program, leaf: fx.Node) -> Program:
 
 def _return_only(program: Program, leaf: fx.Node) -> None:
     program.output.args = ((leaf,),)
-    needed = ancestors([program.output])
-    for node in reversed(list(program.graph.nodes)):
-        if node not in needed and node.op != "placeholder":
-            program.graph.erase_node(node)
+    remove_unused(program)
 
 
 def _decoder(program: Program, bottleneck: Bottleneck, measured: Measurement) -> Program:
@@ -60,23 +63,18 @@ def _decoder(program: Program, bottleneck: Bottleneck, measured: Measurement) ->
             )
     graph.output((copied[bottleneck.output],))
     decoder = Program(graph, program.root, device=program.device)
-    _drop_unused_batch(decoder)
+    remove_unused(decoder)
     return decoder
 
 
 def _needed_after(bottleneck: Bottleneck, measured: Measurement) -> set[fx.Node]:
     """What the output needs besides the code; sizes are taken from the code, not from the image."""
-    needed: set[fx.Node] = set()
-    waiting = [bottleneck.output]
-    while waiting:
-        node = waiting.pop()
-        if node in needed or node is bottleneck.code:
-            continue
-        needed.add(node)
+
+    def inputs(node: fx.Node) -> list[fx.Node]:
         is_size = isinstance(measured.values[0].get(node), bool | int | float)
-        if not is_size and base_name(node.target) not in SHAPE_ONLY:
-            waiting.extend(node.all_input_nodes)
-    return needed
+        return [] if is_size or node is bottleneck.code else value_inputs(node)
+
+    return ancestors([bottleneck.output], inputs)
 
 
 def _needs_encoder(node: fx.Node, copied: dict[fx.Node, fx.Node]) -> bool:
@@ -110,9 +108,3 @@ def _same_shape(
     sizes = [batch if measured.per_image(node) is not None else shape[0], *shape[1:]]
     options = {"dtype": measured.values[0][node][1], "device": torch.device(program.device)}
     return graph.call_function(torch.ops.aten.full.default, (sizes, value), options)
-
-
-def _drop_unused_batch(decoder: Program) -> None:
-    for node in list(decoder.graph.nodes):
-        if base_name(node.target) == "sym_size" and not node.users:
-            decoder.graph.erase_node(node)

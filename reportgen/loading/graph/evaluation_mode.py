@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from reportgen.loading.graph.operators import (
     ASSERTIONS,
@@ -48,8 +48,10 @@ _MAKES_A_TENSOR = CONVOLUTIONS | names("linear addmm batch_norm group_norm layer
 _FLOATS = (torch.float16, torch.bfloat16, torch.float64)
 
 
-def prepare(program: Program, device: str) -> None:
-    """Put a program in evaluation mode, in float32 on `device`; it is changed in place."""
+def evaluated(given: Program, device: str) -> Program:
+    """A program in evaluation mode, in float32 on `device`; the one given stays as it is."""
+    program = given.copy()
+    program.root = nn.Module()
     _undo_in_place(program)
     for node in calls(program):
         if base_name(node.target) in ASSERTIONS and not node.users:
@@ -60,10 +62,11 @@ def prepare(program: Program, device: str) -> None:
         node.kwargs = localise(node.kwargs, device)
     _allow_any_memory_format(program)
     remove_unused(program)
-    for name, tensor in program.root.named_buffers():
+    for name, tensor in given.root.named_buffers():
         wanted = tensor.float() if tensor.dtype in _FLOATS else tensor
-        program.root._buffers[name] = wanted.to(device)
+        program.root.register_buffer(name, wanted.to(device))
     program.device = device
+    return program
 
 
 def use_channels_last(program: Program) -> None:
@@ -151,15 +154,13 @@ def _leave_training(program: Program) -> None:
 
 def localise(value: Any, device: str) -> Any:
     """An operator's argument with every device replaced, and every float type by float32."""
-    if isinstance(value, torch.device):
-        return torch.device(device)
-    if isinstance(value, torch.dtype) and value in _FLOATS:
-        return torch.float32
-    if isinstance(value, tuple | list):
-        return type(value)(localise(item, device) for item in value)
-    if isinstance(value, dict):
-        return {key: localise(item, device) for key, item in value.items()}
-    return value
+
+    def local(leaf: Any) -> Any:
+        if isinstance(leaf, torch.device):
+            return torch.device(device)
+        return torch.float32 if isinstance(leaf, torch.dtype) and leaf in _FLOATS else leaf
+
+    return fx.node.map_aggregate(value, local)
 
 
 def _allow_any_memory_format(program: Program) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, fx
 from reportgen.errors import ModelError
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.program import Program, title
+from reportgen.loading.sentences import first_line
 
 BATCHES = (2, 3)
 # A node of a real autoencoder holds some 10⁷ numbers for an image; files that claim more are bombs.
@@ -109,7 +110,7 @@ def _recorded(program: Program, images: Tensor) -> dict[fx.Node, Any]:
 
 def misfit(error: Exception) -> ModelError | DoesNotFitError:
     """What to raise for what an operator raised: it may be anything for shapes it does not take."""
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    reason = first_line(error)
     if isinstance(error, MemoryError) or "allocate" in reason:
         return ModelError(
             f"the model asks for more memory than a few images can need ({reason}); refused as "

@@ -10,7 +10,14 @@ from torch import fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.graph.operators import GAUSSIAN, RANDOM, REARRANGEMENTS, base_name, names
-from reportgen.loading.graph.program import Program, arguments, calls, remove_unused, title
+from reportgen.loading.graph.program import (
+    Program,
+    arguments,
+    calls,
+    origin,
+    remove_unused,
+    title,
+)
 
 aten = torch.ops.aten
 _KEEPS_ZERO = REARRANGEMENTS | names(
@@ -86,18 +93,9 @@ def _replace_gaussian(
         zeros.add(constant)
 
 
-def _origin(node: fx.Node) -> fx.Node:
-    while base_name(node.target) in _SAME_NUMBERS:
-        source = node.args[0]
-        if not isinstance(source, fx.Node):
-            break
-        node = source
-    return node
-
-
 def _holds_only(program: Program, node: fx.Node, number: float) -> bool:
     """Whether every element is this number, 0 or 1, by how the tensor is made."""
-    node = _origin(node)
+    node = origin(node, _SAME_NUMBERS)
     if node.op == "get_attr":
         return bool((program.constant(node) == number).all())
     name = base_name(node.target)

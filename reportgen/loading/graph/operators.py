@@ -107,22 +107,9 @@ RANDOM = names(
 GAUSSIAN = frozenset({"randn", "randn_like", "normal", "normal_", "normal_functional"})
 _FOURIER = "fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_fftshift fft_ifftshift _fft_r2c _fft_c2r"
 
-ALLOWED = RANDOM.union(
-    *(
-        names(group)
-        for group in (
-            _LAYERS,
-            _ACTIVATIONS,
-            _POOLING,
-            _ARITHMETIC,
-            _COMPARISON,
-            _REDUCTION,
-            _MATRIX,
-            _SHAPE,
-            _CREATION,
-            _FOURIER,
-        )
-    )
+ALLOWED = RANDOM | names(
+    f"{_LAYERS} {_ACTIVATIONS} {_POOLING} {_ARITHMETIC} {_COMPARISON} {_REDUCTION} {_MATRIX} "
+    f"{_SHAPE} {_CREATION} {_FOURIER}"
 )
 
 # They check or announce, and compute nothing that a graph goes on with.
@@ -136,33 +123,17 @@ ASSERTIONS = names(
 
 # Arithmetic on sizes. No pow and no shifts: they make huge integers out of small files.
 SIZE_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "_operator.add": operator.add,
-    "_operator.sub": operator.sub,
-    "_operator.mul": operator.mul,
-    "_operator.floordiv": operator.floordiv,
-    "_operator.truediv": operator.truediv,
-    "_operator.mod": operator.mod,
-    "_operator.neg": operator.neg,
-    "_operator.pos": operator.pos,
-    "_operator.eq": operator.eq,
-    "_operator.ne": operator.ne,
-    "_operator.lt": operator.lt,
-    "_operator.le": operator.le,
-    "_operator.gt": operator.gt,
-    "_operator.ge": operator.ge,
-    "_operator.and_": operator.and_,
-    "_operator.or_": operator.or_,
-    "_operator.not_": operator.not_,
-    "_operator.getitem": operator.getitem,
-    "math.trunc": math.trunc,
-    "math.ceil": math.ceil,
-    "math.floor": math.floor,
-    "torch.sym_int": torch.sym_int,
-    "torch.sym_float": torch.sym_float,
-    "torch.sym_max": torch.sym_max,
-    "torch.sym_min": torch.sym_min,
-    "torch.sym_not": torch.sym_not,
-    "torch.sym_ite": torch.sym_ite,
+    f"{place}.{name}": getattr(module, name)
+    for place, module, listed in (
+        (
+            "_operator",
+            operator,
+            "add sub mul floordiv truediv mod neg pos eq ne lt le gt ge and_ or_ not_ getitem",
+        ),
+        ("math", math, "trunc ceil floor"),
+        ("torch", torch, "sym_int sym_float sym_max sym_min sym_not sym_ite"),
+    )
+    for name in listed.split()
 }
 
 # Only the shape of the first argument matters to these, not its values.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx
@@ -11,37 +10,11 @@ from torch import Tensor, fx
 from reportgen.autoencoder import Note
 from reportgen.loading.graph.bottleneck import Bottleneck, data_nodes, is_shaped_like_code
 from reportgen.loading.graph.measure import Measurement
-from reportgen.loading.graph.operators import REARRANGEMENTS, base_name
-from reportgen.loading.graph.program import Program, arguments, title
-from reportgen.loading.graph.quiet_noise import QuietNoise
-from reportgen.loading.modules.posterior import CONVENTIONS
-from reportgen.loading.split import ImageMap, relative_difference
-
-TOLERANCE = 1e-4
-TRIED_IMAGES = 8
-
-
-@dataclass(frozen=True)
-class WholeMaps:
-    """A split model, and where it samples the whole model with its noise; else None."""
-
-    encode: ImageMap
-    decode: ImageMap
-    sampling: ImageMap | None
-
-    def confirm(self, sd: ImageMap, images: Tensor) -> bool:
-        """Whether the whole model, its noise one sd above the mean, decodes the mean plus `sd`.
-
-        True for a model that draws no noise: there is nothing to compare with.
-        """
-        if self.sampling is None:
-            return True
-        images = images[:TRIED_IMAGES]
-        with torch.inference_mode():
-            with QuietNoise(deviations=1.0):
-                above = self.sampling(images)
-            moved = self.decode(self.encode(images) + sd(images))
-        return relative_difference(above, moved) <= TOLERANCE
+from reportgen.loading.graph.operators import base_name
+from reportgen.loading.graph.program import Program, arguments, origin, title
+from reportgen.loading.graph.quiet_noise import SdCheck
+from reportgen.loading.sd_convention import SdConvention
+from reportgen.loading.split import UNCONFIRMED_SD, ImageMap
 
 
 def posterior_sd(
@@ -50,7 +23,7 @@ def posterior_sd(
     measured: Measurement,
     scales: list[fx.Node],
     code_map: Callable[[fx.Node], ImageMap],
-    whole: WholeMaps,
+    check: SdCheck | None,
     sample: Tensor,
 ) -> tuple[ImageMap | None, list[Note]]:
     """As the file says, else what multiplied the noise, else another output; with what to say.
@@ -59,34 +32,24 @@ def posterior_sd(
     ----------
     scales : nodes that multiplied noise.
     code_map : a node → the function from images to its numbers, in the shape of the code.
+    check : of a model that samples; None for one that draws no noise.
     sample : (n, C, H, W) images as the data has them.
     """
     place = program.description.sd_output
     if place is not None:
         said = Note("posterior", "The posterior sd is an output of the model, as it says.")
         return code_map(program.leaves[place]), [said]
-    refused: list[Note] = []
     data = data_nodes(program)
-    multipliers = [
-        node for node in scales if node in data and is_shaped_like_code(node, measured, bottleneck)
+    trials: list[tuple[ImageMap | None, str]] = [
+        (code_map(node), f"The posterior sd is {title(node)}, which multiplies the sampling noise.")
+        for node in scales
+        if node in data and is_shaped_like_code(node, measured, bottleneck)
     ]
-    for sd, text in (
-        *_multipliers(multipliers, code_map),
-        *_another_output(program, bottleneck, measured, data, code_map, sample),
-    ):
-        if sd is None or whole.confirm(sd, sample):
+    trials += _another_output(program, bottleneck, measured, data, code_map, sample)
+    for sd, text in trials:
+        if sd is None or check is None or check.confirms(sd):
             return sd, [Note("posterior", text)]
-        text = "The model's sampling fits no usual reading of its posterior sd, which is left out."
-        refused = [Note("posterior", text)]
-    return None, refused
-
-
-def _multipliers(
-    nodes: list[fx.Node], code_map: Callable[[fx.Node], ImageMap]
-) -> Iterator[tuple[ImageMap, str]]:
-    for node in nodes:
-        text = f"The posterior sd is {title(node)}, which multiplies the sampling noise."
-        yield code_map(node), text
+    return None, [Note("posterior", UNCONFIRMED_SD)] if trials else []
 
 
 def _another_output(
@@ -104,7 +67,7 @@ def _another_output(
     with torch.inference_mode():
         has_negative = bool((values(sample[:16]) < 0).any())
     if has_negative:
-        to_sd = CONVENTIONS["the log-variance"][0]
+        to_sd = SdConvention.LOG_VARIANCE.to_sd
         text = (
             f"The posterior sd is exp(½·{title(node)}): an output shaped like the code, taken for "
             "the log-variance by convention."
@@ -127,15 +90,9 @@ def _log_variance(
     alike = [
         leaf for leaf in leaves if leaf in data and is_shaped_like_code(leaf, measured, bottleneck)
     ]
-    codes = [leaf for leaf in alike if _source(leaf) is _source(bottleneck.code)]
-    others = [leaf for leaf in alike if _source(leaf) is not _source(bottleneck.code)]
+    codes = [leaf for leaf in alike if origin(leaf) is origin(bottleneck.code)]
+    others = [leaf for leaf in alike if origin(leaf) is not origin(bottleneck.code)]
     return others[0] if codes and others else None
-
-
-def _source(node: fx.Node) -> fx.Node:
-    while base_name(node.target) in REARRANGEMENTS and isinstance(node.args[0], fx.Node):
-        node = node.args[0]
-    return node
 
 
 def _is_sd(node: fx.Node) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from reportgen.loading.graph.operators import base_name
+from reportgen.loading.graph.operators import REARRANGEMENTS, SHAPE_ONLY, base_name
+from reportgen.loading.options import LoadingOptions
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,12 @@ class Description:
     Attributes
     ----------
     code_output, sd_output : which outputs hold the code and the posterior sd; None for neither.
-    options : keywords of `load_autoencoder`, weaker than what the user says.
-    classes : names of the classes of its images.
+    said : everything else, weaker than what the user says.
     """
 
     code_output: int | None = None
     sd_output: int | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
+    said: LoadingOptions = field(default_factory=LoadingOptions)
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Program:
     root: nn.Module
     declared_shape: tuple[int | None, ...] | None = None
     device: str = "cpu"
-    description: Description = Description()
+    description: Description = field(default_factory=Description)
 
     @property
     def input(self) -> fx.Node:
@@ -203,16 +202,31 @@ def set_arguments(node: fx.Node, **changed: Any) -> None:
     node.args, node.kwargs = tuple(args), kwargs
 
 
-def ancestors(nodes: Iterable[fx.Node]) -> set[fx.Node]:
-    """These nodes and everything they are computed from."""
+def ancestors(
+    nodes: Iterable[fx.Node],
+    inputs: Callable[[fx.Node], Iterable[fx.Node]] = lambda node: node.all_input_nodes,
+) -> set[fx.Node]:
+    """These nodes and everything they are computed from; `inputs` says what one is."""
     found: set[fx.Node] = set()
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
         if node not in found:
             found.add(node)
-            waiting.extend(node.all_input_nodes)
+            waiting.extend(inputs(node))
     return found
+
+
+def value_inputs(node: fx.Node) -> list[fx.Node]:
+    """What a node is computed from; nothing, where it reads shapes alone."""
+    return [] if base_name(node.target) in SHAPE_ONLY else node.all_input_nodes
+
+
+def origin(node: fx.Node, through: Container[str] = REARRANGEMENTS) -> fx.Node:
+    """Where a node's numbers come from, back through operators that only rearrange them."""
+    while base_name(node.target) in through and isinstance(node.args[0], fx.Node):
+        node = node.args[0]
+    return node
 
 
 def remove_unused(program: Program) -> None:

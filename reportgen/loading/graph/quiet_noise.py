@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from reportgen.loading.graph.operators import GAUSSIAN, RANDOM
+from reportgen.loading.split import relative_difference
 from reportgen.process.watched_operations import UncompiledMode
+
+TOLERANCE = 1e-4
 
 
 class QuietNoise(UncompiledMode):
@@ -45,3 +51,40 @@ class QuietNoise(UncompiledMode):
         names = [argument.name for argument in func._schema.arguments]
         given = dict(zip(names, args, strict=False)) | kwargs
         return given.get("mean", 0.0), given.get("std", 1.0)
+
+
+@dataclass(frozen=True)
+class SdCheck:
+    """Knows a model's own posterior sd by its sampling.
+
+    With all its noise one sd above the mean, the whole model returns the decoded mean plus that sd.
+
+    Attributes
+    ----------
+    one_above : what it so returns for `images`.
+    code : the mean of these images.
+    decode : the model's decoder.
+    """
+
+    one_above: Tensor
+    code: Tensor
+    decode: Callable[[Tensor], Tensor]
+    images: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        whole: Callable[[Tensor], Tensor],
+        code: Tensor,
+        decode: Callable[[Tensor], Tensor],
+        images: Tensor,
+    ) -> SdCheck:
+        """The check for a whole model that samples."""
+        with torch.no_grad(), QuietNoise(deviations=1.0):
+            return cls(whole(images.clone()), code, decode, images)
+
+    def confirms(self, sd: Callable[[Tensor], Tensor]) -> bool:
+        """Whether a function of images is the posterior sd."""
+        with torch.no_grad():
+            moved = self.decode(self.code + sd(self.images))
+        return relative_difference(self.one_above, moved) <= TOLERANCE

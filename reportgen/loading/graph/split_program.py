@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.graph.bottleneck import (
-    Bottleneck,
-    find_bottleneck,
-    find_output,
-)
+from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, find_output
 from reportgen.loading.graph.cutting import cut, returning
-from reportgen.loading.graph.evaluation_mode import activate_in_place, prepare, use_channels_last
+from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
 from reportgen.loading.graph.measure import DoesNotFitError, Measurement, measure
 from reportgen.loading.graph.noise import random_nodes, refuse_random, remove_noise
 from reportgen.loading.graph.operators import base_name
-from reportgen.loading.graph.posterior import WholeMaps, posterior_sd
+from reportgen.loading.graph.posterior import posterior_sd
 from reportgen.loading.graph.program import Program, title
+from reportgen.loading.graph.quiet_noise import SdCheck
 from reportgen.loading.graph.shape_references import drop_shape_references
-from reportgen.loading.image_layout import ImageLayout, declared_layout, text, tried_layout
-from reportgen.loading.split import ImageMap, Split, batch_note
+from reportgen.loading.image_layout import ImageLayout, declared_layout, image_shape, tried_layout
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.sentences import shape_text
+from reportgen.loading.split import (
+    ImageMap,
+    Model,
+    Split,
+    batch_note,
+    exact_arithmetic,
+    image_map,
+    refuse_part_names,
+    sampling_note,
+)
+
+TRIED_IMAGES = 8
 
 
-@dataclass(frozen=True)
-class _Runner:
-    """Runs compiled one-leaf programs on any batch, in chunks where the export fixed their size."""
+class GraphModel(Model):
+    """A model that is a graph alone."""
 
-    fixed_batch: int | None
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.declared_shape = program.declared_shape
+        self.parameters = sum(tensor.numel() for tensor in program.root.buffers())
+        self.said = program.description.said
 
-    def __call__(self, run: Callable[[Tensor], tuple[Any, ...]], values: Tensor) -> Tensor:
-        if self.fixed_batch is None:
-            return run(values)[0]
-        size = self.fixed_batch
-        results = []
-        for chunk in values.split(size):
-            padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
-            results.append(run(torch.cat([chunk, padding]))[0][: len(chunk)])
-        return torch.cat(results)
+    def split(self, sample: Tensor, options: LoadingOptions) -> Split:
+        """Cut where the user says, else where the file says, else at the narrowest node."""
+        refuse_part_names(options)
+        description = self.program.description
+        named = description.code_output if options.bottleneck is None else options.bottleneck
+        with exact_arithmetic(options.device):
+            return split_program(self.program, sample, options.device, named)
 
 
 def split_program(
@@ -55,7 +65,7 @@ def split_program(
 
     Parameters
     ----------
-    program : the whole model; it is changed.
+    program : the whole model.
     sample : (n, C, H, W) images on the data's scale; shapes count, and values only to tell a
         log-variance from an sd.
     named : the node or submodule whose output is the code, or the number of the output that holds
@@ -63,54 +73,63 @@ def split_program(
 
     Raises ModelError where there is no bottleneck, DataError where the images do not fit.
     """
-    shape = (int(sample.shape[1]), int(sample.shape[2]), int(sample.shape[3]))
-    prepare(program, device)
-    layout = _layout(program, shape, sample)
+    program = evaluated(program, device)
+    layout = _layout(program, image_shape(sample), sample)
     whole = program.copy()
     scales = remove_noise(program)
     measured, fixed_batch = _measure(program, layout, sample)
     drop_shape_references(program, measured)
-    output = find_output(program, measured, layout.model_shape)
-    bottleneck, encoder, decoder = _cut(program, measured, layout, named)
-    whole_output = _same_place(program, whole, output)
-    runner = _Runner(fixed_batch)
-    parts = [
-        encoder,
-        decoder,
-        returning(program, bottleneck.output),
-        returning(whole, whole_output),
-    ]
+    bottleneck = find_bottleneck(program, measured, layout.model_shape, named)
+    output = bottleneck.output
+    quiet_whole = returning(program, output)
+    refuse_random(quiet_whole)
+    encoder, decoder = cut(program, bottleneck, measured)
+    noisy_whole = returning(whole, _same_place(program, whole, output))
     use_channels_last(program)
     # The whole model stays as it was written: the two parts are checked against it.
     for part in (encoder, decoder):
         activate_in_place(part)
-    encode, decode, quiet = (
-        _image_map(part, runner, layout, kind)
-        for part, kind in zip(parts, ("encode", "decode", "whole"), strict=False)
-    )
-    draws = random_nodes(parts[3])
-    # Noise may be drawn for a fixed batch size where nothing else is.
-    noisy = _Runner(_measure(whole, layout, sample)[1] if draws else fixed_batch)
-    forward = _image_map(parts[3], noisy, layout, "whole")
-    whole_maps = WholeMaps(encode, decode, forward if draws else None)
-    sd, sd_note = posterior_sd(
+
+    def on_images(part: Program, fixed: int | None, takes: bool, gives: bool) -> ImageMap:
+        run = part.compiled()
+        return image_map(
+            lambda values: run(values)[0], layout, fixed, takes_images=takes, gives_images=gives
+        )
+
+    def code_map(node: fx.Node) -> ImageMap:
+        run = on_images(returning(program, node), fixed_batch, True, False)
+        return lambda images: run(images).reshape(-1, *bottleneck.shape)
+
+    encode = on_images(encoder, fixed_batch, True, False)
+    decode = on_images(decoder, fixed_batch, False, True)
+    quiet = forward = on_images(quiet_whole, fixed_batch, True, True)
+    # Behind what the model returns there are now leaves for what multiplied noise.
+    outputs = program.leaves[: len(whole.leaves)]
+    holder = f"node {title(bottleneck.code)}"
+    notes = cut_notes(holder, bottleneck, outputs, layout, fixed_batch, named)
+    draws = random_nodes(noisy_whole)
+    if draws:
+        # Noise may be drawn for a fixed batch size where nothing else is.
+        forward = on_images(noisy_whole, _measure(whole, layout, sample)[1], True, True)
+        notes.append(sampling_note(dict.fromkeys(base_name(node.target) for node in draws)))
+    few = sample[:TRIED_IMAGES]
+    sd, sd_notes = posterior_sd(
         program,
         bottleneck,
         measured,
         scales,
-        lambda node: _code_map(program, node, bottleneck, runner, layout),
-        whole_maps,
+        code_map,
+        SdCheck.of(forward, encode(few), decode, few) if draws else None,
         sample,
     )
-    notes = [*_notes(program, whole, bottleneck, layout, fixed_batch, draws, named), *sd_note]
     return Split(
         encode=encode,
         decode=decode,
-        forward=forward if draws else quiet,
+        forward=forward,
         quiet_forward=quiet,
         posterior_sd=sd,
         code_shape=bottleneck.shape,
-        notes=tuple(notes),
+        notes=(*notes, *sd_notes),
         concurrent=True,
         fixed_batch=fixed_batch or 1,
     )
@@ -127,8 +146,8 @@ def _layout(program: Program, shape: tuple[int, int, int], sample: Tensor) -> Im
         return tried_layout(shape, runs)
     except DoesNotFitError as error:
         raise DataError(
-            f"The model cannot take images of {text(shape)} (channels × height × width): {error}. "
-            "Resize or convert the images to what it was trained on."
+            f"The model cannot take images of {shape_text(shape)} (channels × height × width): "
+            f"{error}. Resize or convert the images to what it was trained on."
         ) from error
 
 
@@ -154,15 +173,6 @@ def _measure(
         raise ModelError(f"the model cannot be run: {error}") from error
 
 
-def _cut(
-    program: Program, measured: Measurement, layout: ImageLayout, named: str | int | None
-) -> tuple[Bottleneck, Program, Program]:
-    bottleneck = find_bottleneck(program, measured, layout.model_shape, named)
-    refuse_random(returning(program, bottleneck.output))
-    encoder, decoder = cut(program, bottleneck, measured)
-    return bottleneck, encoder, decoder
-
-
 def _same_place(program: Program, whole: Program, output: fx.Node) -> fx.Node:
     """The leaf of the untouched program at the place of this leaf."""
     leaf = whole.leaves[program.leaves.index(output)]
@@ -170,61 +180,26 @@ def _same_place(program: Program, whole: Program, output: fx.Node) -> fx.Node:
     return leaf
 
 
-def _image_map(program: Program, runner: _Runner, layout: ImageLayout, kind: str) -> ImageMap:
-    takes_images = kind in ("encode", "whole")
-    gives_images = kind in ("decode", "whole")
-    compiled = program.compiled()
-
-    def run(values: Tensor) -> Tensor:
-        result = runner(compiled, layout.arrange(values) if takes_images else values)
-        return layout.restore(result) if gives_images else result.contiguous()
-
-    return run
-
-
-def _code_map(
-    program: Program, node: fx.Node, bottleneck: Bottleneck, runner: _Runner, layout: ImageLayout
-) -> ImageMap:
-    """Images → a node's numbers, in the shape of the code."""
-    run = _image_map(returning(program, node), runner, layout, "encode")
-    return lambda images: run(images).reshape(-1, *bottleneck.shape)
-
-
-def _notes(
-    program: Program,
-    whole: Program,
+def cut_notes(
+    holder: str,
     bottleneck: Bottleneck,
+    outputs: Sequence[Any],
     layout: ImageLayout,
     fixed_batch: int | None,
-    draws: list[fx.Node],
     named: str | int | None,
 ) -> list[Note]:
-    size = 1
-    for length in bottleneck.shape:
-        size *= length
+    """How a graph was cut; `holder` is what holds the code, in words."""
     how = "found as the narrowest point that every path crosses"
     if named is not None:
         how = "named by you" if isinstance(named, str) else "as the file says"
-    notes = [
-        Note("code", f"Code: node {title(bottleneck.code)}, {size} numbers "
-                     f"({text(bottleneck.shape)}), {how}."),
-    ]  # fmt: skip
-    count = len(whole.leaves)
-    if count > 1:
-        place = program.leaves.index(bottleneck.output) + 1
-        notes.append(
-            Note("output", f"Reconstruction: output {place} of the {count} that the model returns.")
-        )
+    size, shape = math.prod(bottleneck.shape), shape_text(bottleneck.shape)
+    notes = [Note("code", f"Code: {holder}, {size} numbers ({shape}), {how}.")]
+    if len(outputs) > 1:
+        place, count = outputs.index(bottleneck.output) + 1, len(outputs)
+        text = f"Reconstruction: output {place} of the {count} that the model returns."
+        notes.append(Note("output", text))
     if layout.note:
         notes.append(Note("input", layout.note))
     if fixed_batch is not None:
         notes.append(batch_note(fixed_batch))
-    if draws:
-        names = ", ".join(dict.fromkeys(base_name(node.target) for node in draws))
-        notes.append(
-            Note(
-                "sampling",
-                f"The model draws noise in its forward ({names}); the posterior mean is used.",
-            )
-        )
     return notes

@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,8 +44,7 @@ def find_named(spec: str, flag: str) -> Any:
             f"{flag} {spec!r} does not say where to look; write package.module:Class or "
             "path/to/file.py:Class."
         )
-    is_file = where.endswith(".py")
-    module = _from_file(Path(where), flag) if is_file else _from_package(where, flag)
+    module = _from_file(Path(where), flag) if where.endswith(".py") else _from_package(where, flag)
     found: Any = module
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -70,38 +70,34 @@ def _from_file(path: Path, flag: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Files import their neighbours, as they do when they are run as scripts.
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)
     sys.modules[name] = module
-    try:
+    # Files import their neighbours, as they do when they are run as scripts.
+    with _importing(f"{path} (from {flag})", path.resolve().parent):
         spec.loader.exec_module(module)
-    except RAISED as error:
-        raise ModelError(f"{path} (from {flag}) cannot be imported: {reason_of(error)}.") from error
-    finally:
-        sys.path.remove(folder)
     return module
 
 
 def _from_package(name: str, flag: str) -> ModuleType:
     # The command runs from an installed script; the user's package is where they are.
-    added = "" not in sys.path and str(Path.cwd()) not in sys.path
-    if added:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
+    advice = "; install it, or give the file as path/to/file.py:Class"
+    with _importing(f"the package {name!r} (from {flag})", Path.cwd(), advice):
         return importlib.import_module(name)
+
+
+@contextmanager
+def _importing(what: str, folder: Path, advice: str = "") -> Iterator[None]:
+    """Imports that look into a folder first; what they raise becomes a ModelError."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
     except ImportError as error:
-        raise ModelError(
-            f"the package {name!r} (from {flag}) cannot be imported: {error}; install it, "
-            "or give the file as path/to/file.py:Class."
-        ) from error
+        reason = f"{error}{advice}" if advice else reason_of(error)
+        raise ModelError(f"{what} cannot be imported: {reason}.") from error
     except RAISED as error:
-        raise ModelError(
-            f"the package {name!r} (from {flag}) cannot be imported: {reason_of(error)}."
-        ) from error
+        raise ModelError(f"{what} cannot be imported: {reason_of(error)}.") from error
     finally:
-        if added:
-            sys.path.remove(str(Path.cwd()))
+        with suppress(ValueError):
+            sys.path.remove(str(folder))
 
 
 def reason_of(error: BaseException) -> str:

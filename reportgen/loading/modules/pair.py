@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from reportgen.autoencoder import Note
-from reportgen.loading.graph.quiet_noise import QuietNoise
-from reportgen.loading.image_layout import ImageLayout, text
-from reportgen.loading.modules.posterior import CONVENTIONS, Reading, Spread, readings
+from reportgen.loading.graph.quiet_noise import QuietNoise, SdCheck
+from reportgen.loading.image_layout import ImageLayout
+from reportgen.loading.modules.posterior import Reading, Spread, readings
 from reportgen.loading.modules.returned import image_of
-from reportgen.loading.modules.whole import WholeModel, first_line, held_still
-from reportgen.loading.split import Split, relative_difference
+from reportgen.loading.modules.whole import WholeModel, held_still
+from reportgen.loading.sd_convention import SdConvention
+from reportgen.loading.sentences import first_line, shape_text
+from reportgen.loading.split import UNCONFIRMED_SD, Split, relative_difference
 
 TOLERANCE = 1e-4
 
@@ -99,8 +101,8 @@ class SplitPair:
         first, second = self.pair.names
         yield Note(
             "code",
-            f"Code: {math.prod(shape)} numbers ({text(shape)}), {self.reading.text}; split by the "
-            f"model's own {first} and {second}.",
+            f"Code: {math.prod(shape)} numbers ({shape_text(shape)}), {self.reading.text}; split "
+            f"by the model's own {first} and {second}.",
         )
         if self.sd_text:
             yield Note("posterior", self.sd_text)
@@ -167,36 +169,30 @@ def _error(restored: Tensor, whole: WholeModel, images: Tensor) -> float:
 
 
 def _with_checked_spread(found: SplitPair, whole: WholeModel, images: Tensor) -> SplitPair:
-    """Settle what the spread stands for, by the model's own sampling where it samples.
-
-    With every Gaussian draw one sd above its mean, the whole model must return the decoded mean
-    plus one sd.
-    """
+    """Settle what the spread stands for, by the model's own sampling where it samples."""
     spread = found.reading.spread
     function = whole.function
     if not whole.draws or function is None:
         if spread is None:
             return found
         habit = "" if spread.is_known else ", by convention"
-        text = f"What the encoder returns beside the mean is taken for {spread.convention}{habit}."
+        words = f"{spread.convention.words}{habit}"
+        text = f"What the encoder returns beside the mean is taken for {words}."
         return replace(found, sd_text=text)
-    with torch.no_grad(), QuietNoise(deviations=1.0):
-        one_above = function(images.clone())
+    check = SdCheck.of(function, found.code, found.decode, images)
     for trial, convention in _trials(found, spread):
-        with torch.no_grad():
-            decoded = trial.decode(found.code + trial.sd(images))
-        if relative_difference(one_above, decoded) <= TOLERANCE:
+        if check.confirms(trial.sd):
             text = f"The posterior sd is read from {convention}, which the model's own sampling "
             return replace(trial, sd_text=text + "confirms.")
-    text = "The model's sampling fits no usual reading of its posterior sd, which is left out."
-    return replace(found, reading=replace(found.reading, spread=None), sd_text=text)
+    unread = replace(found.reading, spread=None)
+    return replace(found, reading=unread, sd_text=UNCONFIRMED_SD)
 
 
 def _trials(found: SplitPair, spread: Spread | None) -> Iterator[tuple[SplitPair, str]]:
     """What the posterior sd may be read from, with words for it."""
     for candidate in _candidates(spread):
         reading = replace(found.reading, spread=candidate)
-        yield replace(found, reading=reading), candidate.convention
+        yield replace(found, reading=reading), candidate.convention.words
     if found.encoder_draws:
         reading = replace(found.reading, spread=None)
         yield replace(found, reading=reading, sd_is_drawn=True), "what the encoder adds as noise"
@@ -205,6 +201,6 @@ def _trials(found: SplitPair, spread: Spread | None) -> Iterator[tuple[SplitPair
 def _candidates(spread: Spread | None) -> Iterator[Spread]:
     if spread is not None:
         yield spread
-        for convention in CONVENTIONS:
-            if convention != spread.convention:
+        for convention in SdConvention:
+            if convention is not spread.convention:
                 yield replace(spread, convention=convention)

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from reportgen.loading.graph.operators import names
 from reportgen.loading.modules.returned import (
@@ -20,28 +19,10 @@ from reportgen.loading.modules.returned import (
     is_batch,
     is_distribution,
 )
+from reportgen.loading.sd_convention import SdConvention
 
 MEAN_NAMES = names("mu mean loc embedding z_mean mu_z z_mu latent_mean q_mean means")
 CODE_NAMES = names("z latent latents code codes quantized quantize z_q last_hidden_state")
-# How a number stands for an sd, and the names that say so.
-CONVENTIONS: dict[str, tuple[Callable[[Tensor], Tensor], frozenset[str]]] = {
-    "the log-variance": (
-        lambda value: torch.exp(0.5 * value),
-        names(
-            """
-            logvar log_var log_variance log_covariance logvariance z_log_var logvar_z z_logvar
-            log_sigma2 log_sigma_sq logsigma2 latent_logvar
-            """
-        ),
-    ),
-    "the logarithm of the sd": (
-        torch.exp,
-        names("log_std logstd log_sigma logsigma log_scale log_sd"),
-    ),
-    "the sd": (torch.clone, names("std sd sigma scale stddev")),
-    "the variance": (torch.sqrt, names("var variance")),
-    "the sd before a softplus": (functional.softplus, names("pre_sigma raw_sigma")),
-}
 
 
 @dataclass(frozen=True)
@@ -51,17 +32,17 @@ class Spread:
     Attributes
     ----------
     read : the encoder's output → (n, …) numbers.
-    convention : a key of CONVENTIONS: how the numbers stand for an sd.
+    convention : how the numbers stand for an sd.
     is_known : whether the model says so, rather than habit alone.
     """
 
     read: Callable[[Any], Tensor]
-    convention: str = "the log-variance"
+    convention: SdConvention = SdConvention.LOG_VARIANCE
     is_known: bool = False
 
     def sd(self, output: Any) -> Tensor:
         """The encoder's output → the posterior sd."""
-        return CONVENTIONS[self.convention][0](self.read(output))
+        return self.convention.to_sd(self.read(output))
 
 
 @dataclass(frozen=True)
@@ -90,13 +71,13 @@ def readings(output: Any, batch: int) -> Iterator[Reading]:
         yield from _halves(output)
         return
     if is_distribution(output):
-        spread = Spread(distribution_sd, "the sd", is_known=True)
+        spread = Spread(distribution_sd, SdConvention.SD, is_known=True)
         yield Reading(distribution_mean, spread, "the mean of the distribution it returns")
         return
     named = fields(output)
     for key, value in named.items():
         if is_distribution(value):
-            spread = Spread(partial(_field_sd, key), "the sd", is_known=True)
+            spread = Spread(partial(_field_sd, key), SdConvention.SD, is_known=True)
             text = f"the mean of the distribution {key!r} it returns"
             yield Reading(partial(_field_mean, key), spread, text)
     yield from _by_name(named, batch)
@@ -133,9 +114,9 @@ def _by_name(named: Mapping[str, Any], batch: int) -> Iterator[Reading]:
 
 
 def _named_spread(named: Mapping[str, Any], keys: list[str], mean: str) -> Spread | None:
-    for convention, (_, known) in CONVENTIONS.items():
+    for convention in SdConvention:
         for key in keys:
-            if key.lower() in known and named[key].shape == named[mean].shape:
+            if key.lower() in convention.names and named[key].shape == named[mean].shape:
                 return Spread(partial(_field, key), convention, is_known=True)
     return None
 

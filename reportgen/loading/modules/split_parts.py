@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 from reportgen.loading.graph.split_program import split_program
-from reportgen.loading.modules.model_parts import ModelParts
+from reportgen.loading.modules.memory_format import prefer_channels_last
+from reportgen.loading.modules.model_parts import ModelParts, parts_of_module
 from reportgen.loading.modules.pair import Pair, SplitPair, try_pair
 from reportgen.loading.modules.whole import WholeModel, try_whole
-from reportgen.loading.split import Split
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.split import Model, Split
 
 PAIRS = (
     ("encode", "decode"),
@@ -23,66 +25,83 @@ PAIRS = (
 TRIED_IMAGES = 8
 
 
-def split_parts(
-    model: ModelParts,
-    sample: Tensor,
-    device: str,
-    *,
-    encoder: str | None = None,
-    decoder: str | None = None,
-    bottleneck: str | None = None,
-) -> Split:
+class PartsModel(Model):
+    """A model as callables that are no module's, such as TorchScript's."""
+
+    def __init__(self, parts: ModelParts, parameters: int) -> None:
+        self._parts = parts
+        self.parameters = parameters
+
+    def split(self, sample: Tensor, options: LoadingOptions) -> Split:
+        """See `split_parts`."""
+        return split_parts(self._parts, sample, options)
+
+
+class ModuleModel(Model):
+    """A module, in Python."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        tensors = (*module.parameters(), *module.buffers())
+        self.parameters = sum(tensor.numel() for tensor in tensors)
+
+    def split(self, sample: Tensor, options: LoadingOptions) -> Split:
+        """See `split_parts`; the module runs in evaluation mode, in float32, without gradients."""
+        module = self._module.eval().float().to(options.device).requires_grad_(False)
+        split = split_parts(parts_of_module(module), sample, options)
+        prefer_channels_last(module, split, sample[:4], options.device)
+        return split
+
+
+def split_parts(model: ModelParts, sample: Tensor, options: LoadingOptions) -> Split:
     """Find the encoder and decoder of a model.
 
     Parameters
     ----------
-    model : in evaluation mode, float32, on `device`.
+    model : in evaluation mode, float32, on the device that `options` name.
     sample : (n, C, H, W) images on the data's scale.
-    encoder, decoder : names of the two, instead of the usual ones.
-    bottleneck : cut there, whatever the names are.
+    options : `encoder` and `decoder` name the two, instead of the usual names; at `bottleneck` it
+        is cut, whatever the names are.
 
     Raises ModelError where it cannot be split, DataError where the images do not fit.
     """
     whole = try_whole(model, sample[:TRIED_IMAGES])
     reasons: list[str] = []
-    if bottleneck is None:
-        found = find_pair(model, whole, sample, encoder, decoder, reasons)
+    if options.bottleneck is None:
+        found = find_pair(model, whole, sample, options, reasons)
         if found is not None:
             return found.split(whole)
     if whole.function is None:
         raise ModelError(f"{'; '.join([whole.reason, *reasons])}.")
     program = model.graph(whole.layout.arrange(sample[:2]))
-    return split_program(program, sample, device, bottleneck)
+    return split_program(program, sample, options.device, options.bottleneck)
 
 
 def find_pair(
     model: ModelParts,
     whole: WholeModel,
     sample: Tensor,
-    encoder: str | None,
-    decoder: str | None,
+    options: LoadingOptions,
     reasons: list[str],
 ) -> SplitPair | None:
     """The model's own encoder and decoder, where they reproduce its output; `reasons` says why not.
 
     Raises ModelError where the two are named and do not fit.
     """
-    for pair in _pairs(model, encoder, decoder, reasons):
+    for pair in _pairs(model, options, reasons):
         found, reason = try_pair(pair, whole, sample[:TRIED_IMAGES])
         if found is not None:
             return found
         reasons.append(reason)
-    if encoder is not None or decoder is not None:
+    if options.encoder or options.decoder:
         raise ModelError(f"{'; '.join(reasons)}.")
     return None
 
 
-def _pairs(
-    model: ModelParts, encoder: str | None, decoder: str | None, reasons: list[str]
-) -> Iterator[Pair]:
+def _pairs(model: ModelParts, options: LoadingOptions, reasons: list[str]) -> Iterator[Pair]:
     """Pairs that the model has; `reasons` gets a line for each that needs more than one input."""
-    named = encoder is not None or decoder is not None
-    wanted = ((encoder or "encode", decoder or "decode"),) if named else PAIRS
+    named = bool(options.encoder or options.decoder)
+    wanted = ((options.encoder or "encode", options.decoder or "decode"),) if named else PAIRS
     for first, second in wanted:
         encode, decode = model.part(first), model.part(second)
         if encode is None or decode is None:

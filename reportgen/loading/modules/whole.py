@@ -14,10 +14,11 @@ from torch import Tensor
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
 from reportgen.loading.graph.quiet_noise import QuietNoise
-from reportgen.loading.image_layout import ImageLayout, text, tried_layout
+from reportgen.loading.image_layout import ImageLayout, image_shape, tried_layout
 from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.modules.returned import flatten, image_of
-from reportgen.loading.split import ImageMap, batch_note
+from reportgen.loading.sentences import first_line, no_autoencoder, shape_text
+from reportgen.loading.split import ImageMap, batch_note, sampling_note
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,7 @@ class WholeModel:
         if self.fixed_batch is not None:
             yield batch_note(self.fixed_batch)
         if self.draws:
-            yield Note(
-                "sampling",
-                f"The model draws noise in its forward ({', '.join(sorted(self.draws))}); the "
-                "posterior mean is used.",
-            )
+            yield sampling_note(sorted(self.draws))
         if self.function is None:
             yield Note(
                 "check", f"The split is not checked against the model's own output: {self.reason}."
@@ -75,7 +72,7 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
 
     Raises DataError where it does not take these images in any layout.
     """
-    shape = (int(images.shape[1]), int(images.shape[2]), int(images.shape[3]))
+    shape = image_shape(images)
     plain = ImageLayout(shape, shape)
     needed = model.required(model.forward)
     if len(needed) > 1:
@@ -130,16 +127,11 @@ def held_still(draws: bool) -> contextlib.AbstractContextManager[Any]:
     return QuietNoise() if draws else contextlib.nullcontext()
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what an error says."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
 def _refuse_split_images(returned: Any, images: Tensor) -> None:
     """Raise DataError where a fixed view made several rows of each image."""
     for leaf in flatten(returned):
         if isinstance(leaf, Tensor) and leaf.dim() >= 2 and leaf.numel() == images.numel():
-            shape = text(tuple(images.shape[1:]))
+            shape = shape_text(images.shape[1:])
             raise DataError(
                 f"The model makes {len(leaf)} rows of {len(images)} images of {shape}: they are "
                 "not of the size it was trained on; resize the images."
@@ -148,16 +140,13 @@ def _refuse_split_images(returned: Any, images: Tensor) -> None:
 
 def _no_image(returned: Any, shape: tuple[int, int, int]) -> str:
     tensors = [leaf for leaf in flatten(returned) if isinstance(leaf, Tensor)]
-    shapes = ", ".join(text(tuple(leaf.shape[1:])) or "a number" for leaf in tensors)
-    return (
-        f"the model returns {shapes or 'no tensors'} for an image of {text(shape)}, so it is no "
-        "autoencoder of these images; a classifier or a lone encoder has nothing to decode"
-    )
+    shapes = ", ".join(shape_text(leaf.shape[1:]) or "a number" for leaf in tensors)
+    return no_autoencoder(shapes, shape)
 
 
 def _misfit(model: ModelParts, shape: tuple[int, int, int], error: Exception) -> str:
     takes = f"takes {model.takes}" if model.takes else "does not take them"
     return (
-        f"The images are {text(shape)} (channels × height × width) and the model {takes} "
+        f"The images are {shape_text(shape)} (channels × height × width) and the model {takes} "
         f"({first_line(error)}); resize or convert the images to what it was trained on."
     )

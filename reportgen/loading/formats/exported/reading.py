@@ -15,15 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reportgen.errors import ModelError
+from reportgen.errors import ModelError, SettingsError
 from reportgen.loading.formats.archive import Archive, open_archive
 from reportgen.loading.formats.exported.graph import build_program
-from reportgen.loading.formats.raw_tensors import check_extent, tensor_from_bytes
+from reportgen.loading.formats.tensors import check_extents, tensor_from_bytes
 from reportgen.loading.graph.program import Description, Program
+from reportgen.loading.options import DESCRIBED, LoadingOptions, Place
+from reportgen.loading.sentences import refusing
 
 # Where torch.export.save puts extra files; the second until 2.6.
 DESCRIPTION_RECORDS = ("extra/reportgen.json", "extra_files/reportgen.json")
 JSON_LIMIT = 256 * 1024 * 1024
+# What JSON that is not as it should be makes Python raise.
+OFF_SCHEMA = (KeyError, TypeError, AttributeError)
 
 # Numbers of torch._export.serde.schema.ScalarType; the file format fixes them.
 DTYPES = {
@@ -40,7 +44,7 @@ DTYPES = {
 }
 
 
-def read_exported(path: Path) -> Program:
+def read_archive(path: Path) -> Program:
     """A torch.export archive → its program.
 
     Raises ModelError for damaged archives, and for everything that is not on the allow-lists.
@@ -56,7 +60,7 @@ def read_exported(path: Path) -> Program:
         return _program(archive, models[0], {**weights, **constants})
 
 
-def read_exported_zip(path: Path) -> Program:
+def read_older_archive(path: Path) -> Program:
     """The layout that torch 2.6 and earlier wrote: one JSON file beside two torch.save files."""
     with open_archive(path) as archive:
         weights = _read_saved_tensors(archive, "serialized_state_dict.pt")
@@ -71,15 +75,12 @@ def _program(archive: Archive, record: str, tensors: dict[str, Tensor]) -> Progr
     # `save` exports the model inside a module of its own.
     wrapper = "" if description is None else "module."
     graph = _read_json(archive, record)
-    try:
+    with refusing(
+        (*OFF_SCHEMA, ValueError, IndexError, RecursionError),
+        f"{archive.path} holds a graph that cannot be read (<kind>: <reason>); export the model "
+        "again with torch.export.save.",
+    ):
         program = build_program(graph, tensors, DTYPES, wrapper)
-    except ModelError as error:
-        raise ModelError(f"{archive.path}: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            f"{archive.path} holds a graph that cannot be read ({type(error).__name__}: {error}); "
-            "export the model again with torch.export.save."
-        ) from error
     program.description = description or Description()
     return program
 
@@ -90,20 +91,14 @@ def _read_description(archive: Archive) -> Description | None:
     if record is None:
         return None
     found = _read_json(archive, record)
-    try:
-        options = {key: found["options"][key] for key in ("normalize", "output", "bottleneck")
-                   if key in found["options"]}  # fmt: skip
-        places = [found["code_output"], found["sd_output"]]
-        texts = [*options.values(), *found["classes"]]
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("a text is missing")
+    damaged = f"{archive.path} is damaged at {record!r}; save the model again."
+    with refusing((*OFF_SCHEMA, SettingsError), damaged):
+        places = found["code_output"], found["sd_output"]
         if not all(place is None or type(place) is int for place in places):
             raise TypeError("an output is no number")
-        return Description(places[0], places[1], options, tuple(found["classes"]))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{archive.path} is damaged at {record!r}; save the model again."
-        ) from error
+        said = {key: found["options"].get(key) for key in DESCRIBED}
+        said |= {"classes": list(found["classes"])}
+        return Description(*places, LoadingOptions.of(said, record, Place.SAVED))
 
 
 def _refuse_unsafe_records(archive: Archive) -> None:
@@ -119,12 +114,11 @@ def _refuse_unsafe_records(archive: Archive) -> None:
 def _read_json(archive: Archive, name: str) -> Any:
     if archive.size(name) > JSON_LIMIT:
         raise ModelError(f"{archive.path}: {name!r} is too large to be a graph; refused.")
-    try:
+    with refusing(
+        (ValueError, RecursionError),
+        f"{archive.path} is damaged at {name!r}; export the model again.",
+    ):
         return json.loads(archive.read(name))
-    except (ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{archive.path} is damaged at {name!r}; export the model again."
-        ) from error
 
 
 def _read_payload(archive: Archive, kind: str, name: str) -> dict[str, Tensor]:
@@ -136,7 +130,10 @@ def _read_payload(archive: Archive, kind: str, name: str) -> dict[str, Tensor]:
     config = _read_json(archive, config_name)
     tensors = {}
     shared: dict[str, bytearray] = {}
-    try:
+    with refusing(
+        (*OFF_SCHEMA, ValueError),
+        f"{archive.path} is damaged at {config_name!r} (<kind>: <reason>); export the model again.",
+    ):
         for tensor_name, entry in config["config"].items():
             record = f"data/{kind}/{entry['path_name']}"
             if entry["use_pickle"]:
@@ -154,13 +151,6 @@ def _read_payload(archive: Archive, kind: str, name: str) -> dict[str, Tensor]:
                 offset=_fixed(meta["storage_offset"]),
                 name=tensor_name,
             )
-    except ModelError as error:
-        raise ModelError(f"{archive.path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(
-            f"{archive.path} is damaged at {config_name!r} ({type(error).__name__}: {error}); "
-            "export the model again."
-        ) from error
     return tensors
 
 
@@ -178,8 +168,7 @@ def _read_saved_tensors(archive: Archive, record: str) -> dict[str, Tensor]:
         isinstance(key, str) and isinstance(value, Tensor) for key, value in loaded.items()
     ):
         raise ModelError(f"{archive.path}: {record!r} holds more than tensors; refused as unsafe.")
-    for key, value in loaded.items():
-        check_extent(value, key)
+    check_extents(loaded)
     return loaded
 
 
@@ -187,19 +176,15 @@ def _read_pickled_tensor(archive: Archive, record: str) -> Tensor:
     loaded = _load_weights_only(archive, record)
     if not isinstance(loaded, Tensor):
         raise ModelError(f"{archive.path}: {record!r} holds no plain tensor; refused as unsafe.")
-    check_extent(loaded, record)
+    check_extents({record: loaded})
     return loaded
 
 
 def _load_weights_only(archive: Archive, record: str) -> Any:
-    try:
+    # torch's restricted unpickler raises whatever a hostile pickle makes it raise.
+    with refusing(
+        Exception,
+        f"{archive.path}: {record!r} is a pickle that holds more than tensors, or is damaged "
+        "(<kind>); export the model again, or pass --trust if you trust the file's origin.",
+    ):
         return torch.load(io.BytesIO(archive.read(record)), map_location="cpu", weights_only=True)
-    except ModelError:
-        raise
-    except Exception as error:
-        # torch's restricted unpickler raises whatever a hostile pickle makes it raise.
-        raise ModelError(
-            f"{archive.path}: {record!r} is a pickle that holds more than tensors, or is damaged "
-            f"({type(error).__name__}); export the model again, or pass --trust if you trust the "
-            "file's origin."
-        ) from error

@@ -6,19 +6,16 @@ from pathlib import Path
 
 import torch
 
-from reportgen.errors import ModelError
 from reportgen.loading.graph.program import Program
 from reportgen.loading.modules.module_graph import program_of_export
+from reportgen.loading.sentences import refusing
 
 
 def read_trusted_export(path: Path) -> Program:
     """A torch.export archive through torch.export.load."""
-    try:
-        with path.open("rb") as file:
-            exported = torch.export.load(file)
-    except Exception as error:
-        # torch's loader raises anything for files of other versions.
-        raise ModelError(
-            f"{path} cannot be loaded by torch.export ({type(error).__name__}: {error})."
-        ) from error
-    return program_of_export(exported)
+    # torch's loader raises anything for files of other versions.
+    with (
+        path.open("rb") as file,
+        refusing(Exception, f"{path} cannot be loaded by torch.export (<kind>: <reason>)."),
+    ):
+        return program_of_export(torch.export.load(file))

@@ -1,1 +1,5 @@
-"""ONNX files: checked, cut and run by onnxruntime. From outside: `OnnxGraph`, `read_onnx`, …"""
+"""ONNX files, run by onnxruntime as a whole or in part. From outside: `OnnxModel`."""
+
+from reportgen.loading.formats.onnx.split import OnnxModel
+
+__all__ = ["OnnxModel"]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reportgen.errors import ModelError
 from reportgen.loading.graph.operators import names
+from reportgen.loading.sentences import refusing
 
 SIZE_LIMIT = 2 * 2**30
 # Operators that compute tensors from tensors. No control flow, whose subgraphs cannot be cut, no
@@ -37,16 +38,15 @@ OPERATORS = names(
 
 def onnx_library(name: str, path: Path) -> Any:
     """onnx or onnxruntime. Raises ModelError where it is not installed."""
-    try:
+    with refusing(
+        ImportError,
+        f"{path} is an ONNX model, and {name.partition('.')[0]} is not installed here (<reason>); "
+        "install it with pip install onnx onnxruntime.",
+    ):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise ModelError(
-            f"{path} is an ONNX model, and {name.partition('.')[0]} is not installed here "
-            f"({error}); install it with pip install onnx onnxruntime."
-        ) from error
 
 
-def read_onnx(path: Path) -> Any:
+def read_onnx_file(path: Path) -> Any:
     """An ONNX file → onnx.ModelProto, with its operators checked.
 
     Raises ModelError for damaged files, external data, control flow and unknown operators.
@@ -54,13 +54,9 @@ def read_onnx(path: Path) -> Any:
     onnx = onnx_library("onnx", path)
     if path.stat().st_size > SIZE_LIMIT:
         raise ModelError(f"{path} is larger than ONNX files can be; it is damaged.")
-    try:
+    # protobuf's own errors have no common base.
+    with refusing(Exception, f"{path} is no ONNX model, or damaged (<kind>); export it again."):
         model = onnx.load(path, load_external_data=False)
-    except Exception as error:
-        # protobuf's own errors have no common base.
-        raise ModelError(
-            f"{path} is no ONNX model, or damaged ({type(error).__name__}); export it again."
-        ) from error
     graph = model.graph
     if not graph.node or not graph.input or not graph.output:
         raise ModelError(f"{path} is no ONNX model, or damaged; export it again.")
@@ -85,12 +81,9 @@ def read_onnx(path: Path) -> Any:
                 f"{path} uses the ONNX operator {node.domain or 'ai.onnx'}.{node.op_type}, which "
                 "cannot be studied here; export the model without it."
             )
-    try:
+    # The checker's own errors, and Python's for text that is none.
+    with refusing(Exception, f"{path} is no valid ONNX model (<reason>); export it again."):
         onnx.checker.check_model(model)
-    except Exception as error:
-        # The checker's own errors, and Python's for text that is none.
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"{path} is no valid ONNX model ({reason}); export it again.") from error
     return model
 
 
@@ -111,14 +104,11 @@ class OnnxFunction:
         options.log_severity_level = 4
         # Fused operators round otherwise; both halves must be the whole model's own numbers.
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        try:
+        # onnxruntime's errors have no common base.
+        with refusing(Exception, f"{path} cannot be run by onnxruntime: <reason>."):
             session = runtime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:
-            # onnxruntime's errors have no common base.
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"{path} cannot be run by onnxruntime: {reason}.") from error
         given: Any = session.get_inputs()[0]
         if given.type != "tensor(float)":
             raise ModelError(f"{path} takes {given.type}; export it for images in float32.")
@@ -131,10 +121,7 @@ class OnnxFunction:
 
     def __call__(self, values: Tensor) -> Tensor:
         """The first output, float32. Raises ModelError where onnxruntime cannot compute it."""
-        try:
+        # onnxruntime's errors have no common base.
+        with refusing(Exception, "onnxruntime cannot run the model: <reason>."):
             array = np.ascontiguousarray(self.arrays(values)[0], dtype=np.float32)
-        except Exception as error:
-            # onnxruntime's errors have no common base.
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"onnxruntime cannot run the model: {reason}.") from error
         return torch.from_numpy(array).to(values.device)

@@ -15,6 +15,7 @@ from reportgen.loading.formats.onnx.file import OnnxFunction, onnx_library
 from reportgen.loading.graph.measure import Measurement, misfit
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.program import Program, ProgramBuilder
+from reportgen.loading.sentences import refusing
 
 # What the search knows an operator as; others keep their names in small letters.
 KNOWN_AS = {
@@ -55,6 +56,7 @@ class OnnxGraph:
     ----------
     model : the onnx.ModelProto, with sampling noise replaced by its mean.
     program : one node for each tensor; `tensor` gives the tensor's name.
+    parameters : how many numbers its weights hold.
     draws : names of the random operators that were there.
     noise : tensor that held noise → the noise's mean and sd.
     """
@@ -66,6 +68,7 @@ class OnnxGraph:
         self.noise: dict[str, tuple[float, float]] = {}
         self.draws = self._hold_noise_still()
         self._names: dict[fx.Node, str] = {}
+        self.parameters = 0
         self.program = self._named_program()
 
     def tensor(self, node: fx.Node) -> str:
@@ -124,13 +127,11 @@ class OnnxGraph:
         values: dict[str, fx.Node] = {self._image_input().name: images}
         self._names[images] = self._image_input().name
         for tensor in self.model.graph.initializer:
-            try:
+            # onnx raises what NumPy and its own readers raise.
+            damaged = f"the weights {tensor.name!r} are damaged (<reason>); export the model again."
+            with refusing(Exception, damaged):
                 array = self._onnx.numpy_helper.to_array(tensor)
-            except Exception as error:
-                # onnx raises what NumPy and its own readers raise.
-                raise ModelError(
-                    f"the weights {tensor.name!r} are damaged ({error}); export the model again."
-                ) from error
+            self.parameters += array.size
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ModelError(f"the weights {tensor.name!r} hold NaN or infinity.")
         for node in self.model.graph.node:

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.formats.onnx.file import OnnxFunction
+from reportgen.loading.formats.onnx.file import read_onnx_file
 from reportgen.loading.formats.onnx.graph import OnnxGraph
-from reportgen.loading.graph.bottleneck import (
-    Bottleneck,
-    find_bottleneck,
-    is_shaped_like_code,
-)
+from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, is_shaped_like_code
 from reportgen.loading.graph.measure import BATCHES, DoesNotFitError, Measurement
-from reportgen.loading.image_layout import ImageLayout, declared_layout, text
-from reportgen.loading.modules.posterior import CONVENTIONS
-from reportgen.loading.split import ImageMap, Split
+from reportgen.loading.graph.split_program import cut_notes
+from reportgen.loading.image_layout import declared_layout, image_shape
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.sd_convention import SdConvention
+from reportgen.loading.split import ImageMap, Model, Split, image_map, refuse_part_names
 
 SAME = 1e-6
 
 
-def split_onnx(graph: OnnxGraph, path: Path, sample: Tensor, named: str | None) -> Split:
-    """Cut an ONNX model at its bottleneck.
+class OnnxModel(Model):
+    """An ONNX file that passed its checks."""
 
-    Raises ModelError where there is none, DataError where the images do not fit.
-    """
-    shape = (int(sample.shape[1]), int(sample.shape[2]), int(sample.shape[3]))
-    layout = declared_layout(graph.declared_shape(), shape)
+    def __init__(self, path: Path) -> None:
+        self._graph = OnnxGraph(read_onnx_file(path), path)
+        self.declared_shape = self._graph.declared_shape()
+        self.parameters = self._graph.parameters
+
+    def split(self, sample: Tensor, options: LoadingOptions) -> Split:
+        """Cut at the node that was named, else at the narrowest; run by onnxruntime on the CPU."""
+        refuse_part_names(options)
+        if torch.device(options.device).type != "cpu":
+            raise ModelError("ONNX models are run on the CPU here; leave --device out.")
+        return _split(self._graph, sample, options.bottleneck)
+
+
+def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
+    layout = declared_layout(graph.declared_shape(), image_shape(sample))
     measured, fixed = _measured(graph, layout.arrange(sample))
     bottleneck = find_bottleneck(graph.program, measured, layout.model_shape, named)
     code, image = graph.tensor(bottleneck.code), graph.tensor(bottleneck.output)
     start = graph.tensor(graph.program.input)
-    rows = _rows(graph, measured)
-    encoder = graph.part(start, code, layout.model_shape, {})
-    decoder = graph.part(code, image, bottleneck.shape, rows)
-    whole = graph.part(start, image, layout.model_shape, {})
-    encode = _image_map(encoder, layout, fixed, takes=True, gives=False)
-    sd, notes = _posterior_sd(graph, bottleneck, measured, layout, fixed, encode, sample)
-    forward = _image_map(whole, layout, fixed, takes=True, gives=True)
-    size = int(np.prod(bottleneck.shape))
-    how = (
-        "found as the narrowest point that every path crosses" if named is None else "named by you"
-    )
-    first = [
-        Note("code", f"Code: tensor {code}, {size} numbers ({text(bottleneck.shape)}), {how}.")
-    ]
-    if layout.note:
-        first.append(Note("input", layout.note))
+
+    def from_images(tensor: str, gives_images: bool = False, deviations: float = 0.0) -> ImageMap:
+        part = graph.part(start, tensor, layout.model_shape, {}, deviations)
+        return image_map(part, layout, fixed, takes_images=True, gives_images=gives_images)
+
+    def code_map(node: fx.Node, deviations: float = 0.0) -> ImageMap:
+        run = from_images(graph.tensor(node), deviations=deviations)
+        return lambda images: run(images).reshape(-1, *bottleneck.shape)
+
+    encode, forward = from_images(code), from_images(image, gives_images=True)
+    decoder = graph.part(code, image, bottleneck.shape, _rows(graph, measured))
+    sd, sd_notes = _posterior_sd(graph, bottleneck, measured, code_map, encode, sample)
+    notes = cut_notes(f"tensor {code}", bottleneck, graph.program.leaves, layout, fixed, named)
     if graph.draws:
-        first.append(
-            Note(
-                "sampling",
-                f"The model draws noise in its graph ({', '.join(graph.draws)}); it is held at its "
-                "mean, also in the model's own output.",
-            )
+        text = (
+            f"The model draws noise in its graph ({', '.join(graph.draws)}); it is held at its "
+            "mean, also in the model's own output."
         )
+        notes.append(Note("sampling", text))
     return Split(
         encode=encode,
-        decode=_image_map(decoder, layout, fixed, takes=False, gives=True),
+        decode=image_map(decoder, layout, fixed, takes_images=False, gives_images=True),
         forward=forward,
         quiet_forward=forward,
         posterior_sd=sd,
         code_shape=bottleneck.shape,
-        notes=(*first, *notes),
+        notes=(*notes, *sd_notes),
         fixed_batch=fixed or 1,
     )
 
@@ -92,63 +96,29 @@ def _rows(graph: OnnxGraph, measured: Measurement) -> dict[str, tuple[int, ...]]
     return found
 
 
-def _image_map(
-    function: OnnxFunction, layout: ImageLayout, fixed: int | None, *, takes: bool, gives: bool
-) -> ImageMap:
-    def run(values: Tensor) -> Tensor:
-        given = layout.arrange(values) if takes else values
-        result = function(given) if fixed is None else _in_chunks(function, given, fixed)
-        return layout.restore(result) if gives else result
-
-    return run
-
-
-def _in_chunks(function: OnnxFunction, values: Tensor, size: int) -> Tensor:
-    results = []
-    for chunk in values.split(size):
-        padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
-        results.append(function(torch.cat([chunk, padding]))[: len(chunk)])
-    return torch.cat(results)
-
-
 def _posterior_sd(
     graph: OnnxGraph,
     bottleneck: Bottleneck,
     measured: Measurement,
-    layout: ImageLayout,
-    fixed: int | None,
+    code_map: Callable[..., ImageMap],
     encode: ImageMap,
     sample: Tensor,
 ) -> tuple[ImageMap | None, list[Note]]:
     """The posterior sd: how far the model's noise moves the code, else another output."""
-    start = graph.tensor(graph.program.input)
-
-    def values_of(tensor: str, deviations: float = 0.0) -> ImageMap:
-        part = graph.part(start, tensor, layout.model_shape, {}, deviations)
-        run = _image_map(part, layout, fixed, takes=True, gives=False)
-        return lambda images: run(images).reshape(-1, *bottleneck.shape)
-
     code = encode(sample)
     if graph.noise:
-        one, two = (values_of(graph.tensor(bottleneck.code), sds) for sds in (1.0, 2.0))
+        one, two = (code_map(bottleneck.code, sds) for sds in (1.0, 2.0))
         moved = one(sample) - code
         is_proportional = torch.allclose(two(sample) - code, 2 * moved, atol=SAME, rtol=1e-4)
         if is_proportional and bool((moved != 0).any()):
-            text_ = "The posterior sd is how far one sd of the model's own noise moves the code."
-            return (lambda images: (one(images) - encode(images)).abs()), [Note("posterior", text_)]
+            text = "The posterior sd is how far one sd of the model's own noise moves the code."
+            return (lambda images: (one(images) - encode(images)).abs()), [Note("posterior", text)]
     leaves = [leaf for leaf in graph.program.leaves if isinstance(leaf, fx.Node)]
     alike = [leaf for leaf in leaves if is_shaped_like_code(leaf, measured, bottleneck)]
-    values = {leaf: values_of(graph.tensor(leaf)) for leaf in alike}
-    others = [leaf for leaf in alike if not torch.allclose(values[leaf](sample), code, atol=SAME)]
-    if len(others) == 1 and len(alike) > 1 and bool((values[others[0]](sample) < 0).any()):
-        log_variance = values[others[0]]
-        to_sd = CONVENTIONS["the log-variance"][0]
-        text_ = "The posterior sd is read from another output, the log-variance by convention."
-        return (lambda images: to_sd(log_variance(images))), [Note("posterior", text_)]
+    values = [code_map(leaf) for leaf in alike]
+    others = [value for value in values if not torch.allclose(value(sample), code, atol=SAME)]
+    if len(others) == 1 and len(alike) > 1 and bool((others[0](sample) < 0).any()):
+        log_variance, to_sd = others[0], SdConvention.LOG_VARIANCE.to_sd
+        text = "The posterior sd is read from another output, the log-variance by convention."
+        return (lambda images: to_sd(log_variance(images))), [Note("posterior", text)]
     return None, []
-
-
-def refuse_device(device: str) -> None:
-    """onnxruntime is used on the CPU alone."""
-    if torch.device(device).type != "cpu":
-        raise ModelError("ONNX models are run on the CPU here; leave --device out.")

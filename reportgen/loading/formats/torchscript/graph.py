@@ -56,7 +56,8 @@ class _Converter:
         self.values[inputs[1].unique()] = self.graph.images
         with torch.no_grad(), memory_limit():
             self._block(graph)
-        leaves = _leaves([self._value(output) for output in graph.outputs()])
+        leaves: list[fx.Node] = []
+        fx.map_arg(tuple(self._value(output) for output in graph.outputs()), leaves.append)
         return self.graph.builder.finish(leaves, None)
 
     def _value(self, value: Any) -> Any:
@@ -90,59 +91,62 @@ class _Converter:
         self.values[value.unique()] = result
 
     def _prim(self, node: Any, name: str) -> None:
-        inputs = list(node.inputs())
-        outputs = list(node.outputs())
+        inputs, outputs = list(node.inputs()), list(node.outputs())
         match name:
-            case "Constant":
-                self._set(outputs[0], self._constant(outputs[0]))
-            case "CreateObject":
-                self._set(outputs[0], SimpleNamespace())
             case "SetAttr":
                 setattr(self._value(inputs[0]), node.s("name"), self._value(inputs[1]))
             case "Enter" | "Exit":
                 # Contexts such as no_grad; their methods are in the graph already.
                 for output in outputs:
                     self._set(output, None)
-            case "type":
-                self._set(outputs[0], self._value(inputs[0]).type)
-            case "GetAttr":
-                self._set(outputs[0], self._attribute(node, self._value(inputs[0])))
-            case "ListConstruct":
-                self._set(outputs[0], [self._value(value) for value in inputs])
-            case "TupleConstruct":
-                self._set(outputs[0], tuple(self._value(value) for value in inputs))
-            case "DictConstruct":
-                items = [self._value(value) for value in inputs]
-                self._set(outputs[0], dict(zip(items[::2], items[1::2], strict=True)))
             case "TupleUnpack" | "ListUnpack":
                 parts = self._value(inputs[0])
                 for place, output in enumerate(outputs):
                     self._set(output, self.graph.item(parts, place))
-            case "TupleIndex":
-                self._set(outputs[0], self.graph.item(*(self._value(value) for value in inputs)))
             case "If":
                 self._branch(node, inputs[0], outputs)
             case "Loop":
                 self._loop(node, inputs, outputs)
             case "RaiseException":
                 raise DoesNotFitError("the model raises an error of its own")
-            case "Uninitialized":
-                self._set(outputs[0], None)
-            case "dtype":
-                self._set(outputs[0], self.graph.shadow(self._value(inputs[0])).dtype)
-            case "device":
-                self._set(outputs[0], torch.device("cpu"))
-            case "layout":
-                self._set(outputs[0], torch.strided)
-            case "shape":
-                self._set(outputs[0], self.graph.sizes(self._value(inputs[0])))
-            case "min" | "max" | "abs":
-                values = [self._value(value) for value in inputs]
-                self._set(outputs[0], self.graph.on_numbers(name, values))
-            case _ if name in SAME:
-                self._set(outputs[0], self._value(inputs[0]))
+            case "Constant":
+                self._set(outputs[0], self._constant(outputs[0]))
             case _:
-                raise _unknown(node.kind())
+                values = [self._value(value) for value in inputs]
+                self._set(outputs[0], self._made(node, name, values))
+
+    def _made(self, node: Any, name: str, values: list[Any]) -> Any:
+        """What an operation of TorchScript's own makes of values."""
+        match name:
+            case "CreateObject":
+                return SimpleNamespace()
+            case "Uninitialized":
+                return None
+            case "type":
+                return values[0].type
+            case "GetAttr":
+                return self._attribute(node, values[0])
+            case "ListConstruct":
+                return values
+            case "TupleConstruct":
+                return tuple(values)
+            case "DictConstruct":
+                return dict(zip(values[::2], values[1::2], strict=True))
+            case "TupleIndex":
+                return self.graph.item(*values)
+            case "dtype":
+                return self.graph.shadow(values[0]).dtype
+            case "device":
+                return torch.device("cpu")
+            case "layout":
+                return torch.strided
+            case "shape":
+                return self.graph.sizes(values[0])
+            case "min" | "max" | "abs":
+                return self.graph.on_numbers(name, values)
+            case _ if name in SAME:
+                return values[0]
+        raise _unknown(node.kind())
 
     def _constant(self, value: Any) -> Any:
         constant = value.toIValue()
@@ -215,14 +219,6 @@ class _Converter:
                 args.append(given)
         scope = node.scopeName().rsplit("/", 1)[-1].removeprefix("__module.")
         return self.graph.call(overload, tuple(args), kwargs, scope)
-
-
-def _leaves(values: Any) -> list[Any]:
-    if isinstance(values, tuple | list):
-        return [leaf for value in values for leaf in _leaves(value)]
-    if isinstance(values, dict):
-        return [leaf for value in values.values() for leaf in _leaves(value)]
-    return [values] if isinstance(values, fx.Node) else []
 
 
 def _unknown(kind: str) -> ModelError:

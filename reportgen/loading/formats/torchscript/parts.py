@@ -14,37 +14,35 @@ import torch
 from torch import Tensor
 
 from reportgen.errors import ModelError
-from reportgen.loading.formats.module_tensors import refuse_not_finite
-from reportgen.loading.formats.raw_tensors import check_extent
+from reportgen.loading.formats.tensors import check_extents, named_tensors, refuse_not_finite
 from reportgen.loading.formats.torchscript.graph import program_of_graph
 from reportgen.loading.formats.torchscript.screen import screened_archive
-from reportgen.loading.graph.evaluation_mode import activate_in_place, prepare, use_channels_last
+from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
 from reportgen.loading.graph.measure import DoesNotFitError
 from reportgen.loading.graph.program import Program
 from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.modules.returned import flatten, is_batch
+from reportgen.loading.modules.split_parts import PartsModel
+from reportgen.loading.sentences import refusing
+from reportgen.loading.split import padded_chunks
 
 
-def read_torchscript(path: Path, device: str, *, trust: bool) -> ModelParts:
-    """A TorchScript file → its parts.
+def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
+    """A TorchScript file → its parts, on a device.
 
     Raises ModelError for damaged files and, without `trust`, for more than plain tensor code.
     """
     file = io.BytesIO(path.read_bytes()) if trust else screened_archive(path)
-    try:
+    # TorchScript's parser raises RuntimeError and more for damaged files.
+    with refusing(
+        Exception, f"{path} cannot be loaded as TorchScript (<reason>); save the model again."
+    ):
         module = torch.jit.load(file, map_location="cpu")
-    except Exception as error:
-        # TorchScript's parser raises RuntimeError and more for damaged files.
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(
-            f"{path} cannot be loaded as TorchScript ({reason}); save the model again."
-        ) from error
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    for name, tensor in tensors:
-        check_extent(tensor, name)
-    refuse_not_finite(tensors, str(path))
-    module.eval()
-    return _ScriptParts(module, device).parts()
+    tensors = named_tensors(module)
+    check_extents(tensors)
+    refuse_not_finite(tensors.items())
+    parts = _ScriptParts(module.eval(), device).parts()
+    return PartsModel(parts, sum(tensor.numel() for tensor in tensors.values()))
 
 
 # Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.
@@ -79,10 +77,15 @@ class _ScriptParts:
             fixed_batch=lambda: self.batches.get("forward"),
         )
 
+    def _found(self, name: str) -> Any:
+        """The method or child of this name, or None."""
+        found: Any = self.module
+        for step in filter(None, name.split(".")):
+            found = getattr(found, step, None)
+        return found
+
     def _part(self, name: str) -> Callable[[Tensor], Any] | None:
-        owner: Any = self.module
-        for step in name.split("."):
-            owner = getattr(owner, step, None)
+        owner = self._found(name)
         # A child that the trace never called has no forward.
         is_module = isinstance(owner, torch.jit.ScriptModule)
         runs = hasattr(owner, "forward") if is_module else callable(owner)
@@ -112,11 +115,13 @@ class _ScriptParts:
         def once(values: Tensor, rows: int = 2) -> Any:
             graph = self._prepared(name, values[:rows])
             if graph is None:
-                return self._script(name)(values.clone())
+                self.module.to(self.device)
+                return self._found(name)(values.clone())
             leaves = graph(values)
             return leaves[0] if len(leaves) == 1 else leaves
 
-        run.schema = self._schema(name)  # type: ignore[attr-defined]
+        found = self._found(name)
+        run.schema = getattr(getattr(found, "forward", found), "schema", None)  # type: ignore[attr-defined]
         return run
 
     def _prepared(self, name: str, example: Tensor) -> Callable[[Tensor], tuple] | None:
@@ -128,7 +133,7 @@ class _ScriptParts:
                 # The model is still of use if it has an encoder and a decoder that can be called.
                 self.graphs[key] = None
             else:
-                prepare(program, self.device)
+                program = evaluated(program, self.device)
                 use_channels_last(program)
                 if name != "forward":
                     activate_in_place(program)
@@ -143,19 +148,10 @@ class _ScriptParts:
         program.declared_shape = (size, *example.shape[1:])
         return program
 
-    def _script(self, name: str) -> Callable[[Tensor], Any]:
-        found: Any = self.module.to(self.device)
-        for step in name.split("."):
-            found = getattr(found, step)
-        return found
-
     def _program(self, name: str, example: Tensor) -> Program:
         """Convert a method or child; its first input is the frozen module."""
         owner_name, _, method = name.rpartition(".")
-        owner: Any = self.module
-        for step in filter(None, owner_name.split(".")):
-            owner = getattr(owner, step)
-        found = getattr(owner, method, None)
+        owner, found = self._found(owner_name), self._found(name)
         if isinstance(found, torch.jit.ScriptModule):
             owner, method = found, "forward"
         preserved = [] if method == "forward" else [method]
@@ -163,23 +159,15 @@ class _ScriptParts:
         frozen = torch.jit.freeze(owner.eval(), preserved, optimize_numerics=False)
         return program_of_graph(frozen, getattr(frozen, method).graph, example.cpu())
 
-    def _schema(self, name: str) -> Any:
-        owner: Any = self.module
-        for step in name.split("."):
-            owner = getattr(owner, step, None)
-        owner = getattr(owner, "forward", owner)
-        return getattr(owner, "schema", None)
-
 
 def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> Any:
     """What a function that takes `size` rows at a time returns for any number of them."""
     returned = []
-    for chunk in values.split(size):
-        padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
-        leaves = flatten(function(torch.cat([chunk, padding])))
+    for chunk, count in padded_chunks(values, size):
+        leaves = flatten(function(chunk))
         if not any(is_batch(leaf, size) for leaf in leaves):
             raise DoesNotFitError("the model does not return a row for each image")
-        returned.append([leaf[: len(chunk)] if is_batch(leaf, size) else leaf for leaf in leaves])
+        returned.append([leaf[:count] if is_batch(leaf, size) else leaf for leaf in leaves])
     joined = [
         torch.cat(parts) if is_batch(parts[0], min(size, len(values))) else parts[0]
         for parts in zip(*returned, strict=True)

@@ -119,16 +119,6 @@ class ShadowedGraph:
             return self.sizes(value, 0) if isinstance(shadow, Tensor) else len(shadow)
         return len(value)
 
-    def _get(self, parts: Any, place: Any) -> Any:
-        return self.item(parts, self.decided(place))
-
-    def _dim(self, value: Any) -> int:
-        return int(self.shadow(value).dim())
-
-    def _append(self, parts: list[Any], value: Any) -> list[Any]:
-        parts.append(value)
-        return parts
-
     def _slice(self, value: Any, *rest: Any) -> Any:
         if self.is_tensor(value):
             overload = torch.ops.aten.slice.Tensor
@@ -136,26 +126,25 @@ class ShadowedGraph:
         start, end, step = (self.decided(entry) for entry in rest)
         return value[start:end:step]
 
-    def _format(self, *values: Any) -> str:
-        return "the model's message"
-
-    def _false(self, *values: Any) -> bool:
-        return False
+    def _append(self, parts: list[Any], value: Any) -> list[Any]:
+        parts.append(value)
+        return parts
 
 
 # Operations on sizes, lists and other values that are no tensors.
 STRUCTURE: dict[str, Callable[..., Any]] = {
     "size": ShadowedGraph.sizes,
     "len": ShadowedGraph._length,
-    "__getitem__": ShadowedGraph._get,
-    "dim": ShadowedGraph._dim,
+    "__getitem__": lambda graph, parts, place: graph.item(parts, graph.decided(place)),
+    "dim": lambda graph, value: int(graph.shadow(value).dim()),
     "append": ShadowedGraph._append,
     "slice": ShadowedGraph._slice,
-    "format": ShadowedGraph._format,
+    "format": lambda graph, *values: "the model's message",
     "__contains__": lambda graph, parts, key: key in parts,
     "list": lambda graph, value: list(value),
     "is_floating_point": lambda graph, value: graph.shadow(value).is_floating_point(),
-    "is_grad_enabled": ShadowedGraph._false,
-    "is_autocast_enabled": ShadowedGraph._false,
-    "is_autocast_cpu_enabled": ShadowedGraph._false,
+    **dict.fromkeys(
+        ("is_grad_enabled", "is_autocast_enabled", "is_autocast_cpu_enabled"),
+        lambda graph, *values: False,
+    ),
 }

@@ -1,12 +1,12 @@
-"""Tensors from bytes whose claimed shapes are checked before memory is spent on them."""
+"""Tensors from strangers: their claimed shapes are checked before memory is spent on them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 
@@ -43,14 +43,20 @@ def tensor_from_bytes(
     return torch.as_strided(flat, tuple(size), tuple(stride), offset)
 
 
-def check_extent(tensor: Tensor, name: str) -> None:
+def named_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name."""
+    return dict([*module.named_parameters(), *module.named_buffers()])
+
+
+def check_extents(tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelError for a loaded tensor that claims far more numbers than it stores."""
-    if tensor.is_meta:
-        raise ModelError(f"tensor {name!r} has a shape and no numbers; save the model again.")
-    if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise ModelError(f"tensor {name!r} is sparse or quantised; save it dense in float32.")
-    stored = tensor.untyped_storage().nbytes()
-    _refuse_expansion(tensor.numel() * tensor.element_size(), stored, name)
+    for name, tensor in tensors.items():
+        if tensor.is_meta:
+            raise ModelError(f"tensor {name!r} has a shape and no numbers; save the model again.")
+        if tensor.layout is not torch.strided or tensor.is_quantized:
+            raise ModelError(f"tensor {name!r} is sparse or quantised; save it dense in float32.")
+        stored = tensor.untyped_storage().nbytes()
+        _refuse_expansion(tensor.numel() * tensor.element_size(), stored, name)
 
 
 def _refuse_expansion(claimed: int, stored: int, name: str) -> None:
@@ -58,4 +64,23 @@ def _refuse_expansion(claimed: int, stored: int, name: str) -> None:
         raise ModelError(
             f"tensor {name!r} claims {claimed / 1e9:.3g} GB and stores {stored} bytes; "
             "refused as unsafe."
+        )
+
+
+def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Raise ModelError naming the first tensor that holds NaN or infinity.
+
+    Masks of 0 and −∞, as attention uses, are meant and pass.
+    """
+    for name, tensor in tensors:
+        if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+            continue
+        if not bool(torch.isnan(tensor).any()) and bool(
+            ((tensor == 0) | (tensor == -torch.inf)).all()
+        ):
+            continue
+        kind = "NaN" if bool(torch.isnan(tensor).any()) else "infinity"
+        raise ModelError(
+            f"the weights {name!r} hold {kind}; the training diverged, so load an "
+            "earlier checkpoint."
         )

@@ -1,0 +1,129 @@
+"""The options that several commands share, and what they say."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reportgen.errors import SettingsError
+from reportgen.loading.options import LoadingOptions, Place, flag_of, options_at
+from reportgen.settings import Settings, read_loading_table, read_settings
+
+OTHER_SPELLINGS = {"max_page_megabytes": ("--max-size",)}
+
+
+def setting_options(command: Any) -> Any:
+    """One option for each setting that is a flag."""
+    for knob in reversed(fields(Settings)):
+        rule = knob.metadata
+        if not rule["flag"]:
+            continue
+        if knob.type == "bool":
+            flags = f"--{knob.name}/--no-{knob.name}"
+            default = " [default: on]" if knob.default else " [default: off]"
+            command = click.option(flags, knob.name, default=None, help=rule["help"] + default)(
+                command
+            )
+            continue
+        kind = {"int": int, "float": float, "str": str}[str(knob.type).removesuffix(" | None")]
+        option = click.option(
+            "--" + knob.name.replace("_", "-"),
+            *OTHER_SPELLINGS.get(knob.name, ()),
+            knob.name,
+            type=click.Choice(rule["choices"]) if rule["choices"] else kind,
+            default=None,
+            help=rule["help"] + ("" if knob.default is None else f" [default: {knob.default}]"),
+        )
+        command = option(command)
+    return command
+
+
+def loading_options(command: Any) -> Any:
+    """One option for each way to say how the model is read, and the file that may say it too."""
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Settings file [default: reportgen.toml here, if there is one].",
+    )
+    command = config(command)
+    for knob in reversed(options_at(Place.COMMAND)):
+        option = click.option(
+            flag_of(knob),
+            knob.name,
+            metavar=knob.metadata["placeholder"] or None,
+            is_flag=knob.type == "bool",
+            help=knob.metadata["help"],
+        )
+        command = option(command)
+    return command
+
+
+def page_options(command: Any) -> Any:
+    """Where the page goes, and whether it is one file or a folder."""
+    layout = click.option(
+        "--layout",
+        type=click.Choice(("file", "folder")),
+        default="file",
+        show_default=True,
+        help="One file, or a folder of index.html and assets/ for servers that forbid inline "
+        "styles, as Jenkins does.",
+    )
+    page = click.option(
+        "-o",
+        "page",
+        type=click.Path(path_type=Path),
+        help="Where the page goes [default: report.html, or the folder report].",
+    )
+    return page(layout(command))
+
+
+def loading_flags(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of a command's options that say how the model is read, taken out."""
+    return {option.name: options.pop(option.name) for option in options_at(Place.COMMAND)}
+
+
+def read_options(
+    flags: dict[str, Any], said: dict[str, Any], config: Path | None
+) -> tuple[Settings, LoadingOptions]:
+    """What the flags say of the work and of the model, and else the settings file.
+
+    A file that was only found may be a stranger's, as one beside a model may.
+    """
+    file = config or _default_config()
+    settings, loading = read_settings(flags, file), LoadingOptions.of_flags(said)
+    if file is None:
+        return settings, loading
+    table = LoadingOptions.of(read_loading_table(file), f"{file}, [loading]", Place.BESIDE)
+    if table.model_class and not (config or loading.model_class or loading.trust):
+        raise SettingsError(
+            f"{file} names code to import ({table.model_class}), and is used because it lies here; "
+            f"say that you mean it with --config {file}, or name the code with --model-class."
+        )
+    return settings, loading.completed(table)[0]
+
+
+def _default_config() -> Path | None:
+    path = Path("reportgen.toml")
+    return path if path.is_file() else None
+
+
+def command_line(model: Path, data: Path, loading: LoadingOptions, **options: Any) -> str:
+    """The command line that gives the same numbers again; where it writes to is left out."""
+    words = ["reportgen", "build", str(model), str(data), *loading.as_flags()]
+    settings = {knob.name for knob in fields(Settings)}
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif value is False and name in settings:
+            words.append(f"--no-{name}")
+        elif isinstance(value, tuple):
+            words += [word for entry in value for word in (flag, str(entry))]
+        elif value not in (None, False):
+            words += [flag, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,53 @@
+"""How shapes, names and other people's errors are written in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from reportgen.errors import ModelError
+
+Kinds = type[Exception] | tuple[type[Exception], ...]
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """ "3×32×32"; "any" for sizes that are free."""
+    return "×".join("any" if size is None else str(size) for size in shape)
+
+
+def few(names: Collection[str], count: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(list(names)[:count]) + more
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def no_autoencoder(returned: str, image: Sequence[int]) -> str:
+    """Why a model that returns tensors of these shapes for an image is refused."""
+    return (
+        f"the model returns {returned or 'no tensors'} for an image of {shape_text(image)}, so it "
+        "is no autoencoder of these images; a classifier or a lone encoder has nothing to decode"
+    )
+
+
+@contextmanager
+def refusing(
+    kinds: Kinds, sentence: str, passing: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """What other people's code raises within, of these kinds, becomes a ModelError.
+
+    In its sentence, <kind> and <reason> stand for the error's class and first line. What is a
+    ModelError already passes, as do the kinds in `passing`.
+    """
+    try:
+        yield
+    except kinds as error:
+        if isinstance(error, (ModelError, *passing)):
+            raise
+        said = sentence.replace("<kind>", type(error).__name__)
+        said = said.replace("<reason>", first_line(error))
+        raise ModelError(said) from error
