@@ -11,9 +11,15 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
+
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
+
+# How long an example takes says more of what else the machine does than of what is tested.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 FEW = Settings(rows=40, table_rows=12, bootstrap_resamples=200)
 

@@ -93,6 +93,7 @@ def test_the_installed_command_finds_the_wheels_own_templates(
     assert (folder / "report.html.j2").is_file()
 
 
+@pytest.mark.slow
 def test_the_installed_command_builds_the_sample_report_from_another_folder(
     installed: Path, tmp_path: Path
 ) -> None:

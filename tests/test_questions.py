@@ -109,6 +109,7 @@ def reportgen(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_an_installed_package_adds_a_question_to_results_page_and_rendered_page(
     folder: Path,
 ) -> None:
@@ -132,7 +133,7 @@ def test_an_installed_package_adds_a_question_to_results_page_and_rendered_page(
 
 
 def test_sparseness_is_1_for_one_image_alone_and_0_for_all_alike(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(EXTENSION)
     from unit_sparsity import run

@@ -310,6 +310,7 @@ def run_train(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_train_without_fashion_mnist_says_how_to_get_it_and_writes_nothing(tmp_path: Path) -> None:
     before = sorted((SAMPLES / "fashion_images").rglob("*.png"))
     done = run_train("images", "--fashion-mnist", str(tmp_path))

@@ -23,6 +23,7 @@ from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
+from tests.slow import slow_but
 
 UNITS = 3
 EVERY_ROW = Settings(rows=64, table_rows=64, picture_rows=8, pooled_path_steps=8)
@@ -185,7 +186,7 @@ def test_a_dead_unit_changes_nothing_else(codes, plain, kind: str) -> None:
     np.testing.assert_allclose(whole(other)[10:], whole(plain)[10:], atol=1e-5)
 
 
-@pytest.mark.parametrize("batch", [1, 7])
+@pytest.mark.parametrize("batch", slow_but([7], [1, 7]))
 def test_batch_size_changes_nothing_beyond_1e_6(plain, batch: int) -> None:
     engine = Engine(plain.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
     assert engine.block_size == max(1, batch // 2)

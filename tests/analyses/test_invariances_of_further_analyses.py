@@ -26,6 +26,7 @@ from reportgen.engine.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
+from tests.slow import slow_but
 
 UNITS, ROWS = 3, 100
 EVERY_ROW = Settings(
@@ -39,7 +40,6 @@ SHARE_TOLERANCE = 0.004  # what METHODS allows the random order of a path
 A_FEW = settings(
     max_examples=2,
     phases=[Phase.generate],  # an example costs a second: shrinking one would take minutes
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -237,7 +237,7 @@ def test_images_in_parts_change_nothing_beyond_rounding(monkeypatch) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("batch", [1, 7])
+@pytest.mark.parametrize("batch", slow_but([7], [1, 7]))
 def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
     few = dataclasses.replace(EVERY_ROW, rows=24, table_rows=12)
     whole = study_with(of=few)

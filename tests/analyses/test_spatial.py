@@ -328,11 +328,15 @@ def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(togethe
 @pytest.mark.parametrize(
     ("compute", "megabytes"),
     [
-        (lambda study: study.shared(single_moves), 180),
-        (lambda study: study.shared(coalition_table), 300),
-        (lambda study: baselines.run(study), 200),
+        pytest.param(lambda study: study.shared(single_moves), 180, id="single moves"),
+        *(
+            pytest.param(compute, megabytes, id=name, marks=pytest.mark.slow)
+            for name, compute, megabytes in (
+                ("coalition table", lambda study: study.shared(coalition_table), 300),
+                ("baselines", baselines.run, 200),
+            )
+        ),
     ],
-    ids=["single moves", "coalition table", "baselines"],
 )
 def test_moved_codes_of_all_rows_are_never_in_memory_together(
     monkeypatch, compute, megabytes

@@ -19,10 +19,10 @@ ROWS = 160
 MANY = Settings(bootstrap_resamples=2000, rows=20)
 
 
-def study_with(codes: np.ndarray, **known) -> Study:
+def study_with(codes: np.ndarray, settings: Settings = MANY, **known) -> Study:
     """All of these rows are test rows."""
     return decoders.carrying(
-        decoders.linear(codes.shape[1]), codes, fit_codes=codes, settings=MANY, **known
+        decoders.linear(codes.shape[1]), codes, fit_codes=codes, settings=settings, **known
     )
 
 
@@ -110,7 +110,8 @@ def test_a_resample_s_auc_is_scikit_learn_s_with_rows_weighted_by_their_counts(
 ) -> None:
     values = np.round(codes, digits)  # with ties and without
     kinds = np.random.default_rng(6).choice(["first", "second", "third"], size=ROWS)
-    study = study_with(values, labels=tuple(kinds))
+    few = dataclasses.replace(MANY, bootstrap_resamples=200)
+    study = study_with(values, few, labels=tuple(kinds))
     weights = study.bootstrap(ROWS).weights
     found = {f.name: f.measure for f in tracking.run(study).units[1].factors}
     areas = [roc_auc_score(kinds == kind, values[:, 1], sample_weight=own) for own in weights]

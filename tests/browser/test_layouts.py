@@ -13,6 +13,7 @@ import pytest
 
 from reportgen.delivery.output import Output
 from reportgen.delivery.printing import PdfPrinter
+from tests.browser.conftest import OPEN_ALL
 from tests.report.example import example_results, page_of
 
 pytestmark = pytest.mark.browser
@@ -45,35 +46,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_folder_is_complete_under_jenkins_s_default_header(
-    chromium: Any, served: str, width: int
-) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 900})
+def test_the_folder_is_complete_under_jenkins_s_default_header(chromium: Any, served: str) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     refused: list[str] = []
     page.on("requestfailed", lambda request: refused.append(request.url))
     header = page.goto(served).headers["content-security-policy"]
     assert header == JENKINS
-    folds = page.locator("main details > summary")
-    for place in range(folds.count()):
-        fold = folds.nth(place)
-        if fold.locator("..").get_attribute("open") is None:
-            fold.click()
+    page.evaluate(OPEN_ALL)
     pictures = page.locator("main img")
     assert pictures.count() > 40
-    for place in range(pictures.count()):
-        pictures.nth(place).scroll_into_view_if_needed()
-    loaded = page.evaluate(
-        "[...document.querySelectorAll('main img')].filter((i) => !i.complete || !i.naturalWidth)"
-        ".map((i) => i.alt)"
-    )
-    assert loaded == []
+    broken = "[...document.querySelectorAll('main img')].filter((i) => !i.naturalWidth)"
+    assert page.evaluate(f"{broken}.map((image) => image.alt)") == []
     assert page.locator("main img:visible").count() == pictures.count()
     assert page.evaluate("getComputedStyle(document.querySelector('.page')).maxWidth") == "1408px"
     assert page.locator("[style], style").count() == 0
     assert page.locator("img[src^='data:']").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert all(url.endswith((".js", "favicon.ico")) for url in refused)
     context.close()
 

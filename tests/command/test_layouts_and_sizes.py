@@ -17,6 +17,7 @@ from reportgen.errors import OutputError
 from reportgen.questions import QUESTIONS
 from reportgen.report import fitting
 from reportgen.report.fitting import page_within_size
+from reportgen.report.page import Page
 from reportgen.report.results import Results
 from reportgen.report.store import image_arrays, results_json
 from reportgen.report.thinning import Thinning, thinnings_of
@@ -25,7 +26,7 @@ from tests.report.example import example_results, page_of
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    return example_results(units=6, side=28)
+    return example_results(units=6)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +85,11 @@ def test_a_page_within_its_size_is_whole(results: Results) -> None:
     assert "Left out for size" not in whole.html
 
 
-@pytest.fixture
-def thinnings(results: Results) -> tuple[Thinning, ...]:
-    return thinnings_of(results.provenance.input_shape)
+@pytest.fixture(scope="module")
+def thinned(results: Results) -> dict[Thinning, Page]:
+    """The page of every thinning, from the whole one to the thinnest."""
+    thinnings = thinnings_of(results.provenance.input_shape)
+    return {thinning: page_of(results, thinning=thinning) for thinning in thinnings}
 
 
 def test_large_pictures_lose_their_fine_pixels_before_units_lose_their_cards() -> None:
@@ -97,23 +100,20 @@ def test_large_pictures_lose_their_fine_pixels_before_units_lose_their_cards() -
     assert all(thinning.unit_cards == 32 for thinning in large if thinning not in coarse)
 
 
-def test_each_thinning_leaves_out_more_and_says_it(
-    results: Results, thinnings: tuple[Thinning, ...]
-) -> None:
-    pages = [page_of(results, thinning=thinning) for thinning in thinnings]
-    pictures = [page.html.count("<img ") for page in pages]
+def test_each_thinning_leaves_out_more_and_says_it(thinned: dict[Thinning, Page]) -> None:
+    pictures = [page.html.count("<img ") for page in thinned.values()]
     assert pictures == sorted(pictures, reverse=True)
     assert pictures[-1] < pictures[0] / 2
-    for thinning, page in zip(thinnings, pages, strict=True):
+    for thinning, page in thinned.items():
         said = unescape(page.html)
         assert all(sentence in said for sentence in thinning.left_out)
 
 
 def test_a_page_that_is_too_large_is_thinned_just_enough(
-    results: Results, thinnings: tuple[Thinning, ...]
+    results: Results, thinned: dict[Thinning, Page]
 ) -> None:
-    sizes = [page_of(results, thinning=thinning).size for thinning in thinnings]
-    allowed = (sizes[2] + 500) / 1e6
+    thinnings = [*thinned]
+    allowed = (thinned[thinnings[2]].size + 500) / 1e6
     page = page_within_size(limited(results, allowed), QUESTIONS)
     assert page.size <= allowed * 1e6
     assert thinnings[2].left_out[-1] in page.html
@@ -126,9 +126,9 @@ def test_a_page_that_cannot_be_small_enough_is_refused(results: Results) -> None
 
 
 def test_without_a_setting_thinning_starts_early_and_refusal_late(
-    results: Results, thinnings: tuple[Thinning, ...], monkeypatch: pytest.MonkeyPatch
+    results: Results, thinned: dict[Thinning, Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thinnest = page_of(results, thinning=thinnings[-1]).size / 1e6
+    thinnest = [*thinned.values()][-1].size / 1e6
     monkeypatch.setattr(fitting, "USUAL_MEGABYTES", thinnest / 2)
     assert page_within_size(results, QUESTIONS).size / 1e6 == pytest.approx(thinnest)
     monkeypatch.setattr(fitting, "LARGEST_MEGABYTES", thinnest / 2)

@@ -257,7 +257,8 @@ def test_an_image_bomb_is_refused_from_its_header(
     images = open_images(tmp_path)
     (skipped,) = images.skipped
     assert skipped.name == "bomb.png" and str(LARGEST_PICTURE) in skipped.reason
-    assert len(recwarn) == 0
+    # Whatever else was left to be collected may warn meanwhile.
+    assert not [w for w in recwarn if issubclass(w.category, Image.DecompressionBombWarning)]
 
 
 def test_image_bombs_are_refused_though_pillow_is_told_not_to(

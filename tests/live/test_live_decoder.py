@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from reportgen.command.cli import main
 from reportgen.live.program import LiveDecoder, NotLiveError
 from reportgen.live.trace import live_decoder
+from reportgen.loading import save
 from reportgen.questions import QUESTIONS
 from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.settings import read_settings
 from tests.report.example import example_results, page_of
-
-SAMPLES = Path(__file__).parents[2] / "sample_models"
 
 
 def decoder_of(decode: nn.Module, size: int = 4) -> LiveDecoder:
@@ -272,10 +271,16 @@ def test_the_same_decoder_gives_the_same_bytes() -> None:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
+    torch.manual_seed(2)
+    decoder = nn.Sequential(nn.Linear(4, 60), nn.Tanh(), nn.Linear(60, 144), nn.Sigmoid())
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 4), decoder, nn.Unflatten(1, (1, 12, 12)))
+    images = torch.rand(120, 1, 12, 12)
+    save(model.eval(), folder / "model.pt2", example=images[:4].clone(), normalize="0,1")
+    np.save(folder / "images.npy", images.numpy())
     for name, flags in (("live", []), ("still", ["--no-live"])):
-        words = [SAMPLES / "shapes" / "model.pt2", SAMPLES / "shapes" / "images"]
+        words = [folder / "model.pt2", folder / "images.npy"]
         words += ["-o", folder / f"{name}.html", "--results", folder / name]
-        words += ["--limit", 200, "--rows", 16, *flags]
+        words += ["--rows", 16, *flags]
         result = CliRunner().invoke(main, ["build", *map(str, words)])
         assert result.exit_code == 0, result.output
     return folder

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from reportgen.loading import inspect_model
 from tests.loading.files import ZOO, export
 from tests.loading.image_array import random_images
 from tests.loading.zoo import Classifier, ConvChildren, Dense, FlatDense, TupleVAE
+from tests.slow import slow_but
 
 SAMPLES = Path(__file__).parents[2] / "sample_models"
 
@@ -99,18 +101,25 @@ def test_a_file_cannot_ask_for_a_huge_image(tmp_path: Path) -> None:
     assert "too large to try" in str(inspect_model(tmp_path / "model.pt2").problem)
 
 
-@pytest.mark.parametrize("sample", ["fashion_vae/model.pt2", "fashion_autoencoder/model.pt"])
+def seconds_of_cpu(*command: str) -> float:
+    """Seconds that one core spends on a command, whatever else it does meanwhile."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize(
+    "sample",
+    slow_but(["fashion_vae/model.pt2"], ["fashion_vae/model.pt2", "fashion_autoencoder/model.pt"]),
+)
 def test_a_sample_is_inspected_in_little_more_than_the_import_of_torch(sample: str) -> None:
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    importing = time.perf_counter() - started
+    importing = seconds_of_cpu(sys.executable, "-c", "import torch")
     code = (
         "import sys, warnings; warnings.simplefilter('ignore');"
         "from reportgen.loading import inspect_model;"
         "found = inspect_model(sys.argv[1]); assert found.code_shape, found.problem;"
         "assert 'torch._dynamo' not in sys.modules"
     )
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code, SAMPLES / sample], check=True)
-    # The whole must take < 3 s; a loaded machine is measured against itself.
-    assert time.perf_counter() - started < 1.5 * importing + 1.5
+    # 1.2 to 1.4 of it; torch's compiler alone would be as much again.
+    assert seconds_of_cpu(sys.executable, "-c", code, str(SAMPLES / sample)) < 1.75 * importing

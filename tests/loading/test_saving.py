@@ -12,7 +12,9 @@ from reportgen.errors import ModelError
 from reportgen.loading import load_autoencoder, save
 from tests.loading.files import example
 from tests.loading.image_array import random_images
+from tests.loading.test_zoo import IN_EVERY_FORMAT
 from tests.loading.zoo import MEMBERS, UNet, UniformNoise
+from tests.slow import slow_but
 
 PLAIN = [member for member in MEMBERS if member.name not in ("FlatDense", "GreyHW")]
 
@@ -21,7 +23,11 @@ def note(found: object, topic: str) -> str:
     return next(note.text for note in found.notes if note.topic == topic)
 
 
-@pytest.mark.parametrize("member", PLAIN, ids=lambda member: member.name)
+@pytest.mark.parametrize(
+    "member",
+    slow_but([m for m in PLAIN if m.name in IN_EVERY_FORMAT], PLAIN),
+    ids=lambda member: member.name,
+)
 def test_a_saved_model_is_split_as_its_own_code_splits_it(member: object, tmp_path: Path) -> None:
     module = member.make().train()
     save(module, tmp_path / "model.pt2", example=example(member, 4), normalize="0,1",

@@ -13,11 +13,17 @@ from tests.loading import public_zoo, zoo
 from tests.loading.files import FORMATS
 from tests.loading.image_array import random_images
 from tests.loading.zoo import Member, Refused
+from tests.slow import slow_but
 
 MEMBERS = zoo.MEMBERS + public_zoo.MEMBERS
 REFUSED = zoo.REFUSED + public_zoo.REFUSED
 
 SPLIT_TOLERANCE = 1e-6
+
+# Not slow: every architecture in two formats, and these in every format. They differ in how they
+# are called, in what they return and in whether they sample.
+IN_EVERY_ARCHITECTURE = {"in_memory", "exported"}
+IN_EVERY_FORMAT = {"ConvChildren", "FlatDense", "TupleVAE", "SamplingListVAE", "LogitsVAE"}
 
 # What a format cannot hold, whatever reads it.
 UNREGISTERED = "torch.export takes registered output types alone"
@@ -42,8 +48,10 @@ def cases() -> list[object]:
         for name in FORMATS:
             if name == "scripted" and not member.scripts:
                 continue
+            quick = name in IN_EVERY_ARCHITECTURE or member.name in IN_EVERY_FORMAT
             if (name, member.name) not in CANNOT_HOLD:
-                found.append(pytest.param(member, name, id=f"{member.name}-{name}"))
+                marks = () if quick else pytest.mark.slow
+                found.append(pytest.param(member, name, id=f"{member.name}-{name}", marks=marks))
     return found
 
 
@@ -72,7 +80,11 @@ def test_the_split_is_that_of_the_models_own_code(
         torch.testing.assert_close(found.posterior_sd(pixels), sd, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+@pytest.mark.parametrize(
+    "member",
+    slow_but([m for m in MEMBERS if m.name in IN_EVERY_FORMAT], MEMBERS),
+    ids=lambda member: member.name,
+)
 def test_any_batch_size_gives_the_same_numbers(member: Member) -> None:
     images = random_images(member.shape)
     found = autoencoder_from_module(member.make(), images, normalize="0,1", output="pixels")

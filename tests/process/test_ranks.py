@@ -78,6 +78,7 @@ def differences(first, second, path="") -> list[str]:
     return [found for where, a, b in pairs for found in differences(a, b, where)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_the_report_of_several_ranks_is_the_report_of_one(inputs, alone, tmp_path, ranks) -> None:
     finished = build(inputs, tmp_path, ranks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +41,7 @@ class NamedImages(ArrayImages):
         return self.chosen or super().names
 
 
+@functools.cache
 def example_results(
     *,
     units: int = 4,
@@ -55,6 +57,8 @@ def example_results(
     live: bool = False,
 ) -> Results:
     """Results of x̂ = σ(tanh(.3 z W) V) on images it made itself, with noise; seeded.
+
+    Made once for the same choices; nobody changes them.
 
     The encoder is the least-squares map back to the codes, times `encoder_gain`: −1 gives a
     model that reconstructs worse than the mean image.

@@ -162,6 +162,7 @@ def drawn(population: Study, number: int) -> Study:
     return dataclasses.replace(population, test=test, pca_errors=errors, rows=chosen, _shared={})
 
 
+@pytest.mark.slow
 def test_95_percent_intervals_cover_the_truth_in_90_to_98_percent_of_200_data_sets() -> None:
     settings = Settings(bootstrap_resamples=300, rows=5_000)
     population = noisy_smooth_study(5_000, settings)

@@ -1,0 +1,44 @@
+# What contributors run: `just` lists the recipes, `pip install rust-just` brings the command (the
+# extra `dev` does too). Each is one line that can be typed as it stands.
+
+set positional-arguments
+
+[private]
+default:
+    @just --list
+
+# The tests without the slow ones, as the README runs them.
+test *arguments:
+    .venv/bin/pytest "$@"
+
+# Some tests in one process, slow ones too: just one tests/report/test_page.py -k hostile
+one +arguments:
+    .venv/bin/pytest -n 0 -m "" "$@"
+
+# The slow tests.
+slow *arguments:
+    .venv/bin/pytest -m slow "$@"
+
+# All tests, and which branches of reportgen/ they leave out.
+coverage:
+    .venv/bin/pytest -m "" --cov
+
+# Linters, as CI runs them.
+lint:
+    .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+# The schema of results.json, made from the types.
+schema:
+    .venv/bin/python -m reportgen.command.schema > reportgen/report/results.schema.json
+
+# The command line's reference, made from the commands.
+docs:
+    .venv/bin/python -m reportgen.command.reference > docs/command-line.md
+
+# Times and memory, on a quiet machine; writes docs/benchmarks.md.
+benchmarks:
+    .venv/bin/pytest tests/benchmarks -c tests/benchmarks/pytest.ini
+
+# All that CI does, on a clean checkout.
+ci:
+    bash .ci/run
