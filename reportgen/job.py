@@ -18,7 +18,6 @@ from reportgen.loading import LoadingOptions
 from reportgen.loading.inspection import Inspection, inspect_file
 from reportgen.loading.load import load
 from reportgen.loading.model_file import ModelFile
-from reportgen.process.heap import return_unreachable_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
 from reportgen.questions import Question, all_questions, runs_of
@@ -35,7 +34,7 @@ from reportgen.study.plan import fit_into, plan_build
 from reportgen.study.study import Study, make_study
 from reportgen.suite.answers import Answers
 from reportgen.suite.profile import Cost, costs
-from reportgen.suite.suite import CONTROL, Findings, analyse, analyse_control
+from reportgen.suite.suite import Findings, analyse
 
 INSPECTED_IMAGES = 64
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
@@ -128,29 +127,17 @@ def build(
             on_encoded=progress.encoded,
         )
         study, notes = _planned(study, settings)
-    from reportgen.report.templates import Templates
-
-    templates = Templates(questions)
-    if ranks.writes:
-        templates.compile_aside()
-    runs = runs_of(questions)
-    findings = analyse(study, runs, progress)
+    findings = analyse(study, runs_of(questions), progress)
     with progress.step("live walk"):
         live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
     provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
-    engine, given_up = study.engine, [study]
-    # The control needs the room that the model's images take, and the page that of the study.
-    del study
-    analyse_control(given_up, runs[CONTROL], findings, progress)
     if not ranks.writes:
         return None
     results = _results(
         request, settings, questions, autoencoder, images, findings, provenance, live
     )
-    del findings, images, fit_images
-    return_unreachable_memory()
     with progress.step("page"):
-        page = page_within_size(results, questions, request.layout, templates)
+        page = page_within_size(results, questions, request.layout)
         results = replace(results, failures=results.failures | page.failures)
     with progress.step("writing"):
         kept = (results_json(results), image_arrays(results)) if output.folder else ("", {})
@@ -163,7 +150,7 @@ def build(
         page=output.page,
         page_bytes=page.size,
         section_bytes=page.section_bytes,
-        profile=costs(engine, progress.seconds),
+        profile=costs(study.engine, progress.seconds),
     )
 
 

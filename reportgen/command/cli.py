@@ -22,7 +22,6 @@ from reportgen.command.options import (
 )
 from reportgen.errors import ReportgenError
 from reportgen.process.calm_threads import calm_threads
-from reportgen.process.heap import reuse_freed_memory
 
 if TYPE_CHECKING:
     from reportgen.loading.inspection import Inspection
@@ -126,7 +125,6 @@ def build(
     its tensor operations.
     """
     calm_threads()
-    reuse_freed_memory()
     progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
     said = loading_flags(options)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from reportgen.errors import OutputError
 from reportgen.report import numbers
@@ -13,28 +12,20 @@ from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
 
-if TYPE_CHECKING:
-    from reportgen.report.templates import Templates
-
 USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
 
 
-def page_within_size(
-    results: Results,
-    questions: Sequence[Question],
-    layout: str = "file",
-    templates: Templates | None = None,
-) -> Page:
+def page_within_size(results: Results, questions: Sequence[Question], layout: str = "file") -> Page:
     """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
 
-    `templates` may be compiled already; `thinnings_of` says in which order pictures go. Where a
-    view or a template fails, the page is made again of results that say so. Raises OutputError
-    where even the thinnest page is larger than the setting or, without one, than 25 MB.
+    `thinnings_of` says in which order pictures go. Where a view or a template fails, the page is
+    made again of results that say so. Raises OutputError where even the thinnest page is larger
+    than the setting or, without one, than 25 MB.
     """
     failures: dict[str, str] = {}
     while True:
         said = replace(results, failures=results.failures | failures)
-        page = _fitting_page(PageRenderer(said, questions, layout, templates), said)
+        page = _fitting_page(PageRenderer(said, questions, layout), said)
         if not page.failures:
             return replace(page, failures=failures)
         failures |= page.failures

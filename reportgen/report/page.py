@@ -8,7 +8,7 @@ import json
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reportgen.analyses.health import Health
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
@@ -23,9 +23,6 @@ from reportgen.report.script_data import safe_in_script
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
 from reportgen.report.thinning import WHOLE, Thinning
-
-if TYPE_CHECKING:
-    from reportgen.report.templates import Templates
 
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
@@ -90,13 +87,7 @@ class PageRenderer:
     Pictures, compiled templates and results.json are kept from one to the next.
     """
 
-    def __init__(
-        self,
-        results: Results,
-        questions: Sequence[Question],
-        layout: str,
-        templates: Templates | None = None,
-    ) -> None:
+    def __init__(self, results: Results, questions: Sequence[Question], layout: str) -> None:
         from reportgen.report.templates import Templates
 
         self._results, self._layout = results, layout
@@ -106,7 +97,7 @@ class PageRenderer:
             if question.title and question.name not in results.not_applicable
         ]
         self._headline = headline_of(results)
-        self._maker, self._templates = SpriteMaker(), templates or Templates(questions)
+        self._maker, self._templates = SpriteMaker(), Templates(questions)
         self._data = results_json(results, indent=None)
 
     def render(self, thinning: Thinning) -> Page:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from threading import Thread
 from typing import Any
 
 import jinja2
@@ -59,15 +58,6 @@ class Templates:
         )
         environment.filters.update(FILTERS)
         return environment
-
-    def compile_aside(self) -> None:
-        """Compile all of them on a thread of their own, and do not wait for it."""
-        Thread(target=self._compile, daemon=True).start()
-
-    def _compile(self) -> None:
-        environment = self.environment()
-        for name in environment.list_templates(extensions=["j2"]):
-            environment.get_template(name)
 
 
 class _Code(jinja2.BytecodeCache):

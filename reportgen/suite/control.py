@@ -14,7 +14,7 @@ from reportgen.analyses import (
 from reportgen.analyses.additivity import Gap
 from reportgen.analyses.shared.path_contributions import Incompleteness, path_shares, paths_of
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.engine.coalitions import Coalitions
+from reportgen.engine import Coalitions
 from reportgen.process.ranks import ALONE
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.norms import squared_norms
@@ -78,8 +78,6 @@ def run(study: Study) -> Control:
     Raises UnanswerableError where PCA has no component that varies.
     """
     pca = study.linear_control()
-    # The model's images are needed no more where nobody else holds the study.
-    del study
     if len(pca.players) == 0:
         raise UnanswerableError("the images do not vary, so PCA has no component.")
     gaps = ControlAdditivity(*additivity.gaps(pca)) if len(pca.players) > 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 
 # Steps of a build that no decoder counts for.
 OUTSIDE_THE_STUDY = ("images", "model", "live walk", "page", "writing", "printing")

@@ -11,13 +11,12 @@ from typing import Any
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.engine.engine import Engine
 from reportgen.errors import ReportgenError
-from reportgen.process.heap import return_freed_memory, return_unreachable_memory
+from reportgen.process.heap import return_freed_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import Ranks
 from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 
-CONTROL = "control"
 Run = Callable[[Study], Any]
 
 
@@ -44,34 +43,17 @@ class Findings:
 
 
 def analyse(study: Study, runs: Mapping[str, Run], progress: QuietProgress) -> Findings:
-    """Ask every question of a study but the control's, in order.
+    """Ask every question of a study, in order.
 
     A question that fails is a line in `failures`, and the others are still asked. Raises a
     ReportgenError for bad input; where ranks share the rows, any error.
     """
     findings = Findings()
-    run_one = partial(_run, findings, progress, study.engine, study.ranks)
     for name, run in runs.items():
-        if name != CONTROL:
-            run_one(name, partial(run, study))
+        _run(findings, progress, study.engine, study.ranks, name, partial(run, study))
+        # The one place where memory is given back: what an analysis took is free at its end.
+        return_freed_memory()
     return findings
-
-
-def analyse_control(
-    studies: list[Study], control: Run, findings: Findings, progress: QuietProgress
-) -> None:
-    """The control on the one study of a list, which is taken out of it, added to the findings.
-
-    PCA takes the model's place, and its images as much room again. Where nobody else holds the
-    study, the model's are given up as soon as they are not needed.
-    """
-    (study,) = studies
-    study.forget_shared()
-    return_unreachable_memory()
-    run_one = partial(_run, findings, progress, study.engine, study.ranks)
-    del study
-    # Taken out in the call, so that no frame but the control's refers to it.
-    run_one(CONTROL, lambda: control(studies.pop()))
 
 
 def _run(
@@ -97,4 +79,3 @@ def _run(
                 raise
             traceback.print_exc()
             findings.failures[name] = f"{type(error).__name__}: {error}"
-    return_freed_memory()
