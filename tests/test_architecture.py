@@ -279,7 +279,7 @@ def calls_of(path: Path) -> Iterator[tuple[str, int]]:
                 yield ast.unparse(node.func), node.lineno
 
 
-def test_the_model_is_called_by_the_decoder_alone() -> None:
+def test_the_model_is_called_by_the_engine_alone() -> None:
     models_own = re.compile(r"autoencoder\.(encode|decode|forward|posterior_sd)$")
     broken = [
         f"{shown(path, line)} calls {called}, which nobody counts"
@@ -289,6 +289,40 @@ def test_the_model_is_called_by_the_decoder_alone() -> None:
         if models_own.search(called)
     ]
     assert broken == []
+
+
+def test_the_engine_has_one_door() -> None:
+    import reportgen.engine
+
+    broken = [
+        f"{shown(path)} imports {', '.join(used.names)} of {used.module}"
+        for path in MODULES
+        for used in imports_of(path)
+        if room_of(path) != "engine"
+        and used.library == "reportgen"
+        and used.room == "engine"
+        and not (used.module == "reportgen.engine" and {*used.names} <= {*reportgen.engine.__all__})
+    ]
+    assert broken == []
+
+
+def test_what_makes_forwards_fast_is_known_to_the_engine_alone_and_left_out_by_one_switch() -> None:
+    fast = PACKAGE / "engine" / "fast"
+    known = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for used in imports_of(path)
+        if used.module.startswith("reportgen.engine.fast") and not path.is_relative_to(fast)
+    }
+    assert known == {"engine/engine.py"}
+
+
+def test_the_engine_is_imported_without_torch() -> None:
+    code = "import sys, reportgen.engine; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_only_the_command_and_its_progress_print() -> None:

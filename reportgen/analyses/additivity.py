@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.analyses.shared.single_moves import SingleMoves, single_moves, summed_and_combined
-from reportgen.engine.coalitions import Coalitions
+from reportgen.engine import Coalitions
 from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.study import Study

@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.analyses import UnanswerableError
 from reportgen.analyses.shared.path_contributions import agreement_with_shares
 from reportgen.analyses.shared.single_moves import ablation_squares, single_moves
-from reportgen.engine.coalitions import CodePanel
+from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study

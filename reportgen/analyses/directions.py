@@ -10,7 +10,7 @@ from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
 from reportgen.analyses.shared.single_moves import SingleMoves, single_moves
 from reportgen.autoencoder import Autoencoder
-from reportgen.engine.coalitions import CodePanel
+from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Sample, Study

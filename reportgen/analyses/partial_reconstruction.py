@@ -8,7 +8,7 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import path_shares
-from reportgen.engine.coalitions import Coalitions
+from reportgen.engine import Coalitions
 from reportgen.statistics.blocks import over_pixels
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.norms import squared_norms

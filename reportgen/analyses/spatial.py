@@ -9,7 +9,7 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Units
-from reportgen.engine.coalitions import Coalitions, CodePanel
+from reportgen.engine import Coalitions, CodePanel
 from reportgen.statistics.blocks import (
     cached_columns,
     centred_squares,

@@ -9,7 +9,7 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import PathShares, path_shares, picture_paths
-from reportgen.engine.coalitions import Coalitions
+from reportgen.engine import Coalitions
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.study import Study

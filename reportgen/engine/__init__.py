@@ -1,1 +1,11 @@
-"""Every forward of the program."""
+"""Every forward of the program, behind one door: what is listed here and nothing else.
+
+`Engine` decodes and encodes; `Coalitions` makes the codes of which units come from where, and
+`CodePanel` is such codes for several rows. Nothing outside this room knows how a forward is made
+fast: `fast/` holds all of that, and `REPORTGEN_PLAIN=1` or `Engine(plain=True)` leaves it out.
+"""
+
+from reportgen.engine.coalitions import Coalitions, CodePanel
+from reportgen.engine.engine import Engine
+
+__all__ = ["Coalitions", "CodePanel", "Engine"]

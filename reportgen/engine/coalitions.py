@@ -69,7 +69,7 @@ class Coalitions:
 
     Parameters
     ----------
-    decoder : the engine.
+    engine : decodes the codes.
     players : the units, or groups of them, that move as one.
     baseline : (code_size,) the code z0 of units that are not in the coalition.
     """

@@ -1,48 +1,52 @@
-"""The engine: every decoder forward in the program passes here.
+"""The engine: every forward of the program passes here, and is counted.
 
-Codes come in as float32 rows; equal codes are decoded once, on the model's threads, and a bounded
-store of recent images serves the analyses that ask for the same code again. Both images of a
-difference therefore come from one forward wherever the store still holds it.
+Codes come in as float32 rows, and equal codes of one request are decoded once, so that they have
+one image to the last bit. Images are not kept from one request to the next: a store of those that
+may be asked for again would save 3 to 8 % of a build.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.engine.image_store import ImageMemory, ImageStore
-from reportgen.engine.model_threads import ModelThreads
+from reportgen.engine.batches import Batches, Span
 
 DEFAULT_MEMORY = 2 * 10**9
-SMALLEST_BLOCK = 128
-# With one alone the model is idle whenever reducing the one before took longer; a row's table of
-# coalitions is reduced after its last four.
-BLOCKS_AHEAD = 5
-LONGEST_KEY, DIGEST_BYTES = 4096, 32
+# Codes that are decoded together: so many bytes of images, and so many codes.
+BLOCK_BYTES = 16 * 2**20
+SMALLEST_BLOCK, LARGEST_BLOCK = 128, 1024
+PLAIN = "REPORTGEN_PLAIN"
 
 
 class Engine:
     """Decodes codes (n, code_size) to flattened images (n, P), and counts what it did.
 
+        engine = Engine(autoencoder)
+        with engine.charged_to("ablation"):
+            images = engine.decode(codes)
+            again = engine.encode(images)
+        engine.forwards["ablation"]  # len(codes), where all are different
+
     Parameters
     ----------
-    memory : bytes of the build; an eighth is for images on their way, with their codes, and a
-        twelfth for the store, unless `block_bytes` and `store_bytes` say otherwise.
+    memory : bytes of the build; an eighth is for images on their way, with their codes, unless
+        `block_bytes` says otherwise.
+    plain : whether all that only makes forwards faster (`engine/fast/`) is left out; the
+        environment's REPORTGEN_PLAIN where it is not said.
 
     Attributes
     ----------
-    block_size : codes that are worth decoding together; at least two such blocks fit into their
-        memory, and up to five are decoded ahead.
+    block_size : codes that are decoded together; at least two such blocks fit into their memory.
     forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
     seconds : from an analysis' name to the seconds in which the model was at work for it.
     elapsed : from an analysis' name to all the seconds spent on it, in the model or not.
@@ -54,24 +58,19 @@ class Engine:
         *,
         memory: int = DEFAULT_MEMORY,
         block_bytes: int | None = None,
-        store_bytes: int | None = None,
+        plain: bool | None = None,
         on_progress: Callable[[int], None] = lambda decoded: None,
     ) -> None:
-        self._autoencoder = autoencoder
-        self._on_progress = on_progress
+        self.plain = os.environ.get(PLAIN, "") not in ("", "0") if plain is None else plain
         self.code_size = autoencoder.code_size
         self.image_size = int(np.prod(autoencoder.input_shape))
         # A spatial code may be larger than its image.
         image_bytes = 4 * (self.image_size + self.code_size)
-        block_bytes = memory // 8 if block_bytes is None else block_bytes
-        self._most_on_their_way = max(1, block_bytes // image_bytes)
-        self._threads = ModelThreads(autoencoder, self._most_on_their_way)
-        enough = max(SMALLEST_BLOCK, 2 * self._threads.count * self._threads.batch_size)
-        self.block_size = int(np.clip(self._most_on_their_way // 2, 1, enough))
-        store_bytes = memory // 12 if store_bytes is None else store_bytes
-        self._store = ImageStore(store_bytes)
-        self._memory = ImageMemory(self.image_size)
-        self._in_flight: dict[bytes, tuple[_Request, int]] = {}
+        self._room = max(1, (memory // 8 if block_bytes is None else block_bytes) // image_bytes)
+        enough = np.clip(BLOCK_BYTES // image_bytes, SMALLEST_BLOCK, LARGEST_BLOCK)
+        self.block_size = int(np.clip(self._room // 2, 1, enough))
+        self._autoencoder, self._batches = self._way_of(autoencoder)
+        self._on_progress = on_progress
         self._busy_until = 0.0
         self._charged_to = "study"
         self.forwards: Counter[str] = Counter()
@@ -80,18 +79,22 @@ class Engine:
         self.elapsed: defaultdict[str, float] = defaultdict(float)
         self._charged_since = time.perf_counter()
 
+    def _way_of(self, autoencoder: Autoencoder) -> tuple[Autoencoder, Batches]:
+        """The functions that are run, and what runs them."""
+        if self.plain:
+            return autoencoder, Batches(autoencoder, self._room)
+        from reportgen.engine.fast import faster
+
+        return faster(autoencoder, self._room)
+
     @contextmanager
     def charged_to(self, analysis: str) -> Iterator[None]:
-        """Within this block, forwards and seconds count for `analysis` and nothing outside it.
-
-        At its end free memory for images goes back to the system.
-        """
+        """Within this block, forwards and seconds count for `analysis` and nothing outside it."""
         outer = self._charge(analysis)
         try:
             yield
         finally:
             self._charge(outer)
-            self._memory.forget()
 
     def _charge(self, analysis: str) -> str:
         """Whom the seconds went to until now; from now on they go to `analysis`."""
@@ -101,46 +104,40 @@ class Engine:
         self._charged_since = now
         return before
 
-    def forget_images(self) -> None:
-        """Empty the store for good; what was counted stays."""
-        self._store = ImageStore(0)
-
     def add_costs_of(self, other: Engine, analysis: str) -> None:
-        """Charge to `analysis` what another decoder of the same model has done."""
+        """Charge to `analysis` what another engine of the same model has done."""
         for own, others in ((self.forwards, other.forwards), (self.encodes, other.encodes)):
             if others:
                 own[analysis] += sum(others.values())
         self.seconds[analysis] += sum(other.seconds.values())
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """(n, code_size) → (n, P) float32, read-only; equal rows are decoded once."""
-        return self._collect(self._request(codes))
+        """(n, code_size) → (n, P) float32; equal rows are decoded once."""
+        return self._images(self._start(codes))
 
     def decode_each(self, requests: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The images of each request (n_i, code_size), in order: (n_i, P) float32, read-only.
+        """The images of each request (n_i, code_size), in order: (n_i, P) float32.
 
-        Requests are small where they are one row's, so several are decoded together. While the
-        caller works on some, the next are being decoded, as many as memory has room for.
+        Requests are small where they are one row's, so several are decoded together. The next are
+        started before the caller gets these, if memory has room for both.
         """
-        ahead: deque[tuple[_Request, list[int]]] = deque()
-        try:
-            for together in self._gathered(requests):
-                codes = np.concatenate(together)
-                room = self._most_on_their_way - len(codes)
-                while ahead and (len(ahead) == BLOCKS_AHEAD or _images_of(ahead) > room):
-                    yield from self._images_of_each(*ahead.popleft())
-                ahead.append((self._request(codes), [len(request) for request in together]))
-            while ahead:
-                yield from self._images_of_each(*ahead.popleft())
-        finally:
-            # After an error, or where the caller has left: what others borrow is still decoded.
-            for request, _ in ahead:
-                self._settle(request)
+        ahead: tuple[_Request, list[int]] | None = None
+        for together in self._gathered(requests):
+            codes = np.concatenate(together)
+            if ahead is not None and len(ahead[0].images) + len(codes) > self._room:
+                yield from self._images_of_each(*ahead)
+                ahead = None
+            started = self._start(codes), [len(request) for request in together]
+            if ahead is not None:
+                yield from self._images_of_each(*ahead)
+            ahead = started
+        if ahead is not None:
+            yield from self._images_of_each(*ahead)
 
     def decode_blocks(self, codes: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """The images of codes (n, code_size) that may fill the memory, in parts.
 
-        Gives which of the codes, and their images (…, P) float32, read-only.
+        Gives which of the codes, and their images (…, P) float32.
         """
         parts = self.blocks(len(codes))
         return zip(parts, self.decode_each(codes[part] for part in parts), strict=True)
@@ -185,7 +182,7 @@ class Engine:
             yield together
 
     def _images_of_each(self, request: _Request, lengths: list[int]) -> list[np.ndarray]:
-        return np.split(self._collect(request), np.cumsum(lengths[:-1]))
+        return np.split(self._images(request), np.cumsum(lengths[:-1]))
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """(n, P) or (n, C, H, W) → (n, code_size) float32, in bounded batches."""
@@ -199,86 +196,37 @@ class Engine:
     def model_output(self, images: np.ndarray) -> np.ndarray:
         """(n, P) → (n, P) the model's own whole forward; noise that it draws, batch by batch."""
         assert self._autoencoder.forward is not None, "this model has no forward of its own"
-        return self._over_images(
-            self._autoencoder.forward, images, self.image_size, as_written=True
-        )
+        return self._over_images(self._autoencoder.forward, images, self.image_size)
 
-    def _over_images(
-        self, function: Callable, images: np.ndarray, width: int, as_written: bool = False
-    ) -> np.ndarray:
+    def _over_images(self, function: Callable, images: np.ndarray, width: int) -> np.ndarray:
         out = np.empty((len(images), width), dtype=np.float32)
-        shape = self._autoencoder.input_shape
-        places = np.arange(len(images))
-        runs = self._threads.run(function, images, shape, out, places, as_written=as_written)
-        self._wait_for(runs, self._charged_to)
+        shape, places = self._autoencoder.input_shape, np.arange(len(images))
+        self._wait_for(self._batches.run(function, images, shape, out, places), self._charged_to)
         self.encodes[self._charged_to] += len(images)
         return out
 
-    def _request(self, codes: np.ndarray) -> _Request:
-        """Start decoding what neither the store holds nor another request is decoding."""
+    def _start(self, codes: np.ndarray) -> _Request:
+        """Start decoding codes (n, code_size); of equal ones the first."""
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
-        keys = _keys(codes)
-        images = self._memory.images(len(codes))
-        request = _Request(images, self._charged_to)
-        for place, key in enumerate(keys):
-            if key in request.missing:
-                request.repeated.append((request.missing[key], place))
-            elif key in self._in_flight:
-                lender, row = self._in_flight[key]
-                request.lenders.append(lender)
-                lender.borrowers.append((row, images, place))
-            elif (stored := self._store.get(key)) is not None:
-                images[place] = stored
-            else:
-                request.missing[key] = place
-        if request.missing:
-            places, model = np.fromiter(request.missing.values(), np.intp), self._autoencoder
-            wanted = codes[places]
-            request.runs = self._threads.run(model.decode, wanted, model.code_shape, images, places)
-            self._in_flight |= {key: (request, place) for key, place in request.missing.items()}
-        return request
+        firsts = _first_equals(codes)
+        decoded = np.flatnonzero(firsts == np.arange(len(codes)))
+        images = np.empty((len(codes), self.image_size), dtype=np.float32)
+        model = self._autoencoder
+        spans = self._batches.run(model.decode, codes[decoded], model.code_shape, images, decoded)
+        return _Request(images, firsts, len(decoded), self._charged_to, spans)
 
-    def _collect(self, request: _Request) -> np.ndarray:
-        """Wait for a request's images."""
-        for waited_for in (*request.lenders, request):
-            self._finish(waited_for)
-        # Else each request would keep the one before it, and its images, alive.
-        request.lenders.clear()
-        for first, place in request.repeated:
-            request.images[place] = request.images[first]
-        # The store lends the same images to who asks next.
-        handed_out = request.images.view()
-        handed_out.flags.writeable = False
-        return handed_out
+    def _images(self, request: _Request) -> np.ndarray:
+        """Wait for a request's images. Raises what the model raises."""
+        self._wait_for(request.spans, request.charged_to)
+        self.forwards[request.charged_to] += request.decoded
+        self._on_progress(request.decoded)
+        repeated = np.flatnonzero(request.firsts != np.arange(len(request.images)))
+        request.images[repeated] = request.images[request.firsts[repeated]]
+        return request.images
 
-    def _finish(self, request: _Request) -> None:
-        """Wait for what a request decodes itself; store it, and give it to who borrows it."""
-        self._settle(request)
-        if request.error is not None:
-            raise request.error
-
-    def _settle(self, request: _Request) -> None:
-        """`_finish`, but the model's error is left for those who ask for the images."""
-        if not request.runs:
-            return
-        runs, request.runs = request.runs, []
-        for key in request.missing:
-            del self._in_flight[key]
-        try:
-            self._wait_for(runs, request.charged_to)
-        except Exception as error:
-            request.error = error
-            return
-        self.forwards[request.charged_to] += len(request.missing)
-        self._on_progress(len(request.missing))
-        self._store.add(request.missing, request.images)
-        for row, images, place in request.borrowers:
-            images[place] = request.images[row]
-        request.borrowers.clear()
-
-    def _wait_for(self, runs: list[Future[tuple[float, float]]], charged_to: str) -> None:
-        for started, ended in sorted(run.result() for run in runs):
+    def _wait_for(self, spans: Iterable[Span], charged_to: str) -> None:
+        for started, ended in sorted(spans):
             self.seconds[charged_to] += max(0.0, ended - max(started, self._busy_until))
             self._busy_until = max(self._busy_until, ended)
 
@@ -291,40 +239,28 @@ class Codes(Protocol):
     def __getitem__(self, part: slice, /) -> np.ndarray: ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Request:
     """Codes that were asked for.
 
     Attributes
     ----------
     images : (n, P) one for each code, once all is finished.
+    firsts : (n,) the place of the first code that equals each.
+    decoded : how many codes are decoded.
     charged_to : the analysis that asked.
-    missing : from the key of each code that is decoded for this request to its place in `images`.
-    repeated : places of codes that occur again: the first, and the other.
-    runs : what is being computed; none once it is finished.
-    error : what the model raised instead.
-    lenders : requests that decode what this one needs too.
-    borrowers : who needs which of these images: its place, their images and the place in them.
+    spans : when each batch started and ended; going through them waits for the images.
     """
 
     images: np.ndarray
+    firsts: np.ndarray
+    decoded: int
     charged_to: str
-    missing: dict[bytes, int] = field(default_factory=dict)
-    repeated: list[tuple[int, int]] = field(default_factory=list)
-    runs: list[Future[tuple[float, float]]] = field(default_factory=list)
-    error: Exception | None = None
-    lenders: list[_Request] = field(default_factory=list)
-    borrowers: list[tuple[int, np.ndarray, int]] = field(default_factory=list)
+    spans: Iterable[Span]
 
 
-def _keys(codes: np.ndarray) -> list[bytes]:
-    """What tells codes (n, code_size) apart: their bytes, of long codes a digest."""
-    length = codes.itemsize * codes.shape[1]
-    if length > LONGEST_KEY:
-        return [blake2b(code, digest_size=DIGEST_BYTES).digest() for code in codes]
-    data = codes.tobytes()
-    return [data[start : start + length] for start in range(0, len(data), length)]
-
-
-def _images_of(requests: Iterable[tuple[_Request, list[int]]]) -> int:
-    return sum(len(request.images) for request, _ in requests)
+def _first_equals(codes: np.ndarray) -> np.ndarray:
+    """(n,) for each code (n, code_size) the place of the first that has the same bytes."""
+    places: dict[bytes, int] = {}
+    found = (places.setdefault(code.tobytes(), place) for place, code in enumerate(codes))
+    return np.fromiter(found, np.intp, len(codes))

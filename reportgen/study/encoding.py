@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.study.code_cache import CodeCache
 

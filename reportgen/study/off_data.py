@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reportgen.autoencoder import Units
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.statistics.blocks import column_deviations
 
 QUANTILE = 0.99

@@ -13,6 +13,8 @@ from reportgen.study.study import Study
 
 TIMED_DECODES = 64
 FEWEST_STATISTIC_ROWS, FEWEST_TABLE_ROWS = 32, 8
+# How often an analysis asks whether its codes are off data, each time of a sample of them.
+CHECKS = 18
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Plan:
 
     Attributes
     ----------
-    decodes : by kind: "statistics", "pooled", "table", "fixed".
+    decodes : by kind: "statistics", "pooled", "table", "fixed", "off data".
     seconds_per_decode : timed on 64 codes.
     seconds : estimated for all of them.
     """
@@ -39,7 +41,7 @@ def plan_build(study: Study, settings: Settings) -> Plan:
     """Count what the analyses will ask for, and time 64 decodes."""
     with study.engine.charged_to("timing"):
         codes = study.test.codes[np.arange(TIMED_DECODES) % len(study.test)]
-        # Codes that the store does not hold, or the store would be timed.
+        # Equal codes are decoded once.
         moved = (
             codes + np.float32(1e-3) * np.arange(1, TIMED_DECODES + 1, dtype=np.float32)[:, None]
         )
@@ -58,18 +60,19 @@ def _decodes(study: Study, settings: Settings) -> dict[str, int]:
     table = 2 ** min(units, settings.table_players)
 
     def on_path(steps: int) -> int:
-        return 2 * steps * (path - 1) + steps - 1
+        return 2 * steps * (path - 1) + steps
 
     walks = 2 * len(rows.walks) * min(units, settings.walk_units) * settings.walk_frames
-    pictures = len(rows.pictures) * (on_path(settings.path_steps) + 3 * path)
+    pictures = len(rows.pictures) * (on_path(settings.path_steps) + 2 * path + 1)
     # Single moves, partial reconstruction, the pair and the triple; on a quarter of the rows
     # two steps of the sweep and three other baselines.
-    for_each_row = 2 * units + path + 3 + units // 2 + 3 * (units + 1) // 4
+    for_each_row = 2 * units + 1 + path + 7 + (units + 2) // 2 + 3 * (units + 1) // 4
     return {
         "statistics": len(rows.statistics) * for_each_row,
         "pooled": len(rows.pooled) * on_path(settings.pooled_path_steps),
-        "table": len(rows.table) * (table + path),
+        "table": len(rows.table) * (table + 2 * path + 1),
         "fixed": walks + pictures,
+        "off data": CHECKS * min(settings.off_data_sample, len(rows.statistics) * units),
     }
 
 

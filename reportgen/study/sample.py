@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_deviations, row_blocks

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder, Units
-from reportgen.engine.coalitions import Coalitions, CodePanel
-from reportgen.engine.engine import Engine
+from reportgen.engine import Coalitions, CodePanel, Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import row_blocks
@@ -174,16 +173,6 @@ class Study:
             self._shared[key] = compute()
         return self._shared[key]
 
-    def forget_shared(self) -> None:
-        """Give back the room of what analyses have shared, and of decoded images.
-
-        Whatever is asked for after this is computed again.
-        """
-        kept = self._bootstraps()
-        self._shared.clear()
-        self._shared.update(kept)
-        self.engine.forget_images()
-
     def _bootstraps(self) -> dict[Any, Bootstrap]:
         """Resamples: they depend on nothing but the number of rows."""
         return {key: kept for key, kept in self._shared.items() if isinstance(kept, Bootstrap)}
@@ -193,7 +182,7 @@ class Study:
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Of so many requests (n_i, code_size), this rank's: their place and images.
 
-        Another `decoder` than the study's may decode them.
+        Another engine than the study's may decode them.
         """
         mine = self.ranks.mine(count).tolist()
         images = (engine or self.engine).decode_each(map(request, mine))
@@ -232,7 +221,7 @@ class Study:
 
         `codes_of` gives a sample the other's codes and, where they differ, reconstructions.
         """
-        engine = Engine(autoencoder, memory=self.settings.memory_bytes // 4)
+        engine = self.engine_of(autoencoder)
         fit = codes_of(self.fit, engine)
         test = fit if self.in_sample else codes_of(self.test, engine)
         fit, test = hold_constants(fit, test, engine, self.settings)
@@ -246,6 +235,11 @@ class Study:
             squash=None,
             _shared=self._bootstraps(),
         )
+
+    def engine_of(self, autoencoder: Autoencoder) -> Engine:
+        """An engine for another autoencoder beside the study's own, made as that is."""
+        memory = self.settings.memory_bytes // 4
+        return Engine(autoencoder, memory=memory, plain=self.engine.plain)
 
     def decoded_by(self, autoencoder: Autoencoder) -> Study:
         """The same codes, units and rows with another decoder."""

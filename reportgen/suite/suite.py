@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.errors import ReportgenError
 from reportgen.process.heap import return_freed_memory
 from reportgen.process.progress import QuietProgress

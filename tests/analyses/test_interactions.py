@@ -243,7 +243,7 @@ def test_a_table_costs_2_to_the_players_forwards_a_row_and_the_paths_it_is_held_
     with study.engine.charged_to("table"):
         interactions.run(study)
     rows, steps = len(study.rows.table), FEW.path_steps
-    path = 2 * steps * (units - 1) + steps - 1
+    path = 2 * steps * (units - 1) + steps + 1
     compared = min(rows, COMPARED_ROWS)
     decoded = study.engine.forwards["table"] + study.engine.forwards["coalition table"]
     assert rows * 2**units * 0.7 < decoded <= rows * 2**units + compared * path

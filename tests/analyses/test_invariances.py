@@ -19,7 +19,7 @@ from reportgen.analyses import (
     reconstruction,
     subtraction,
 )
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
@@ -197,8 +197,8 @@ def test_batch_size_changes_nothing_beyond_1e_6(plain, batch: int) -> None:
         np.testing.assert_allclose(per_unit(other)[unit], values, atol=1e-6, rtol=1e-6)
 
 
-def test_a_store_that_holds_nothing_changes_nothing_beyond_1e_6(plain) -> None:
-    other = dataclasses.replace(plain, engine=Engine(plain.autoencoder, store_bytes=0), _shared={})
+def test_the_plain_way_changes_nothing_beyond_1e_6(plain) -> None:
+    other = dataclasses.replace(plain, engine=Engine(plain.autoencoder, plain=True), _shared={})
     np.testing.assert_allclose(whole(other), whole(plain), atol=1e-6)
     np.testing.assert_allclose(paths(other), paths(plain), atol=1e-6)
 

@@ -22,7 +22,7 @@ from reportgen.analyses import (
     permuted_codes,
     plane_walks,
 )
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders

@@ -23,7 +23,7 @@ from reportgen.analyses import (
 from reportgen.analyses.shared.coalition_table import coalition_table
 from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.questions import QUESTIONS, runs_of
 from reportgen.settings import Settings
 from reportgen.study.study import Study

@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from reportgen.analyses import UnanswerableError, traversal
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.conftest import FEW
@@ -148,7 +148,7 @@ def test_there_are_eleven_frames_of_at_most_sixteen_units_from_four_rows(result)
 def test_frames_cost_one_decode_and_one_encode_each() -> None:
     shared = correlated_study()
     traversal.run(shared)  # shares, ranges
-    study = dataclasses.replace(shared, engine=Engine(shared.autoencoder))  # nothing stored
+    study = dataclasses.replace(shared, engine=Engine(shared.autoencoder))
     _ = study.off_data
     before = sum(study.engine.forwards.values()), sum(study.engine.encodes.values())
     result = traversal.run(study)

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from reportgen.analyses import ablation, contributions, trust
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders

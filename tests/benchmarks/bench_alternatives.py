@@ -15,8 +15,7 @@ from torch import nn
 
 from reportgen.analyses.shared.coalition_table import shapley_weights
 from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.engine.coalitions import Coalitions
-from reportgen.engine.engine import Engine
+from reportgen.engine import Coalitions, Engine
 from reportgen.study.study import Study
 from tests.benchmarks import subjects
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from tests.benchmarks import subjects
 
 DECODES = 2_048

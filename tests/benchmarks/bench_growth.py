@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from reportgen.images import open_images
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.study.encoding import encode_all
 from tests.benchmarks import subjects
 images = open_images(Path(sys.argv[1]))

@@ -9,8 +9,7 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import EmpiricalCovariance, ledoit_wolf
 
 from reportgen.autoencoder import Autoencoder, Units
-from reportgen.engine.coalitions import CodePanel
-from reportgen.engine.engine import Engine
+from reportgen.engine import CodePanel, Engine
 from reportgen.settings import Settings
 from reportgen.study.off_data import CYCLE_FLOOR, calibrate
 from tests.oracles import decoders

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reportgen.autoencoder import Note, SourceFile
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.errors import SettingsError
 from reportgen.settings import Settings
 from reportgen.study.code_cache import CodeCache

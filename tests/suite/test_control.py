@@ -15,7 +15,7 @@ from reportgen.analyses.ablation import run as ablate
 from reportgen.analyses.shared.path_contributions import RowPath, path_shares, paths_of
 from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.autoencoder import Autoencoder
-from reportgen.engine.coalitions import Coalitions
+from reportgen.engine import Coalitions
 from reportgen.settings import Settings
 from reportgen.statistics.pca import Pca
 from reportgen.study.study import Study

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reportgen.command.summary import profile_lines
-from reportgen.engine.engine import Engine
+from reportgen.engine import Engine
 from reportgen.suite.profile import costs, total_cost
 from tests.oracles import decoders
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.autoencoder import Units
-from reportgen.engine.coalitions import Coalitions
+from reportgen.engine import Coalitions
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.study import Study
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from reportgen.analyses.shared.single_moves import strongest_players
 from reportgen.autoencoder import Units
-from reportgen.engine.coalitions import Coalitions, CodePanel
+from reportgen.engine import Coalitions, CodePanel
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.norms import squared_norms

@@ -13,8 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from reportgen.engine.coalitions import Coalitions, CodePanel
-from reportgen.engine.engine import Engine
+from reportgen.engine import Coalitions, CodePanel
 from reportgen.statistics.blocks import (
     CACHED_BYTES,
     cached_columns,
@@ -128,7 +127,7 @@ def _decoded(
 
     engine = None
     if study.squash is not None:
-        engine = Engine(study.squash.both, memory=study.settings.memory_bytes // 4)
+        engine = study.engine_of(study.squash.both)
     for group, decoded in study.decode_mine(len(groups), request, engine):
         images = decoded.reshape(len(groups[group]), of_each, -1)
         before = None if engine is None else images[..., :pixels]

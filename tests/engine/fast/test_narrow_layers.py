@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from reportgen.engine.narrow_layers import MOST_CHANNELS, NarrowLayers
+from reportgen.engine.fast.narrow_layers import MOST_CHANNELS, NarrowLayers
 from reportgen.process.watched_operations import WatchedOperations
 
 FORMATS = (torch.contiguous_format, torch.channels_last)
