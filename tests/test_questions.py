@@ -14,7 +14,7 @@ import torch
 
 from reportgen import questions
 from reportgen.errors import ExtensionError
-from reportgen.questions import QUESTIONS, Question, all_questions
+from reportgen.questions import QUESTIONS, Question, all_questions, runs_of
 from tests.oracles import decoders
 from tests.report.parsed import parsed
 
@@ -53,6 +53,13 @@ def test_names_are_told_apart_and_are_names_in_python() -> None:
 def test_a_question_with_an_answer_has_the_function_that_gives_it_and_the_reverse() -> None:
     for question in QUESTIONS:
         assert (question.run is None) == (question.answer is None), question.name
+
+
+def test_questions_are_asked_in_their_order_but_the_control_first() -> None:
+    """Its peak of memory comes when nobody else keeps anything."""
+    asked = [question.name for question in QUESTIONS if question.run is not None]
+    others = [name for name in asked if name != "control"]
+    assert list(runs_of(QUESTIONS)) == ["control", *others]
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,17 @@ def test_codes_and_images_that_come_in_are_left_as_they_are(watched, codes) -> N
     assert np.array_equal(engine.decode(given), before)
 
 
+def test_a_model_that_works_in_place_leaves_what_it_is_given_as_it_is(codes) -> None:
+    def doubled(values: torch.Tensor) -> torch.Tensor:
+        return values.mul_(2)
+
+    made = Autoencoder(doubled, doubled, (1, 1, UNITS), (UNITS,), forward=doubled)
+    engine, given = Engine(made), codes.copy()
+    for run in (engine.encode, engine.decode, engine.model_output):
+        assert np.array_equal(run(given), 2 * codes)
+        assert np.array_equal(given, codes)
+
+
 def test_decoding_never_uses_tf32(watched, codes) -> None:
     engine_of(watched).decode(codes[:1])
     assert watched.states[0]["tf32 in products"] is False
@@ -236,7 +247,7 @@ def test_tf32_stays_off_until_the_last_of_several_threads_has_left(monkeypatch) 
     """One leaves while the other is still at work; both ways, as it concerns every batch."""
     convolutions = torch.backends.cudnn
     monkeypatch.setattr(convolutions, "allow_tf32", True)
-    both_in, one_out = Barrier(2), Barrier(2)
+    both_in, one_out = Barrier(2, timeout=10), Barrier(2, timeout=10)
     seen: list[bool] = []
 
     def decode(codes: torch.Tensor) -> torch.Tensor:

@@ -122,3 +122,22 @@ def test_several_threads_give_what_one_gives(codes) -> None:
     several = Engine(autoencoder(decode, concurrent=True)).decode(codes)
     np.testing.assert_allclose(several, one, atol=1e-6)
     assert np.array_equal(several, Engine(autoencoder(decode, concurrent=True)).decode(codes))
+
+
+@pytest.mark.parametrize(("concurrent", "threads_each"), [(False, 4), (True, 1)])
+def test_a_batch_has_the_threads_that_no_other_batch_has(concurrent, threads_each) -> None:
+    seen: set[int] = set()
+
+    def decode(codes: torch.Tensor) -> torch.Tensor:
+        seen.add(torch.get_num_threads())
+        return decoders.smooth(UNITS)(codes)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        engine = Engine(autoencoder(decode, concurrent=concurrent))
+        seen.clear()
+        engine.decode(decoders.gaussian_codes(300, UNITS))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {threads_each}
