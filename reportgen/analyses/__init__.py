@@ -20,4 +20,4 @@ class UnanswerableError(Exception):
 
 
 class DoesNotApplyError(UnanswerableError):
-    """A question about something that this model or data does not have, as sites of a flat code."""
+    """A question about what this model or data does not have, such as the sites of a flat code."""

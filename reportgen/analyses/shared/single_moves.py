@@ -114,9 +114,10 @@ def single_moves(study: Study) -> SingleMoves:
 def _decoded(
     study: Study, mixed: CodePanel
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    """This rank's rows of codes, as many at once as the cache holds.
+    """Decode the codes of this rank's rows, as many rows at once as the cache holds.
 
-    Gives their places, their images (places, n, P), and the pre-activations where there are some.
+    Yields the rows' places, their images (places, n, P), and the images before the decoder's last
+    squash where it has one.
     """
     pixels, of_each = study.engine.image_size, mixed.each
     together = max(1, CACHED_BYTES // (8 * of_each * pixels))
@@ -139,10 +140,11 @@ def _decoded(
 def _row_squares(
     images: np.ndarray, originals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of v(∅), v(N), every v({k}), every v(N∖k) (r, n, P) and x (r, P): squares of each row.
+    """Return the sums of squares of r rows, from their decoded images and their originals.
 
-    They are solo, last, damage (r, K) and the ends (3, r): ‖Δ‖² and what the sums of solo and
-    last-in moves miss of it.
+    `images` (r, n, P) are v(∅), v(N), every v({k}) and every v(N∖k), in this order; `originals`
+    (r, P) are x. The result is solo, last and damage, each (r, K), and (3, r) ‖Δ‖² with the two
+    gaps that the sums of the solo and of the last-in moves leave to Δ; see `SingleMoves`.
     """
     parts = over_pixels(
         lambda part: _squares_of_part(images[..., part], originals[:, part]), images.shape[-1]
@@ -154,7 +156,7 @@ def _row_squares(
 def _squares_of_part(
     images: np.ndarray, originals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """`_row_squares` over some pixels."""
+    """Return what these pixels add to `_row_squares`."""
     players = images.shape[1] // 2 - 1
     solo, last, damage = np.zeros((3, len(images), players))
     ends = np.zeros((3, len(images)))
@@ -174,9 +176,10 @@ def _squares_of_part(
 def ablation_squares(
     ablated: np.ndarray, whole: np.ndarray, original: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of ablated images v (…, P), x̂ and x: x̂ − v in float64, ‖x̂ − v‖², the damage.
+    """Return x̂ − v (…, P) in float64, ‖x̂ − v‖² (…) and the damage (…) of ablated images v.
 
-    The damage is ‖x − v‖² − ‖x − x̂‖².
+    `whole` is x̂, the reconstruction from all units, and `original` is x, the image itself. The
+    damage is ‖x − v‖² − ‖x − x̂‖²: the squared error that the ablation adds.
     """
     moves = (whole - ablated).astype(np.float64)
     squares = squared_norms(moves)
@@ -185,7 +188,7 @@ def ablation_squares(
 
 
 def strongest_players(study: Study) -> np.ndarray:
-    """Players by solo plus last-in effect, strongest first: who is grouped before shares exist."""
+    """Players by solo plus last-in effect, strongest first: the order before shares are known."""
     moves = study.shared(single_moves)
     return np.argsort(-(moves.solo + moves.last).sum(axis=0), kind="stable")
 
@@ -193,10 +196,10 @@ def strongest_players(study: Study) -> np.ndarray:
 def summed_and_combined(
     coalitions: Coalitions, codes: np.ndarray, members: np.ndarray, factor: float = 1.0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Σ_k Δ_k and Δ_S of each code (n, code_size), for the players in `members` moved up.
+    """Yield Σ_k Δ_k and Δ_S of each code (n, code_size): the moves of `members` alone, and at once.
 
-    Yields two images (P,) float64 a code. With a factor below 1 every player moves that part of
-    its way from the baseline.
+    Both are differences from the baseline's image, (P,) float64. With a factor below 1 every
+    player moves only that part of its way from the baseline.
     """
     alone = coalitions.alone()[members]
     memberships = np.stack([coalitions.empty, alone.any(axis=0), *alone])
@@ -208,7 +211,7 @@ def summed_and_combined(
 
 
 def _sum_and_whole(images: np.ndarray, part: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Of v(∅), v(S) and every v({k}) (n, P): Σ_k Δ_k and Δ_S at some pixels."""
+    """Σ_k Δ_k and Δ_S at the pixels of `part`, from v(∅), v(S) and every v({k}) (n, P)."""
     nobody, everyone, *_ = images[:, part]
     summed = (images[2:, part] - nobody).sum(axis=0, dtype=np.float64)
     return summed, everyone - nobody.astype(np.float64)
