@@ -26,7 +26,7 @@ class Batches:
 
     Parameters
     ----------
-    most_images : never more in one batch; what memory allows.
+    most_images : the most images in one batch, as memory allows.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ class Batches:
     ) -> Iterable[Span]:
         """Compute `function` of `values` (n, …) into `out` (…, m) at `places` (n,).
 
-        `function` takes (batch, *shape). What comes back is when each batch started and ended, by
-        `time.perf_counter`; `out` is complete once it has been gone through.
+        `function` takes (batch, *shape). The iterator returned gives the start and end of each
+        batch, in seconds by `time.perf_counter`; `out` is complete once it is exhausted.
         """
         return [
             self._compute(function, values[rows], shape, out, places[rows])
@@ -77,7 +77,7 @@ class Batches:
         return started, time.perf_counter()
 
     def _batches(self, count: int) -> Iterator[slice]:
-        """Equal batches, as many of them at a time as there are where there is enough to do."""
+        """Slices of `count` images or codes, all of one length but perhaps the last."""
         if count == 0:
             return
         fixed = self._autoencoder.fixed_batch
@@ -89,7 +89,7 @@ class Batches:
             yield slice(start, min(start + size, count))
 
     def _in_full_batches(self, size: int, most: int) -> int:
-        """So many images, or what the model's file computes at once, but never more than `most`."""
+        """`size`, rounded up to whole batches of the model's fixed size, and at most `most`."""
         fixed = self._autoencoder.fixed_batch
         return max(1, min(most, fixed * -(-size // fixed)))
 

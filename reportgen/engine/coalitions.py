@@ -17,7 +17,7 @@ from reportgen.engine.engine import Engine
 
 @dataclass(frozen=True)
 class CodePanel:
-    """Codes for several rows, as many for each, made when they are asked for.
+    """Codes for several rows, equally many for each, made when they are asked for.
 
     All of them together may take gigabytes: a spatial code has thousands of numbers.
 
@@ -32,7 +32,7 @@ class CodePanel:
     of_row: Callable[[int, slice | np.ndarray], np.ndarray]
 
     def __len__(self) -> int:
-        """Codes of all rows together."""
+        """The number of codes of all rows together."""
         return self.rows * self.each
 
     def row(self, place: int) -> np.ndarray:
@@ -40,11 +40,11 @@ class CodePanel:
         return self.of_row(place, slice(None))
 
     def parts_of(self, place: int) -> CodesInParts:
-        """One row's codes, of which a slice makes only its own."""
+        """One row's codes, of which only those in a slice are made when that slice is taken."""
         return CodesInParts(self, place)
 
     def at(self, numbers: np.ndarray) -> np.ndarray:
-        """(n, code_size) the codes of these numbers (n,), rising, among all rows'."""
+        """(n, code_size) the codes at these places (n,), in rising order, counted over all rows."""
         places, which = np.divmod(numbers, self.each)
         found = [self.of_row(int(place), which[places == place]) for place in np.unique(places)]
         return np.concatenate(found)
@@ -95,7 +95,7 @@ class Coalitions:
     def panel(
         self, codes: np.ndarray, memberships: np.ndarray, baseline: np.ndarray | None = None
     ) -> CodePanel:
-        """`codes` of each row's code (n, code_size); `baseline` is one code for all."""
+        """Mixed codes of each row's code (n, code_size); `baseline` is one code for all rows."""
 
         def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
             return self.codes(codes[place], memberships[which], baseline)
@@ -103,7 +103,7 @@ class Coalitions:
         return CodePanel(len(codes), len(memberships), of_row)
 
     def _inside(self, memberships: np.ndarray) -> np.ndarray:
-        """(…, players) → (…, code_size): which coordinates are the row's."""
+        """(…, players) → (…, code_size) bool: True at the coordinates that are the row's."""
         owner = self.players.unit_of_coordinate
         if len(self.players) == 0:
             return np.ones((*memberships.shape[:-1], len(owner)), dtype=bool)

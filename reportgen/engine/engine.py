@@ -41,15 +41,15 @@ class Engine:
     ----------
     memory : bytes of the build; an eighth is for images on their way, with their codes, unless
         `block_bytes` says otherwise.
-    plain : whether all that only makes forwards faster (`engine/fast/`) is left out; the
-        environment's REPORTGEN_PLAIN where it is not said.
+    plain : whether everything that only makes forwards faster (`engine/fast/`) is left out; None
+        follows the environment variable REPORTGEN_PLAIN.
 
     Attributes
     ----------
-    block_size : codes that are decoded together; at least two such blocks fit into their memory.
-    forwards, encodes : Counter from an analysis' name to the images decoded, encoded for it.
-    seconds : from an analysis' name to the seconds in which the model was at work for it.
-    elapsed : from an analysis' name to all the seconds spent on it, in the model or not.
+    block_size : number of codes that are decoded together; memory holds at least two such blocks.
+    forwards, encodes : the number of images decoded, and encoded, by the analysis' name.
+    seconds : the seconds in which the model was at work, by the analysis' name.
+    elapsed : all seconds spent, in the model or not, by the analysis' name.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Engine:
         self._charged_since = time.perf_counter()
 
     def _way_of(self, autoencoder: Autoencoder) -> tuple[Autoencoder, Batches]:
-        """The functions that are run, and what runs them."""
+        """Return the model whose functions are run, and the `Batches` that run them."""
         if self.plain:
             return autoencoder, Batches(autoencoder, self._room)
         from reportgen.engine.fast import faster
@@ -89,7 +89,7 @@ class Engine:
 
     @contextmanager
     def charged_to(self, analysis: str) -> Iterator[None]:
-        """Within this block, forwards and seconds count for `analysis` and nothing outside it."""
+        """Charge the forwards and seconds of this block to `analysis`, and to nothing around it."""
         outer = self._charge(analysis)
         try:
             yield
@@ -97,7 +97,7 @@ class Engine:
             self._charge(outer)
 
     def _charge(self, analysis: str) -> str:
-        """Whom the seconds went to until now; from now on they go to `analysis`."""
+        """Charge all seconds from now on to `analysis`; return the one that had them so far."""
         now = time.perf_counter()
         before, self._charged_to = self._charged_to, analysis
         self.elapsed[before] += now - self._charged_since
@@ -116,10 +116,10 @@ class Engine:
         return self._images(self._start(codes))
 
     def decode_each(self, requests: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The images of each request (n_i, code_size), in order: (n_i, P) float32.
+        """Yield the images of each request (n_i, code_size), in order: (n_i, P) float32.
 
-        Requests are small where they are one row's, so several are decoded together. The next are
-        started before the caller gets these, if memory has room for both.
+        A request of one row's codes is small, so several requests are decoded together. The next
+        ones are started before the caller gets these, if memory has room for both.
         """
         ahead: tuple[_Request, list[int]] | None = None
         for together in self._gathered(requests):
@@ -135,9 +135,9 @@ class Engine:
             yield from self._images_of_each(*ahead)
 
     def decode_blocks(self, codes: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-        """The images of codes (n, code_size) that may fill the memory, in parts.
+        """Decode codes (n, code_size) whose images together may not fit into memory, in parts.
 
-        Gives which of the codes, and their images (…, P) float32.
+        Yields the slice of the codes that a part holds, and its images (…, P) float32.
         """
         parts = self.blocks(len(codes))
         return zip(parts, self.decode_each(codes[part] for part in parts), strict=True)
@@ -145,10 +145,10 @@ class Engine:
     def decode_blocks_of_each(
         self, requests: Iterable[Codes]
     ) -> Iterator[Iterator[tuple[slice, np.ndarray]]]:
-        """`decode_blocks` of each request, in order; several are decoded together.
+        """Yield `decode_blocks` of each request, in order; several requests are decoded together.
 
-        Only a part of a request's codes is asked for at a time. What is not taken of one is lost
-        with the next.
+        Only a part of a request's codes is made at a time. Parts of a request that the caller has
+        not taken are lost once the next request is asked for.
         """
         asked: deque[list[slice]] = deque()
 
@@ -164,12 +164,12 @@ class Engine:
             deque(parts, maxlen=0)  # What the caller left, before the next request's.
 
     def blocks(self, count: int) -> list[slice]:
-        """So many codes in slices that are decoded together."""
+        """Slices of `count` codes; those of one slice are decoded together."""
         size = self.block_size
         return [slice(start, start + size) for start in range(0, max(1, count), size)]
 
     def _gathered(self, requests: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
-        """Requests in lists that fill a block."""
+        """Group the requests in lists that each fill a block."""
         together: list[np.ndarray] = []
         count = 0
         for request in requests:
@@ -194,7 +194,7 @@ class Engine:
         return self._over_images(self._autoencoder.posterior_sd, images, self.code_size)
 
     def model_output(self, images: np.ndarray) -> np.ndarray:
-        """(n, P) → (n, P) the model's own whole forward; noise that it draws, batch by batch."""
+        """(n, P) → (n, P) by the model's own forward, which may draw noise, batch by batch."""
         assert self._autoencoder.forward is not None, "this model has no forward of its own"
         return self._over_images(self._autoencoder.forward, images, self.image_size)
 
@@ -206,7 +206,7 @@ class Engine:
         return out
 
     def _start(self, codes: np.ndarray) -> _Request:
-        """Start decoding codes (n, code_size); of equal ones the first."""
+        """Start decoding codes (n, code_size); of equal codes only the first is decoded."""
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
         firsts = _first_equals(codes)

@@ -1,4 +1,4 @@
-"""What only makes forwards faster: without it every number is the same but for rounding.
+"""Faster forwards, and nothing else: without this room every number is the same but for rounding.
 
 Each trick here saves a tenth of a whole build or more, measured. Those that saved less were left
 out: a store of decoded images, memory for images that is used again, several blocks decoded ahead
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def faster(autoencoder: Autoencoder, most_images: int) -> tuple[Autoencoder, Batches]:
-    """The autoencoder with wider layers, and the threads that run it; as `Batches` otherwise.
+    """Return the autoencoder with wider layers, and the `Batches` on threads that run it.
 
-    The model's own forward stays as it is written: the split, and with it these layers, are
-    checked against it.
+    The model's own forward stays as its author wrote it: encoder and decoder, and with them these
+    layers, are checked against it.
     """
     from reportgen.engine.fast.model_threads import ModelThreads
     from reportgen.engine.fast.narrow_layers import NarrowLayers

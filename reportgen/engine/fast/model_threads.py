@@ -63,7 +63,7 @@ class ModelThreads(Batches):
         torch.set_num_threads(self._threads_each)
 
     def _cached(self) -> int:
-        """As many images as the cache holds what the largest layer makes of."""
+        """The number of images whose largest layer's output fits into the cache of all threads."""
         if self._autoencoder.device != "cpu":
             return LARGEST_BATCH_ELSEWHERE
         activation, weights = _largest_tensors(self._autoencoder)
@@ -72,8 +72,8 @@ class ModelThreads(Batches):
 
 
 def _largest_tensors(autoencoder: Autoencoder) -> tuple[int, int]:
-    """Bytes, for one image, of the largest tensor that an operation gives, and of the largest
-    weights; 0 for weights that are no larger than that.
+    """Return the bytes of the largest tensor that an operation makes of one image, and of the
+    largest weights; 0 for weights that are no larger than that.
     """
     import torch
 

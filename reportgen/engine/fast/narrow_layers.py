@@ -45,9 +45,10 @@ class NarrowLayers(TorchFunctionMode):
 
     Parameters
     ----------
-    of_graph : whether a graph runs, and not its author's code. What follows a layer of a graph
-        takes an image in any memory format, else images are in the format that torch would give
-        them; and what was made of a graph's constants is kept.
+    of_graph : whether a graph runs, and not its author's code. In a graph the operators after a
+        layer take an image in any memory format, and its constants never change, so that their
+        rearranged copies are kept; an author's code gets images in the format that torch would
+        give them.
     """
 
     def __init__(self, *, of_graph: bool) -> None:
@@ -75,7 +76,7 @@ class _Blocks:
     ----------
     wide : (n, channels · side², rows, columns) of blocks.
     side : pixels of a block in each direction.
-    cropped : pixels that the image has less, above and to the left.
+    cropped : rows and columns of pixels, above and to the left, that are not part of the image.
     size : (height, width) of the image.
     """
 
@@ -85,7 +86,7 @@ class _Blocks:
     size: tuple[int, int]
 
     def side_by_side(self) -> Tensor:
-        """(n, channels, height, width), as `pixel_shuffle` and a slice, in half their time."""
+        """The image (n, channels, height, width), in half the time of `pixel_shuffle`."""
         blocks = self.wide.unflatten(1, (-1, self.side, self.side))
         image = self.wide.new_empty(len(blocks), blocks.shape[1], *self.size)
         if self.cropped == (0, 0) and max(length % self.side for length in self.size) == 0:
@@ -113,7 +114,7 @@ def _convolution(
     dilation: Sizes = 1,
     groups: int = 1,
 ) -> _Blocks | None:
-    """As `torch.conv2d`; None where it would not be faster."""
+    """Compute `torch.conv2d` in blocks of pixels; None where that would not be faster."""
     if groups != 1 or not _is_narrow(input, weight, bias, *weight.shape[:2]):
         return None
     if isinstance(padding, str) or _pair(stride) != (1, 1) or _pair(dilation) != (1, 1):
@@ -132,7 +133,7 @@ def _transposed_convolution(
     groups: int = 1,
     dilation: Sizes = 1,
 ) -> _Blocks | None:
-    """As `torch.conv_transpose2d`; None where it would not be faster."""
+    """Compute `torch.conv_transpose2d` in blocks of pixels; None where that is not faster."""
     if groups != 1 or not _is_narrow(input, weight, bias, *weight.shape[1::-1]):
         return None
     steps, cropped, added = _pair(stride), _pair(padding), _pair(output_padding)
@@ -161,7 +162,7 @@ def _any_convolution(
     *switches: bool,
     **more_switches: bool,
 ) -> _Blocks | None:
-    """As `aten::convolution`, and as `aten::_convolution`, which has some switches more."""
+    """Compute `aten::convolution`, or `aten::_convolution`, which takes a few more switches."""
     if transposed:
         return _transposed_convolution(
             *(rearranged, input, weight, bias, stride, padding, output_padding, groups, dilation)
@@ -183,7 +184,7 @@ _WIDER: dict[Any, Callable[..., _Blocks | None]] = {
 def _is_narrow(
     input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, inputs: int
 ) -> bool:
-    """Whether few channels are made, of images that torch would take, by more than one pixel."""
+    """Tell whether a convolution has few output channels, several pixels, and fitting arguments."""
     return (
         channels <= MOST_CHANNELS
         and inputs >= FEWEST_INPUTS
@@ -212,9 +213,9 @@ def _repeated(
     *,
     mirrored: bool,
 ) -> _Blocks | None:
-    """A convolution of stride 1 by one whose stride, and block of pixels, has several.
+    """Compute a convolution of stride 1 as one of a larger stride that makes a block at each place.
 
-    `mirrored`: the weight is a transposed convolution's.
+    `mirrored` says that the weight is that of a transposed convolution.
     """
     channels, inputs, height, width = weight.shape
     if mirrored:
@@ -256,9 +257,9 @@ def _in_phases(
     cropped: tuple[int, int],
     added: tuple[int, int],
 ) -> _Blocks | None:
-    """A transposed convolution by one convolution for each place between the input's pixels.
+    """Compute a transposed convolution as one convolution for each place between input pixels.
 
-    Along one axis output pixel q = s·i + r is Σ_t input[i − t] · weight[r + s·t].
+    Along one axis and for stride s, output pixel q = s·i + r is Σ_t input[i − t] · weight[r + s·t].
     """
     inputs, channels, *kernel = weight.shape
     taps = [-(-length // stride) for length in kernel]
@@ -292,7 +293,7 @@ def _in_phases(
 
 
 def _for_each_pixel(rearranged: RearrangedWeights, bias: Tensor | None, side: int) -> Tensor | None:
-    """The bias of each channel for every pixel of a block."""
+    """The bias of each channel, repeated for every pixel of a block."""
     if bias is None:
         return None
     return rearranged.of(bias, f"pixels {side}", lambda: bias.repeat_interleave(side * side))
@@ -303,7 +304,7 @@ def _is_worth_it(weights: int, input: Tensor) -> bool:
 
 
 def _is_finite(wide: Tensor) -> bool:
-    """Whether zeros in the kernel were zeros: times what is infinite they are no number."""
+    """Tell whether all is finite, so that the kernel's added zeros added nothing: 0 · ∞ is NaN."""
     return math.isfinite(wide.sum().item())
 
 

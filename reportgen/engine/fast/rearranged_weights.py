@@ -1,4 +1,4 @@
-"""What is made of a model's weights, and kept where nobody can change them unseen."""
+"""Rearranged copies of a model's weights, kept where nobody can change the weights unseen."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class RearrangedWeights:
-    """Weights in other shapes.
+    """Copies of weights in other shapes.
 
     Parameters
     ----------
-    keeps : whether they are kept, for the same weights. An author's code may change them unseen
-        (`weight.data`).
+    keeps : whether a copy is kept and given again for the same weight. That is safe for a graph's
+        constants; an author's code may change its weights unseen (`weight.data`).
     """
 
     def __init__(self, *, keeps: bool) -> None:
@@ -24,7 +24,7 @@ class RearrangedWeights:
         self._kept: dict[tuple[int, str], tuple[ref[Tensor], int, Tensor]] = {}
 
     def of(self, weight: Tensor, how: str, rearrange: Callable[[], Tensor]) -> Tensor:
-        """`rearrange()`, which depends on nothing but the weight and `how`."""
+        """Return `rearrange()`, or its kept result; `how` names what it does to the weight."""
         # A view is another tensor in every call, as what the model computes is.
         if not self._keeps or weight.is_inference() or weight._is_view():
             return rearrange()
