@@ -1,4 +1,4 @@
-"""From data to chart coordinates: round ticks and linear axes."""
+"""Axes: the way from data to chart coordinates, linear and with round ticks."""
 
 from __future__ import annotations
 

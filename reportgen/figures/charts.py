@@ -1,4 +1,4 @@
-"""Charts as coordinates: what `templates/_charts.html.j2` needs to write SVG, and no more.
+"""Charts as coordinates: all that `templates/_charts.html.j2` needs to write SVG, and no more.
 
 Coordinates are rounded to a tenth of a unit; text and colours are the templates'.
 """
@@ -178,7 +178,7 @@ class DotRow:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Two numbers in [0, 1] for each of several units."""
+    """Dots for two numbers in [0, 1] of each of several units, one line a unit."""
 
     width: int
     height: int

@@ -39,17 +39,17 @@ class Sprite:
 
     @property
     def name(self) -> str:
-        """Unique for its content, without folder."""
+        """A file name without folder, which only a picture of the same content has."""
         return hashlib.sha256(self.data).hexdigest()[:16] + ".webp"
 
 
 def gap_beside(tile_width: int) -> int:
-    """Transparent pixels between two tiles of that width."""
+    """The number of transparent pixels between two tiles of that width."""
     return max(1, round(tile_width / 24))
 
 
 class SpriteMaker:
-    """Makes each distinct sprite once; files are encoded on other threads, and waited for late."""
+    """Makes each distinct sprite once, and encodes its file on other threads meanwhile."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(os.cpu_count())
@@ -66,7 +66,7 @@ class SpriteMaker:
         return self._made[key]
 
     def forget_unmade(self) -> None:
-        """Encode none of the sprites whose turn has not come: nobody will ask for their data."""
+        """Give up the sprites that are not encoded yet; their data must not be asked for later."""
         self._made = {
             key: sprite for key, sprite in self._made.items() if not sprite.encoded.cancel()
         }
