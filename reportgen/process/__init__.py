@@ -1,1 +1,1 @@
-"""What concerns the process and not the work: threads, memory, ranks, progress."""
+"""The process that runs the work: its threads, its memory, its ranks and its progress."""

@@ -16,7 +16,7 @@ SWITCH_SECONDS = 2e-4
 def calm_threads() -> None:
     """Let threads that wait sleep; call before numpy and torch are imported.
 
-    Only the model's threads are left; what the user has set in the environment stays.
+    Environment variables that the user has set stay as they are.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -33,11 +33,11 @@ class Ranks:
 
     @property
     def writes(self) -> bool:
-        """Whether this process draws and writes the page."""
+        """Tell whether this process is the one that draws and writes the page."""
         return self.rank == 0
 
     def mine(self, places: int) -> np.ndarray:
-        """Which of 0 … places − 1 this rank goes through: every count-th."""
+        """The numbers among 0 … places − 1 that this rank goes through: every `count`-th."""
         return np.arange(self.rank, places, self.count)
 
     def add_up(self, *arrays: np.ndarray) -> None:

@@ -12,7 +12,7 @@ OnOperation = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 
 
 class UncompiledMode(TorchDispatchMode):
-    """A context that sees this thread's operations, for which torch imports no compiler."""
+    """A context that sees this thread's operations without making torch import its compiler."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -23,7 +23,8 @@ class UncompiledMode(TorchDispatchMode):
 class WatchedOperations(UncompiledMode):
     """A context in which this thread's operations go through `on_operation(name, arguments, run)`.
 
-    That has to return what `run()` gives; the name is without its overload ("sigmoid_").
+    `on_operation` has to return what `run()` gives. The name is the operation's without its
+    overload, such as "sigmoid_".
     """
 
     def __init__(self, on_operation: OnOperation) -> None:
@@ -38,9 +39,10 @@ class WatchedOperations(UncompiledMode):
 
 
 class WatchedCalls(TorchFunctionMode):
-    """`WatchedOperations` of what Python calls, which costs a tenth: one call may be many.
+    """`WatchedOperations` of torch's Python functions, each of which may run many operations.
 
-    Operations of compiled parts are not seen. Arguments are those that were given by place.
+    It costs a tenth of what `WatchedOperations` costs. Operations inside compiled parts are not
+    seen. Arguments are the positional ones.
     """
 
     def __init__(self, on_operation: OnOperation) -> None:
