@@ -22,9 +22,9 @@ Result = TypeVar("Result")
 
 
 def in_parallel(compute: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-    """`compute` of each part, in order; one for each core is computed ahead.
+    """Yield `compute` of each part, in order; one part for each core is computed ahead.
 
-    For products and sums of large arrays, during which numpy lets other threads run.
+    It pays for products and sums of large arrays, during which numpy lets other threads run.
     """
     threads = available_threads()
     if threads == 1:
@@ -41,7 +41,7 @@ def in_parallel(compute: Callable[[Part], Result], parts: Iterable[Part]) -> Ite
 
 
 def available_threads() -> int:
-    """As many as OpenMP may use, which `torchrun` sets; else the cores that this process has."""
+    """The number of threads that OpenMP may use, as `torchrun` sets it; else of available cores."""
     allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if allowed.isdigit():
         cores = int(allowed)
@@ -67,15 +67,15 @@ def column_blocks(targets: np.ndarray) -> Iterator[slice]:
 def cached_columns(images: np.ndarray) -> Iterator[slice]:
     """Slices of the columns of (n, P) such that a float64 copy of one stays in a core's cache.
 
-    What is made of a whole image in float64 is new memory each time, which costs more than the
-    arithmetic: ten times as much, measured on 22 images of 64×64×3.
+    A float64 copy of whole images would be new memory each time, which costs ten times as much as
+    the arithmetic (measured on 22 images of 64×64×3).
     """
     rows, columns = images.shape
     return _slices(columns, CACHED_BYTES // (8 * max(1, rows)))
 
 
 def over_pixels(compute: Callable[[slice], Result], pixels: int) -> Iterator[Result]:
-    """`compute` of every part of images of so many pixels, in order.
+    """Return `compute` of every part of images that have so many pixels, in order.
 
     Small images are one part. The parts of large ones are computed on several threads.
     """
@@ -86,7 +86,7 @@ def over_pixels(compute: Callable[[slice], Result], pixels: int) -> Iterator[Res
 
 
 def centred_squares(targets: np.ndarray) -> np.ndarray:
-    """(n,) squared distances of images or other targets (n, P) from their mean."""
+    """(n,) squared Euclidean distances of images or other targets (n, P) from their mean."""
 
     def of(columns: slice) -> np.ndarray:
         block = targets[:, columns].astype(np.float64)
@@ -111,7 +111,7 @@ def column_deviations(values: np.ndarray) -> np.ndarray:
 def columns_filled(
     rows: int, targets: np.ndarray, compute: Callable[[slice], np.ndarray]
 ) -> np.ndarray:
-    """(rows, P) float64 for targets (n, P), of which `compute` gives the columns of a block."""
+    """(rows, P) float64, filled block by block with what `compute` makes of columns of (n, P)."""
     filled = np.empty((rows, targets.shape[1]))
 
     def fill(columns: slice) -> None:

@@ -10,7 +10,7 @@ LARGEST_KEPT, LARGEST_TILE = 128, 64
 
 
 def shrink_factor(shape: tuple[int, int, int], largest: int) -> int:
-    """By how much images (C, H, W) must be averaged down so that no side exceeds `largest`."""
+    """The whole factor by which images (C, H, W) shrink to at most `largest` pixels a side."""
     return max(1, -(-max(shape[1], shape[2]) // largest))
 
 
@@ -33,10 +33,10 @@ def averaged_down(images: np.ndarray, shape: tuple[int, int, int], factor: int) 
 
 
 def picture_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """(C, h, w) of the pictures of images (C, H, W).
+    """(C, h, w): the shape in which images (C, H, W) are kept for the page.
 
-    Images of more than 128 pixels across are kept as the page shows them, of at most 64; the
-    frames of walks alone would take gigabytes.
+    Images of more than 128 pixels across are kept as the page shows them, at most 64 pixels
+    across; else the frames of walks alone would take gigabytes.
     """
     return (shape[0], *_averaged_size(shape, _kept_factor(shape)))
 

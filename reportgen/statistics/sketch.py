@@ -14,11 +14,12 @@ IMAGES_TOGETHER = 8
 def compressor(
     pixels: int, stacked: int, seed: int, limit: int
 ) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
-    """What to apply to images (n, P) before `stacked` of them are kept together.
+    """Return the function that shortens images (n, P) before `stacked` of them are kept together.
 
-    Returns the function, the length of what it gives, and whether it is a sketch. Up to `limit`
-    bytes it is the identity. Above, a CountSketch of length 4096 (Charikar et al., 2002): linear,
-    so it commutes with sums and transforms; the standard error of one squared norm is 2.2 %.
+    Returns the function, the length of the vectors that it makes, and whether it is a sketch. If
+    the images fit into `limit` bytes it is the identity. Above, it is a CountSketch of length 4096
+    (Charikar et al., 2002): linear, so that it commutes with sums and transforms; the standard
+    error of one squared norm is 2.2 %.
     """
     if stacked * pixels * 4 <= limit or pixels <= SKETCH_SIZE:
         return (lambda images: images), pixels, False
