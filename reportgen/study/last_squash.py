@@ -81,14 +81,14 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
 
 
 def _of_pixels(function: Callable[[Tensor], Tensor], channels: int) -> Callable[[Tensor], Tensor]:
-    """The same of the last of (n, 2C, H, W) channels."""
+    """The same function, given the last C of the 2C channels of (n, 2C, H, W)."""
     return lambda both: function(both[:, channels:])
 
 
 def _is_called(autoencoder: Autoencoder, codes: Tensor, seen: tuple[str, Tensor, Tensor]) -> bool:
-    """Whether the squash that was seen is what Python calls, and for any other codes too.
+    """Tell whether Python calls the squash that was seen, so that it is seen for any codes.
 
-    In a graph it is the same operator for all of them; an author's code may do as it likes.
+    In a graph it is the same operator for all codes; an author's own code may do as it likes.
     """
     import torch
 
@@ -109,7 +109,8 @@ def _watched(
 ) -> tuple[Tensor, tuple[str, Tensor, Tensor] | None]:
     """The images, and name, input and output of the last squash on the way to them.
 
-    What works in place on the output later is in it too, unless it is to be kept.
+    The output is as the decoder left it, with whatever was written into it later; `keep_output`
+    keeps it as the squash made it.
     """
     import torch
 
@@ -129,7 +130,7 @@ def _watched(
 
 
 def _is_last(squashed: Tensor, images: Tensor) -> bool:
-    """Whether images are a·squashed + b, pixel by pixel."""
+    """Tell whether images are a·squashed + b, with one a and one b for all pixels."""
     if squashed.numel() != images.numel():
         return False
     x, y = squashed.reshape(-1).double(), images.reshape(-1).double()
