@@ -1,4 +1,4 @@
-"""What zip and tar archives of pictures have in common: safe names, limits, what is read."""
+"""Rules that zip and tar archives of pictures share: safe names, limits, and the files to read."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def open_archive(
 ) -> ImageSet:
     """The pictures of an archive, or a seeded choice of them; see `open_images`.
 
-    `members` gives everything by its name in the archive, None for what is no regular file; `files`
-    opens the files that are wanted.
+    `members` yields every entry with its name in the archive, None for what is no regular file;
+    `files` opens the entries that are wanted.
     """
     where = shown(str(path))
     options.refuse_part(where)
@@ -92,7 +92,7 @@ def _is_picture(name: str) -> bool:
 
 @contextmanager
 def damage_is_a_sentence(where: str) -> Iterator[None]:
-    """What the archives' readers raise on damaged files becomes a DataError."""
+    """Turn the errors that archive readers raise on damaged files into a DataError."""
     try:
         yield
     except (*DAMAGED, NotImplementedError) as error:

@@ -1,4 +1,4 @@
-"""Which axis of an array is which: images first, channels before or behind the pixels."""
+"""The meaning of an array's axes: images first, channels before or behind the pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANNELS = (1, 3, 4)
 
 @dataclass(frozen=True)
 class ArrayLayout:
-    """How rows of an array become images.
+    """The order of an array's axes, by which its rows become images.
 
     Attributes
     ----------

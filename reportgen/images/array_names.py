@@ -1,4 +1,4 @@
-"""Which of several named arrays are the images, and which their class labels."""
+"""The choice among named arrays: the one of images, and the one of their class labels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ USUAL_LABEL_ARRAYS = ("labels", "label", "y", "targets")
 
 
 def find_images(dimensions: Mapping[str, int], where: str, wanted: str | None) -> str:
-    """The name of the images among arrays with so many axes: as wanted, by name, else by axes.
+    """The name of the array of images: the one wanted, else by usual names, else by its axes.
 
-    Raises DataError that lists the names where it is not clear.
+    `dimensions` gives every array's number of axes by its name. Raises DataError that lists the
+    names where none is wanted and several could be the images.
     """
     if wanted is not None:
         if wanted not in dimensions:
@@ -37,8 +38,8 @@ def find_images(dimensions: Mapping[str, int], where: str, wanted: str | None) -
     if len(dimensions) == 1:
         return next(iter(dimensions))
     raise DataError(
-        f"{where} holds {_listed(dimensions)}; say which are the images by a colon and the name, "
-        "as FILE:NAME, or call the array of images 'images'."
+        f"{where} holds {_listed(dimensions)}; name the array of images after a colon, as "
+        "FILE:NAME, or save it under the name 'images'."
     )
 
 
@@ -70,7 +71,9 @@ def _split_labels(images: str) -> tuple[str, ...]:
 def require_labels(shape: tuple[int, ...], dtype: np.dtype, count: int, where: str) -> None:
     """Raise DataError, beginning with `where`, unless there is one number or word an image."""
     if shape not in ((count,), (count, 1)):
-        raise DataError(f"{where} has shape {shape}; {count} images need ({count},).")
+        raise DataError(
+            f"{where} has shape {shape}; {count} images need one label each, shape ({count},)."
+        )
     if dtype.kind not in "buifSU":
         raise DataError(f"{where} holds {dtype} values; labels are numbers or words.")
 

@@ -1,4 +1,4 @@
-"""An array of images, from whatever file, → `ImageSet`."""
+"""An array of images, from a file of any kind → `ImageSet`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class ArrayRows:
     Attributes
     ----------
     values : (rows in the file or n, …) as stored, in memory or on disk.
-    places : (n,) where each chosen image is in `values`.
+    places : (n,) the place of each chosen image in `values`.
     rows : (n,) its row number in the file.
-    count : rows in the file.
+    count : number of rows in the file.
     labels : (n,) class names, or None.
-    description : which array of which file, for sentences.
+    description : the array's name and its file's, for sentences.
     """
 
     values: np.ndarray | RowsOnDisk
@@ -61,7 +61,7 @@ class ArrayRows:
         where: str,
         stream: IO[bytes] | None = None,
     ) -> ArrayRows:
-        """The rows that were asked for: left on disk, or read out of a stream that is packed.
+        """The rows that were asked for: left on disk, or read out of a compressed stream.
 
         Raises DataError beginning with `where`.
         """

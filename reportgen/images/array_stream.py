@@ -21,7 +21,7 @@ ROW_OVERHEAD = 256
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What a file claims to hold from `offset` on."""
+    """The shape and type of the array that a file claims to hold, from byte `offset` on."""
 
     shape: tuple[int, ...]
     fortran_order: bool
@@ -30,7 +30,7 @@ class ArrayHeader:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row, exactly, however large."""
+        """The number of bytes of one row, exact however large it is."""
         size = self.dtype.itemsize
         for length in self.shape[1:]:
             size *= length
@@ -38,15 +38,15 @@ class ArrayHeader:
 
     @property
     def data_bytes(self) -> int:
-        """Bytes of all rows."""
+        """The number of bytes of all rows."""
         return self.row_bytes * self.shape[0]
 
 
 class RowsOnDisk:
     """An array in a file, of which only the rows asked for come into memory.
 
-    Rows are read, not mapped: the pages of a map count as this process's memory, and a mapped file
-    that shrinks ends the process.
+    Rows are read, not memory-mapped: mapped pages count as this process's memory, and if a mapped
+    file shrinks, the process ends.
     """
 
     def __init__(self, path: Path, header: ArrayHeader) -> None:
@@ -94,7 +94,7 @@ def choose_rows(count: int, limit: int | None, seed: int) -> np.ndarray:
 
 
 def rows_to_read(header: ArrayHeader, options: OpenOptions, where: str) -> np.ndarray:
-    """Row numbers as `choose_rows` gives them, if they fit into memory. Raises DataError."""
+    """Choose rows as `choose_rows` does. Raises DataError where they do not fit into memory."""
     count = header.shape[0]
     all_kept = options.limit is None or header.fortran_order
     kept = count if all_kept else min(count, options.limit or 0)
@@ -103,9 +103,9 @@ def rows_to_read(header: ArrayHeader, options: OpenOptions, where: str) -> np.nd
 
 
 def require_room(row_bytes: int, rows: int, where: str) -> None:
-    """Raise DataError where so many rows are more than is read into memory.
+    """Raise DataError where so many rows are more than may be read into memory.
 
-    To be asked before anything is made with one entry a row: headers may claim any number.
+    Call it before making anything with one entry a row: a header may claim any number of rows.
     """
     needed = (row_bytes + ROW_OVERHEAD) * rows
     if needed > MOST_BYTES:
@@ -121,8 +121,10 @@ def read_rows(stream: IO[bytes], header: ArrayHeader, rows: np.ndarray, where: s
     Raises DataError where the stream ends early.
     """
     if header.fortran_order:
-        everything = np.frombuffer(_exactly(stream, header.data_bytes, where), header.dtype)
-        return everything.reshape(header.shape, order="F")[rows]
+        numbers = np.frombuffer(_exactly(stream, header.data_bytes, where), header.dtype)
+        everything: np.ndarray = numbers.reshape(header.shape, order="F")
+        chosen: np.ndarray = everything[rows]
+        return chosen
     kept = np.empty((len(rows), *header.shape[1:]), header.dtype)
     step = max(1, BLOCK_BYTES // header.row_bytes)
     for start in range(0, int(rows[-1]) + 1, step):

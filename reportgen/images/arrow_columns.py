@@ -1,4 +1,4 @@
-"""What the columns of an Arrow schema mean: images, class labels, paths, other facts.
+"""The meaning of an Arrow schema's columns: images, class labels, paths, other facts.
 
 Hugging Face's `datasets` writes its features as JSON into the schema's metadata; without them,
 names and types decide. Only pyarrow reads the files, never `datasets`, so that nothing beside
@@ -31,11 +31,11 @@ class Columns:
 
     Attributes
     ----------
-    names : every column.
-    images : those that hold pictures' bytes.
-    paths : those of text.
-    facts : those whose cells can be told apart: numbers, truth values, text.
-    class_names : column → what its numbers stand for.
+    names : all columns.
+    images : the columns that hold pictures' bytes.
+    paths : the columns of text, any of which may hold paths.
+    facts : the columns that may be labels or factors: numbers, truth values, text.
+    class_names : for a column of classes, the names that its numbers stand for.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Columns:
     class_names: dict[str, tuple[str, ...]]
 
     def image_column(self, wanted: str | None, where: str) -> str:
-        """The column of pictures: the one wanted, else the only one, else by name.
+        """The column of pictures: the one wanted, else one with a usual name, else the only one.
 
         Raises DataError beginning with `where`.
         """
@@ -62,7 +62,9 @@ class Columns:
                 raise DataError(
                     f"{where} has no column of images or of their paths; it has {listed}."
                 )
-            raise DataError(f"{where} has images in {listed}; say which by a colon and its name.")
+            raise DataError(
+                f"{where} has images in {listed}; name the column after a colon, as FILE:COLUMN."
+            )
         return usual[0] if usual else self.images[0]
 
     def cells(self, columns: Sequence[str], values: Sequence[Any]) -> list[str]:
@@ -78,7 +80,7 @@ class Columns:
 
 
 def read_columns(schema: pa.Schema, where: str) -> Columns:
-    """What a schema's columns mean. Raises DataError where two columns have one name."""
+    """Sort a schema's columns by their meaning. Raises DataError where two have one name."""
     # pyarrow decodes names and metadata only when they are asked for.
     with arrow_damage_is_a_sentence(where):
         return _columns_of(schema, where)
@@ -115,12 +117,12 @@ def _columns_of(schema: pa.Schema, where: str) -> Columns:
 
 @contextmanager
 def arrow_damage_is_a_sentence(where: str) -> Iterator[None]:
-    """Import pyarrow; raises DataError where it is missing or cannot read the file."""
+    """Raise DataError where pyarrow is not installed, or cannot read the file within the block."""
     try:
         import pyarrow as pa
     except ImportError as error:
         raise DataError(
-            f"{where} is read by pyarrow, which is not installed: {INSTALL}."
+            f"{where} cannot be read without pyarrow, which is not installed: {INSTALL}."
         ) from error
     try:
         yield
@@ -136,16 +138,16 @@ def arrow_damage_is_a_sentence(where: str) -> Iterator[None]:
 
 def _is_text(kind: pa.DataType, types: ModuleType) -> bool:
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _is_bytes(kind: pa.DataType, types: ModuleType) -> bool:
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
 def _holds_pictures(kind: pa.DataType, types: ModuleType) -> bool:
-    """Bytes, or Hugging Face's struct of bytes and path."""
+    """Tell whether a type is bytes, or Hugging Face's struct of bytes and path."""
     if not types.is_struct(kind):
         return _is_bytes(kind, types)
     place = kind.get_field_index("bytes")

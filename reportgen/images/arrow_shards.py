@@ -87,7 +87,9 @@ class ParquetShard:
         # The columns' own metadata says more, but pyarrow aborts the process where it is damaged.
         unpacked = sum(group.total_byte_size for group in self._groups)
         if unpacked > max(LARGEST_UNCHECKED, MOST_UNPACKED * packed):
-            raise DataError(f"{where} unpacks {packed} bytes to {unpacked}; refused as unsafe.")
+            raise DataError(
+                f"{where} would unpack from {packed} bytes to {unpacked}; refused as unsafe."
+            )
 
     def batches(self, piece: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `Shard`."""
@@ -103,7 +105,7 @@ class ParquetShard:
 
 
 def _refuse_long_text(batch: pa.RecordBatch, where: str) -> None:
-    """Each row would get its own copy of a text that the file holds once."""
+    """Raise DataError for long texts: each row would get a copy of one that the file holds once."""
     import pyarrow as pa
     import pyarrow.compute as compute
 
@@ -158,7 +160,7 @@ class StreamShard:
         return pa.ipc.read_record_batch(self._next_message("record batch"), self.schema)
 
     def _next_message(self, kind: str) -> pa.Message:
-        """Raises EOFError at the end."""
+        """Read the stream's next message. Raises EOFError at its end."""
         import pyarrow as pa
 
         message = pa.ipc.read_message(self._file)
@@ -169,9 +171,9 @@ class StreamShard:
 
 
 def require_regular_file(path: Path, where: str) -> None:
-    """Raise DataError for what is none: a named pipe would be waited for without end."""
+    """Raise DataError where a path is no regular file: reading a named pipe might never end."""
     if not path.is_file():
-        raise DataError(f"{where} is not there, or no regular file.")
+        raise DataError(f"{where} does not exist, or is no regular file.")
 
 
 class ShardRows:
@@ -202,7 +204,7 @@ class ShardRows:
             raise DataError(f"{where} is damaged: it claims to have {self.count} rows.")
 
     def names(self, rows: Sequence[int]) -> list[str]:
-        """ "train.parquet[17]" for rows by their number in the whole table."""
+        """Names of rows, such as "train.parquet[17]", from their numbers in the whole table."""
         ends = list(accumulate(sum(shard.piece_rows) for shard in self.shards))
         named = []
         for row in rows:

@@ -1,4 +1,4 @@
-"""What was read, as one size and one SHA-256."""
+"""One size and one SHA-256 for all that was read."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class FilesChecksum:
         self._size = 0
 
     def add(self, name: str, content: bytes) -> None:
-        """One file that was read, by its path relative to the folder."""
+        """Add the content of a file that was read; `name` is its path relative to the folder."""
         self._digests[os.fsencode(name)] = hashlib.sha256(content).digest()
         self._size += len(content)
 
     def add_file(self, name: str, path: Path) -> None:
-        """One file that was read, however large."""
+        """Add a file from disk, read in parts, so that it may be of any size."""
         with path.open("rb") as stream:
             self._digests[os.fsencode(name)] = hashlib.file_digest(stream, "sha256").digest()
         self._size += path.stat().st_size
 
     def matches(self, name: str, content: bytes) -> bool:
-        """Whether the file that was added under this name had the same content."""
+        """Tell whether the file that was added under this name had the same content."""
         return self._digests[os.fsencode(name)] == hashlib.sha256(content).digest()
 
     def source(self, folder: Path) -> SourceFile:
@@ -46,7 +46,7 @@ class FilesChecksum:
 
 
 def files_source(folder: Path, names: Iterable[str]) -> SourceFile:
-    """As `FilesChecksum.source`, of files in a folder."""
+    """The folder's name, and total bytes and checksum of these files in it; see `FilesChecksum`."""
     checksum = FilesChecksum()
     for name in names:
         checksum.add_file(name, folder / name)

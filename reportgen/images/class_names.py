@@ -12,8 +12,8 @@ from reportgen.images.image_set import ImageSet
 def with_class_names(images: ImageSet, classes: Sequence[str]) -> ImageSet:
     """The same images, their labels "0", "1", … replaced by the model's names of these classes.
 
-    Images without labels, with names for labels already, or with a number that has no name stay as
-    they are.
+    The set stays as it is where images have no labels, where a label is no number, and where a
+    number has no name.
     """
     if not classes or images.labels is None:
         return images
@@ -22,7 +22,7 @@ def with_class_names(images: ImageSet, classes: Sequence[str]) -> ImageSet:
         return images
     names = {label: classes[number] for label, number in numbers.items() if number is not None}
     first, last = min(map(int, numbers)), max(map(int, numbers))
-    note = Note("classes", f"Classes {first} to {last} are called as the model names them.")
+    note = Note("classes", f"Classes {first} to {last} have the names that come with the model.")
     labels = tuple(names[label] for label in images.labels)
     return replace(images, labels=labels, notes=(*images.notes, note))
 

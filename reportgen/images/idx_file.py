@@ -31,7 +31,7 @@ TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">
 
 
 def is_idx(start: bytes) -> bool:
-    """Whether a file that begins so is an IDX file of one to four axes."""
+    """Tell whether a file's first bytes are those of an IDX file of one to four axes."""
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in TYPES and 1 <= start[3] <= 4
 
 
@@ -74,7 +74,10 @@ def _is_zipped(path: Path) -> bool:
 
 
 def _labels(path: Path, count: int, rows: np.ndarray) -> tuple[str, ...] | None:
-    """MNIST's own naming: t10k-images-idx3-ubyte.gz goes with t10k-labels-idx1-ubyte.gz."""
+    """Class labels from the file beside it that MNIST's naming gives, or None.
+
+    t10k-images-idx3-ubyte.gz goes with t10k-labels-idx1-ubyte.gz.
+    """
     beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     if beside == path or not beside.is_file():
         return None

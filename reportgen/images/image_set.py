@@ -14,7 +14,7 @@ Factors = dict[str, tuple[float, ...] | tuple[str, ...]]
 
 
 class PixelStore(Protocol):
-    """Where an `ImageSet`'s pixels come from: memory, picture files or an array on disk."""
+    """The source of an `ImageSet`'s pixels: memory, picture files or an array on disk."""
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """(n,) row numbers → (n, C, H, W) float32 pixels on the set's scale."""
@@ -23,7 +23,7 @@ class PixelStore(Protocol):
 
 @dataclass(frozen=True)
 class SkippedImage:
-    """An image that could not be read, and why."""
+    """An image that could not be read, with the reason."""
 
     name: str
     reason: str
@@ -38,6 +38,7 @@ class ImageSet:
     shape : (C, H, W) of every image; C is 1, 3 or 4.
     names : (n,) paths relative to the folder, or "file.npy[17]" for row 17 of an array. Characters
         that cannot be shown are escaped.
+    pixels : the store from which `read` takes its pixels.
     labels : (n,) class names, or None where no classes are known.
     factors : columns of `labels.csv`, each (n,): floats (NaN where a cell is empty or the image has
         no line) or, where a cell is no number, strings ("" likewise). None without such a file.

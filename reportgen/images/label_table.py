@@ -21,13 +21,13 @@ MISSING_WORDS = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What a table says of the chosen images.
+    """The labels and factors that a table gives the chosen images.
 
     Attributes
     ----------
     factors : columns by name, in the file's order; see `ImageSet.factors`.
     classes : (n,) the column called "label" or "class", which then is no factor; or None.
-    notes : which columns were found, and how many images have no line.
+    notes : sentences on the columns found, and on images without a line.
     """
 
     factors: Factors
@@ -75,7 +75,8 @@ def _by_image(table: Table, names: Sequence[str]) -> list[list[str] | None]:
         for image in matches:
             if found[image] is not None:
                 raise DataError(
-                    f"{table.where}, line {line.number}: a second line for {shown(line.file)}."
+                    f"{table.where}, line {line.number}: a second line for {shown(line.file)}; "
+                    "keep one of them."
                 )
             found[image] = line.cells
     if not any(cells is not None for cells in found):

@@ -1,4 +1,4 @@
-"""Which files of a folder are images: a walk that follows links, but not in circles."""
+"""The image files below a folder, by a walk that follows links, but not in circles."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ IGNORED_FOLDERS = frozenset(("__MACOSX",))
 class FolderWalk:
     """Image files below a folder, at any depth; hidden files and folders are left out.
 
-    Each real folder is listed once: first those that lie here, then those that links lead to.
+    Each real folder is listed once: first the folders that lie here, then those that symbolic links
+    lead to.
 
     Attributes
     ----------
-    other_files : Counter of the suffixes of files that are no images, filled by the walk.
-    outside : number of image files that links outside the folder lead to, filled by the walk.
+    other_files : how many files there are of each suffix that is no image's, counted by the walk.
+    outside : number of image files outside the folder that links lead to, counted by the walk.
     """
 
     def __init__(self, root: Path, suffixes: frozenset[str]) -> None:

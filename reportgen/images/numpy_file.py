@@ -78,7 +78,7 @@ class _Archive:
 
     @contextmanager
     def array(self, name: str) -> Iterator[tuple[IO[bytes], ArrayHeader, str]]:
-        """The stream behind an array's header, the header, and what to call it in sentences."""
+        """An array's stream, standing behind its header; the header; its name for sentences."""
         where = f"{self.name}, array {shown(name)}"
         with self._file.open(self._members[name]) as stream:
             header = _read_header(stream, where)
@@ -86,7 +86,7 @@ class _Archive:
             yield stream, header, where
 
     def start(self, name: str) -> int | None:
-        """Where an array begins in the archive's file; None where it is compressed."""
+        """The byte of the archive's file at which an array begins; None where it is compressed."""
         member = self._members[name]
         if member.compress_type != zipfile.ZIP_STORED:
             return None
@@ -97,10 +97,10 @@ class _Archive:
         if len(header) < LOCAL_HEADER.size:
             raise zipfile.BadZipFile(f"{shown(name)} is cut off")
         *_, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
-        return member.header_offset + LOCAL_HEADER.size + name_bytes + extra_bytes
+        return member.header_offset + LOCAL_HEADER.size + int(name_bytes) + int(extra_bytes)
 
     def dimensions(self, name: str) -> int:
-        """Number of axes; −1 where the array cannot be read without unpickling."""
+        """The number of axes of this array; −1 where only unpickling would read it."""
         try:
             with self._file.open(self._members[name]) as stream:
                 return len(_read_header(stream, name).shape)
@@ -122,7 +122,7 @@ def _archive(path: Path) -> Iterator[_Archive]:
 
 
 def _read_header(stream: IO[bytes], where: str) -> ArrayHeader:
-    """Read up to the first number. Raises DataError beginning with `where`."""
+    """Read an array's header, up to its first number. Raises DataError beginning with `where`."""
     try:
         version = npy_format.read_magic(stream)
         if version == (1, 0):

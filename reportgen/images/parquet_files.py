@@ -59,10 +59,7 @@ def choose_split(where: str, splits: Iterable[str]) -> str:
     named = sorted(shown(split) for split in splits)
     example = "test" if "test" in named else named[-1]
     listed = ", ".join(split or "(no name)" for split in named)
-    return (
-        f"{where} holds the splits {listed}; say which by a colon and its name, as "
-        f"{where}:{example}."
-    )
+    return f"{where} holds the splits {listed}; name one after a colon, as {where}:{example}."
 
 
 def _split_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A parquet table whose column of files says where the images are, as a CSV table does."""
+"""A parquet table whose column of paths says where the images are, as a CSV table's does."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def listed_table(rows: ShardRows, where: str) -> Table:
 def declared_classes(
     class_names: dict[str, tuple[str, ...]], facts: list[str], named: tuple[str, ...]
 ) -> str | None:
-    """The first column that is declared to hold classes, as shown."""
+    """The name, as shown, of the first column that is declared to hold classes; None if none is."""
     return next((named[i] for i, name in enumerate(facts) if name in class_names), None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset(
     f".{suffix}"
@@ -35,12 +35,12 @@ GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F"))
 
 
 class UnreadableImageError(Exception):
-    """One picture cannot be used; the text says why."""
+    """An error for a picture that cannot be used; its text is the reason."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture will be once it is decoded.
+    """The size and type that a picture has once it is decoded, from its file's header.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def read_pixels(stream: BinaryIO, header: Header, channels: int, dtype: np.dtype
 
 @contextmanager
 def without_pillow_warnings() -> Iterator[None]:
-    """Pillow warns of odd files on standard error; what matters of that is in the header."""
+    """Silence Pillow's warnings of odd files: what matters of them is in the header."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -111,7 +111,7 @@ def _opened(stream: BinaryIO) -> Iterator[Image.Image]:
             yield image
     except (UnreadableImageError, MemoryError):
         raise
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise UnreadableImageError(_unidentified(stream)) from error
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(
@@ -157,7 +157,7 @@ def _dtype(mode: str) -> np.dtype:
 
 
 def _native_pixels(image: Image.Image, channels: int) -> np.ndarray:
-    """(H, W) or (H, W, 3) in the picture's own depth."""
+    """The picture's pixels, (H, W) or (H, W, 3), in its own depth."""
     if image.mode == "F":
         values = np.asarray(image)
         # A NaN compares as False, so it is refused too.

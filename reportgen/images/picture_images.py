@@ -104,7 +104,7 @@ def _classes(
 
 
 def _class_files(files: PictureFiles, pictures: PictureSet, where: str) -> tuple[str, ...] | None:
-    """WebDataset's naming: the class of 0001.jpg is the text in 0001.cls."""
+    """Class names by WebDataset's naming: the class of 0001.jpg is the text in 0001.cls."""
     if class_file(pictures.names[0]) not in files:
         return None
     classes = []
@@ -120,7 +120,7 @@ def _class_files(files: PictureFiles, pictures: PictureSet, where: str) -> tuple
 
 
 def class_file(name: str) -> str:
-    """Where WebDataset keeps the class of a picture: the path up to the name's first dot."""
+    """The file in which WebDataset keeps a picture's class: its path to the name's first dot."""
     path = PurePosixPath(name)
     return path.with_name(path.name.partition(".")[0] + CLASS_SUFFIX).as_posix()
 

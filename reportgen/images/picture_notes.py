@@ -1,4 +1,4 @@
-"""Sentences for the report's provenance: which images were taken, and how they were converted."""
+"""Sentences for the report's provenance: the images that were taken, and their conversions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reportgen.images.picture import Header
 
 
 def choice_note(found: int, chosen: int, seed: int) -> Note:
-    """How many of the images found are read."""
+    """A note of how many of the images found are read."""
     if chosen == found:
         return Note("images", f"All {found} images were read.")
     return Note("images", f"{chosen} of {found} images were chosen at random (seed {seed}).")
 
 
 def size_notes(sizes: Mapping[tuple[int, int], int], size: tuple[int, int]) -> list[Note]:
-    """Whether images of these (height, width), each so often, were brought to one size."""
+    """A note where images were brought to one size; `sizes` counts them by (height, width)."""
     others = {given: count for given, count in sizes.items() if given != size}
     if not others:
         return []
@@ -39,13 +39,13 @@ def _written(size: tuple[int, int]) -> str:
 
 
 def class_note(classes: Sequence[str], origin: str) -> Note:
-    """How many classes there are, and where they come from."""
+    """A note of how many classes there are, and where they come from."""
     count = len(set(classes))
     return Note("labels", f"{count} {'class' if count == 1 else 'classes'} from {origin}.")
 
 
 def conversion_notes(headers: Sequence[Header]) -> list[Note]:
-    """What was changed in the pictures on the way to pixels."""
+    """Notes of what was changed in the pictures on the way to pixels."""
     total = len(headers)
     notes = []
     colour = sum(header.channels == 3 for header in headers)

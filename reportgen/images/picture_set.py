@@ -29,14 +29,14 @@ KEPT_BYTES = 512 * 2**20
 
 
 class SizesDifferError(DataError):
-    """The images are not all of one size."""
+    """An error for images that are not all of one size."""
 
 
 class PictureFiles(Protocol):
-    """Where picture files are: a folder, or an archive."""
+    """The place where picture files are: a folder, or an archive."""
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Tell whether there is a file of this name."""
         ...
 
     def open(self, name: str) -> AbstractContextManager[BinaryIO]:
@@ -93,9 +93,10 @@ class PictureSet:
     Attributes
     ----------
     shape : (C, H, W); C is 1 where every picture is greyscale, else 3.
-    names, headers : (n,) of the good pictures.
-    checksum : over the good pictures.
-    skipped : the others, each with its reason.
+    names, headers : (n,) file name and header of each picture that can be used.
+    pixels : the store that reads their pixels.
+    checksum : over the files of these pictures.
+    skipped : the pictures that cannot be used, each with its reason.
     """
 
     shape: tuple[int, int, int]

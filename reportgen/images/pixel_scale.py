@@ -1,4 +1,4 @@
-"""Which scale an array's values are on, and how they come to [0, 1] where that is known."""
+"""The scale of an array's values, and the way to [0, 1] where that scale is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUNDING = 1e-3
 
 @dataclass(frozen=True)
 class ValueSummary:
-    """What the scale is read from.
+    """The facts about an array's values from which their scale is found.
 
     Attributes
     ----------
@@ -27,10 +27,12 @@ class ValueSummary:
 
 @dataclass(frozen=True)
 class PixelScale:
-    """Pixels are (value − zero) / span in float32.
+    """A scale of values, by which pixels are (value − zero) / span in float32.
 
     Attributes
     ----------
+    zero : the value that becomes pixel 0.
+    span : the difference of values that becomes a difference of 1 between pixels.
     pixel_range : (low, high) of the pixels that come out: (0, 1) where the scale is known.
     sentence : what was seen and done.
     """
@@ -53,9 +55,10 @@ class PixelScale:
 def summarise(
     blocks: Iterable[tuple[int, np.ndarray]], on_bad_row: Callable[[int], Exception]
 ) -> ValueSummary:
-    """Scan (first row, (n, …) values) blocks; raises `on_bad_row(row)` at the first NaN or inf.
+    """Find smallest and largest value in blocks, each (number of its first row, (n, …) values).
 
-    A number beyond float32 counts as infinite.
+    Raises `on_bad_row(row)` at the first row with NaN or infinity. A number beyond float32 counts
+    as infinite.
     """
     low, high, whole = np.inf, -np.inf, True
     for first, values in blocks:

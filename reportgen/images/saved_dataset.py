@@ -28,7 +28,7 @@ LARGEST_JSON = 2**24
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder is what `save_to_disk` writes, of one split or several."""
+    """Tell whether `save_to_disk` wrote this folder, with one split or several."""
     # Unlike pathlib's is_file, lexists does not raise where a folder may not be entered.
     one = all(os.path.lexists(folder / name) for name in (STATE, INFORMATION))
     return one or os.path.lexists(folder / SPLITS)
@@ -41,7 +41,7 @@ def open_saved_dataset(folder: Path, options: OpenOptions) -> ImageSet:
         return _open_split(folder, options)
     splits = _json(folder / SPLITS).get("splits")
     if not isinstance(splits, list) or not splits or not all(map(_is_plain_name, splits)):
-        raise DataError(f"{shown(str(folder / SPLITS))} names no splits.")
+        raise DataError(f"{shown(str(folder / SPLITS))} names no splits; save the data set again.")
     split, _, column = (options.part or "").partition(":")
     if len(splits) == 1 and split not in splits:
         split, column = splits[0], options.part or ""
@@ -71,7 +71,8 @@ def _data_files(folder: Path) -> list[str]:
     state = _json(folder / STATE)
     if state.get("_indices_data_files") or state.get("_indices_files"):
         raise DataError(
-            f"{where} chooses among its rows, as old versions of datasets did; save it again."
+            f"{where} lists a choice of its rows, as old versions of Hugging Face's datasets wrote "
+            "it, which is not read; load it and save it again with save_to_disk."
         )
     files = state.get("_data_files")
     if not isinstance(files, list):
@@ -91,7 +92,7 @@ def _is_plain_name(name: Any) -> bool:
 def _json(path: Path) -> dict[str, Any]:
     where = shown(str(path))
     if path.stat().st_size > LARGEST_JSON:
-        raise DataError(f"{where} is larger than such a file is.")
+        raise DataError(f"{where} is too large for a description in JSON; it is refused as unsafe.")
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""`Table`: what is known of each image, a line an image, and how its names and cells are tidied."""
+"""`Table`: labels and factors, one line for each image, with its names and cells tidied."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NESTED = (dict, list, bytes)
 
 @dataclass(frozen=True)
 class Line:
-    """What a table says of one image.
+    """The entries of a table for one image.
 
     Attributes
     ----------
-    number : its line, or its row number, for sentences.
+    number : the number of its line or row, for sentences.
     file : the image's path relative to the table's folder, or its bare name.
     cells : text of the other columns; "" where nothing is known.
     """
@@ -31,13 +31,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is read as often as it is asked for, never held as a whole.
+    """A table that is read line by line whenever it is needed, never held as a whole.
 
     Attributes
     ----------
     where : the file, for sentences.
     columns : names of the columns other than the files', as shown.
-    lines : starts reading; raises DataError naming file and line.
+    lines : function that starts reading; the iterator raises DataError naming file and line.
     class_column : the column that the file itself declares to be classes, or None.
     """
 
@@ -57,7 +57,7 @@ def column_names(names: Sequence[str], where: str) -> tuple[str, ...]:
 
 
 def file_column(names: Sequence[str]) -> int:
-    """Which column holds the files: by its name, else the first."""
+    """The place of the column that holds the files: by a usual name, else the first."""
     return next((i for i, name in enumerate(names) if name.lower() in FILE_COLUMNS), 0)
 
 
@@ -69,7 +69,7 @@ def cell_text(value: Any) -> str:
 
 
 def line_of(number: int, file: str, cells: list[str], where: str) -> Line:
-    """A line with its path tidied. Raises DataError where there is none."""
+    """A line with its path tidied. Raises DataError where it has no path."""
     file = file.strip().replace("\\", "/").removeprefix("./")
     if not file:
         raise DataError(f"{where}, line {number}: no file name.")

@@ -22,7 +22,7 @@ from reportgen.images.table import (
 
 
 def read_table(name: str, content: bytes, where: str) -> Table:
-    """The table in a file of this name: `.jsonl`, `.parquet`, and else CSV.
+    """The table in a file, read as its suffix says: `.jsonl`, `.parquet`, and else as CSV.
 
     Raises DataError beginning with `where`.
     """

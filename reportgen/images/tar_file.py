@@ -46,7 +46,7 @@ def open_tar(path: Path, options: OpenOptions) -> ImageSet:
 
 
 class PlainTarFiles:
-    """Some members of an uncompressed tar archive, by their place; see `PictureFiles`.
+    """Some members of an uncompressed tar archive, each read where it lies; see `PictureFiles`.
 
     The archive stays open as long as this object lives.
     """
@@ -69,7 +69,7 @@ class PlainTarFiles:
 
 
 class PackedTarFiles:
-    """Some members of a compressed tar archive, in memory; see `PictureFiles`."""
+    """Some members of a compressed tar archive, held in memory; see `PictureFiles`."""
 
     def __init__(self, members: Iterator[tuple[str, _Member]], where: str) -> None:
         self._contents: dict[str, bytes] = {}
@@ -94,24 +94,26 @@ class PackedTarFiles:
 
 
 class _BoundedTarInfo(tarfile.TarInfo):
-    """A member whose header is refused where reading it would take all memory, or for ever.
+    """A member whose header is refused where reading it would take all memory, or never end.
 
-    tarfile's own source names `_proc_member` as the place to override; `_block` rounds sizes up.
+    tarfile's own source names `_proc_member` as the method to override; `_block` rounds sizes up.
     """
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in EXTENDED_HEADERS and self.size > LARGEST_HEADER:
             raise tarfile.ReadError(f"an extended header of {self.size} bytes")
         try:
-            return super()._proc_member(archive)  # type: ignore[misc]
+            member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
         except ValueError as error:
             # What int() says of damaged numbers in extended headers.
             raise tarfile.ReadError(f"a damaged header: {error}") from error
+        return member
 
     def _block(self, count: int) -> int:
         if count < 0:
             raise tarfile.ReadError("a member of negative size")
-        return super()._block(count)  # type: ignore[misc]
+        rounded: int = super()._block(count)  # type: ignore[misc]
+        return rounded
 
 
 def _members(path: Path, is_plain: bool, where: str) -> Iterator[tuple[str, _Member | None]]:

@@ -50,7 +50,7 @@ def open_torch(path: Path, options: OpenOptions) -> ImageSet:
 
 
 def _require_stored(path: Path, where: str) -> None:
-    """torch.save never compresses; a compressed record could be a bomb."""
+    """Raise DataError for compressed records: torch.save writes none, and one could be a bomb."""
     with damage_is_a_sentence(where), zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
@@ -92,7 +92,7 @@ def _named_tensors(content: Any, where: str) -> dict[str, Tensor]:
 
 
 def _are_images(content: list[Any]) -> bool:
-    """Whether a list is one tensor an image, all of one shape and type."""
+    """Tell whether a list holds one tensor for each image, all of one shape and type."""
     return len(content) > 1 and all(
         isinstance(part, Tensor)
         and part.ndim in (2, 3)

@@ -20,7 +20,7 @@ def labelled(folder: Path, labels: list[object]) -> ImageSet:
 def test_numbers_become_names_and_it_is_said(tmp_path: Path) -> None:
     images = with_class_names(labelled(tmp_path, [2, 0, 2, 0]), CLASSES)
     assert images.labels == ("owl", "cat", "owl", "cat")
-    assert any("Classes 0 to 2 are called" in note.text for note in images.notes)
+    assert any("Classes 0 to 2 have the names" in note.text for note in images.notes)
 
 
 def test_labels_that_are_names_or_have_none_stay(tmp_path: Path) -> None:

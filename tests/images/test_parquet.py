@@ -128,7 +128,7 @@ def test_of_several_columns_of_pictures_the_one_named_is_read(tmp_path: Path) ->
     table = {"mask": [png(0), png(1)], "scan": [png(2), png(3)]}
     pandas.DataFrame(table).to_parquet(tmp_path / "a.parquet")
     pandas.DataFrame(table | {"image": [png(4), png(5)]}).to_parquet(tmp_path / "b.parquet")
-    with pytest.raises(DataError, match="has images in mask, scan; say which by a colon"):
+    with pytest.raises(DataError, match="has images in mask, scan; name the column after a colon"):
         open_images(tmp_path / "a.parquet")
     for name, seeds in (
         ("a.parquet:mask", (0, 1)),

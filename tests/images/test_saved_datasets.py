@@ -73,7 +73,7 @@ def test_a_state_that_leads_elsewhere_is_refused(tmp_path: Path, name: object) -
     rows.save_to_disk(tmp_path / "saved")
     (tmp_path / "saved" / "data-00000-of-00001.arrow").rename(tmp_path / "secret.arrow")
     changed_state(tmp_path / "saved", _data_files=[{"filename": name}])
-    with pytest.raises(DataError, match=r"does not name|not there"):
+    with pytest.raises(DataError, match=r"does not name|does not exist"):
         open_images(tmp_path / "saved")
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "dataset_dict.json").write_text(json.dumps({"splits": [name]}))
