@@ -124,7 +124,7 @@ class Coalitions:
     def every_coalition(self) -> np.ndarray:
         """(2^players, players) memberships; bit k of the row number says whether k is in."""
         numbers = np.arange(2 ** len(self.players))[:, None]
-        return (numbers >> np.arange(len(self.players))) & 1 == 1
+        return ((numbers >> np.arange(len(self.players))) & 1).astype(bool)
 
     def growing(self, order: Sequence[int] | np.ndarray) -> np.ndarray:
         """(players + 1, players) memberships: nobody, the first of `order`, the first two, …"""

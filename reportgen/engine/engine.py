@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.engine.batches import Batches, Span
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEFAULT_MEMORY = 2 * 10**9
 # Codes that are decoded together: so many bytes of images, and so many codes.
@@ -198,7 +201,9 @@ class Engine:
         assert self._autoencoder.forward is not None, "this model has no forward of its own"
         return self._over_images(self._autoencoder.forward, images, self.image_size)
 
-    def _over_images(self, function: Callable, images: np.ndarray, width: int) -> np.ndarray:
+    def _over_images(
+        self, function: Callable[[Tensor], Tensor], images: np.ndarray, width: int
+    ) -> np.ndarray:
         out = np.empty((len(images), width), dtype=np.float32)
         shape, places = self._autoencoder.input_shape, np.arange(len(images))
         self._wait_for(self._batches.run(function, images, shape, out, places), self._charged_to)

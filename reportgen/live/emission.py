@@ -105,7 +105,8 @@ class Call:
         """An argument that must not depend on the code."""
         if self.node_of(name) in self.places:
             raise self.unsupported("of two arrays that depend on the code")
-        return self.value(name)
+        constant: Tensor | None = self.value(name)
+        return constant
 
     def unsupported(self, why: str) -> NotLiveError:
         """This operator in a form that has no step."""

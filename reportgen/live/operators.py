@@ -90,7 +90,8 @@ def _resample(call: Call) -> int:
     others = fx.map_arg(call.node.args[1:], call.values.__getitem__)
 
     def run(planes: Tensor) -> Tensor:
-        return target(planes, *others, **call.node.kwargs)
+        resampled: Tensor = target(planes, *others, **call.node.kwargs)
+        return resampled
 
     found = separable_weights(run, before.shape[2], before.shape[3])
     if found is None:

@@ -14,6 +14,10 @@ OnOperation = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 class UncompiledMode(TorchDispatchMode):
     """A context that sees this thread's operations without making torch import its compiler."""
 
+    def __init__(self) -> None:
+        # By name: of super() mypy does not see that it is torch's, which has no types.
+        TorchDispatchMode.__init__(self)
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         # Otherwise torch imports it, one to two seconds, for a mode that it never compiles.

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from reportgen.statistics.norms import squared_norms
+
 ROW_BLOCK_BYTES = 32 * 2**20
 COLUMN_BLOCK_BYTES = 4 * 2**20
 CACHED_BYTES = 2**20
@@ -91,7 +93,7 @@ def centred_squares(targets: np.ndarray) -> np.ndarray:
     def of(columns: slice) -> np.ndarray:
         block = targets[:, columns].astype(np.float64)
         block -= block.mean(axis=0)
-        return np.vecdot(block, block)
+        return squared_norms(block)
 
     squares = np.zeros(len(targets))
     for some in in_parallel(of, column_blocks(targets)):

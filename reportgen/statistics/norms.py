@@ -8,4 +8,5 @@ import numpy as np
 def squared_norms(vectors: np.ndarray) -> np.ndarray:
     """(…, P) → (…) squared Euclidean norms, accumulated in float64."""
     vectors = np.asarray(vectors, dtype=np.float64)
-    return np.vecdot(vectors, vectors)
+    squares: np.ndarray = np.vecdot(vectors, vectors)
+    return squares

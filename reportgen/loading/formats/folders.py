@@ -182,10 +182,12 @@ class _Latents(nn.Module):
         self.model = model
 
     def encode(self, images: Tensor) -> Tensor:
-        return self.model.encode(images).latents
+        codes: Tensor = self.model.encode(images).latents
+        return codes
 
     def decode(self, code: Tensor) -> Tensor:
-        return self.model.decode(code).sample
+        images: Tensor = self.model.decode(code).sample
+        return images
 
     def forward(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))
@@ -198,13 +200,16 @@ class _Quantised(_Latents):
     """
 
     def encode(self, images: Tensor) -> Tensor:
-        return self.model.quantize(super().encode(images))[0]
+        codes: Tensor = self.model.quantize(super().encode(images))[0]
+        return codes
 
     def decode(self, code: Tensor) -> Tensor:
-        return self.model.decode(code, force_not_quantize=True).sample
+        images: Tensor = self.model.decode(code, force_not_quantize=True).sample
+        return images
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.model(images).sample
+        reconstructions: Tensor = self.model(images).sample
+        return reconstructions
 
 
 class _WithPlainForward(nn.Module):
@@ -219,4 +224,5 @@ class _WithPlainForward(nn.Module):
         self.decoder = model.decoder
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.model({"data": images}).recon_x
+        reconstructions: Tensor = self.model({"data": images}).recon_x
+        return reconstructions

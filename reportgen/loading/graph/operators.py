@@ -180,4 +180,5 @@ def resolve_aten(name: str, overload: str, trust: bool) -> torch._ops.OpOverload
     packet = getattr(torch.ops.aten, name, None)
     if packet is None or overload.startswith("_") or overload not in packet.overloads():
         return None
-    return getattr(packet, overload)
+    operator: torch._ops.OpOverload = getattr(packet, overload)
+    return operator

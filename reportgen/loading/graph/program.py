@@ -51,13 +51,15 @@ class Program:
 
     @property
     def input(self) -> fx.Node:
-        """The placeholder."""
-        return next(node for node in self.graph.nodes if node.op == "placeholder")
+        """The placeholder, which stands for the images or the code."""
+        node: fx.Node = next(node for node in self.graph.nodes if node.op == "placeholder")
+        return node
 
     @property
     def output(self) -> fx.Node:
         """The output node; its one argument is the tuple of leaves."""
-        return next(node for node in reversed(self.graph.nodes) if node.op == "output")
+        node: fx.Node = next(node for node in reversed(self.graph.nodes) if node.op == "output")
+        return node
 
     @property
     def leaves(self) -> tuple[fx.Node | Any, ...]:
@@ -67,7 +69,8 @@ class Program:
 
     def constant(self, node: fx.Node) -> Tensor:
         """The tensor of a get_attr node."""
-        return getattr(self.root, str(node.target))
+        tensor: Tensor = getattr(self.root, str(node.target))
+        return tensor
 
     def compiled(self) -> Callable[[Tensor], tuple[Any, ...]]:
         """What gives all leaves for images, by the program as it is now, in many calls.

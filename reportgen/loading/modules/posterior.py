@@ -93,14 +93,16 @@ def _field_sd(key: str, output: Any) -> Tensor:
 
 
 def _field(key: str, output: Any) -> Tensor:
-    return fields(output)[key]
+    value: Tensor = fields(output)[key]
+    return value
 
 
 def _leaf(place: int, output: Any) -> Tensor:
-    return flatten(output)[place]
+    leaf: Tensor = flatten(output)[place]
+    return leaf
 
 
-def _half(place: int, output: Any) -> Tensor:
+def _half(place: int, output: Tensor) -> Tensor:
     return output.chunk(2, dim=1)[place]
 
 

@@ -47,7 +47,8 @@ def is_distribution(value: Any) -> bool:
 
 def distribution_mean(value: Any) -> Tensor:
     """The mean of a distribution."""
-    return value.mean
+    mean: Tensor = value.mean
+    return mean
 
 
 def distribution_sd(value: Any) -> Tensor:

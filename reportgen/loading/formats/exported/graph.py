@@ -111,7 +111,7 @@ class _Reader:
                 f"the model takes {len(tensors)} inputs ({names}) and not images alone; "
                 "export a module whose forward takes the images only."
             )
-        name = tensors[0]["as_tensor"]["name"]
+        name: str = tensors[0]["as_tensor"]["name"]
         self.values[name] = self.builder.image_input()
         return name
 
@@ -257,11 +257,12 @@ def _place(
 
 def _output_name(output: dict[str, Any]) -> str | None:
     ((kind, value),) = output.items()
+    name: str | None = None
     if kind == "as_tensor":
-        return value["name"]
-    if kind in ("as_sym_int", "as_sym_float", "as_sym_bool"):
-        return value.get("as_name")
-    return None
+        name = value["name"]
+    elif kind in ("as_sym_int", "as_sym_float", "as_sym_bool"):
+        name = value.get("as_name")
+    return name
 
 
 def _flat(outputs: list[dict[str, Any]]) -> list[str]:

@@ -117,7 +117,8 @@ class OnnxFunction:
     def arrays(self, values: Tensor) -> list[np.ndarray]:
         """All outputs as NumPy arrays."""
         given = {self.input: values.cpu().numpy()}
-        return self.session.run(list(self.outputs), given)
+        arrays: list[np.ndarray] = self.session.run(list(self.outputs), given)
+        return arrays
 
     def __call__(self, values: Tensor) -> Tensor:
         """The first output, float32. Raises ModelError where onnxruntime cannot compute it."""

@@ -61,7 +61,7 @@ class _ScriptParts:
 
     module: torch.jit.ScriptModule
     device: str
-    graphs: dict[tuple[str, tuple[int, ...]], Callable[[Tensor], tuple] | None] = field(
+    graphs: dict[tuple[str, tuple[int, ...]], Callable[[Tensor], tuple[Any, ...]] | None] = field(
         default_factory=dict
     )
     batches: dict[str, int] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class _ScriptParts:
         run.schema = getattr(getattr(found, "forward", found), "schema", None)  # type: ignore[attr-defined]
         return run
 
-    def _prepared(self, name: str, example: Tensor) -> Callable[[Tensor], tuple] | None:
+    def _prepared(self, name: str, example: Tensor) -> Callable[[Tensor], tuple[Any, ...]] | None:
         key = (name, tuple(example.shape[1:]))
         if key not in self.graphs:
             try:
