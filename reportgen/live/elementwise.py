@@ -11,7 +11,7 @@ from reportgen.live.emission import Call, Handler
 
 
 def function(name: str, *settings: str) -> Handler:
-    """A function of each value alone; its settings by their names in the schema."""
+    """The handler of a function of each value alone; `settings` are arguments by schema name."""
 
     def handle(call: Call) -> int:
         given = {setting: call.value(setting) for setting in settings}
@@ -22,7 +22,7 @@ def function(name: str, *settings: str) -> Handler:
 
 
 def gelu(call: Call) -> int:
-    """With the error function, or its approximation by tanh."""
+    """Emit a GELU, with the error function or its approximation by tanh."""
     name = "gelu_tanh" if call.value("approximate") == "tanh" else "gelu"
     return call.step(name, [call.place("self")])
 
@@ -45,7 +45,7 @@ def _operand(call: Call, node: Any) -> int | float:
 
 
 def binary(name: str, first: str = "self", second: str = "other") -> Handler:
-    """Two arrays, or an array and a number on either side."""
+    """The handler of arithmetic on two arrays, or on an array and a number on either side."""
 
     def handle(call: Call) -> int:
         if call.value("rounding_mode") is not None:
@@ -66,14 +66,14 @@ def binary(name: str, first: str = "self", second: str = "other") -> Handler:
 
 
 def reversed_subtraction(call: Call) -> int:
-    """other − self."""
+    """Emit other − self."""
     if call.value("alpha") != 1:
         raise call.unsupported("with a factor")
     return binary("sub", "other", "self")(call)
 
 
 def power(call: Call) -> int:
-    """An array to a fixed power."""
+    """Emit an array to a fixed power."""
     exponent = call.value("exponent")
     if exponent is None:
         exponent = 2

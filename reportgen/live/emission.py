@@ -1,4 +1,4 @@
-"""Steps being collected, and a traced operation with its arguments."""
+"""The steps of a decoder while they are collected, and a traced operation with its arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reportgen.live.program import NotLiveError, Step
 
 
 class Emitter:
-    """Collects steps and constants."""
+    """Collects the steps of a `LiveDecoder` and their constants."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -30,7 +30,7 @@ class Emitter:
         numbers: dict[str, Any] | None = None,
         weights: dict[str, Tensor] | None = None,
     ) -> int:
-        """Adds a step; returns the place of its result."""
+        """Add a step; return the place of its result."""
         self.steps.append(
             Step(
                 operator,
@@ -55,7 +55,7 @@ class Emitter:
         return np.concatenate([np.zeros(0, np.float16), *self._constants])
 
     def finish(self, place: int, image: Tensor) -> None:
-        """The last step's result is the image."""
+        """Return the decoder whose image is the last step's result."""
         if place != len(self.steps) or place == 0:
             self.strided(place, image.reshape(-1))
 
@@ -67,7 +67,7 @@ class Emitter:
 
 @dataclass(frozen=True)
 class Call:
-    """One node of the traced decoder, with what its arguments were."""
+    """One node of the traced decoder, with the values that its arguments had."""
 
     node: fx.Node
     values: dict[fx.Node, Any]
@@ -76,7 +76,7 @@ class Call:
 
     @property
     def result(self) -> Tensor:
-        """What it gave, the first of several."""
+        """The tensor that the operation gave; of several, the first."""
         value = self.values[self.node]
         return value if torch.is_tensor(value) else value[0]
 
@@ -95,21 +95,21 @@ class Call:
         return fx.map_arg(self.node_of(name), self.values.__getitem__)
 
     def place(self, name: str) -> int:
-        """Where an argument that depends on the code lies."""
+        """The place of the array that is this argument, which depends on the code."""
         node = self.node_of(name)
         if node not in self.places:
             raise self.unsupported("of a constant")
         return self.places[node]
 
     def constant(self, name: str) -> Tensor | None:
-        """An argument that must not depend on the code."""
+        """The value of an argument. Raises NotLiveError where it depends on the code."""
         if self.node_of(name) in self.places:
             raise self.unsupported("of two arrays that depend on the code")
         constant: Tensor | None = self.value(name)
         return constant
 
     def unsupported(self, why: str) -> NotLiveError:
-        """This operator in a form that has no step."""
+        """The error for this operator in a form that no step covers; `why` completes its name."""
         target: Any = self.node.target
         return NotLiveError(f"the decoder uses `{target.overloadpacket.__name__}` {why}")
 
@@ -120,7 +120,7 @@ class Call:
         numbers: dict[str, Any] | None = None,
         weights: dict[str, Tensor] | None = None,
     ) -> int:
-        """A step whose result has the shape of this node's."""
+        """Add a step whose result has the shape of this node's; return the result's place."""
         return self.emitter.step(operator, inputs, self.result.shape, numbers, weights)
 
 

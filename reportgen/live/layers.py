@@ -20,7 +20,7 @@ BATCH_NORMS = frozenset(
 
 
 def linear(bias: str | None, first: str, second: str) -> Handler:
-    """A product with a constant matrix; the arguments' names in the schema."""
+    """The handler of a product with a constant matrix; arguments are given by schema name."""
 
     def handle(call: Call) -> int:
         weight = call.constant(second)
@@ -44,7 +44,7 @@ def linear(bias: str | None, first: str, second: str) -> Handler:
 
 
 def convolution(call: Call) -> int:
-    """Plain or transposed, in one dimension or two."""
+    """Emit a convolution, plain or transposed, in one dimension or two."""
     weight, bias = call.constant("weight"), call.constant("bias")
     assert weight is not None
     sides = weight.ndim - 2
@@ -71,7 +71,7 @@ def convolution(call: Call) -> int:
 
 
 def _affine(call: Call, place: int, scale: Tensor | None, shift: Tensor | None, inner: int) -> int:
-    """x · scale + shift, each entry of which holds for `inner` values in a row."""
+    """Emit x · scale + shift, where each entry of the two holds for `inner` values in a row."""
     if scale is None and shift is None:
         return place
     count = len(scale if scale is not None else shift)  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def _affine(call: Call, place: int, scale: Tensor | None, shift: Tensor | None, 
 
 
 def batch_norm(call: Call) -> int:
-    """A scale and a shift for each channel, made of the running statistics."""
+    """Emit a scale and a shift for each channel, made of the running statistics."""
     weight, bias = call.constant("weight"), call.constant("bias")
     eps = call.value("eps") if call.value("eps") is not None else call.value("epsilon")
     place, inner = call.place("input"), math.prod(call.result.shape[2:])
@@ -97,7 +97,7 @@ def batch_norm(call: Call) -> int:
 
 
 def group_norm(call: Call) -> int:
-    """Each group of channels to mean 0 and variance 1, then a scale and a shift."""
+    """Emit each group of channels brought to mean 0 and variance 1, then a scale and a shift."""
     size = call.result.numel() // call.value("group")
     numbers = {"size": size, "eps": call.value("eps")}
     place = call.step("normalise", [call.place("input")], numbers)
@@ -106,7 +106,7 @@ def group_norm(call: Call) -> int:
 
 
 def layer_norm(call: Call) -> int:
-    """The last dimensions to mean 0 and variance 1, then a scale and a shift."""
+    """Emit the last dimensions brought to mean 0 and variance 1, then a scale and a shift."""
     numbers = {"size": math.prod(call.value("normalized_shape")), "eps": call.value("eps")}
     place = call.step("normalise", [call.place("input")], numbers)
     weight, bias = call.constant("weight"), call.constant("bias")

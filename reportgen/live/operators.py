@@ -1,4 +1,4 @@
-"""ATen operators to steps of a `LiveDecoder`, for a batch of one."""
+"""Translates ATen operators into steps of a `LiveDecoder`, for a batch of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _identity(call: Call) -> int:
 
 
 def _view(call: Call) -> int:
-    """Any operator that only looks at its input in another way: its strides say how."""
+    """Emit an operator that only looks at its input in another way: its strides say how."""
     name = "input" if call.node_of("self") is None else "self"
     place, before = call.place(name), call.value(name)
     probe = torch.empty(before.shape, dtype=before.dtype)
@@ -81,7 +81,7 @@ def _softmax(call: Call) -> int:
 
 
 def _resample(call: Call) -> int:
-    """Resizing, pooling and padding: each row and column of the result from those before."""
+    """Emit resizing, pooling or padding: linear maps of the input's rows and of its columns."""
     name = "input" if call.node_of("self") is None else "self"
     place, before = call.place(name), call.value(name)
     if before.ndim != 4 or _mixes(call):
@@ -104,7 +104,7 @@ def _resample(call: Call) -> int:
 
 
 def _mixes(call: Call) -> bool:
-    """Whether more than one argument depends on the code."""
+    """Tell whether more than one argument depends on the code."""
     return sum(node in call.places for node in call.node.all_input_nodes) > 1
 
 

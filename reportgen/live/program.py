@@ -1,4 +1,4 @@
-"""A decoder as a list of typed steps, and what a live walk needs beside it."""
+"""A decoder as a list of typed steps, and all else that a live walk needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reportgen.analyses import ImageArray
 
 
 class NotLiveError(Exception):
-    """A decoder that the page cannot run; the sentence says why."""
+    """An error for a decoder that the page cannot run; its sentence says why."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""A function of one tensor as the ATen operations it runs, recorded while it runs once.
+"""Records the ATen operations of a function of one tensor while it runs once.
 
-`torch.fx.experimental.proxy_tensor.make_fx` does the same, and torch imports its compiler for it,
+`torch.fx.experimental.proxy_tensor.make_fx` does the same, but makes torch import its compiler,
 which takes more than a second.
 """
 
@@ -21,15 +21,15 @@ from reportgen.process.watched_operations import UncompiledMode
 
 
 class OverwrittenError(NotLiveError):
-    """An array is read, or is part of a result, after something else has written into it."""
+    """An error for arrays that are used after something else has written into them."""
 
 
 def record(function: Callable[[Tensor], Tensor], argument: Tensor) -> fx.GraphModule:
-    """The operations that depend on the argument, without writes in place, on the CPU.
+    """Return the graph of the operations that depend on the argument, without writes in place.
 
-    What does not depend on it is a constant of the graph. Raises NotLiveError where torch is asked
-    for a number of what depends on the argument, or where constants that the function did not make
-    are written to; and whatever `function` raises.
+    All tensors that do not depend on it are constants of the graph, on the CPU. Raises NotLiveError
+    where a number is taken out of a tensor that depends on the argument, or where constants that
+    the function did not make are written to; and whatever `function` raises.
     """
     try:
         return _recorded(function, argument)
@@ -46,7 +46,7 @@ def _recorded(function: Callable[[Tensor], Tensor], argument: Tensor) -> fx.Grap
 
 
 class _NumbersStay(TorchFunctionMode):
-    """A context in which no numbers leave torch unseen: these calls are no operations."""
+    """A context that refuses calls by which recorded numbers leave torch, such as `tolist`."""
 
     def __init__(self, recording: _Recording) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class _NumbersStay(TorchFunctionMode):
 
 
 class _Recording(UncompiledMode):
-    """A context whose operations become nodes where an input of theirs has one."""
+    """A context that makes a node of every operation of which an input has a node."""
 
     def __init__(self, argument: Tensor) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class _Recording(UncompiledMode):
         self._keep(argument, self._graph.placeholder("code"))
 
     def depends(self, tensor: Tensor) -> bool:
-        """Whether a tensor depends on the argument, as far as `functionalize` lets that be seen."""
+        """Tell whether a tensor depends on the argument, as far as `functionalize` shows that."""
         return id(tensor) in self._nodes or torch._is_functional_tensor(tensor)
 
     def __torch_dispatch__(
@@ -108,7 +108,7 @@ class _Recording(UncompiledMode):
         self._nodes[id(tensor)] = tensor, node
 
     def _overwriting(self, function: Any, target: Tensor) -> Any:
-        """The operation that gives what this one writes; whatever shares its memory is gone."""
+        """Return the operation without its write; tensors that share the memory are forgotten."""
         name = function.overloadpacket.__name__
         pure = getattr(torch.ops.aten, name.removesuffix("_"), None)
         if id(target) not in self._nodes or pure is None or not name.endswith("_"):
@@ -120,7 +120,7 @@ class _Recording(UncompiledMode):
         return getattr(pure, function._overloadname)
 
     def _refuse_known_constants(self, function: Any, args: Any, keywords: Any) -> None:
-        """What is written now, the graph would read as if it had been there before, too."""
+        """Raise OverwrittenError for a write to a constant, which earlier reads would see too."""
         for place, argument in enumerate(function._schema.arguments):
             if argument.alias_info is not None and argument.alias_info.is_write:
                 written = args[place] if place < len(args) else keywords.get(argument.name)
@@ -129,7 +129,7 @@ class _Recording(UncompiledMode):
                     raise OverwrittenError("the decoder overwrites its constants")
 
     def _argument(self, value: Any) -> Any:
-        """A tensor's node, its own or a constant's; devices are the CPU."""
+        """The node of a tensor, its own or a constant's; a device becomes the CPU."""
         if isinstance(value, torch.device):
             return torch.device("cpu")
         if not isinstance(value, Tensor):
@@ -146,7 +146,7 @@ class _Recording(UncompiledMode):
         return self._constants[id(value)][1]
 
     def returning(self, result: Tensor) -> fx.GraphModule:
-        """The graph, with this as its output."""
+        """Finish the graph, with this tensor as its output."""
         self._graph.output(self._argument(result))
         self._graph.eliminate_dead_code()
         return fx.GraphModule(self._root, self._graph)

@@ -13,7 +13,14 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Taps:
-    """Which lines each line of the result is made of: counts for each, then places and factors."""
+    """The lines of the input that each line of the result is a weighted sum of.
+
+    Attributes
+    ----------
+    counts : for each line of the result, the number of lines that it is made of.
+    places, factors : the place and the weight of each of these, one line of the result after
+        the other.
+    """
 
     counts: tuple[int, ...]
     places: tuple[int, ...]
@@ -23,8 +30,9 @@ class Taps:
 def separable_weights(
     run: Callable[[Tensor], Tensor], height: int, width: int
 ) -> tuple[Taps, Taps] | None:
-    """Taps of rows and columns with run(x) = R x Cᵀ for planes x (n, 1, H, W); None if there are
-    none, as where padding adds a number other than zero.
+    """Return the taps of rows R and of columns C with run(x) = R x Cᵀ for planes x (n, 1, H, W).
+
+    None where there are none, as where padding adds a number other than zero.
     """
     ones = run(torch.ones(1, 1, height, width))[0, 0]
     flat = int(ones.abs().argmax())

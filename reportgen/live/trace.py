@@ -1,4 +1,4 @@
-"""A decoder's own operations, from running it once, to a `LiveDecoder`."""
+"""Makes a `LiveDecoder` of a decoder's own operations, recorded while it runs once."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def live_decoder(
     images: np.ndarray,
     pixel_range: tuple[float, float],
 ) -> LiveDecoder:
-    """The decoder as steps, its weights rounded to 16 bits.
+    """Return the decoder as steps, its weights rounded to 16 bits.
 
     `codes` (n, code_size) and the `images` (n, P) that the decoder makes of them check the trace.
-    Raises NotLiveError: an operator that has no step, more than 1 MB of weights, more than 10⁸
-    multiplications an image, or rounding that moves a pixel by more than 1/255 of the range.
+    Raises NotLiveError for an operator that has no step, for more than 1 MB of weights, for more
+    than 10⁸ multiplications an image, and where rounding moves a pixel by more than 1/255 of the
+    range.
     """
     graph = _trace(decode, code_shape, device)
     emitter = Emitter()
@@ -70,7 +71,7 @@ def live_decoder(
 def _trace(
     decode: Callable[[Tensor], Tensor], code_shape: tuple[int, ...], device: str
 ) -> fx.GraphModule:
-    """The decoder as flat ATen operations without writes in place, on the CPU."""
+    """Record the decoder as flat ATen operations without writes in place, on the CPU."""
     try:
         return record(decode, torch.zeros(1, *code_shape, device=device))
     except NotLiveError:
@@ -84,7 +85,7 @@ def _trace(
 
 @torch.no_grad()
 def _lower(graph: fx.GraphModule, code: Tensor, emitter: Emitter) -> None:
-    """Every node that depends on the code becomes steps; all others are computed here."""
+    """Make steps of every node that depends on the code; all others are computed here."""
     values: dict[fx.Node, Any] = {}
     places: dict[fx.Node, int] = {}
     for node in graph.graph.nodes:
@@ -120,7 +121,7 @@ def _place(
 
 
 def _name(node: Any) -> str:
-    """The ATen operator without its overload: "upsample_nearest2d"."""
+    """The ATen operator's name without its overload, such as "upsample_nearest2d"."""
     target = node.target
     return getattr(getattr(target, "overloadpacket", target), "__name__", str(target))
 
