@@ -1,1 +1,1 @@
-"""From results to files: the page, results.json and results.npz."""
+"""The files that are made of results: the page, results.json and results.npz."""

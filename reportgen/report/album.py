@@ -11,15 +11,15 @@ PICTURE_FOLDER = "assets"
 
 
 class AlbumFullError(Exception):
-    """The pictures so far are more than the album was made for."""
+    """An error for pictures that are together larger than the album was made for."""
 
 
 class Album:
-    """Sprites by name.
+    """The pictures of one page, each kept once under a name of its own.
 
     In the layout "file" a picture's address is a data: URI; in "folder" it is a path beside the
-    page, and `files` holds what has to be written there. The address that brings the pictures
-    beyond `most_bytes` raises AlbumFullError.
+    page, and `files` holds the files to write there. Asking for the address that brings the
+    pictures beyond `most_bytes` raises AlbumFullError.
     """
 
     def __init__(self, layout: str, most_bytes: float = math.inf) -> None:
@@ -29,11 +29,11 @@ class Album:
 
     @property
     def file_bytes(self) -> int:
-        """Bytes of all files so far."""
+        """The number of bytes of all files so far."""
         return sum(map(len, self.files.values()))
 
     def address(self, sprite: Sprite) -> str:
-        """What goes into an image's `src`."""
+        """The value of an image's `src`: a data: URI or a path. Raises AlbumFullError."""
         if self.layout == "file":
             inlined = "data:image/webp;base64," + base64.b64encode(sprite.data).decode("ascii")
             self._take(len(inlined))

@@ -24,7 +24,7 @@ class Strip:
     captions : one for each tile.
     flagged : for each tile whether its code is off data; empty where that is not known.
     on_data : for each tile whether it is within the data-supported range; empty where unknown.
-    limit : of the signed scale of its difference tiles; None without any.
+    limit : the largest difference on the signed scale of its difference tiles; None without any.
     signed_from : place of the first difference tile, where `limit` is given; images come before.
     thumbnail : whether the tiles are small ones.
     """
@@ -63,17 +63,17 @@ class Drawing:
 
     @property
     def in_colour(self) -> bool:
-        """Whether differences are shown as colours around mid-grey."""
+        """Tell whether differences are shown as colours around mid-grey."""
         return self.shape[0] >= 3
 
     @property
     def tile_width(self) -> int:
-        """Pixels across one tile."""
+        """The number of pixels across one tile."""
         return self._width(self.factor)
 
     @property
     def thumbnail_width(self) -> int:
-        """Pixels across one thumbnail."""
+        """The number of pixels across one thumbnail."""
         return self._width(self.thumbnail_factor)
 
     def images(self, images: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ class Drawing:
         return difference_tiles(np.atleast_2d(differences), self.shape, limit, self.factor)
 
     def limit(self, *differences: np.ndarray) -> float:
-        """The one scale of all these differences."""
+        """The largest absolute value of all these differences: the limit of their one scale."""
         return symmetric_limit(*differences)
 
     def strip(self, *tiles: np.ndarray, blank: int = 0) -> Sprite:

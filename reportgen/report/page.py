@@ -161,7 +161,7 @@ class PageRenderer:
     def _section(
         self, environment: Any, question: Question, drawing: Drawing, sizes: dict[str, int]
     ) -> Any:
-        """A section's own template, or the one that says why there is nothing to show."""
+        """Render a section's own template, or the one that says why there is nothing to show."""
         results = self._results
         answer = results.answer(question.name)
         if question.name in results.failures:
@@ -194,14 +194,14 @@ def _unanswered_section(
 
 
 def _as_html(rendered: str) -> Any:
-    """What a template has escaped, as the page's own markup."""
+    """Mark text that a template has escaped already, so that it is not escaped again."""
     from markupsafe import Markup
 
     return Markup(rendered)
 
 
 def _unit_name(results: Results, index: int) -> str:
-    """The printed name of a unit by its place in the code; −1 is the rest."""
+    """The printed name of the unit at a place in the code; −1 stands for all other units."""
     if index < 0:
         return "rest"
     health = results.answers.of(Health)
@@ -215,7 +215,7 @@ def _by_share(results: Results, indices: Sequence[int]) -> list[int]:
 
 
 def _scales(drawing: Drawing) -> Any:
-    """What scripts need to tell numbers from colours."""
+    """JSON from which the page's scripts read a pixel's number off its colour."""
     from markupsafe import Markup
 
     scales = {
@@ -229,7 +229,7 @@ def _scales(drawing: Drawing) -> Any:
 class _Assets:
     """Styles, scripts and results as the layout wants them, with the policy that allows them.
 
-    Nothing that comes from a model or its data is in here but the results, which are escaped.
+    Of all that comes from a model or its data, only the results are in here, and they are escaped.
     """
 
     def __init__(self, layout: str, drawing: Drawing, data: str) -> None:
@@ -262,7 +262,7 @@ _FOLDER_POLICY = (
 
 
 def _policy(style: str, *scripts: str) -> str:
-    """Content-Security-Policy: only our own styles and scripts, by hash, and inlined pictures."""
+    """The Content-Security-Policy: our own styles and scripts, by hash, and inlined pictures."""
     allowed = " ".join(_hash(script) for script in scripts)
     return (
         f"default-src 'none'; style-src {_hash(style)}; img-src data:; script-src {allowed}; "
@@ -276,7 +276,7 @@ def _hash(text: str) -> str:
 
 
 def _tile_rules(drawing: Drawing) -> str:
-    """The size of this report's tiles, and one class for each number of tiles in a strip."""
+    """Style rules for the size of this report's tiles, and for each number of tiles in a strip."""
     from reportgen.figures.sprites import gap_beside
 
     tile, thumbnail = drawing.tile_width, drawing.thumbnail_width

@@ -1,4 +1,4 @@
-"""Where the templates are: beside the package in a checkout, inside it in a wheel."""
+"""The folder of the templates: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 
 class Templates:
-    """The page's templates with their filters; what else they see is up to each environment.
+    """The page's templates with their filters; each environment adds its own names to these.
 
     Questions from packages of the user's own bring the templates of their sections.
     """
@@ -45,7 +45,7 @@ class Templates:
         }
 
     def environment(self) -> jinja2.Environment:
-        """A new one, which compiles only what no other has compiled."""
+        """A new Jinja environment, which compiles only templates that no other has compiled."""
         environment = jinja2.Environment(
             loader=jinja2.ChoiceLoader(
                 [jinja2.FileSystemLoader(template_folder()), jinja2.DictLoader(self._brought)]
@@ -61,7 +61,7 @@ class Templates:
 
 
 class _Code(jinja2.BytecodeCache):
-    """Compiled templates in memory."""
+    """Compiled templates, kept in memory; Jinja's interface for that is called a bytecode cache."""
 
     def __init__(self) -> None:
         self._code: dict[str, bytes] = {}
@@ -72,5 +72,5 @@ class _Code(jinja2.BytecodeCache):
             bucket.bytecode_from_string(self._code[bucket.key])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what was compiled."""
+        """Keep the compiled template in the bucket."""
         self._code[bucket.key] = bucket.bytecode_to_string()

@@ -1,4 +1,4 @@
-"""Which pictures go first where a page would be too large; the page names them."""
+"""Thinning: the order in which pictures are left out where a page would be too large."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COARSE_TILE = 32
 
 @dataclass(frozen=True)
 class Thinning:
-    """How many pictures a page has.
+    """Limits on the number and size of a page's pictures.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Thinning:
     full_walks : whether cards have the walk over the full range.
     plane_rows : images behind each plane of two units.
     largest_tile : pixels across a picture; larger ones are averaged down by a whole factor.
-    left_out : what the page says is not there.
+    left_out : the sentences in which the page says what is not there.
     """
 
     picture_rows: int = EVERYTHING
@@ -53,7 +53,7 @@ WHOLE = Thinning()
 
 
 def thinnings_of(shape: tuple[int, int, int]) -> tuple[Thinning, ...]:
-    """The whole page, then ever less of it, for images (C, H, W)."""
+    """The limits of the whole page, then ever lower ones, for images (C, H, W)."""
     thinnings = [WHOLE]
     for step, sentence in _STEPS:
         if "largest_tile" in step and max(shape[1:]) <= COARSE_TILE:

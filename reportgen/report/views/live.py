@@ -26,7 +26,7 @@ class LiveView:
 
 
 def live_view(walks: Traversal, results: Results) -> LiveView | None:
-    """None where the decoder does not run in the page."""
+    """The live walk's data and weights; None where the decoder does not run in the page."""
     from markupsafe import Markup
 
     live = results.live
@@ -69,7 +69,7 @@ def _base64(values: np.ndarray, kind: str) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows no infinity; a bound that is not there is null."""
+    """The same value with None, JSON's null, for every number that is infinite or NaN."""
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

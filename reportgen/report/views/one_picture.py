@@ -22,7 +22,7 @@ MOST_DOTS = 32
 
 @dataclass(frozen=True)
 class View:
-    """Dots, their table in the same order, and moves; `left_out` units without a dot."""
+    """Dots, their table in the same order, and moves; `left_out` counts the units without a dot."""
 
     dots: DotPlot
     units: tuple[UnitPicture, ...]

@@ -1,4 +1,4 @@
-"""Which of many columns are shown; the rules are printed where they apply."""
+"""The choice of the columns to show among many; the rule is printed where it applies."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ MOST_STEPS = 13
 
 
 def first_and_rest(pictures: np.ndarray, shown: int = MOST_COLUMNS) -> tuple[np.ndarray, bool]:
-    """(columns, P) → the first `shown` and the sum of the others; and whether there are others.
-
+    """Return the first `shown` of (columns, P) with the sum of the rest, and whether one is left.
     One column more than `shown` is kept as it is: a rest of one saves nothing.
     """
     if len(pictures) <= shown + 1:
@@ -20,7 +19,7 @@ def first_and_rest(pictures: np.ndarray, shown: int = MOST_COLUMNS) -> tuple[np.
 
 
 def steps_shown(count: int) -> tuple[int, ...]:
-    """Of 0 … count: all up to 13, else 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, … and the last."""
+    """The steps of 0 … count to show: up to 13 all, else 0, 1, 2, 3, 4, 6, 8, 12, … and `count`."""
     if count < MOST_STEPS:
         return tuple(range(count + 1))
     chosen, power = [0, 1], 2
