@@ -1,4 +1,4 @@
-"""A `Split` and its pixel scale → an `Autoencoder` on the data's scale."""
+"""Makes an `Autoencoder` on the data's scale of a `Split` and its pixel scale."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assemble(
 ) -> tuple[Autoencoder, str | None]:
     """Put the pixel scale into the split model, and check the result on the sample.
 
-    The second value is what to ask where the pixel scale is not settled; None where it is.
+    The second value is the question to the user where the pixel scale is not settled; else None.
 
     Raises ModelError where codes or reconstructions are not finite, or depend on the batch.
     """
@@ -126,7 +126,7 @@ def _refuse_not_finite(values: Tensor, what: str) -> None:
 
 
 def _check_note(whole: Tensor, reconstructions: Tensor, is_stochastic: bool) -> Note:
-    """How far decode(encode(x)) is from the model's own output, sampling noise held at its mean."""
+    """A note of how far decode(encode(x)) is from the model's own output, without its noise."""
     noise = ", its sampling noise held at its mean," if is_stochastic else ""
     difference = relative_difference(reconstructions, whole)
     text = (

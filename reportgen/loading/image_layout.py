@@ -1,4 +1,4 @@
-"""How a model wants its images: as (n, C, H, W), flattened, or without a channel dimension."""
+"""The arrangement of images that a model takes: (n, C, H, W), flattened, or without channels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ImageLayout:
     channels_last: bool = False
 
     def arrange(self, images: Tensor) -> Tensor:
-        """(n, C, H, W) → what the model takes."""
+        """(n, C, H, W) → (n, *model_shape), as the model takes it."""
         if self.channels_last:
             return images.permute(0, 2, 3, 1).contiguous()
         if self.model_shape == self.shape:
@@ -38,14 +38,14 @@ class ImageLayout:
         return images.reshape(len(images), *self.model_shape)
 
     def restore(self, output: Tensor) -> Tensor:
-        """What the model returns → (n, C, H, W), contiguous."""
+        """The model's output → (n, C, H, W), contiguous."""
         if self.channels_last and tuple(output.shape[1:]) == self.model_shape:
             return output.permute(0, 3, 1, 2).contiguous()
         return output.reshape(len(output), *self.shape).contiguous()
 
     @property
     def note(self) -> str | None:
-        """One sentence where images are rearranged; None where not."""
+        """A sentence for the report where images are rearranged; None where they are not."""
         if self.channels_last:
             return "Images are given to the model with their channels last."
         if self.model_shape == self.shape:
@@ -72,7 +72,7 @@ def fixed_size(declared: tuple[int | None, ...]) -> tuple[int, int] | None:
 
 
 def declared_images(declared: tuple[int | None, ...]) -> list[tuple[int, int, int]]:
-    """(C, H, W) of the only images in a batch's shape; square ones, in it as flat numbers."""
+    """The image shapes (C, H, W) that fit a declared batch; flat ones stand for square images."""
     sizes = [size for size in _channels_first(declared) if size is not None]
     if len(sizes) < len(declared) - 1:
         return []

@@ -1,4 +1,4 @@
-"""What loading needs of a set of images."""
+"""The interface of a set of images as loading uses it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ImageSource(Protocol):
 
 
 def sample_rows(count: int, values: int) -> list[int]:
-    """At most SAMPLED_ROWS row numbers, evenly spaced over `count` images of `values` numbers."""
+    """Up to SAMPLED_ROWS row numbers, evenly spaced over `count` images of `values` numbers."""
     wanted = min(SAMPLED_ROWS, max(FEWEST_ROWS, SAMPLED_VALUES // values))
     chosen = min(count, wanted)
     return sorted({round(row) for row in np.linspace(0, count - 1, chosen)})

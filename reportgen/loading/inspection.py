@@ -1,4 +1,4 @@
-"""What a model file is and how it would be split, without a report."""
+"""Inspection of a model file: its format, its shapes and its split, without a report."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ RANDOM_NUMBERS = 1 << 26
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a model file.
+    """The facts about a model file.
 
     Attributes
     ----------
-    source : the file.
-    format : as the report names it; None where it is no model.
+    source : the file's name, size and SHA-256; None where it cannot be read.
+    format : the format's name, as in the report; None where the file is no model.
     parameters : how many numbers its weights hold; None where they were not read.
-    input_shape : (C, H, W); code_shape of one code; None where they are not known.
+    input_shape : (C, H, W) of an image; code_shape that of its code; None where not known.
     is_variational : whether the posterior's spread is known.
-    notes : how it was found, split and scaled.
-    problem : why it cannot be loaded as it is, with what to do; None where it can.
+    notes : sentences on how it was read, split and scaled.
+    problem : the reason why it cannot be loaded as it is, with what to do; None where it can.
     """
 
     source: SourceFile | None
@@ -56,7 +56,7 @@ class Inspection:
 
 
 class _RandomImages:
-    """Stands for images where there are none: shapes can be found, scales cannot."""
+    """Random images in place of real ones: shapes can be found with them, pixel scales cannot."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         if math.prod(shape) > RANDOM_NUMBERS:
@@ -74,7 +74,7 @@ class _RandomImages:
 
 
 def inspect_file(file: ModelFile, images: ImageSource | None) -> Inspection:
-    """See `reportgen.loading.inspect_model`."""
+    """Inspect a model file; see `reportgen.loading.inspect_model`."""
     source, kind, parameters = None, None, None
     try:
         source = file.source
@@ -107,7 +107,7 @@ def inspect_file(file: ModelFile, images: ImageSource | None) -> Inspection:
 
 
 def _on_random_images(file: ModelFile, model: Model) -> tuple[Autoencoder, str | None]:
-    """The `Autoencoder`, by random images of the shape it takes: as said, as declared, or as fits.
+    """Load by random images of the shape that the user says, the file declares, or the model takes.
 
     Raises ModelError where no shape is known.
     """

@@ -1,4 +1,4 @@
-"""From a model file, or a module, to an `Autoencoder`: the whole of loading on one page."""
+"""Loads an `Autoencoder` from a model file or a module: the whole of loading on one page."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ def load(file: ModelFile, images: ImageSource) -> Autoencoder:
 def load_or_ask(
     file: ModelFile, images: ImageSource, model: Model | None = None
 ) -> tuple[Autoencoder, str | None]:
-    """The `Autoencoder` in a file, and what is to be asked of its pixel scale; None where nothing.
-
-    `model` is what was read from the file, where it was read before.
+    """Load a file; also return the question to the user about its pixel scale, or None.
+    `model` is the model in the file, where it was read before.
     """
     sample = _sample(images, file.options)
     with file.named(), seeded():
@@ -78,7 +77,7 @@ def load_module(
 
 @contextmanager
 def seeded() -> Iterator[None]:
-    """Random numbers as in every run, and afterwards as if none had been drawn."""
+    """Seed torch's random numbers within this block, and restore their state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield

@@ -1,4 +1,4 @@
-"""`ModelFile`: a model that a path names, opened once, whoever asks what about it."""
+"""`ModelFile`: the model that a path names, opened once for all questions about it."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ class ModelFile:
 
     @property
     def options(self) -> LoadingOptions:
-        """What the user says, completed by what stands beside the file."""
+        """The user's options, completed by the settings beside the file."""
         return self._settings[0]
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What it is, and what was said of it where."""
+        """Notes of its format, and of the options that were read beside it."""
         if self.kind is ModelFormat.FUNCTION:
             format = f"{self.given}: a function that returns an encoder and a decoder."
         else:
@@ -116,7 +116,7 @@ class ModelFile:
         return fixed_size(self._model.declared_shape or ())
 
     def read(self) -> Model:
-        """The model in it, for the caller to keep: here it is held until it is asked for."""
+        """Give the model in it to the caller, who keeps it; this object does not."""
         model, self._model = self._model, None
         if model is not None:
             return model
@@ -125,7 +125,7 @@ class ModelFile:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Within this block a ModelError that does not name the file gets its path in front."""
+        """Put the file's path in front of a ModelError from this block that does not name it."""
         try:
             yield
         except ModelError as error:

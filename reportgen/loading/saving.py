@@ -78,7 +78,7 @@ class _Described(nn.Module):
 
 
 def _place_of_image(pair: SplitPair, sample: Tensor) -> int:
-    """Where the reconstruction stands among what the decoder returns."""
+    """The place of the reconstruction among the values that the decoder returns."""
     with torch.no_grad():
         code = pair.encode(sample)
         leaves = flatten(pair.pair.decode(code))

@@ -44,7 +44,7 @@ class Scaling:
 
     @property
     def is_identity(self) -> bool:
-        """Whether it changes nothing."""
+        """Tell whether it changes nothing."""
         return self.shift == (0.0,) and self.scale == (1.0,)
 
     def apply(self, images: Tensor) -> Tensor:
@@ -70,14 +70,15 @@ class Scaling:
 
 @dataclass(frozen=True)
 class PixelScale:
-    """How a model's pixels relate to the data's.
+    """The relation of a model's pixels to the data's.
 
     Attributes
     ----------
-    scaling : of what goes in, and of what comes out where `output` is "pixels".
-    output : what comes out.
+    scaling : the scaling of the model's input, and of its output where `output` is "pixels".
+    output : the kind of the model's output: "pixels" on its own scale, "unit pixels" in [0, 1], or
+        "logits".
     text : the evidence, for the report.
-    question : what the user must say, where the evidence does not settle it; None where it does.
+    question : a question to the user where the evidence does not settle it; else None.
     """
 
     scaling: Scaling
@@ -86,11 +87,11 @@ class PixelScale:
     question: str | None = None
 
     def to_model(self, images: Tensor) -> Tensor:
-        """Data's scale → what the model takes."""
+        """Images on the data's scale → on the model's."""
         return self.scaling.apply(images)
 
     def to_data(self, output: Tensor) -> Tensor:
-        """What the model returns → data's scale."""
+        """The model's output → images on the data's scale."""
         if self.output == "logits":
             return torch.sigmoid(output)
         return output if self.output == "unit pixels" else self.scaling.undo(output)
@@ -98,7 +99,7 @@ class PixelScale:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A pixel scale that was tried, what it reconstructs and its mean squared error."""
+    """A pixel scale that was tried, with its reconstructions and their mean squared error."""
 
     pixel_scale: PixelScale
     reconstructions: Tensor
@@ -106,20 +107,20 @@ class _Candidate:
 
     @property
     def name(self) -> str:
-        """As printed."""
+        """The name that is printed."""
         scale = self.pixel_scale
         return f"{scale.scaling.name} ({WORDS[scale.output]})"
 
     @property
     def flags(self) -> str:
-        """What the user says to choose it."""
+        """The flags by which the user chooses it."""
         scale = self.pixel_scale
         output = " --output logits" if scale.output == "logits" else ""
         return f"--normalize {scale.scaling.name}{output}"
 
 
 def known_scalings(sample: Tensor) -> list[Scaling]:
-    """The scalings that models are usually trained on, for images of this kind."""
+    """The pixel scalings that models are usually trained with, for images of this kind."""
     channels = sample.shape[1]
     mean = sample.mean(dim=(0, 2, 3), dtype=torch.float64)
     sd = sample.to(torch.float64).std(dim=(0, 2, 3), correction=0)
@@ -136,7 +137,7 @@ def known_scalings(sample: Tensor) -> list[Scaling]:
 
 
 def parse_scaling(text: str, sample: Tensor) -> Scaling:
-    """What --normalize says → a scaling. Raises ModelError with the choices."""
+    """The scaling that --normalize names. Raises ModelError with the choices."""
     for scaling in known_scalings(sample):
         if scaling.name == text.strip().lower():
             return scaling
@@ -221,7 +222,7 @@ def _output_kinds(
 def _choose(
     ranked: list[_Candidate], sample: Tensor, normalize: str | None, output: str | None
 ) -> PixelScale:
-    """The best, where it is best by the margin; else a question, where the answer matters."""
+    """Choose the best candidate, with a question where it is not clearly best and that matters."""
     best = ranked[0]
     if normalize is not None and output is not None:
         return replace(best.pixel_scale, text=f"Pixel scale {best.name}, as given.")
@@ -260,7 +261,7 @@ def _choose(
 
 
 def _differ(one: _Candidate, other: _Candidate, variance: float) -> bool:
-    """Whether a report would depend on which of the two is right."""
+    """Tell whether a report would depend on which of the two is right."""
     gap = (one.reconstructions - other.reconstructions).square().mean(dtype=torch.float64)
     return float(gap) > SAME_STORY * variance
 

@@ -1,4 +1,4 @@
-"""How the numbers that a model gives beside a posterior mean stand for the posterior's sd."""
+"""Conventions by which the numbers beside a posterior mean stand for the posterior's sd."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 
 class SdConvention(Enum):
-    """One way, the likeliest first.
+    """A way in which numbers stand for a standard deviation (sd); the likeliest comes first.
 
     Attributes
     ----------
-    words : what the numbers are then called.
+    words : what such numbers are called.
     to_sd : numbers → the sd.
-    names : what fields are called that hold such numbers, in small letters.
+    names : usual names, in small letters, of fields that hold such numbers.
     """
 
     LOG_VARIANCE = (

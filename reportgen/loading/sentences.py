@@ -1,4 +1,4 @@
-"""How shapes, names and other people's errors are written in sentences."""
+"""Words for sentences: shapes, names, and the errors of other people's code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def first_line(error: BaseException) -> str:
 
 
 def no_autoencoder(returned: str, image: Sequence[int]) -> str:
-    """Why a model that returns tensors of these shapes for an image is refused."""
+    """The reason for refusing a model that returns tensors of these shapes for an image."""
     return (
         f"the model returns {returned or 'no tensors'} for an image of {shape_text(image)}, so it "
         "is no autoencoder of these images; a classifier or a lone encoder has nothing to decode"
@@ -38,10 +38,10 @@ def no_autoencoder(returned: str, image: Sequence[int]) -> str:
 def refusing(
     kinds: Kinds, sentence: str, passing: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """What other people's code raises within, of these kinds, becomes a ModelError.
+    """Turn errors of these kinds, raised by other people's code in this block, into a ModelError.
 
-    In its sentence, <kind> and <reason> stand for the error's class and first line. What is a
-    ModelError already passes, as do the kinds in `passing`.
+    In its sentence, <kind> and <reason> stand for the error's class and first line. A ModelError
+    passes as it is, and so do the kinds in `passing`.
     """
     try:
         yield

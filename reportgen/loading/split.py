@@ -1,4 +1,4 @@
-"""`Model`, what readers give; and `Split`, its two halves, on the pixel scale it was trained on."""
+"""`Model`, the result of a reader, and `Split`, its encoder and decoder on its own pixel scale."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Split:
 
     @property
     def is_stochastic(self) -> bool:
-        """Whether two calls of `forward` differ."""
+        """Tell whether two calls of `forward` differ."""
         return self.forward is not self.quiet_forward
 
 
@@ -129,14 +129,14 @@ def image_map(
 
 
 def padded_chunks(values: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
-    """Rows in chunks of one size, the last filled up with its last row; how many of each count."""
+    """Yield chunks of `size` rows, the last one padded with its last row; and how many are real."""
     for chunk in values.split(size):
         padding = chunk[-1:].expand(size - len(chunk), *chunk.shape[1:])
         yield torch.cat([chunk, padding]), len(chunk)
 
 
 def batch_note(size: int) -> Note:
-    """What the report says of a model whose file fixed how many images it takes at once."""
+    """A note for a model whose file fixed how many images it takes at once."""
     return Note(
         "batch",
         f"The file fixed the batch size at {size}: images are run in padded chunks of that size.",
@@ -144,7 +144,7 @@ def batch_note(size: int) -> Note:
 
 
 def sampling_note(draws: Iterable[str]) -> Note:
-    """What the report says of a model that runs these random operators."""
+    """A note for a model that runs these random operators."""
     text = f"The model draws noise in its forward ({', '.join(draws)}); the posterior mean is used."
     return Note("sampling", text)
 
@@ -160,7 +160,7 @@ def refuse_part_names(options: LoadingOptions) -> None:
 
 @contextmanager
 def exact_arithmetic(device: str) -> Iterator[None]:
-    """No gradients, no autocast, no TF32: differences of images must not drown in rounding."""
+    """Compute without gradients, autocast and TF32: differences must not drown in rounding."""
     kind = torch.device(device).type
     with torch.inference_mode(), torch.autocast(kind, enabled=False):
         if kind != "cuda":
@@ -176,7 +176,7 @@ def exact_arithmetic(device: str) -> Iterator[None]:
 
 
 def seeded_calls(function: ImageMap, device: str) -> ImageMap:
-    """A function that draws noise: every call its own, the same sequence in every run."""
+    """Seed a function that draws noise: each call draws anew, and every run the same sequence."""
     devices = [device] if torch.device(device).type == "cuda" else []
     calls = itertools.count()
 

@@ -1,1 +1,1 @@
-"""Bytes become a model; one module or folder for each format."""
+"""Readers of model files: one module or folder for each format."""

@@ -34,7 +34,7 @@ class Archive:
         return name in self._entries
 
     def size(self, name: str) -> int:
-        """Bytes of a record once read."""
+        """The number of bytes of a record once it is read."""
         return self._entry(name).file_size
 
     def _entry(self, name: str) -> zipfile.ZipInfo:

@@ -53,8 +53,7 @@ def read_diffusers(folder: Path) -> nn.Module:
 
 
 def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
-    """How diffusers' pipelines scale the codes of this autoencoder, which its own methods do not.
-
+    """Notes of how diffusers' pipelines scale this autoencoder's codes, unlike its own methods.
     A pipeline's latent is (code − shift_factor) · scaling_factor, or standardised by channel, and
     is taken back once before it is decoded. Raises ModelError where there is no configuration.
     """
@@ -108,7 +107,7 @@ def read_pythae(folder: Path) -> nn.Module:
 
 
 def _imported(name: str, folder: Path) -> ModuleType:
-    """A library that is no dependency of this one."""
+    """Import a library that reportgen does not depend on. Raises ModelError where it is missing."""
     library = name.partition(".")[0]
     with refusing(
         ImportError,
@@ -134,7 +133,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _without_warnings(library: str) -> Iterator[None]:
-    """A library that warns of what it wrote into its own configurations is not listened to."""
+    """Silence a library's warnings of entries that it wrote into its own configurations."""
     logger = logging.getLogger(library)
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -39,12 +39,12 @@ FUNCTIONS = (
 
 
 class Inert:
-    """Stands for an object of a class that is not known; holds nothing and does nothing."""
+    """A stand-in for an object of an unknown class; it holds nothing and does nothing."""
 
     wanted = ""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Inert:
-        """Take and forget whatever the file gives."""
+        """Make one from whatever arguments the file gives, and forget them."""
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -127,7 +127,7 @@ def _globals(file: Any) -> Iterator[str]:
 
 
 def _torch_objects() -> dict[str, Any]:
-    """torch.nn's layers, activations, distributions, and the containers they keep state in."""
+    """All of torch.nn's layers, activations and distributions, and containers of their state."""
     objects: dict[str, Any] = {
         "collections.defaultdict": collections.defaultdict,
         "builtins.frozenset": frozenset,

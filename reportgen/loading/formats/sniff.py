@@ -1,4 +1,4 @@
-"""Which format a model file has, by its content and never by its name."""
+"""The format of a model file, told from its content and never from its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAFETENSORS_HEADER_LIMIT = 100_000_000
 
 
 class ModelFormat(Enum):
-    """How a model file is laid out; the value is how the report names it."""
+    """The formats of model files; a format's value is its name in the report."""
 
     EXPORTED = "torch.export archive"
     EXPORTED_ZIP = "torch.export archive of torch 2.6 or earlier"

@@ -42,7 +42,7 @@ def module_with_weights(
     model_class: type[nn.Module] | None,
     model_args: Mapping[str, Any],
 ) -> nn.Module:
-    """A new `model_class` with the weights found in what a file holds.
+    """Build a `model_class` and give it the weights found in a loaded file.
 
     Raises ModelError where there are no weights, no class is named, or they do not fit together.
     """
@@ -110,7 +110,7 @@ def _checked(state: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _saved_arguments(loaded: Any, model_class: type[nn.Module]) -> dict[str, Any]:
-    """Arguments that a checkpoint keeps (Lightning: hyper_parameters) and the class takes."""
+    """The arguments that a checkpoint keeps (Lightning: hyper_parameters) and the class takes."""
     kept = loaded.get("hyper_parameters") if isinstance(loaded, Mapping) else None
     if not isinstance(kept, Mapping):
         return {}

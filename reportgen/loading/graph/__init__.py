@@ -1,1 +1,1 @@
-"""A graph of operations is cut at its bottleneck."""
+"""Models as graphs of operations: measured, cleaned and cut at their bottleneck."""

@@ -25,12 +25,12 @@ NARROWER = 4
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """Where a program is cut.
+    """The place where a program is cut.
 
     Attributes
     ----------
     code : the node that holds the code.
-    shape : the code of one image.
+    shape : the shape of one image's code.
     output : the leaf that holds the reconstruction.
     """
 
@@ -40,7 +40,7 @@ class Bottleneck:
 
 
 def is_shaped_like_code(node: fx.Node, measured: Measurement, bottleneck: Bottleneck) -> bool:
-    """Whether a node has the code's sizes, those of one aside, which views add and drop."""
+    """Tell whether a node has the code's sizes, but for sizes of 1, which views add and drop."""
     shape = measured.per_image(node)
     if shape is None:
         return False

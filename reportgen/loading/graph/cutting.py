@@ -68,7 +68,7 @@ def _decoder(program: Program, bottleneck: Bottleneck, measured: Measurement) ->
 
 
 def _needed_after(bottleneck: Bottleneck, measured: Measurement) -> set[fx.Node]:
-    """What the output needs besides the code; sizes are taken from the code, not from the image."""
+    """The nodes that the output needs after the code; sizes come from the code, not the image."""
 
     def inputs(node: fx.Node) -> list[fx.Node]:
         is_size = isinstance(measured.values[0].get(node), bool | int | float)
@@ -82,7 +82,7 @@ def _needs_encoder(node: fx.Node, copied: dict[fx.Node, fx.Node]) -> bool:
 
 
 def _size_from_code(graph: fx.Graph, batch: fx.Node, node: fx.Node, measured: Measurement) -> Any:
-    """A number that a graph computes from sizes, from the batch size of the code instead."""
+    """Compute from the code's batch size a number that the graph computes from the image's."""
     first, second = (values[node] for values in measured.values)
     small, large = measured.batches
     if first == second:
@@ -91,20 +91,24 @@ def _size_from_code(graph: fx.Graph, batch: fx.Node, node: fx.Node, measured: Me
         factor = first // small
         return batch if factor == 1 else graph.call_function(operator.mul, (batch, factor))
     raise ModelError(
-        f"the model's node {title(node)} depends on the batch size in a way that cannot be cut."
+        f"the model's node {title(node)} depends on the batch size in a way that cannot be "
+        "computed from codes alone; give the model methods encode(images) and decode(code)."
     )
 
 
 def _same_shape(
     program: Program, graph: fx.Graph, batch: fx.Node, node: fx.Node, measured: Measurement
 ) -> fx.Node:
-    """zeros_like and the rest, for a tensor that only the encoder has: its shape with the batch."""
+    """Make a tensor of zeros or ones in the shape of one that only the encoder has."""
     name = base_name(node.target)
     shape = measured.shape(node)
     fills = {"zeros_like": 0.0, "new_zeros": 0.0, "ones_like": 1.0, "new_ones": 1.0}
     value = node.args[1] if name == "full_like" else fills.get(name)
     if shape is None or value is None:
-        raise ModelError(f"the model's node {title(node)} needs a tensor of the encoder.")
+        raise ModelError(
+            f"the model's node {title(node)} needs a tensor that only the encoder has, so that "
+            "codes alone cannot be decoded; give the model methods encode(images) and decode(code)."
+        )
     sizes = [batch if measured.per_image(node) is not None else shape[0], *shape[1:]]
     options = {"dtype": measured.values[0][node][1], "device": torch.device(program.device)}
     return graph.call_function(torch.ops.aten.full.default, (sizes, value), options)

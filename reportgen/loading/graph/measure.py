@@ -20,16 +20,16 @@ VALUES_LIMIT = 2**28
 
 
 class DoesNotFitError(Exception):
-    """A program cannot be run on images of this shape and number; says what torch said."""
+    """An error for images whose shape or number a program cannot take; it says what torch said."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What each node holds for two batch sizes: a shape and dtype, or a number.
+    """The shape and dtype, or the number, that each node of a program holds at two batch sizes.
 
     Attributes
     ----------
-    values : one dictionary for each of `batches`; a tensor is kept as (shape, dtype).
+    values : a dictionary by node for each of `batches`; a tensor is kept as (shape, dtype).
     batches : the batch sizes; two equal ones for a model exported for one batch size only.
     """
 
@@ -42,12 +42,12 @@ class Measurement:
         return value[0] if isinstance(value, tuple) else None
 
     def is_float(self, node: fx.Node) -> bool:
-        """Whether the node is a floating-point tensor."""
+        """Tell whether the node is a floating-point tensor."""
         value = self.values[0].get(node)
         return isinstance(value, tuple) and value[1].is_floating_point
 
     def per_image(self, node: fx.Node) -> tuple[int, ...] | None:
-        """Shape of one image's part; None where the first dimension is not the batch."""
+        """The shape of one image's part; None where the first dimension is not the batch."""
         for values, batch in zip(self.values, self.batches, strict=True):
             value = values.get(node)
             if not isinstance(value, tuple) or not value[0] or value[0][0] != batch:
@@ -56,7 +56,7 @@ class Measurement:
         return shapes[0] if shapes[0] == shapes[1] else None
 
     def size(self, node: fx.Node) -> int:
-        """Numbers in one image's part; 0 where there is no such part."""
+        """The count of numbers in one image's part; 0 where there is no such part."""
         shape = self.per_image(node)
         return 0 if shape is None else math.prod(shape)
 
@@ -109,7 +109,7 @@ def _recorded(program: Program, images: Tensor) -> dict[fx.Node, Any]:
 
 
 def misfit(error: Exception) -> ModelError | DoesNotFitError:
-    """What to raise for what an operator raised: it may be anything for shapes it does not take."""
+    """The error to raise for one of an operator's, which may be of any kind for a wrong shape."""
     reason = first_line(error)
     if isinstance(error, MemoryError) or "allocate" in reason:
         return ModelError(

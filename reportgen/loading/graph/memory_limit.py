@@ -11,7 +11,7 @@ HEADROOM = 4 * 2**30
 
 @contextlib.contextmanager
 def memory_limit(headroom: int = HEADROOM) -> Iterator[None]:
-    """Within this block the process may take `headroom` bytes more than it has.
+    """Limit the memory of the process within this block to `headroom` bytes more than it has.
 
     An allocation beyond that fails, as a RuntimeError of torch's or a MemoryError. Only Linux keeps
     such a limit; elsewhere this does nothing.

@@ -51,7 +51,7 @@ def remove_noise(program: Program) -> list[fx.Node]:
 
 
 def random_nodes(program: Program) -> list[fx.Node]:
-    """Random operators that the output depends on."""
+    """The random operators that the output depends on."""
     return list(calls(program, RANDOM))
 
 
@@ -94,7 +94,7 @@ def _replace_gaussian(
 
 
 def _holds_only(program: Program, node: fx.Node, number: float) -> bool:
-    """Whether every element is this number, 0 or 1, by how the tensor is made."""
+    """Tell whether every element is this number, 0 or 1, from the way the tensor is made."""
     node = origin(node, _SAME_NUMBERS)
     if node.op == "get_attr":
         return bool((program.constant(node) == number).all())
@@ -105,7 +105,7 @@ def _holds_only(program: Program, node: fx.Node, number: float) -> bool:
 
 
 def _fold_zero(program: Program, node: fx.Node, zeros: set[fx.Node], scales: list[fx.Node]) -> None:
-    """Zero propagates through products and disappears from sums."""
+    """Follow zeros through a node: into products, collecting the other factors, out of sums."""
     name = base_name(node.target)
     bound = arguments(node)
     first, second = bound.get("self"), bound.get("other")
@@ -143,7 +143,7 @@ def _passes_zero(
 
 
 def _replace_uninitialised(program: Program) -> None:
-    """Memory that nothing filled reads as zero, not as whatever was there before."""
+    """Make memory that nothing has filled read as zero, not as whatever was there before."""
     remove_unused(program)
     for node in calls(program):
         name = base_name(node.target)

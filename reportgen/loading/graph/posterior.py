@@ -26,18 +26,21 @@ def posterior_sd(
     check: SdCheck | None,
     sample: Tensor,
 ) -> tuple[ImageMap | None, list[Note]]:
-    """As the file says, else what multiplied the noise, else another output; with what to say.
+    """Find the function from images to the posterior sd, and the notes of where it comes from.
+
+    It is the output that the file names, else the factor of the sampling noise, else another
+    output of the code's shape; None where there is none.
 
     Parameters
     ----------
     scales : nodes that multiplied noise.
     code_map : a node → the function from images to its numbers, in the shape of the code.
-    check : of a model that samples; None for one that draws no noise.
+    check : tells a model's own posterior sd by its sampling; None for a model without noise.
     sample : (n, C, H, W) images as the data has them.
     """
     place = program.description.sd_output
     if place is not None:
-        said = Note("posterior", "The posterior sd is an output of the model, as it says.")
+        said = Note("posterior", "The posterior sd is an output of the model, as its file says.")
         return code_map(program.leaves[place]), [said]
     data = data_nodes(program)
     trials: list[tuple[ImageMap | None, str]] = [
@@ -85,7 +88,7 @@ def _another_output(
 def _log_variance(
     program: Program, bottleneck: Bottleneck, measured: Measurement, data: set[fx.Node]
 ) -> fx.Node | None:
-    """A returned node shaped like the code, beside the code itself."""
+    """The first returned node of the code's shape other than the code, where that is returned."""
     leaves = [leaf for leaf in program.leaves if isinstance(leaf, fx.Node)]
     alike = [
         leaf for leaf in leaves if leaf in data and is_shaped_like_code(leaf, measured, bottleneck)
@@ -96,7 +99,7 @@ def _log_variance(
 
 
 def _is_sd(node: fx.Node) -> bool:
-    """Whether a positive node is exp(½·x) or softplus(x)."""
+    """Tell whether a positive node is an sd, being exp(½·x) or softplus(x), and no variance."""
     name = base_name(node.target)
     if name == "softplus":
         return True

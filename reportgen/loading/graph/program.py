@@ -16,12 +16,12 @@ from reportgen.loading.options import LoadingOptions
 
 @dataclass(frozen=True)
 class Description:
-    """What a file that `reportgen.loading.save` wrote says of its model.
+    """The description of its model in a file that `reportgen.save` wrote.
 
     Attributes
     ----------
-    code_output, sd_output : which outputs hold the code and the posterior sd; None for neither.
-    said : everything else, weaker than what the user says.
+    code_output, sd_output : the places of the code and the posterior sd among the outputs, or None.
+    said : all other options; what the user says goes before them.
     """
 
     code_output: int | None = None
@@ -63,7 +63,7 @@ class Program:
 
     @property
     def leaves(self) -> tuple[fx.Node | Any, ...]:
-        """What the program returns, flattened."""
+        """The values that the program returns, flattened."""
         leaves: Any = self.output.args[0]
         return tuple(leaves)
 
@@ -73,10 +73,10 @@ class Program:
         return tensor
 
     def compiled(self) -> Callable[[Tensor], tuple[Any, ...]]:
-        """What gives all leaves for images, by the program as it is now, in many calls.
+        """The program as it is now, as a function from images to all leaves that is fast to call.
 
-        `fx.Interpreter` takes a millisecond a call for what it does around the operators of a
-        small decoder, and Python's lock with it; generated code would hold names from the file.
+        `fx.Interpreter` would spend a millisecond a call around the operators of a small decoder,
+        and hold Python's lock; generated code would hold names from the file.
         """
         constants = {
             node: self.constant(node) for node in self.graph.nodes if node.op == "get_attr"
@@ -110,7 +110,7 @@ class Program:
 def _steps(
     graph: fx.Graph, keep: Container[fx.Node]
 ) -> list[tuple[fx.Node, Callable[..., Any], Any, list[fx.Node]]]:
-    """Operator nodes in order, each with what runs, on what, and what nothing needs after it."""
+    """Operator nodes in order, each with its operator, arguments and the nodes that it uses up."""
     needed = set()
     steps = []
     for node in reversed(graph.nodes):
@@ -164,7 +164,7 @@ class ProgramBuilder:
 
 
 def title(node: fx.Node) -> str:
-    """How a node is named to the user: as in the model file, else as in the graph."""
+    """The name of a node for users: as in the model file, else as in the graph."""
     named = str(node.meta.get("title") or node.name)
     whole = node.args[0] if node.target is operator.getitem else None
     if isinstance(whole, fx.Node):
@@ -221,12 +221,12 @@ def ancestors(
 
 
 def value_inputs(node: fx.Node) -> list[fx.Node]:
-    """What a node is computed from; nothing, where it reads shapes alone."""
+    """The nodes from which a node's values are computed; none where it reads shapes alone."""
     return [] if base_name(node.target) in SHAPE_ONLY else node.all_input_nodes
 
 
 def origin(node: fx.Node, through: Container[str] = REARRANGEMENTS) -> fx.Node:
-    """Where a node's numbers come from, back through operators that only rearrange them."""
+    """The node that computes a node's numbers, found back through operators that rearrange them."""
     while base_name(node.target) in through and isinstance(node.args[0], fx.Node):
         node = node.args[0]
     return node

@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 
 
 class QuietNoise(UncompiledMode):
-    """Within this block every Gaussian draw is its mean plus `deviations` times its sd.
+    """A context in which every Gaussian draw is its mean plus `deviations` times its sd.
 
     Attributes
     ----------
@@ -55,14 +55,14 @@ class QuietNoise(UncompiledMode):
 
 @dataclass(frozen=True)
 class SdCheck:
-    """Knows a model's own posterior sd by its sampling.
+    """A test, by a model's own sampling, of functions that might give its posterior sd.
 
-    With all its noise one sd above the mean, the whole model returns the decoded mean plus that sd.
+    With all noise one sd above its mean, the whole model returns the decoded mean plus that sd.
 
     Attributes
     ----------
-    one_above : what it so returns for `images`.
-    code : the mean of these images.
+    one_above : the model's output for `images` with its noise so.
+    code : the posterior mean of these images.
     decode : the model's decoder.
     """
 
@@ -79,12 +79,12 @@ class SdCheck:
         decode: Callable[[Tensor], Tensor],
         images: Tensor,
     ) -> SdCheck:
-        """The check for a whole model that samples."""
+        """Make the check for a whole model that samples."""
         with torch.no_grad(), QuietNoise(deviations=1.0):
             return cls(whole(images.clone()), code, decode, images)
 
     def confirms(self, sd: Callable[[Tensor], Tensor]) -> bool:
-        """Whether a function of images is the posterior sd."""
+        """Tell whether a function of images gives the posterior sd."""
         with torch.no_grad():
             moved = self.decode(self.code + sd(self.images))
         return relative_difference(self.one_above, moved) <= TOLERANCE

@@ -21,7 +21,7 @@ _RESHAPED_LIKE = names("view_as reshape_as")
 
 
 def drop_shape_references(program: Program, measured: Measurement) -> None:
-    """Rewrite such operators with the shapes that were measured; the program is changed in place.
+    """Write measured shapes into operators that read a tensor's shape alone; changes the program.
 
     Every node that is left keeps its measurement.
     """

@@ -1,4 +1,4 @@
-"""A program → a `Split`, by the cut of its graph."""
+"""Makes a `Split` of a program by cutting its graph."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRIED_IMAGES = 8
 
 
 class GraphModel(Model):
-    """A model that is a graph alone."""
+    """A model that is nothing but a graph."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -154,7 +154,7 @@ def _layout(program: Program, shape: tuple[int, int, int], sample: Tensor) -> Im
 def _measure(
     program: Program, layout: ImageLayout, sample: Tensor
 ) -> tuple[Measurement, int | None]:
-    """Shapes for two batch sizes; for the exported one alone where the export fixed it."""
+    """Measure shapes at two batch sizes, or at the exported one alone where the export fixed it."""
     images = layout.arrange(sample)
     fixed = program.declared_shape[0] if program.declared_shape else None
     try:
@@ -188,7 +188,7 @@ def cut_notes(
     fixed_batch: int | None,
     named: str | int | None,
 ) -> list[Note]:
-    """How a graph was cut; `holder` is what holds the code, in words."""
+    """Notes of how a graph was cut; `holder` names in words what holds the code."""
     how = "found as the narrowest point that every path crosses"
     if named is not None:
         how = "named by you" if isinstance(named, str) else "as the file says"

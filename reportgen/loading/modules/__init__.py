@@ -1,1 +1,1 @@
-"""An author's class is split into what encodes and what decodes."""
+"""Models as Python code, split into the part that encodes and the part that decodes."""

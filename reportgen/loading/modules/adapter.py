@@ -24,7 +24,7 @@ _PATTERN = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)
 
 
 def is_adapter(path: str) -> bool:
-    """Whether a model is given as "file.py:function" or "package.module:function"."""
+    """Tell whether a model is given as "file.py:function" or "package.module:function"."""
     return _PATTERN.fullmatch(path) is not None and not Path(path).exists()
 
 
@@ -35,13 +35,13 @@ def adapter_file(spec: str) -> Path | None:
 
 
 class UserFunctions(Model):
-    """What a function of the user's own returns: (encode, decode), or (encode, decode, forward).
+    """The functions (encode, decode) or (encode, decode, forward) that a user's function returns.
 
-    It is called without arguments. What it returns maps (n, C, H, W) float32 images on the data's
-    scale to (n, …) codes, codes to images, and images to images; as torch tensors, or NumPy arrays
-    if they only take those.
+    The user's function is called without arguments. The returned ones map (n, C, H, W) float32
+    images on the data's scale to (n, …) codes, codes to images, and images to images, as torch
+    tensors, or as NumPy arrays if they take only those.
 
-    Raises ModelError where it returns something else.
+    Raises ModelError where something else is returned.
     """
 
     def __init__(self, spec: str) -> None:
@@ -61,7 +61,7 @@ class UserFunctions(Model):
         self._functions: Sequence[Callable[[Any], Any]] = returned
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
-        """The functions, after each was tried on a few images."""
+        """Try each function on a few images, and return them as a `Split`."""
         with exact_arithmetic(options.device):
             return self._split(sample[:TRIED_IMAGES], options.device)
 
@@ -95,7 +95,7 @@ class UserFunctions(Model):
         return function
 
     def _tensor_function(self, name: str, given: Tensor, device: str) -> ImageMap:
-        """One of the functions on tensors; through NumPy where it does not take them."""
+        """One of the functions as one on tensors; through NumPy where it does not take tensors."""
         function = self._functions[("encode", "decode", "forward").index(name)]
         what = f"{name}, from {self._spec},"
 

@@ -12,9 +12,9 @@ TOLERANCE = 1e-5
 
 
 def prefer_channels_last(module: nn.Module, split: Split, images: Tensor, device: str) -> None:
-    """Move a module's weights to channels-last order, and back where it does not run so.
+    """Move a module's weights to channels-last order, and back where it does not run in that order.
 
-    A view of a feature map, as older code flattens it, refuses that order.
+    Older code that flattens a feature map with `view` does not.
     """
     if not any(parameter.dim() == 4 for parameter in module.parameters()):
         return

@@ -86,7 +86,7 @@ def _from_package(name: str, flag: str) -> ModuleType:
 
 @contextmanager
 def _importing(what: str, folder: Path, advice: str = "") -> Iterator[None]:
-    """Imports that look into a folder first; what they raise becomes a ModelError."""
+    """Import within this block from a folder first, and turn errors into a ModelError."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -101,7 +101,7 @@ def _importing(what: str, folder: Path, advice: str = "") -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """What the user's own code raised, and for a script that ended the program what to do."""
+    """The error of the user's own code in words; with advice where a script ended the program."""
     reason = f"{type(error).__name__}: {error}".rstrip(".")
     if isinstance(error, SystemExit):
         return f"it ends the program ({reason}); put what it runs under if __name__ == '__main__'"
@@ -109,7 +109,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
-    """An instance of the class. Raises ModelError naming the arguments it needs."""
+    """Make an instance of the class. Raises ModelError naming the arguments it needs."""
     try:
         return model_class(**arguments)
     except RAISED as error:

@@ -1,4 +1,4 @@
-"""`ModelParts`: what splitting needs of a model that is more than a graph."""
+"""`ModelParts`: a model that is more than a graph, as splitting uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ModelParts:
     children : names of submodules, for error messages.
     required : a callable → names of its inputs that have no default.
     misfits : what the callables raise for images that they do not take.
-    takes : what the first layer takes, in words; None where it is not known.
+    takes : the input of the first layer, in words; None where it is not known.
     fixed_batch : the batch size that the file fixed for the whole model, once it was called; None
         where any will do.
     """
@@ -78,7 +78,7 @@ def required_arguments(function: Callable[..., Any]) -> list[str]:
 
 
 def expected_input(module: nn.Module) -> str | None:
-    """What the first layer takes, in words."""
+    """The input of the first layer, in words; None where no layer says it."""
     for layer in module.modules():
         # diffusers answers for its configuration in place of attributes, with a warning.
         channels = vars(layer).get("in_channels")

@@ -1,4 +1,4 @@
-"""An eager module → a `Program`, through torch.export."""
+"""Makes a `Program` of a module in Python, through torch.export."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _fixed_batch(module: nn.Module, example: Tensor, error: Exception) -> Export
 
 @contextlib.contextmanager
 def _quiet_export() -> Iterator[None]:
-    """Distributions check their arguments by value, which tracing cannot; export logs failures."""
+    """Switch off, within this block, value checks that cannot be traced, and logs of failures."""
     checks = torch.distributions.Distribution._validate_args
     logger = logging.getLogger("torch")
     level = logger.level
@@ -143,7 +143,9 @@ class _Converter:
             elif spec.kind is not InputKind.USER_INPUT:
                 tensor = tensors.get(str(spec.target))
                 if not isinstance(tensor, Tensor):
-                    raise ModelError(f"the model holds {spec.target!r}, which is no tensor.")
+                    raise ModelError(
+                        f"the model holds {spec.target!r}, which is no tensor; export it without."
+                    )
                 self.values[node] = self.builder.constant(
                     tensor, str(spec.target).removeprefix("module.")
                 )

@@ -39,9 +39,12 @@ class SplitPair:
 
     Attributes
     ----------
+    pair : the two callables.
+    reading : how the code is read out of what the encoder returns.
+    layout : how the two arrange their images.
     error : relative difference from the whole model's output; without one, mean squared error
         against the images.
-    code : of the images it was tried on.
+    code : the code of the images it was tried on.
     encoder_draws, decoder_draws : whether they draw noise, which is then held at its mean.
     sd_is_drawn : whether the posterior sd is how far one sd of that noise moves the code, for an
         encoder that returns its sample alone.
@@ -84,7 +87,7 @@ class SplitPair:
             return self.pair.encode(self.layout.arrange(images))
 
     def split(self, whole: WholeModel) -> Split:
-        """The split model."""
+        """The two as a `Split`, checked against the whole model; see there."""
         shape = tuple(self.code.shape[1:])
         return Split(
             encode=self.encode,
@@ -112,7 +115,7 @@ class SplitPair:
 
 
 def try_pair(pair: Pair, whole: WholeModel, images: Tensor) -> tuple[SplitPair | None, str]:
-    """The pair with the reading that reproduces the whole model, or None and the reason."""
+    """Find the reading by which a pair reproduces the whole model; else None and the reason."""
     flat = ImageLayout(whole.layout.shape, (math.prod(whole.layout.shape),))
     reason = ""
     for layout in dict.fromkeys((whole.layout, flat)):
@@ -189,7 +192,7 @@ def _with_checked_spread(found: SplitPair, whole: WholeModel, images: Tensor) ->
 
 
 def _trials(found: SplitPair, spread: Spread | None) -> Iterator[tuple[SplitPair, str]]:
-    """What the posterior sd may be read from, with words for it."""
+    """Yield the pair with each way to read the posterior sd, and words for that way."""
     for candidate in _candidates(spread):
         reading = replace(found.reading, spread=candidate)
         yield replace(found, reading=reading), candidate.convention.words

@@ -27,12 +27,12 @@ CODE_NAMES = names("z latent latents code codes quantized quantize z_q last_hidd
 
 @dataclass(frozen=True)
 class Spread:
-    """What an encoder returns beside the mean.
+    """The numbers for the posterior's spread that an encoder returns beside the mean.
 
     Attributes
     ----------
     read : the encoder's output → (n, …) numbers.
-    convention : how the numbers stand for an sd.
+    convention : how the numbers stand for a standard deviation (sd).
     is_known : whether the model says so, rather than habit alone.
     """
 
@@ -52,7 +52,7 @@ class Reading:
     Attributes
     ----------
     mean : the encoder's output → the code (n, …).
-    spread : what stands for the posterior sd; None where nothing does.
+    spread : the numbers that stand for the posterior sd; None where none do.
     text : how it was read, for the report.
     """
 
@@ -62,7 +62,7 @@ class Reading:
 
 
 def readings(output: Any, batch: int) -> Iterator[Reading]:
-    """Ways to read the code of `batch` images, the likeliest first.
+    """Yield ways to read the code of `batch` images, the likeliest first.
 
     Rules in order: a distribution's mean; names; tensors of a tuple; halves of one tensor.
     """

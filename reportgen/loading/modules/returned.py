@@ -37,7 +37,7 @@ def flatten(returned: Any, depth: int = DEPTH) -> list[Any]:
 
 
 def is_distribution(value: Any) -> bool:
-    """Whether a value is a torch distribution, or like one: a mean, and a way to sample."""
+    """Tell whether a value is a torch distribution, or like one: a mean, and a way to sample."""
     if isinstance(value, torch.distributions.Distribution):
         return True
     if isinstance(value, Tensor):
@@ -58,7 +58,7 @@ def distribution_sd(value: Any) -> Tensor:
 
 
 def is_batch(value: Any, batch: int) -> bool:
-    """Whether a value is a float tensor with one row for each image."""
+    """Tell whether a value is a float tensor with one row for each image."""
     return (
         isinstance(value, Tensor)
         and value.is_floating_point()

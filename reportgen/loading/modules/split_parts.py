@@ -33,7 +33,7 @@ class PartsModel(Model):
         self.parameters = parameters
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
-        """See `split_parts`."""
+        """Split the model; see `split_parts`."""
         return split_parts(self._parts, sample, options)
 
 
@@ -46,7 +46,7 @@ class ModuleModel(Model):
         self.parameters = sum(tensor.numel() for tensor in tensors)
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
-        """See `split_parts`; the module runs in evaluation mode, in float32, without gradients."""
+        """Split the module, put in evaluation mode and float32, without gradients."""
         module = self._module.eval().float().to(options.device).requires_grad_(False)
         split = split_parts(parts_of_module(module), sample, options)
         prefer_channels_last(module, split, sample[:4], options.device)
@@ -84,7 +84,9 @@ def find_pair(
     options: LoadingOptions,
     reasons: list[str],
 ) -> SplitPair | None:
-    """The model's own encoder and decoder, where they reproduce its output; `reasons` says why not.
+    """Find the model's own encoder and decoder, which must reproduce its output; None if none do.
+
+    `reasons` gets the reasons why not.
 
     Raises ModelError where the two are named and do not fit.
     """

@@ -1,4 +1,4 @@
-"""The whole model as one function, which its halves are checked against."""
+"""The whole model as one function, against which encoder and decoder are checked."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class WholeModel:
         return quiet
 
     def notes(self) -> Iterator[Note]:
-        """What the report should say of it."""
+        """Yield the notes of it for the report."""
         if self.fixed_batch is not None:
             yield batch_note(self.fixed_batch)
         if self.draws:
@@ -123,7 +123,7 @@ def _function(model: ModelParts, layout: ImageLayout) -> ImageMap:
 
 
 def held_still(draws: bool) -> contextlib.AbstractContextManager[Any]:
-    """QuietNoise where a function draws noise, and nothing where it does not."""
+    """A context that holds noise at its mean where a function draws some, and else does nothing."""
     return QuietNoise() if draws else contextlib.nullcontext()
 
 

@@ -61,7 +61,7 @@ def read_archive(path: Path) -> Program:
 
 
 def read_older_archive(path: Path) -> Program:
-    """The layout that torch 2.6 and earlier wrote: one JSON file beside two torch.save files."""
+    """Read the layout of torch 2.6 and earlier: one JSON file beside two torch.save files."""
     with open_archive(path) as archive:
         weights = _read_saved_tensors(archive, "serialized_state_dict.pt")
         constants: dict[str, Tensor] = {}
@@ -86,7 +86,7 @@ def _program(archive: Archive, record: str, tensors: dict[str, Tensor]) -> Progr
 
 
 def _read_description(archive: Archive) -> Description | None:
-    """What `save` wrote; None in files from elsewhere."""
+    """The description that `reportgen.save` wrote; None in files from elsewhere."""
     record = next((name for name in DESCRIPTION_RECORDS if name in archive), None)
     if record is None:
         return None

@@ -1,4 +1,4 @@
-"""What --trust allows: torch's own loaders, which can run code from the file."""
+"""torch's own loaders, which can run code from the file: --trust allows them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reportgen.loading.sentences import refusing
 
 
 def read_trusted_export(path: Path) -> Program:
-    """A torch.export archive through torch.export.load."""
+    """Read a torch.export archive with torch.export.load."""
     # torch's loader raises anything for files of other versions.
     with (
         path.open("rb") as file,

@@ -37,7 +37,7 @@ OPERATORS = names(
 
 
 def onnx_library(name: str, path: Path) -> Any:
-    """onnx or onnxruntime. Raises ModelError where it is not installed."""
+    """Import onnx or onnxruntime. Raises ModelError where it is not installed."""
     with refusing(
         ImportError,
         f"{path} is an ONNX model, and {name.partition('.')[0]} is not installed here (<reason>); "
@@ -97,7 +97,7 @@ class OnnxFunction:
 
     @classmethod
     def of(cls, model: Any, path: Path, outputs: tuple[str, ...]) -> OnnxFunction:
-        """Raises ModelError where onnxruntime refuses the graph."""
+        """Make the function of these outputs. Raises ModelError where onnxruntime refuses it."""
         runtime = onnx_library("onnxruntime", path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()

@@ -45,7 +45,7 @@ class NamedOperator:
         self.__name__ = KNOWN_AS.get(op_type, op_type.lower())
 
     def __call__(self, *args: Any) -> Any:
-        """Never called: onnxruntime runs the operators."""
+        """Fail: onnxruntime runs the operators, and this is never called."""
         raise AssertionError("ONNX operators are run by onnxruntime")
 
 
@@ -76,7 +76,7 @@ class OnnxGraph:
         return self._names[node]
 
     def declared_shape(self) -> tuple[int | None, ...]:
-        """What the model takes, None for free sizes."""
+        """The shape of the images that the model takes, batch included; None for free sizes."""
         dimensions = self._image_input().type.tensor_type.shape.dim
         return tuple(d.dim_value if d.dim_value > 0 else None for d in dimensions)
 
@@ -133,7 +133,10 @@ class OnnxGraph:
                 array = self._onnx.numpy_helper.to_array(tensor)
             self.parameters += array.size
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise ModelError(f"the weights {tensor.name!r} hold NaN or infinity.")
+                raise ModelError(
+                    f"the weights {tensor.name!r} hold NaN or infinity; the training diverged, so "
+                    "export an earlier checkpoint."
+                )
         for node in self.model.graph.node:
             args = tuple(values[name] for name in node.input if name in values)
             target = NamedOperator(node.op_type)
@@ -212,7 +215,7 @@ class OnnxGraph:
         return OnnxFunction.of(part, self.path, (end,))
 
     def _noise_at(self, node: Any, deviations: float) -> Any:
-        """A node; where it stands for noise, with the noise above its mean."""
+        """The node itself or, where it stands for noise, that noise above its mean."""
         if node.output[0] not in self.noise:
             return node
         mean, sd = self.noise[node.output[0]]

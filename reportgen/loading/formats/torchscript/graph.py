@@ -50,7 +50,8 @@ class _Converter:
         if len(tensors) != 1 or len(inputs) != 2:
             given = ", ".join(value.debugName() for value in inputs[1:])
             raise ModelError(
-                f"the model takes {len(inputs) - 1} inputs ({given}) and not images alone."
+                f"the model takes {len(inputs) - 1} inputs ({given}) and not images alone; save a "
+                "module whose forward takes the images only."
             )
         self.values[inputs[0].unique()] = self.module
         self.values[inputs[1].unique()] = self.graph.images
@@ -63,7 +64,10 @@ class _Converter:
     def _value(self, value: Any) -> Any:
         found = self.values.get(value.unique(), MISSING)
         if found is MISSING:
-            raise ModelError(f"the TorchScript value {value.debugName()} cannot be followed.")
+            raise ModelError(
+                f"the TorchScript value {value.debugName()} cannot be followed; save the model "
+                "with torch.export.save instead."
+            )
         return found
 
     def _block(self, block: Any) -> None:
@@ -116,7 +120,7 @@ class _Converter:
                 self._set(outputs[0], self._made(node, name, values))
 
     def _made(self, node: Any, name: str, values: list[Any]) -> Any:
-        """What an operation of TorchScript's own makes of values."""
+        """The result of an operation that is TorchScript's own and no operator on tensors."""
         match name:
             case "CreateObject":
                 return SimpleNamespace()
@@ -155,7 +159,7 @@ class _Converter:
         return constant
 
     def _attribute(self, node: Any, owner: Any) -> Any:
-        """Something that freezing left in the module, such as a flag; or of a created object."""
+        """An attribute that freezing left in the module, such as a flag; or of a created object."""
         value = getattr(owner, node.s("name"))
         if isinstance(value, Tensor):
             return self.graph.tensor(value, node.s("name"))

@@ -1,4 +1,4 @@
-"""What TorchScript writes as plain numbers: dtypes, layouts, and arithmetic on sizes."""
+"""Plain numbers in TorchScript: codes of dtypes and layouts, and arithmetic on sizes."""
 
 from __future__ import annotations
 

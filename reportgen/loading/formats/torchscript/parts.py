@@ -1,4 +1,4 @@
-"""TorchScript archives, scripted or traced."""
+"""The parts of a TorchScript archive, scripted or traced: the whole, its methods and children."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ TRACED_BATCHES = (1, 2, 3, 4, 5, 6, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 256
 
 @dataclass
 class _ScriptParts:
-    """The parts of a script, each run in the batch size that its trace fixed, where it did.
+    """The parts of a script; a part whose trace fixed a batch size is run in that size.
 
     Attributes
     ----------
-    graphs : by part and shape of an image, what is run; None where its code cannot be a graph.
-    batches : by part, the batch size that its trace fixed.
+    graphs : by a part's name and the shape of one of its inputs, the compiled program; None where
+        the part's code cannot be made a graph.
+    batches : the batch size that a trace fixed, by the part's name.
     """
 
     module: torch.jit.ScriptModule
@@ -92,9 +93,10 @@ class _ScriptParts:
         return self._callable(name) if runs else None
 
     def _callable(self, name: str) -> Callable[[Tensor], Any]:
-        """The method or child as a prepared program, made when its first batch is known.
+        """The method or child as a program, which is made when its first batch comes.
 
-        Where its code cannot be made a program, as with branches on pixel values, the code itself.
+        It runs as the code that it is where that cannot be made a program, as with branches on
+        pixel values.
         """
 
         def run(values: Tensor) -> Any:
@@ -161,7 +163,7 @@ class _ScriptParts:
 
 
 def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> Any:
-    """What a function that takes `size` rows at a time returns for any number of them."""
+    """Call a function that takes `size` rows at a time for any number of them; join the results."""
     returned = []
     for chunk, count in padded_chunks(values, size):
         leaves = flatten(function(chunk))

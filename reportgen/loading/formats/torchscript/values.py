@@ -1,4 +1,4 @@
-"""Values of a TorchScript graph while it is walked: nodes of the new graph, with what they hold.
+"""The values of a TorchScript graph while it is walked: nodes of the new graph, with their shadows.
 
 Every node has a shadow, its value for two example images, so that sizes are known where a condition
 or a loop needs them.
@@ -44,7 +44,7 @@ class ShadowedGraph:
         return node
 
     def decided(self, value: Any) -> Any:
-        """A condition's or count's value, which may depend on sizes and not on pixels."""
+        """The value of a condition or count, which may depend on sizes and not on pixels."""
         if not isinstance(value, fx.Node):
             return value
         shadow = self._shadows[value]
@@ -84,7 +84,7 @@ class ShadowedGraph:
         return self.call(function, tuple(values))
 
     def is_tensor(self, value: Any) -> bool:
-        """Whether a value is a node that holds a tensor."""
+        """Tell whether a value is a node that holds a tensor."""
         return isinstance(value, fx.Node) and isinstance(self._shadows[value], Tensor)
 
     def as_number(self, value: Any) -> Any:
@@ -96,7 +96,7 @@ class ShadowedGraph:
         return value
 
     def shadow(self, value: Any) -> Any:
-        """What a value is for the example images."""
+        """The value that a node has for the example images; a plain value as it is."""
         return self._shadows[value] if isinstance(value, fx.Node) else value
 
     def item(self, parts: Any, place: int) -> Any:
