@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,15 +17,17 @@ WIDTH, HEIGHT = 440, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 40
 BAR_LENGTH = 100.0
 
+CurveKind = Literal["model", "pca"]
+
 
 @dataclass(frozen=True)
 class Line:
     """One curve: `points` for a polyline, `band` a closed path around it or "", `marks` its dots.
 
-    `kind` is the CSS class that gives it its colour: "model", "pca", "control".
+    `kind` is the CSS class that gives it its colour.
     """
 
-    kind: str
+    kind: CurveKind
     points: str
     band: str
     marks: tuple[tuple[float, float], ...]
@@ -65,7 +68,7 @@ class Chart:
 class Curve:
     """Data of one curve: x, y, and optionally an interval around each y; `marked` shows dots."""
 
-    kind: str
+    kind: CurveKind
     x: np.ndarray
     y: np.ndarray
     low: np.ndarray | None = None

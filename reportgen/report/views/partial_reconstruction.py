@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.partial_reconstruction import PartialReconstruction
-from reportgen.figures.charts import Chart, Curve, line_chart
+from reportgen.figures.charts import Chart, Curve, CurveKind, line_chart
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
@@ -96,7 +96,7 @@ def view(result: PartialReconstruction, results: Results, drawing: Drawing) -> V
     )
 
 
-def _curve(kind: str, estimates: tuple[Estimate, ...]) -> Curve:
+def _curve(kind: CurveKind, estimates: tuple[Estimate, ...]) -> Curve:
     value, low, high = (
         np.array([getattr(e, end) for e in estimates]) for end in ("value", "low", "high")
     )
