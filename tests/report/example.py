@@ -111,7 +111,8 @@ def example_results(
             not_applicable[analysis] = str(reason)
         except UnanswerableError as reason:
             unanswered[analysis] = str(reason)
-    answers = Answers({name: parts.get(name) for name in runs_of(QUESTIONS)})
+    asked = [q.name for q in QUESTIONS if q.run is not None]
+    answers = Answers({name: parts.get(name) for name in asked})
     summary = merge_units(answers)
     trust = parts["trust"]
     return Results(
