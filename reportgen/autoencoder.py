@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,14 @@ class Autoencoder:
         return self.posterior_sd is not None
 
 
+class UnitKind(StrEnum):
+    """What one unit of a code is."""
+
+    COORDINATE = "coordinate"
+    CHANNEL = "channel"
+    SITE = "site"
+
+
 @dataclass(frozen=True)
 class Units:
     """Which coordinates of a flattened code move together, and what they are called.
@@ -98,28 +107,35 @@ class Units:
     ----------
     members : one array of coordinate indices for each unit; no coordinate is in two of them.
     names : one name for each unit, as printed.
-    kind : "coordinate" or "channel".
+    kind : what one unit is.
     code_size : number of coordinates in a code; those in no unit never move.
     """
 
     members: tuple[np.ndarray, ...]
     names: tuple[str, ...]
-    kind: str
+    kind: UnitKind
     code_size: int
 
     @classmethod
     def of(cls, code_shape: tuple[int, ...]) -> Units:
-        """Coordinates of a flat code, or the channels of a spatial one."""
+        """Coordinates of a flat code, the channels of a spatial one; of a single channel its sites.
+
+        A channel moves at all its sites at once, and is called by its place; one channel would be
+        all of the code. A site is called "(row, column)".
+        """
         size = int(np.prod(code_shape))
+        channels, sites = code_shape[0], size // code_shape[0]
+        names = [str(k) for k in range(channels)]
         if len(code_shape) == 1:
-            members = tuple(np.array([k]) for k in range(size))
-            kind = "coordinate"
+            kind = UnitKind.COORDINATE
+        elif channels == 1 and sites > 1:
+            kind = UnitKind.SITE
+            channels, sites = sites, 1
+            names = [str(site) for site in np.ndindex(*code_shape[1:])]
         else:
-            sites = size // code_shape[0]
-            members = tuple(np.arange(k * sites, (k + 1) * sites) for k in range(code_shape[0]))
-            kind = "channel"
-        names = tuple(str(k) for k in range(len(members)))
-        return cls(members, names, kind, size)
+            kind = UnitKind.CHANNEL
+        members = np.arange(size).reshape(channels, sites)
+        return cls(tuple(members), tuple(names), kind, size)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -30,8 +30,9 @@ from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings, read_groups
+from reportgen.study.assemble import make_study
 from reportgen.study.plan import fit_into, plan_build
-from reportgen.study.study import Study, make_study
+from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 from reportgen.suite.profile import Cost, costs
 from reportgen.suite.suite import Findings, analyse
@@ -130,7 +131,9 @@ def build(
     findings = analyse(study, runs_of(questions), progress)
     with progress.step("live walk"):
         live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
-    provenance = make_provenance(study, images, fit_images, command=request.command, notes=notes)
+    provenance = make_provenance(
+        study, images, fit_images, findings.answers, command=request.command, notes=notes
+    )
     if not ranks.writes:
         return None
     results = _results(
@@ -167,14 +170,15 @@ def _results(
     found = findings.found
     own = {q.name: found.get(q.name) for q in questions if q.run and q.template is None}
     answers = Answers(own)
-    units = merge_units(answers)
+    units = merge_units(answers, settings)
+    reasons = findings.not_applicable | findings.unanswered | findings.failures
     results = Results(
         schema_version=SCHEMA_VERSION,
         title=settings.title or _title(request.model),
         model_name=autoencoder.name,
         data_name=images.source.name,
         pixel_range=images.pixel_range,
-        verdict=verdict_of(answers, units, settings),
+        verdict=verdict_of(answers, units, settings, reasons),
         units=units,
         answers=answers,
         extensions=Answers({name: found[name] for name in found if name not in own}),

@@ -17,6 +17,7 @@ from reportgen.analyses import (
     baselines,
     contributions,
     directions,
+    draws,
     health,
     interactions,
     label_metrics,
@@ -74,6 +75,7 @@ QUESTIONS = (
         view=views.contributions.view,
         limits=views.contributions.limits,
         moved=views.contributions.moved,
+        redefined_in="2.0",
     ),
     Question(
         name="partial_reconstruction",
@@ -91,8 +93,9 @@ QUESTIONS = (
         answer=ablation.Ablation,
         moved=views.ablation.moved,
     ),
-    Question(name="health", run=health.run, answer=health.Health),
+    Question(name="health", run=health.run, answer=health.Health, redefined_in="2.0"),
     Question(name="tracking", run=tracking.run, answer=tracking.Tracking),
+    Question(name="draws", run=draws.run, answer=draws.Draws, moved=views.draws.moved),
     Question(
         name="units",
         title="Units",
@@ -130,6 +133,7 @@ QUESTIONS = (
         view=views.subtraction.view,
         moved=views.subtraction.moved,
         moves_units=True,
+        redefined_in="2.0",
     ),
     Question(
         name="interactions",
@@ -150,15 +154,20 @@ QUESTIONS = (
         answer=linearity.Linearity,
         view=views.linearity.view,
         limits=views.linearity.limits,
+        redefined_in="2.0",
     ),
     Question(
         name="permuted_codes",
-        title="If units were independent",
-        lead="How much of the decoder is additive once units no longer go together?",
         run=permuted_codes.run,
         answer=permuted_codes.PermutedCodes,
-        view=views.permuted_codes.view,
-        limits=views.permuted_codes.limits,
+        redefined_in="2.0",
+    ),
+    Question(
+        name="pre_activation",
+        run=pre_activation.run,
+        answer=pre_activation.PreActivation,
+        moved=views.pre_activation.moved,
+        redefined_in="2.0",
     ),
     Question(
         name="directions",
@@ -171,15 +180,6 @@ QUESTIONS = (
         moved=views.directions.moved,
     ),
     Question(
-        name="pre_activation",
-        title="Before the last squash",
-        lead="How much of it is the decoder's last Sigmoid, Tanh or Softplus?",
-        run=pre_activation.run,
-        answer=pre_activation.PreActivation,
-        limits=views.pre_activation.limits,
-        moved=views.pre_activation.moved,
-    ),
-    Question(
         name="plane_walks",
         title="Two units at once",
         lead="What do the units that interact most show when they move together?",
@@ -190,12 +190,10 @@ QUESTIONS = (
     ),
     Question(
         name="baselines",
-        title="Baselines",
-        lead="Does it matter what an ablated unit is set to?",
         run=baselines.run,
         answer=baselines.Baselines,
         moved=views.baselines.moved,
-        moves_units=True,
+        redefined_in="2.0",
     ),
     Question(
         name="spatial",
@@ -214,6 +212,7 @@ QUESTIONS = (
         answer=label_metrics.LabelMetrics,
         view=views.label_metrics.view,
         limits=views.label_metrics.limits,
+        redefined_in="2.0",
     ),
     Question(
         name="replicates",
@@ -222,6 +221,7 @@ QUESTIONS = (
         run=replicates.run,
         answer=replicates.Replicates,
         limits=views.replicates.limits,
+        redefined_in="2.0",
     ),
     Question(
         name="trust",

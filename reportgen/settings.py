@@ -84,7 +84,15 @@ class Settings:
     walk_units: int = _knob(16, "Units walked, in order of share.", low=1)
     walk_frames: int = _knob(11, "Frames of one walk.", low=3, high=41)
     path_steps: int = _knob(16, "Steps of a contribution path for the picture rows.", low=1)
-    pooled_path_steps: int = _knob(2, "Steps of a contribution path for shares.", low=1)
+    pooled_path_steps: int = _knob(
+        2, "Steps of a contribution path for shares, doubled until no share moves.", low=1
+    )
+    miss_path_steps: int = _knob(
+        4, "Steps of a path that ablations are held against, doubled until the miss stays.", low=1
+    )
+    most_path_steps: int = _knob(32, "Steps beyond which they are not doubled.", low=1)
+    settled_share: float = _knob(0.005, "Move of a share up to which its path has enough steps.")
+    settled_miss: float = _knob(0.02, "The same for a miss, as a part of itself.")
     path_players: int = _knob(32, "Units on a path before the weakest are grouped.", low=2)
     table_players: int = _knob(10, "Players of the coalition table; 2 to this power codes.", low=2)
     bootstrap_resamples: int = _knob(1000, "Bootstrap resamples of each interval.", low=100)
@@ -103,8 +111,16 @@ class Settings:
     partly_reconstructed: float = _knob(0.5, "R² from which a model reconstructs 'partly'.")
     linear_share: float = _knob(0.95, "Linear share from which a model is called 'linear'.")
     mostly_linear_share: float = _knob(0.8, "Linear share of a 'mostly linear' model.")
-    small_gap: float = _knob(0.05, "Gap or miss up to which effects are called additive or valid.")
-    medium_gap: float = _knob(0.25, "Gap or miss up to which they are called roughly so.")
+    partly_linear_share: float = _knob(0.5, "Linear share of a 'partly linear' model.")
+    like_pca: float = _knob(0.01, "Difference in R² below which a model does 'about as' PCA.")
+    small_gap: float = _knob(0.05, "Gap or miss below which effects are called additive or valid.")
+    medium_gap: float = _knob(0.25, "Gap or miss below which they are called roughly so.")
+    judged_off_data: float = _knob(
+        0.25, "Share of codes off data above which a gap from the mean code cannot be judged."
+    )
+    off_data_factor: float = _knob(
+        3.0, "Times as often as real codes that zeroed ones may be flagged without a word."
+    )
     ignored_effect: float = _knob(0.01, "A unit is ignored when both effects are below this / K.")
     constant_deviation: float = _knob(1e-6, "sd / max|z| up to which a unit is constant.")
     collapsed_divergence: float = _knob(0.01, "KL in nat below which a VAE's unit is collapsed.")
@@ -112,6 +128,12 @@ class Settings:
     duplicate_correlation: float = _knob(0.95, "|r| above which two units are duplicates.")
     correlated_units: float = _knob(0.7, "|r| above which an ablation carries a warning.")
     tracked_correlation: float = _knob(0.5, "Weaker end of |r| above which a factor is named.")
+    drawn_deviations: float = _knob(
+        0.2, "Weaker end of what one sd of a unit moves a measure by, in its sd, to be 'drawn'."
+    )
+    same_picture: float = _knob(
+        0.9, "Weaker end of ρ in context from which a unit is 'the same picture' everywhere."
+    )
     tracked_auc: float = _knob(0.85, "Weaker end of the AUC above which a class is named.")
     bottleneck_tolerance: float = _knob(
         1e-4, "Largest |g(E(x)) − model(x)| / range for 'complete'."

@@ -1,8 +1,9 @@
 """Makes every file of `sample_models/` again: the images, and the three models.
 
-    python sample_models/train.py            # everything, in this order
+    python sample_models/train.py            # everything that is shipped, in this order
     python sample_models/train.py images     # only the images
     python sample_models/train.py fashion_vae fashion_autoencoder shapes
+    python sample_models/train.py sprites    # images of known factors, which are not shipped
 
 Needs torch, numpy, scikit-learn and Pillow, and Fashion-MNIST in its IDX files. On Debian and
 Ubuntu: `apt install dataset-fashion-mnist`; elsewhere put the four files of
@@ -32,6 +33,7 @@ from PIL import Image
 from shapes.model import ShapesVAE
 from shapes.rendering import FACTORS, HELD_OUT_SEED, TRAINING_SEED, draw_factors, render
 from sklearn.decomposition import PCA
+from sprites import rendering as sprites
 from torch import Tensor, nn
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +44,7 @@ CLASSES = (
 )  # fmt: skip
 IMAGES_PER_CLASS = 100
 SHAPES_TRAINED, SHAPES_HELD_OUT = 20_000, 800
+SPRITES = 2_000
 Loss = Callable[[nn.Module, Tensor, float], Tensor]
 
 
@@ -96,6 +99,19 @@ def make_images(fashion_mnist: Path) -> None:
             name = f"{number:04d}.png"
             Image.fromarray(image.transpose(1, 2, 0)).save(folder / name, optimize=True)
             table.writerow([name, *(f"{value:.3f}" for value in row)])
+
+
+def make_sprites(_: Path) -> None:
+    """Writes sprites after dSprites with their five factors, to try the scores of labels on."""
+    folder = empty_folder(HERE / "sprites" / "images")
+    factors = sprites.draw_factors(SPRITES)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["file", *sprites.FACTORS])
+        for number, (row, image) in enumerate(zip(factors, sprites.render(factors), strict=True)):
+            name = f"{number:04d}.png"
+            Image.fromarray(image).save(folder / name, optimize=True)
+            table.writerow([name, *row])
 
 
 def shipped_images(folder: Path) -> Tensor:
@@ -281,11 +297,17 @@ PARTS = {
     "fashion_autoencoder": make_fashion_autoencoder,
     "shapes": make_shapes,
 }
+UNSHIPPED = {"sprites": make_sprites}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Makes the sample models and their images again.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default all")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"{', '.join(PARTS)} (default: these), {', '.join(UNSHIPPED)}",
+    )
     parser.add_argument(
         "--fashion-mnist",
         type=Path,
@@ -293,16 +315,17 @@ def main() -> None:
         help="the folder with Fashion-MNIST's four .gz files (default: %(default)s)",
     )
     arguments = parser.parse_args()
-    unknown = set(arguments.parts) - set(PARTS)
+    known = PARTS | UNSHIPPED
+    unknown = set(arguments.parts) - set(known)
     if unknown:
-        parser.error(f"unknown part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    for part in [name for name in PARTS if name in arguments.parts or not arguments.parts]:
+    for part in [name for name in known if name in (arguments.parts or PARTS)]:
         torch.manual_seed(SEED)
         started = time.perf_counter()
         print(part, flush=True)
-        PARTS[part](arguments.fashion_mnist)
+        known[part](arguments.fashion_mnist)
         print(f"  done in {time.perf_counter() - started:.0f} s", flush=True)
 
 

@@ -325,3 +325,41 @@ def test_rendering_again_gives_the_shipped_shapes_exactly(shapes_images: Tensor)
     factors = rendering.draw_factors(len(shapes_images), seed=rendering.HELD_OUT_SEED)
     again = rendering.render(factors)
     assert np.array_equal(again, np.rint(shapes_images.numpy() * 255.0).astype(np.uint8))
+
+
+def test_sprites_have_the_factors_of_dsprites_and_stand_where_they_say() -> None:
+    rendering = python_file("sprites/rendering.py")
+    assert tuple(rendering.FACTORS.values()) == (3, 6, 40, 32, 32)
+    factors = rendering.draw_factors(300)
+    images = rendering.render(factors)
+    assert set(np.unique(images)) == {0, 255}
+    edges = np.concatenate([images[:, [0, -1]].ravel(), images[:, :, [0, -1]].ravel()])
+    assert not edges.any()
+    down, across = np.mgrid[:64, :64]
+    inside = images > 0
+    area = inside.sum(axis=(1, 2))
+    centre_x = (inside * across).sum(axis=(1, 2)) / area
+    centre_y = (inside * down).sum(axis=(1, 2)) / area
+    even = factors[:, 0] < 2
+    for centre, factor in ((centre_x, factors[:, 3]), (centre_y, factors[:, 4])):
+        slope, offset = np.polyfit(factor[even], centre[even], 1)
+        assert slope == pytest.approx((64 - 30) / 31, abs=0.01)
+        np.testing.assert_allclose(centre[even], offset + slope * factor[even], atol=0.5)
+    for shape in range(3):
+        chosen = factors[:, 0] == shape
+        sizes = np.sqrt(area[chosen])
+        assert np.corrcoef(sizes, factors[chosen, 1])[0, 1] > 0.98
+
+
+def test_sprites_turn_with_their_orientation() -> None:
+    rendering = python_file("sprites/rendering.py")
+    turned = np.array([[1, 5, orientation, 16, 16] for orientation in range(20)])
+    images = rendering.render(turned) > 0
+    down, across = np.mgrid[:64, :64] - images.shape[1] / 2 + 0.5
+    angles = []
+    for image in images:
+        x, y = across[image] - across[image].mean(), -(down[image] - down[image].mean())
+        angles.append(0.5 * np.arctan2(2 * (x * y).mean(), (x * x).mean() - (y * y).mean()))
+    expected = 2 * np.pi * np.arange(20) / 40
+    apart = (np.array(angles) - expected + np.pi / 2) % np.pi - np.pi / 2
+    assert np.abs(apart).max() < 0.06

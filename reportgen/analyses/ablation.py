@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.statistics.bootstrap import Estimate
+from reportgen.analyses.shared.baseline_draws import (
+    all_widened,
+    baseline_draws,
+    deviation_of_ratio,
+)
+from reportgen.statistics.bootstrap import Estimate, held_by_few
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
 
@@ -38,6 +43,8 @@ class Ablation:
     ----------
     effects : one for each player, in the order of the code. They need not sum to 1.
     rows : number of images behind each number.
+    heavy_tailed : names of the numbers that the largest 1 % of rows hold over a quarter of, whose
+        intervals are therefore too narrow.
     off_data_last, off_data_solo : share of the decoded codes that is flagged.
     picture_names, reconstructions (r, P), ablated (r, K, P) : pictures of the walk rows.
     alone (r, K, P) : v({k}) − v(∅), what only this unit's move changes in the decoded baseline.
@@ -46,8 +53,9 @@ class Ablation:
 
     effects: tuple[UnitEffect, ...]
     rows: int
-    off_data_last: float
-    off_data_solo: float
+    heavy_tailed: tuple[str, ...] | None
+    off_data_last: Estimate
+    off_data_solo: Estimate
     picture_names: tuple[str, ...]
     reconstructions: ImageArray
     ablated: ImageArray
@@ -63,11 +71,24 @@ def run(study: Study) -> Ablation:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     moves = study.shared(single_moves)
-    bootstrap = study.bootstrap(len(moves.rows))
+    bootstrap = study.bootstrap(moves.rows)
     spread = no_effect_floor(moves.spread, study)
-    effects = bootstrap.ratios(moves.last, spread)
-    solos = bootstrap.ratios(moves.solo, spread)
-    damages = bootstrap.ratios(moves.damage, np.ones(len(moves.rows)))
+    draws = study.shared(baseline_draws)
+    effects = all_widened(
+        bootstrap.ratios(moves.last, spread),
+        deviation_of_ratio(draws.last, draws.spread),
+        least=0,
+    )
+    solos = all_widened(
+        bootstrap.ratios(moves.solo, spread),
+        deviation_of_ratio(draws.solo, draws.spread),
+        least=0,
+    )
+    damages = all_widened(
+        bootstrap.ratios(moves.damage, np.ones(len(moves.rows))),
+        deviation_of_ratio(draws.damage, np.ones(draws.rows)),
+    )
+    few = held_by_few(moves.last.sum(axis=1), moves.solo.sum(axis=1), moves.spread)
     rows = study.rows.walks
     without_one, alone = study.coalitions.without_one(), study.coalitions.alone()
     codes = study.test.codes[rows]
@@ -82,6 +103,7 @@ def run(study: Study) -> Ablation:
             for player, unit in enumerate(study.player_units)
         ),
         rows=len(moves.rows),
+        heavy_tailed=("effects",) if few else (),
         off_data_last=study.off_data_share(moves.last_codes),
         off_data_solo=study.off_data_share(moves.solo_codes),
         picture_names=tuple(study.test.names[row] for row in rows),

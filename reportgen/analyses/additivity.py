@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import comb
 
 import numpy as np
 
-from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses import ImageArray
+from reportgen.analyses.shared.baseline_draws import baseline_draws, deviation_of_ratio
+from reportgen.analyses.shared.coalition_table import coalition_table
+from reportgen.analyses.shared.gaps import Gap, are_shown, gap_of, gaps, norms_of
 from reportgen.analyses.shared.path_contributions import units_by_share
-from reportgen.analyses.shared.single_moves import SingleMoves, single_moves, summed_and_combined
 from reportgen.engine import Coalitions
-from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate, safe_ratio
+from reportgen.statistics.bootstrap import Estimate, held_by_few, safe_ratio
+from reportgen.statistics.fit_uncertainty import widened
 from reportgen.statistics.norms import squared_norms
+from reportgen.study.single_moves import SingleMoves, single_moves, summed_and_combined
 from reportgen.study.study import Study
 
 SWEEP_FACTORS = (0.25, 0.5, 1.0)
-SMALL_CHANGE = 1e-3
 PICTURE_ROWS = 3
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Sum against combined for one set of units.
+class GapOfSize:
+    """Sum against combined for all sets of so many units, moved up from the baseline.
 
     Attributes
     ----------
-    gap : Σ‖Δ_S − Σ_k Δ_k‖ / Σ‖Δ_S‖ over rows; 0 when effects add up; not bounded by 1.
-    r2_sum : 1 − Σ‖Δ_S − Σ_k Δ_k‖² / Σ‖Δ_S‖²; may be negative.
-    size : mean over rows of ‖Δ_S‖, in pixel units.
+    size : units in a set.
+    sets : how many sets there are of them, among all units or, of more than ten, the nine
+        strongest.
+    gap : Σ‖Δ_S − Σ_k Δ_k‖ / Σ‖Δ_S‖ over sets and rows.
+    rows : images behind it.
     """
 
+    size: int
+    sets: int
     gap: Estimate
-    r2_sum: Estimate
-    size: float
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class BaselineGap:
     baseline: str
     gap: Gap
     off_data: bool
-    off_data_share: float
+    off_data_share: Estimate
 
 
 @dataclass(frozen=True)
@@ -82,10 +89,18 @@ class Additivity:
     ----------
     up : all units up from the baseline (solo moves).
     down : all units down to it (last-in moves).
+    gap_by_size : sets of 2, 3 and 5 units, over the table rows, and all units together, which is
+        `up`: a weak interaction of every pair is a large one of all.
+    baseline_off_data : whether the mean code itself is flagged.
+    cannot_be_judged : whether it is, or over a quarter of the codes with one unit away from it,
+        and effects do not add up: then the gap, from a place where no data is, says nothing of
+        data. The medoid's stands in `by_baseline`.
     bounded : ‖Δ_S − ΣΔ_k‖ / (‖Δ_S‖ + Σ‖Δ_k‖), up, all units, mean over the rows that are not
         left out; in [0, 1]; it shrinks as units are added, so it is no headline.
     baseline : what z0 is.
     rows : images behind each number.
+    heavy_tailed : names of the numbers that the largest 1 % of rows hold over a quarter of, whose
+        intervals are therefore too narrow.
     off_data_up, off_data_down : share of the moved codes that is flagged.
     sets : all units, and of more units the strongest pair and triple, as pictures.
     sweep_factors, sweep_gaps : the gap of all units moved ¼, ½ and all of their way.
@@ -98,11 +113,15 @@ class Additivity:
 
     up: Gap
     down: Gap
+    gap_by_size: tuple[GapOfSize, ...] | None
+    baseline_off_data: bool | None
+    cannot_be_judged: bool | None
     bounded: Estimate
     baseline: str
     rows: int
-    off_data_up: float
-    off_data_down: float
+    heavy_tailed: tuple[str, ...] | None
+    off_data_up: Estimate
+    off_data_down: Estimate
     sets: tuple[SetPictures, ...]
     sweep_factors: tuple[float, ...]
     sweep_gaps: tuple[Estimate, ...]
@@ -120,21 +139,32 @@ def run(study: Study) -> Additivity:
     Raises UnanswerableError where `gaps` does.
     """
     up, down, bounded = gaps(study)
-    moves = study.shared(single_moves)
-    shown = _are_shown(moves)
+    moves, draws = study.shared(single_moves), study.shared(baseline_draws)
+    combined, missed_up, missed_down = draws.ends
+    up, down = (
+        _with_fit_half(gap, missed, combined)
+        for gap, missed in ((up, missed_up), (down, missed_down))
+    )
+    shown = are_shown(moves)
     sizes = np.sqrt(moves.combined)
     row_gaps = safe_ratio(np.sqrt(moves.gap_up), sizes)
     sweep_rows = moves.rows[: max(2, len(moves.rows) // 4)]
     by_baseline = _by_baseline(study, moves, sweep_rows)
+    off_data_up = study.off_data_share(moves.solo_codes)
+    few = held_by_few(*(np.sqrt(part) for part in (moves.combined, moves.gap_up, moves.gap_down)))
     # The last factor is 1: the whole way from the mean code, which by_baseline has.
     part_way = tuple(_swept(study, sweep_rows, factor) for factor in SWEEP_FACTORS[:-1])
     return Additivity(
         up=up,
         down=down,
+        gap_by_size=_by_size(study, up, len(moves.rows)),
+        baseline_off_data=by_baseline[0].off_data,
+        cannot_be_judged=_cannot_be_judged(study, up, by_baseline[0].off_data, off_data_up),
         bounded=bounded,
         baseline="mean code of the fit rows",
         rows=len(moves.rows),
-        off_data_up=study.off_data_share(moves.solo_codes),
+        heavy_tailed=("gaps",) if few else (),
+        off_data_up=off_data_up,
         off_data_down=study.off_data_share(moves.last_codes),
         sets=_sets(study, up),
         sweep_factors=SWEEP_FACTORS,
@@ -148,57 +178,46 @@ def run(study: Study) -> Additivity:
     )
 
 
-def gaps(study: Study) -> tuple[Gap, Gap, Estimate]:
-    """`up`, `down` and `bounded` of `Additivity`.
+def _cannot_be_judged(
+    study: Study, up: Gap, baseline_off_data: bool, off_data_up: Estimate
+) -> bool:
+    """A sum that misses nothing does so at codes of images, whatever it passes on the way."""
+    away = baseline_off_data or off_data_up.value > study.settings.judged_off_data
+    return away and not up.gap.high < study.settings.small_gap
 
-    Raises UnanswerableError with fewer than two units that vary, since one has nothing to add to,
-    and where moving all of them changes nothing.
-    """
-    if len(study.players) < 2:
-        raise UnanswerableError("fewer than two units vary, so there is nothing to add up.")
-    moves = study.shared(single_moves)
-    if study.is_negligible(float(moves.combined.sum()), len(moves.rows)):
-        raise UnanswerableError("the decoder gives the same image whatever the code.")
-    bootstrap = study.bootstrap(len(moves.rows))
-    return (
-        _gap(bootstrap, moves.gap_up, moves.combined),
-        _gap(bootstrap, moves.gap_down, moves.combined),
-        _bounded(bootstrap, _are_shown(moves), moves.gap_up, moves.combined, moves.solo),
+
+def _with_fit_half(gap: Gap, missed: np.ndarray, combined: np.ndarray) -> Gap:
+    """Widened by what other mean codes would change, from squared norms (5, t)."""
+    of_norms = deviation_of_ratio(np.sqrt(missed), np.sqrt(combined))
+    of_squares = deviation_of_ratio(missed, combined)
+    return replace(
+        gap,
+        gap=widened(gap.gap, float(of_norms), least=0),
+        r2_sum=widened(gap.r2_sum, float(of_squares), largest=1),
     )
 
 
-def _are_shown(moves: SingleMoves) -> np.ndarray:
-    """(r,) which rows are far enough from the baseline for a gap of their own."""
-    return np.sqrt(moves.combined) >= SMALL_CHANGE * np.sqrt(np.mean(moves.combined))
-
-
-def _gap(bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray) -> Gap:
-    """From the squared norms (n,) of Δ_S − ΣΔ_k and of Δ_S."""
-    return Gap(
-        gap=bootstrap.ratio(np.sqrt(missed), np.sqrt(combined)),
-        r2_sum=bootstrap.explained(missed, combined),
-        size=float(np.sqrt(combined).mean()),
+def _by_size(study: Study, all_up: Gap, rows: int) -> tuple[GapOfSize, ...]:
+    """Sets of the table's single units; all units as the headline has them."""
+    table = study.shared(coalition_table)
+    ratios = study.bootstrap(study.rows.table).ratio
+    single = sum(unit >= 0 for unit in table.player_units)
+    by_size = (
+        GapOfSize(
+            size=size,
+            sets=comb(single, size),
+            gap=ratios(table.set_misses[:, place], table.set_changes[:, place]),
+            rows=len(study.rows.table),
+        )
+        for place, size in enumerate(table.set_sizes)
     )
-
-
-def _bounded(
-    bootstrap: Bootstrap,
-    shown: np.ndarray,
-    missed: np.ndarray,
-    combined: np.ndarray,
-    solo: np.ndarray,
-) -> Estimate:
-    ratios = safe_ratio(np.sqrt(missed), np.sqrt(combined) + np.sqrt(solo).sum(axis=1))
-    defined = shown & np.isfinite(ratios)
-    if not defined.any():
-        return UNDEFINED
-    return bootstrap.ratio(np.where(defined, ratios, 0), defined.astype(float))
+    return (*by_size, GapOfSize(len(study.players), 1, all_up.gap, rows))
 
 
 def _swept(study: Study, rows: np.ndarray, factor: float) -> Estimate:
     everyone = np.arange(len(study.players))
-    missed, size = _norms(study.coalitions, study.test.codes[rows], everyone, factor)
-    return study.bootstrap(len(rows)).ratio(np.sqrt(missed), np.sqrt(size))
+    missed, size = norms_of(study.coalitions, study.test.codes[rows], everyone, factor)
+    return study.bootstrap(rows).ratio(np.sqrt(missed), np.sqrt(size))
 
 
 def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[BaselineGap, ...]:
@@ -214,33 +233,23 @@ def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[Ba
         "zero code": np.zeros_like(study.baseline),
     }
     codes, everyone = study.test.codes[rows], np.arange(len(study.players))
-    bootstrap = study.bootstrap(len(rows))
+    bootstrap = study.bootstrap(rows)
     found = []
     for name, baseline in baselines.items():
         coalitions = Coalitions(study.engine, study.players, baseline)
         start = coalitions.codes(codes[0], coalitions.empty)
         norms = moves.gap_up[: len(rows)], moves.combined[: len(rows)]
         if name != "mean code":
-            norms = _norms(coalitions, codes, everyone)
+            norms = norms_of(coalitions, codes, everyone)
         found.append(
             BaselineGap(
                 baseline=name,
-                gap=_gap(bootstrap, *norms),
-                off_data=study.off_data_share(start) > 0,
+                gap=gap_of(bootstrap, *norms),
+                off_data=study.off_data_share(start).value > 0,
                 off_data_share=study.off_data_share(coalitions.panel(codes, coalitions.alone())),
             )
         )
     return tuple(found)
-
-
-def _norms(
-    coalitions: Coalitions, codes: np.ndarray, members: np.ndarray, factor: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """‖Δ_S − ΣΔ_k‖² and ‖Δ_S‖² of each code (n,)."""
-    pairs = summed_and_combined(coalitions, codes, members, factor)
-    norms = [(squared_norms(both - summed), squared_norms(both)) for summed, both in pairs]
-    missed, size = np.array(norms).T
-    return missed, size
 
 
 def _sets(study: Study, all_up: Gap) -> tuple[SetPictures, ...]:
@@ -253,8 +262,8 @@ def _sets(study: Study, all_up: Gap) -> tuple[SetPictures, ...]:
     for members in chosen:
         gap = all_up
         if len(members) < len(order):
-            norms = _norms(study.coalitions, study.test.codes[rows], members)
-            gap = _gap(study.bootstrap(len(rows)), *norms)
+            norms = norms_of(study.coalitions, study.test.codes[rows], members)
+            gap = gap_of(study.bootstrap(rows), *norms)
         pairs = summed_and_combined(study.coalitions, study.test.codes[pictured], members)
         drawn, row_gaps = [], []
         for summed, combined in pairs:

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
+from reportgen.analyses.shared.baseline_draws import (
+    all_widened,
+    baseline_draws,
+    deviation_of_ratio,
+)
 from reportgen.analyses.shared.path_contributions import agreement_with_shares
-from reportgen.analyses.shared.single_moves import ablation_squares, single_moves
 from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.study.single_moves import ablation_squares, single_moves
 from reportgen.study.study import Study
 
 DONORS = 2
@@ -38,7 +43,7 @@ class BaselineEffects:
     units: tuple[int, ...]
     effects: tuple[Estimate, ...]
     damages: tuple[Estimate, ...]
-    off_data_share: float
+    off_data_share: Estimate
     rank_agreement: float | None
 
 
@@ -112,13 +117,20 @@ def _ablations(study: Study, codes: CodePanel) -> _Ablations:
 
 
 def _table(study: Study, name: str, found: _Ablations, spread: np.ndarray) -> BaselineEffects:
-    bootstrap = study.bootstrap(len(spread))
+    bootstrap = study.bootstrap(study.rows.statistics)
     scale = 0.5 if name in ("resample", "nearest") else 1.0
+    effects = bootstrap.ratios(scale * found.squares, spread)
+    damages = bootstrap.ratios(found.damages, np.ones(len(spread)))
+    if name == "mean":
+        draws = study.shared(baseline_draws)
+        effects = all_widened(effects, deviation_of_ratio(draws.last, draws.spread), least=0)
+        deviations = deviation_of_ratio(draws.damage, np.ones(draws.rows))
+        damages = all_widened(damages, deviations)
     return BaselineEffects(
         baseline=name,
         units=tuple(int(unit) for unit in study.player_units),
-        effects=bootstrap.ratios(scale * found.squares, spread),
-        damages=bootstrap.ratios(found.damages, np.ones(len(spread))),
+        effects=effects,
+        damages=damages,
         off_data_share=study.off_data_share(found.codes),
         rank_agreement=agreement_with_shares(study, found.squares.sum(axis=0)),
     )
@@ -168,15 +180,16 @@ def _random_donors(study: Study) -> np.ndarray:
 
 
 def _nearest_donors(study: Study) -> np.ndarray:
-    """(r, K, R) test rows among the 10 nearest in the other players' values, in sd.
+    """(r, K, R) test rows among the 10 nearest in the other live units' values, in sd.
 
-    The only player has no others to be near in: then every row is as near as any.
+    A copy of the row's image is no donor. The only live unit has no others to be near in: then
+    every row is as near as any.
     """
-    if len(study.players) == 1:
-        return _random_donors(study)
-    values = study.players.values(study.test.codes)
+    donors = _random_donors(study)
+    live = study.live_units
+    values = study.units.values(study.test.codes)[:, live]
     values = values - values.mean(axis=0)
-    deviations = study.deviations[study.player_units]
+    deviations = study.deviations[live]
     scaled = values / np.where(deviations > 0, deviations, 1)
     rows = study.rows.statistics
     generator = np.random.default_rng([study.settings.seed, 7])
@@ -184,11 +197,14 @@ def _nearest_donors(study: Study) -> np.ndarray:
     whole = (
         np.square(near).sum(axis=1)[:, None] + np.square(scaled).sum(axis=1) - 2 * near @ scaled.T
     )
-    nearest = min(NEAREST, len(scaled) - 1)
-    donors = np.empty((len(rows), len(study.players), DONORS), dtype=np.intp)
-    for player in range(len(study.players)):
-        distances = whole - np.square(near[:, player, None] - scaled[:, player])
-        distances[np.arange(len(rows)), rows] = np.inf
+    copies = study.test.copy_of[rows, None] == study.test.copy_of
+    nearest = min(NEAREST, int((~copies).sum(axis=1).min()))
+    for player, unit in enumerate(study.player_units):
+        own = live == unit
+        if own.all() or nearest == 0:
+            continue
+        distances = whole - np.square(near[:, own, None] - scaled.T[own]).sum(axis=1)
+        distances[copies] = np.inf
         close = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
         picks = generator.integers(0, nearest, (len(rows), DONORS))
         donors[:, player] = np.take_along_axis(np.sort(close, axis=1), picks, axis=1)

@@ -7,8 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses.shared.baseline_draws import (
+    BaselineDraws,
+    all_widened,
+    baseline_draws,
+    deviation_of_ratio,
+)
 from reportgen.analyses.shared.path_contributions import path_shares, picture_paths
-from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.statistics.bootstrap import Estimate, held_by_few, safe_ratio
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
 
@@ -39,9 +46,16 @@ class Contributions:
     Attributes
     ----------
     method : what was computed, as printed.
-    steps, pooled_steps : steps of the path for pictures and for shares.
+    steps, pooled_steps : steps of the path for pictures and for shares. The latter were doubled on
+        16 images until no share moved by more than .005, 32 at most.
+    step_error : by how much the last doubling moved the share that it moved most; NaN where steps
+        were not doubled.
     rows : images behind the shares.
+    heavy_tailed : names of the numbers that the largest 1 % of rows hold over a quarter of, whose
+        intervals are therefore too narrow.
     shares : by share, largest first; "rest" last.
+    effective_units : (Σ|share|)² / Σ share², as many equal units as carry the change; units of the
+        rest have its share in proportion to their single effects.
     completeness_error : largest |Σφ − Δ| over the largest |Δ|, pictures and pooled rows; Δ is
         decoded apart from the paths.
     off_data_share : share of the path's codes that is flagged.
@@ -49,6 +63,8 @@ class Contributions:
     originals, reconstructions : (r, P).
     baseline_image : (P,) g(z0), the decoded mean code, not the mean image.
     pictures : (r, players, P) φ in the order of `shares`.
+    row_shares : (r, players) each image's own ⟨φ, Δ⟩ / ‖Δ‖², signed, summing to 1, in that order.
+    row_sizes : (r, players) ‖φ‖ / ‖Δ‖, likewise. Both NaN for an image next to the baseline.
     pca_mean : (P,) mean image; pca_pictures (r, components, P) score times component; above 33
         components the last one is the sum of those that are left.
     pca_shares : (components,) λ_k / Σλ over all K_pca; the last one likewise.
@@ -57,15 +73,20 @@ class Contributions:
     method: str
     steps: int
     pooled_steps: int
+    step_error: float
     rows: int
+    heavy_tailed: tuple[str, ...]
     shares: tuple[UnitShare, ...]
+    effective_units: float
     completeness_error: float
-    off_data_share: float
+    off_data_share: Estimate
     picture_names: tuple[str, ...]
     originals: ImageArray
     reconstructions: ImageArray
     baseline_image: ImageArray
     pictures: ImageArray
+    row_shares: np.ndarray
+    row_sizes: np.ndarray
     pca_mean: ImageArray
     pca_pictures: ImageArray
     pca_shares: np.ndarray
@@ -86,9 +107,12 @@ def run(study: Study) -> Contributions:
     return Contributions(
         method="Aumann–Shapley path contributions by finite differences",
         steps=study.settings.path_steps,
-        pooled_steps=study.settings.pooled_path_steps,
+        pooled_steps=shares.steps,
+        step_error=shares.step_error,
         rows=len(shares.rows),
+        heavy_tailed=("shares",) if held_by_few(shares.changes) else (),
         shares=of_units,
+        effective_units=_effective_units(study, of_units),
         completeness_error=float(np.maximum(shares.incompleteness, on_pictures.incompleteness)),
         off_data_share=study.off_data_share(shares.codes),
         picture_names=tuple(study.test.names[row] for row in rows),
@@ -96,11 +120,26 @@ def run(study: Study) -> Contributions:
         reconstructions=study.pictures(study.test.reconstructions[rows]),
         baseline_image=study.pictures(baseline_image),
         pictures=on_pictures.pictures[:, shares.order],
+        row_shares=on_pictures.shares[:, shares.order],
+        row_sizes=on_pictures.sizes[:, shares.order],
         pca_mean=study.pictures(pca.mean),
         pca_pictures=np.stack([study.pictures(_pca_parts(study, row, shown)) for row in rows]),
         pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
         / variances.sum(),
     )
+
+
+def _effective_units(study: Study, shares: tuple[UnitShare, ...]) -> float:
+    """(Σ|share|)² / Σ share² over all units that vary."""
+    alone = np.array([share.share.value for share in shares if share.unit >= 0])
+    rest = sum(share.share.value for share in shares if share.unit < 0)
+    named = {share.unit for share in shares}
+    moves = study.shared(single_moves)
+    effects = (moves.solo + moves.last).sum(axis=0)
+    effects = effects[[unit not in named for unit in study.player_units]]
+    in_rest = rest * safe_ratio(effects, effects.sum())
+    every = np.abs(np.concatenate([alone, in_rest]))
+    return float(safe_ratio(every.sum() ** 2, np.square(every).sum()))
 
 
 def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
@@ -112,21 +151,26 @@ def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
     return np.concatenate([first, rest[None]])
 
 
-def unit_shares(study: Study) -> tuple[UnitShare, ...]:
+def unit_shares(study: Study, *, with_fit_half: bool = True) -> tuple[UnitShare, ...]:
     """Every player's share with its rank, largest first; over the pooled rows.
 
-    Raises UnanswerableError where no unit varies, or moving all of them changes nothing.
+    Without the fit half the intervals cover the test rows alone. Raises UnanswerableError where no
+    unit varies, or moving all of them changes nothing.
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     shares = study.shared(path_shares)
     if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
-    bootstrap = study.bootstrap(len(shares.rows))
+    bootstrap = study.bootstrap(shares.rows)
     estimates = bootstrap.ratios(shares.projections, shares.changes)
     resampled = safe_ratio(
         bootstrap.sums(shares.projections), bootstrap.sums(shares.changes)[:, None]
     )
+    if with_fit_half:
+        draws = study.shared(baseline_draws)
+        estimates = all_widened(estimates, deviation_of_ratio(draws.projections, draws.changes))
+        resampled += _moved_by_fit_half(draws, len(resampled), study.settings.seed)
     # The rest is many units: it stands last and takes no unit's place.
     resampled[:, shares.player_units < 0] = -np.inf
     ranks = 1 + np.argsort(np.argsort(-resampled, axis=1, kind="stable"), axis=1)
@@ -142,3 +186,14 @@ def unit_shares(study: Study) -> tuple[UnitShare, ...]:
         )
         for place, player in enumerate(shares.order)
     )
+
+
+def _moved_by_fit_half(draws: BaselineDraws, resamples: int, seed: int) -> np.ndarray:
+    """(B, players) by how much shares would differ with other mean codes, drawn for each resample.
+
+    Normal, with the covariance of the draws' differences from z0.
+    """
+    shares = safe_ratio(draws.projections.sum(axis=1), draws.changes.sum(axis=1)[:, None])
+    differences = np.nan_to_num(shares[1:] - shares[0])
+    drawn = np.random.default_rng([seed, 17]).normal(size=(resamples, len(differences)))
+    return drawn @ differences / np.sqrt(len(differences))

@@ -8,11 +8,11 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
 from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
-from reportgen.analyses.shared.single_moves import SingleMoves, single_moves
-from reportgen.autoencoder import Autoencoder
+from reportgen.autoencoder import Autoencoder, UnitKind
 from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.study.single_moves import SingleMoves, single_moves
 from reportgen.study.study import Sample, Study
 
 ROWS_PER_UNIT = 5
@@ -36,7 +36,8 @@ class Directions:
     loadings : (d, players) each direction in units' standard deviations, length 1.
     units : the players' indices.
     gap_up, gap_down : sum against combined along the directions, over the statistics rows.
-    gap_up_units, gap_down_units : the same along the units, for comparison.
+    gap_up_units, gap_down_units : the same along the units, for comparison; the intervals of all
+        four cover the rows and not the fit half, which both have in common.
     rho_solo, rho_context : one picture for each direction, pooled.
     rho_solo_units, rho_context_units : the same along the units.
     effects : (d) last-in effects of the directions, mean baseline.
@@ -59,7 +60,7 @@ class Directions:
     rho_solo_units: Estimate
     rho_context_units: Estimate
     effects: tuple[Estimate, ...]
-    off_data_share: float
+    off_data_share: Estimate
     rows: int
 
 
@@ -75,7 +76,7 @@ def run(study: Study) -> Directions:
     before, after = study.shared(single_moves), rotated.shared(single_moves)
     along_units, along_directions = study.shared(leading_shares), rotated.shared(leading_shares)
     study.engine.add_costs_of(rotated.engine, "directions")
-    bootstrap = study.bootstrap(len(before.rows))
+    bootstrap = study.bootstrap(before.rows)
     variance = float(centred_squares(study.fit.reconstructions).sum()) / len(study.fit)
 
     def gap(missed: np.ndarray, combined: np.ndarray) -> Estimate:
@@ -103,8 +104,10 @@ def run(study: Study) -> Directions:
 
 
 def _refuse(study: Study) -> None:
-    if study.units.kind != "coordinate":
-        raise DoesNotApplyError("directions are for flat codes; this code is spatial.")
+    if study.units.kind == UnitKind.CHANNEL:
+        raise DoesNotApplyError(
+            "directions are for codes of single numbers; here a unit is a channel of many."
+        )
     if any(len(members) > 1 for members in study.units.members):
         raise DoesNotApplyError("directions mix single units; here units are grouped.")
     if len(study.players) < 2:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from reportgen.analyses import ImageArray
-from reportgen.analyses.shared.single_moves import single_moves, strongest_players
+from reportgen.autoencoder import UnitKind
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import safe_ratio
+from reportgen.study.live_units import collapsed_units, ignored_units, posterior_divergences
+from reportgen.study.single_moves import strongest_players
 from reportgen.study.study import Study
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24
 EXTREME_ROWS = 8
 MOST_PICTURED = 32
-WITHOUT_EFFECT = frozenset({"constant", "ignored"})
 FEWEST_FOR_DUPLICATES = 30
 # Inverting a covariance squares this ratio of singular values, and leaves float64 four digits.
 NEARLY_COLLINEAR = 1e-6
+
+
+class UnitState(StrEnum):
+    """Something that is the matter with a unit's values."""
+
+    CONSTANT = "constant"
+    IGNORED = "ignored"
+    COLLAPSED = "collapsed"
+    ATOM = "atom"
+    DUPLICATE = "duplicate"
+
+
+WITHOUT_EFFECT = frozenset({UnitState.CONSTANT, UnitState.IGNORED})
 
 
 @dataclass(frozen=True)
@@ -30,14 +45,15 @@ class UnitHealth:
     ----------
     unit, name : index and printed name.
     coordinates : how many numbers of the code it is: 1, a channel's sites, a group's units.
-    states : of "constant", "ignored", "collapsed", "atom", "duplicate"; empty for a healthy unit.
+    states : what is the matter with it; empty for a healthy unit.
     mean, deviation : m and s over the fit rows (ddof 0).
     quantiles : at .01, .05, .25, .5, .75, .95, .99 over the fit rows.
     histogram, edges : counts (24,) over the test rows and bin edges (25,).
     atom_value : the value that more than half of the test rows share, or None.
-    duplicate_of : the unit with |r| > .95, or None. Between channels r is over images and sites,
-        each site about its own mean: channels with equal means may draw different things.
-    correlated_with : units with |r| above the setting, with r, strongest first.
+    duplicate_of : of a live unit, the live unit with |r| > .95, or None. Between channels r is over
+        images and sites, each site about its own mean: channels with equal means may draw different
+        things.
+    correlated_with : of a live unit, live units with |r| above the setting, and r; strongest first.
     r2_on_others : R² of its value on the other live units' values; NaN when constant.
     divergence : KL(q(z|x) ‖ N(0, 1)) in nat, mean over test rows; None without a posterior sd.
     posterior_mean_variance : variance of the posterior mean over test rows.
@@ -48,7 +64,7 @@ class UnitHealth:
     unit: int
     name: str
     coordinates: int
-    states: tuple[str, ...]
+    states: tuple[UnitState, ...]
     mean: float
     deviation: float
     quantiles: tuple[float, ...]
@@ -71,15 +87,17 @@ class Health:
     Attributes
     ----------
     units : one for each unit, constant ones too.
-    live : units that are neither constant nor ignored.
-    kind : "coordinate" or "channel"; a channel's value is the mean over its sites.
+    live : units that are neither constant nor ignored nor collapsed.
+    distinct : the same, copies of each other counted once.
+    kind : what a unit is; a channel's value is the mean over its sites.
     variational : whether the posterior's standard deviation was found, so that KL is known.
     rows : test images behind histograms and extremes.
     """
 
     units: tuple[UnitHealth, ...]
     live: int
-    kind: str
+    distinct: int
+    kind: UnitKind
     variational: bool
     rows: int
 
@@ -89,29 +107,27 @@ def run(study: Study) -> Health:
     fit, test = (study.units.values(part.every_code) for part in (study.fit, study.test))
     pictured = study.units.values(study.test.codes)
     players = {int(unit) for unit in study.player_units}
-    ignored = _ignored(study)
-    correlations = _correlations(study, test, players)
-    divergences = _divergences(study)
-    r2_on_others = _r2_on_others(fit, test, players)
+    ignored = set(ignored_units(study).tolist())
+    collapsed = set(collapsed_units(study).tolist())
+    live = set(study.live_units.tolist())
+    correlations = _correlations(study, test, live)
+    copies = _copies(correlations, len(test), study.settings)
+    divergences = study.shared(posterior_divergences)
+    r2_on_others = _r2_on_others(fit, test, live, players)
     shown = _pictured(study, players - ignored)
     units = []
     for unit in range(len(study.units)):
         alive = unit in players
-        duplicate = _duplicate(correlations[unit], len(test), study.settings)
+        duplicate = int(np.argmax(np.abs(correlations[unit]))) if copies[unit].any() else None
         atom = _atom(test[:, unit], study.settings) if alive else None
         variance = float(test[:, unit].var())
         divergence = None if divergences is None else float(divergences[unit])
-        collapsed = (
-            divergence is not None
-            and divergence < study.settings.collapsed_divergence
-            and variance < study.settings.collapsed_divergence
-        )
         flags = {
-            "constant": not alive,
-            "ignored": unit in ignored,
-            "collapsed": collapsed,
-            "atom": atom is not None,
-            "duplicate": duplicate is not None,
+            UnitState.CONSTANT: not alive,
+            UnitState.IGNORED: unit in ignored,
+            UnitState.COLLAPSED: unit in collapsed,
+            UnitState.ATOM: atom is not None,
+            UnitState.DUPLICATE: duplicate is not None,
         }
         counts, edges = np.histogram(test[:, unit], bins=BINS)
         order = np.argsort(pictured[:, unit], kind="stable")
@@ -139,7 +155,8 @@ def run(study: Study) -> Health:
         )
     return Health(
         units=tuple(units),
-        live=len(players - ignored),
+        live=len(live),
+        distinct=_distinct(copies, study.live_units),
         kind=study.units.kind,
         variational=study.autoencoder.is_variational,
         rows=len(test),
@@ -154,21 +171,8 @@ def _pictured(study: Study, live: set[int]) -> set[int]:
     return set([unit for unit in by_effect if unit in live][:MOST_PICTURED])
 
 
-def _ignored(study: Study) -> set[int]:
-    """Players whose solo and last-in effects are both below .01 / K."""
-    if len(study.players) == 0:
-        return set()
-    moves = study.shared(single_moves)
-    total = moves.spread.sum()
-    limit = study.settings.ignored_effect / len(study.units)
-    if study.is_negligible(float(total), len(moves.rows)):
-        return {int(unit) for unit in study.player_units}
-    weak = (moves.solo.sum(axis=0) < limit * total) & (moves.last.sum(axis=0) < limit * total)
-    return {int(unit) for unit in study.player_units[weak]}
-
-
-def _correlations(study: Study, values: np.ndarray, players: set[int]) -> np.ndarray:
-    """(K, K) Pearson r; 0 with constant units and on the diagonal.
+def _correlations(study: Study, values: np.ndarray, live: set[int]) -> np.ndarray:
+    """(K, K) Pearson r of live units; 0 with others and on the diagonal.
 
     Of the units' values over the test rows, or where all units are channels of as many sites, of
     their coordinates over rows and sites.
@@ -180,17 +184,27 @@ def _correlations(study: Study, values: np.ndarray, players: set[int]) -> np.nda
         codes = codes - codes.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = codes.transpose(0, 2, 1).reshape(-1, len(study.units)).astype(np.float64)
     norms = np.linalg.norm(centred, axis=0)
-    norms[[k for k in range(len(norms)) if k not in players]] = 0
+    norms[[k for k in range(len(norms)) if k not in live]] = 0
     scaled = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)
     correlations = scaled.T @ scaled
     np.fill_diagonal(correlations, 0)
     return correlations
 
 
-def _duplicate(correlations: np.ndarray, rows: int, settings: Settings) -> int | None:
-    nearest = int(np.argmax(np.abs(correlations)))
-    close = abs(correlations[nearest]) > settings.duplicate_correlation
-    return nearest if close and rows >= FEWEST_FOR_DUPLICATES else None
+def _copies(correlations: np.ndarray, rows: int, settings: Settings) -> np.ndarray:
+    """(K, K) which units copy each other."""
+    close = np.abs(correlations) > settings.duplicate_correlation
+    return close & (rows >= FEWEST_FOR_DUPLICATES)
+
+
+def _distinct(copies: np.ndarray, live: np.ndarray) -> int:
+    """How many live units there are where those that copy each other are one."""
+    from scipy.sparse.csgraph import connected_components
+
+    if len(live) == 0:
+        return 0
+    groups, _ = connected_components(copies[np.ix_(live, live)], directed=False)
+    return int(groups)
 
 
 def _company(correlations: np.ndarray, threshold: float) -> tuple[tuple[int, float], ...]:
@@ -206,44 +220,43 @@ def _atom(values: np.ndarray, settings: Settings) -> float | None:
     return float(distinct[most]) if counts[most] > settings.atom_share * len(values) else None
 
 
-def _divergences(study: Study) -> np.ndarray | None:
-    """(K,) KL to the standard normal, mean over test rows, summed over a channel's sites."""
-    if study.autoencoder.posterior_sd is None:
-        return None
-    mean = study.test.codes.astype(np.float64)
-    deviation = study.engine.posterior_sd(study.test.images).astype(np.float64)
-    variance = np.maximum(deviation**2, np.finfo(np.float64).tiny)
-    per_coordinate = (0.5 * (mean**2 + variance - 1 - np.log(variance))).mean(axis=0)
-    return np.array([per_coordinate[m].sum() for m in study.units.members])
-
-
-def _r2_on_others(fit: np.ndarray, test: np.ndarray, players: set[int]) -> np.ndarray:
-    """(K,) R² on the test rows of each unit's value on the other players', fitted on the fit rows.
+def _r2_on_others(
+    fit: np.ndarray, test: np.ndarray, live: set[int], players: set[int]
+) -> np.ndarray:
+    """(K,) R² of each unit's value on the other live units', fitted on the fit rows, on test rows.
 
     NaN for units that are no players, and for all where there are too few of others or of rows.
     """
     result = np.full(fit.shape[1], np.nan)
-    chosen = sorted(players)
+    chosen = sorted(live)
     if not 1 < len(chosen) < len(fit):
         return result
-    centre, deviations = fit[:, chosen].mean(axis=0), fit[:, chosen].std(axis=0)
+    centre, deviations = fit.mean(axis=0), fit.std(axis=0)
     deviations[deviations == 0] = 1
-    fitted, scored = ((part[:, chosen] - centre) / deviations for part in (fit, test))
+    fitted, scored = ((part - centre) / deviations for part in (fit, test))
+    missed = np.full_like(scored, np.nan)
+    missed[:, chosen] = _missed_by_each_other(fitted[:, chosen], scored[:, chosen])
+    others = sorted(players - live)
+    coefficients, *_ = np.linalg.lstsq(fitted[:, chosen], fitted[:, others], rcond=None)
+    missed[:, others] = scored[:, others] - scored[:, chosen] @ coefficients
+    # Of the values themselves: a unit that never moves here is exactly constant only in those.
+    total = np.square(test - test.mean(axis=0)).sum(axis=0) / deviations**2
+    known = chosen + others
+    result[known] = 1 - safe_ratio(np.square(missed[:, known]).sum(axis=0), total[known])
+    return result
+
+
+def _missed_by_each_other(fitted: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """(n, m) what is left of `scored` by regressions of each column on the others of `fitted`."""
     _, scales, directions = np.linalg.svd(fitted, full_matrices=False)
     if scales[-1] > NEARLY_COLLINEAR * scales[0]:
         # Row k of the inverse covariance is (1, −coefficients) of unit k on the others, times its
         # diagonal entry (Lauritzen, 1996, §5.1.3).
         precision = (directions.T / scales**2) @ directions
-        missed = scored @ (precision / precision.diagonal())
-    else:
-        missed = np.column_stack(
-            [_missed_by_others(fitted, scored, unit) for unit in range(len(chosen))]
-        )
-    # Of the values themselves: a unit that never moves here is exactly constant only in those.
-    values = test[:, chosen]
-    total = np.square(values - values.mean(axis=0)).sum(axis=0) / deviations**2
-    result[chosen] = 1 - safe_ratio(np.square(missed).sum(axis=0), total)
-    return result
+        return scored @ (precision / precision.diagonal())
+    return np.column_stack(
+        [_missed_by_others(fitted, scored, unit) for unit in range(fitted.shape[1])]
+    )
 
 
 def _missed_by_others(fit: np.ndarray, test: np.ndarray, unit: int) -> np.ndarray:

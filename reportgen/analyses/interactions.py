@@ -67,7 +67,7 @@ class Interactions:
     shapley_path_distance: float
     coalitions: int
     rows: int
-    off_data_share: float
+    off_data_share: Estimate
     sketched: bool
     picture_names: tuple[str, ...]
     pairs: tuple[PairPictures, ...]
@@ -85,7 +85,7 @@ def run(study: Study) -> Interactions:
     rows, energies, players = study.rows.table, table.energies, table.coalitions.players
     if study.is_negligible(float(energies.sum()), len(rows)):
         raise UnanswerableError("the decoder gives the same image whatever the coalition.")
-    bootstrap = study.bootstrap(len(rows))
+    bootstrap = study.bootstrap(rows)
     orders = table.coalitions.every_coalition().sum(axis=1)
     return Interactions(
         units=table.player_units,
@@ -124,7 +124,7 @@ def _by_order(energies: np.ndarray, orders: np.ndarray) -> np.ndarray:
 def _pairs(study: Study, table: CoalitionTable) -> tuple[PairPictures, ...]:
     energies, units, coalitions = table.energies, table.player_units, table.coalitions
     strongest = table.pairs_by_energy()[:PICTURED_PAIRS]
-    bootstrap = study.bootstrap(len(energies))
+    bootstrap = study.bootstrap(study.rows.table)
     rows = study.rows.pictures[:PICTURE_ROWS]
     pictures = []
     for j, k in strongest:

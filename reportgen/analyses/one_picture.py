@@ -7,10 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.analyses.shared.leading_shares import Stack, leading_shares, pooled_rho
+from reportgen.analyses.shared.baseline_draws import BaselineDraws, baseline_draws
+from reportgen.analyses.shared.leading_shares import (
+    LeadingShares,
+    Stack,
+    leading_shares,
+    pooled_rho,
+)
 from reportgen.analyses.shared.path_contributions import units_by_share
-from reportgen.analyses.shared.single_moves import single_moves
-from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.bootstrap import Estimate, held_by_few, safe_ratio
+from reportgen.statistics.fit_uncertainty import deviation_about_first
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
 SHOWN_UNITS = 3
@@ -44,6 +51,8 @@ class OnePicture:
     units : one for each player, in the order of the code.
     pooled_solo, pooled_context : Σ_k σ₁² / Σ_k Σσ² over all players.
     rows : images behind each number.
+    heavy_tailed : names of the numbers that the largest 1 % of rows hold over a quarter of, whose
+        intervals are therefore too narrow.
     sketched : whether sums of squares come from a linear sketch.
     shown_units : the units with the largest shares.
     shown_values : (units, frames) their values, at quantiles .02, .16, .84 and .98.
@@ -54,6 +63,7 @@ class OnePicture:
     pooled_solo: Estimate
     pooled_context: Estimate
     rows: int
+    heavy_tailed: tuple[str, ...] | None
     sketched: bool
     shown_units: tuple[int, ...]
     shown_values: np.ndarray
@@ -70,29 +80,54 @@ def run(study: Study) -> OnePicture:
         raise UnanswerableError("no unit of the code varies over the images.")
     moves = study.shared(single_moves)
     stacks = study.shared(leading_shares)
-    solo, context = stacks.solo, stacks.context
-    values = study.players.values(study.test.codes[moves.rows])
-    start = study.players.values(study.baseline[None])[0]
+    draws = study.shared(baseline_draws)
     shown = units_by_share(study)[:SHOWN_UNITS]
     shown_values, shown_moves = _shown(study, shown)
     return OnePicture(
-        units=tuple(
-            UnitPicture(
-                unit=int(unit),
-                rho_solo=solo[k].rho,
-                rho_context=context[k].rho,
-                intensity_r2=_intensity_r2(solo[k], values[:, k] - start[k]),
-            )
-            for k, unit in enumerate(study.player_units)
-        ),
-        pooled_solo=pooled_rho(solo),
-        pooled_context=pooled_rho(context),
+        units=units_of(study, draws),
+        pooled_solo=pooled_rho(stacks.solo, _pooled_deviation(draws.solo_leading)),
+        pooled_context=pooled_rho(stacks.context, _pooled_deviation(draws.last_leading)),
         rows=len(moves.rows),
+        heavy_tailed=("ρ",) if held_by_few(*_sizes(stacks)) else (),
         sketched=moves.sketched,
         shown_units=tuple(int(study.player_units[player]) for player in shown),
         shown_values=shown_values,
         shown_moves=shown_moves,
     )
+
+
+def units_of(study: Study, draws: BaselineDraws | None) -> tuple[UnitPicture, ...]:
+    """Every player's ρ; without draws its intervals cover the test rows alone."""
+    moves, stacks = study.shared(single_moves), study.shared(leading_shares)
+    values = study.players.values(study.test.codes[moves.rows])
+    start = study.players.values(study.baseline[None])[0]
+    solo, context = np.full((2, len(study.players)), np.nan)
+    if draws is not None:
+        solo, context = (_deviations(of) for of in (draws.solo_leading, draws.last_leading))
+    return tuple(
+        UnitPicture(
+            unit=int(unit),
+            rho_solo=stacks.solo[k].rho(float(solo[k])),
+            rho_context=stacks.context[k].rho(float(context[k])),
+            intensity_r2=_intensity_r2(stacks.solo[k], values[:, k] - start[k]),
+        )
+        for k, unit in enumerate(study.player_units)
+    )
+
+
+def _deviations(leading: np.ndarray) -> np.ndarray:
+    """(players,) sd that the fit half adds to each ρ, from (5, 2, players) σ₁² and Σσ²."""
+    return deviation_about_first(safe_ratio(leading[:, 0], leading[:, 1]))
+
+
+def _pooled_deviation(leading: np.ndarray) -> float:
+    pooled = leading.sum(axis=2)
+    return float(deviation_about_first(safe_ratio(pooled[:, 0], pooled[:, 1])))
+
+
+def _sizes(stacks: LeadingShares) -> list[np.ndarray]:
+    """(r,) squared moves of all players together, alone and in company."""
+    return [np.sum([stack.squares for stack in of], axis=0) for of in (stacks.solo, stacks.context)]
 
 
 def _intensity_r2(stack: Stack, displacement: np.ndarray) -> float:

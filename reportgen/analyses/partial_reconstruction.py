@@ -7,10 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses.shared.baseline_draws import (
+    all_widened,
+    baseline_draws,
+    deviation_of_ratio,
+)
 from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.engine import Coalitions
 from reportgen.statistics.blocks import over_pixels
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.fit_uncertainty import jackknife_deviation
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.study import Study
 
@@ -37,7 +43,7 @@ class PartialReconstruction:
     model_r2: tuple[Estimate, ...]
     pca_components: tuple[int, ...]
     pca_r2: tuple[Estimate, ...]
-    off_data_share: float
+    off_data_share: Estimate
     rows: int
     picture_names: tuple[str, ...]
     originals: ImageArray
@@ -70,9 +76,9 @@ def run(study: Study) -> PartialReconstruction:
     decoded = (coalitions.values(study.test.codes[row], growing) for row in pictured)
     return PartialReconstruction(
         names=tuple(shares.players.names[player] for player in shares.order),
-        model_r2=_r2(study, misses, total),
+        model_r2=_model_r2(study, misses, total),
         pca_components=tuple(counts),
-        pca_r2=_r2(study, pca_misses[:, counts], total),
+        pca_r2=_pca_r2(study, pca_misses[:, counts], total, counts),
         off_data_share=study.off_data_share(coalitions.panel(codes, growing[:-1])),
         rows=len(rows),
         picture_names=tuple(study.test.names[row] for row in pictured),
@@ -91,8 +97,28 @@ def _squared_distances(images: np.ndarray, original: np.ndarray) -> np.ndarray:
     return np.sum([*over_pixels(of, len(original))], axis=0)
 
 
+def _model_r2(study: Study, misses: np.ndarray, total: np.ndarray) -> tuple[Estimate, ...]:
+    """The fit half gives the code that units have not joined, and the mean image."""
+    draws = study.shared(baseline_draws)
+    own = study.pca_errors[study.rows.statistics[: draws.rows], 0]
+    by_mean_code = deviation_of_ratio(draws.left, own)
+    spread = study.pca_errors_without[:, 0] / study.pca_errors[:, 0].sum()
+    by_mean_image = jackknife_deviation(misses.sum(axis=0) / total.sum() / spread[:, None])
+    return all_widened(_r2(study, misses, total), np.hypot(by_mean_code, by_mean_image))
+
+
+def _pca_r2(
+    study: Study, misses: np.ndarray, total: np.ndarray, counts: list[int]
+) -> tuple[Estimate, ...]:
+    """The fit half gives the components; beyond 512 as much as at 512."""
+    without = study.pca_errors_without
+    known = np.minimum(counts, without.shape[1] - 1)
+    deviations = jackknife_deviation(without[:, known] / without[:, :1])
+    return all_widened(_r2(study, misses, total), deviations)
+
+
 def _r2(study: Study, misses: np.ndarray, total: np.ndarray) -> tuple[Estimate, ...]:
-    bootstrap = study.bootstrap(len(total))
+    bootstrap = study.bootstrap(study.rows.statistics)
     return tuple(bootstrap.explained(column, total) for column in misses.T)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import UnanswerableError
+from reportgen.analyses.shared.variance_on_data import bending, regressors
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.regression import variance_shares
@@ -52,7 +53,7 @@ def run(study: Study) -> PermutedCodes:
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    coordinates = np.concatenate(study.players.members)
+    coordinates = regressors(study)
     if CODES_PER_UNIT * len(coordinates) > CODES // 2:
         raise UnanswerableError(
             f"{CODES} codes are too few for the code's {len(coordinates)} coordinates that vary."
@@ -71,6 +72,7 @@ def run(study: Study) -> PermutedCodes:
         (values[test], images[test]),
         study.bootstrap(CODES // 2),
         study.settings.seed,
+        bent=bending(study),
     )
     if study.is_negligible(float(shares.total.sum()), CODES // 2):
         raise UnanswerableError("the decoder gives the same image whatever the code.")

@@ -8,6 +8,8 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray
 from reportgen.analyses.shared.coalition_table import coalition_table
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.proportions import sampled_share
 from reportgen.study.study import Study
 
 SIDE = 9
@@ -34,7 +36,7 @@ class Plane:
     second_values: np.ndarray
     frames: ImageArray
     flagged: np.ndarray
-    flagged_share: float
+    flagged_share: Estimate
 
 
 @dataclass(frozen=True)
@@ -98,5 +100,5 @@ def _plane(study: Study, pair: tuple[int, ...], rows: np.ndarray) -> Plane:
         second_values=grid[:, 1],
         frames=np.concatenate(pictures).reshape(len(rows), SIDE, SIDE, -1),
         flagged=flagged,
-        flagged_share=float(flagged.mean()),
+        flagged_share=sampled_share(flagged, flagged.size),
     )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
-from reportgen.analyses.shared.single_moves import single_moves
+from reportgen.analyses.shared.baseline_draws import baseline_draws, deviation_of_ratio
+from reportgen.analyses.shared.variance_on_data import shares_on_data
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.regression import VarianceShares, variance_shares
+from reportgen.statistics.fit_uncertainty import widened
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
-ROWS_PER_UNIT_LINEAR, ROWS_PER_UNIT_CURVED = 5, 20
 SATURATED = 1e-3
 
 
@@ -22,7 +23,7 @@ class PreActivation:
 
     Attributes
     ----------
-    squash : "sigmoid", "tanh" or "softplus".
+    squash : its name.
     gap_up, gap_down : on pre-activations, over the statistics rows.
     gap_up_pixels, gap_down_pixels : on pixels, the same rows.
     linear, curved, not_additive : shares of the pre-activations' variance on test rows; None where
@@ -61,17 +62,23 @@ def run(study: Study) -> PreActivation:
     combined, missed_up, missed_down = moves.before_squash
     if study.is_negligible(float(moves.combined.sum()), len(moves.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
-    gap_up = _gap(study, missed_up, combined)
-    gap_up_pixels = _gap(study, moves.gap_up, moves.combined)
+    draws = study.shared(baseline_draws)
+    assert draws.ends_before is not None, "the study has a squash"
+    before, after = (
+        [deviation_of_ratio(np.sqrt(missed), np.sqrt(ends[0])) for missed in ends[1:]]
+        for ends in (draws.ends_before, draws.ends)
+    )
+    gap_up = _gap(study, missed_up, combined, before[0])
+    gap_up_pixels = _gap(study, moves.gap_up, moves.combined, after[0])
     unsquashed = study.decoded_by(study.squash.before)
     study.engine.add_costs_of(unsquashed.engine, "pre_activation")
-    shares = _shares(unsquashed)
+    shares = shares_on_data(study, unsquashed)
     return PreActivation(
         squash=study.squash.name,
         gap_up=gap_up,
-        gap_down=_gap(study, missed_down, combined),
+        gap_down=_gap(study, missed_down, combined, before[1]),
         gap_up_pixels=gap_up_pixels,
-        gap_down_pixels=_gap(study, moves.gap_down, moves.combined),
+        gap_down_pixels=_gap(study, moves.gap_down, moves.combined, after[1]),
         linear=shares.linear if shares else None,
         curved=shares.curved if shares else None,
         not_additive=shares.not_additive if shares else None,
@@ -81,22 +88,10 @@ def run(study: Study) -> PreActivation:
     )
 
 
-def _gap(study: Study, missed: np.ndarray, combined: np.ndarray) -> Estimate:
-    return study.bootstrap(len(missed)).ratio(np.sqrt(missed), np.sqrt(combined))
-
-
-def _shares(study: Study) -> VarianceShares | None:
-    coordinates = np.concatenate(study.players.members)
-    rows, count = len(study.fit), len(coordinates)
-    if rows < ROWS_PER_UNIT_LINEAR * count:
-        return None
-    return variance_shares(
-        (study.fit.codes[:, coordinates].astype(np.float64), study.fit.reconstructions),
-        (study.test.codes[:, coordinates].astype(np.float64), study.test.reconstructions),
-        study.bootstrap(len(study.test)),
-        study.settings.seed,
-        curves=rows >= ROWS_PER_UNIT_CURVED * count,
-    )
+def _gap(study: Study, missed: np.ndarray, combined: np.ndarray, deviation: np.ndarray) -> Estimate:
+    rows = study.shared(single_moves).rows
+    found = study.bootstrap(rows).ratio(np.sqrt(missed), np.sqrt(combined))
+    return widened(found, float(deviation), least=0)
 
 
 def _saturated(reconstructions: np.ndarray) -> float:

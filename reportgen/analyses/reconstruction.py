@@ -7,13 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
+from reportgen.statistics.bootstrap import (
+    Bootstrap,
+    Estimate,
+    held_by_few,
+    interval,
+    safe_ratio,
+)
+from reportgen.statistics.fit_uncertainty import jackknife_deviation, widened
+from reportgen.statistics.pca import LARGEST_PRODUCTS, pca_beside
 from reportgen.study.study import Study
+
+# PCA of fewer images than this for each component would do better with more of them.
+ROWS_PER_COMPONENT = 10
+FEWEST_HALVED = 2
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Held-out reconstruction beside PCA fitted on the fit rows.
+    """Reconstruction of the test rows beside PCA fitted on the fit rows.
 
     Attributes
     ----------
@@ -25,6 +37,13 @@ class Reconstruction:
     pca_r2, pca_mse : the same for K_pca components; None where PCA in sample means nothing.
     equivalent_components : k′, where PCA's R² curve, joined by straight lines, reaches the model's.
     equivalent_beyond : whether PCA does not reach it with all `largest_components`.
+    equivalent_at_most : whether k′ is above a tenth of the fit rows, of which PCA would need more:
+        with more of them k′ falls, so that it is an upper bound.
+    equivalent_with_half : k′ for PCA fitted on every second of the fit rows; None where PCA in
+        sample means nothing, with fewer than 4 rows, or with more than 4,000 of them and of pixels.
+    half_beyond : whether that PCA does not reach the model; k′ is then all components that it has.
+    beyond_pca : r2 − pca_r2, over the same resamples; None in sample, where PCA has seen the
+        images that it is scored on and the model, for all that is known, has not.
     curve : (largest_components + 1,) PCA's R² with 0, 1, … components.
     variances : (K_pca,) λ of the fit rows, ddof 0; `variance_shares` over the total.
     order_undetermined : (K_pca,) whether λ_k and λ_{k+1} are too close to order.
@@ -32,6 +51,8 @@ class Reconstruction:
     model_errors, pca_errors : (n,) squared error of each test row, mean over pixels.
     share_of_rows_better : share of test rows that the model reconstructs better than PCA.
     test_rows, fit_rows : numbers of images.
+    heavy_tailed : names of the numbers that the largest 1 % of rows hold over a quarter of, whose
+        intervals are therefore too narrow.
     picture_names : names of the picture rows.
     originals, reconstructions, pca_reconstructions : (rows, p) their images.
     picture_mse, picture_pca_mse : squared error of the picture rows, mean over pixels and rows.
@@ -46,6 +67,10 @@ class Reconstruction:
     pca_mse: Estimate | None
     equivalent_components: Estimate | None
     equivalent_beyond: bool
+    equivalent_at_most: bool | None
+    equivalent_with_half: float | None
+    half_beyond: bool | None
+    beyond_pca: Estimate | None
     largest_components: int
     curve: np.ndarray
     variances: np.ndarray
@@ -57,6 +82,7 @@ class Reconstruction:
     share_of_rows_better: float
     test_rows: int
     fit_rows: int
+    heavy_tailed: tuple[str, ...] | None
     picture_names: tuple[str, ...]
     originals: ImageArray
     reconstructions: ImageArray
@@ -78,27 +104,49 @@ def run(study: Study) -> Reconstruction:
         raise UnanswerableError(
             "every test image equals the mean of the fit images: R² is undefined."
         )
-    bootstrap = study.bootstrap(len(test))
+    bootstrap = study.bootstrap(study.test_rows)
     count = study.pca_components
     pca_shown = not (study.in_sample and study.autoencoder.code_size >= len(test))
     curve = 1 - pca_errors.sum(axis=0) / centred.sum()
     rows = study.rows.pictures
     pixels = study.engine.image_size
-    equivalent = _equivalent(bootstrap, model_errors, pca_errors, centred) if pca_shown else None
+    without = _Without(study)
+    half, half_beyond = _with_half(study, model_errors) if pca_shown else (None, False)
+    equivalent = None
+    if pca_shown:
+        equivalent = _equivalent(bootstrap, model_errors, pca_errors, centred)
+        equivalent = widened(equivalent, without.equivalent(model_errors), least=0)
     return Reconstruction(
-        r2=bootstrap.explained(model_errors, centred),
+        r2=widened(bootstrap.explained(model_errors, centred), without.model_r2(model_errors)),
         mse=bootstrap.ratio(model_errors / pixels, np.ones(len(test))),
         code_size=study.autoencoder.code_size,
         pca_components=count,
         pca_clipped=count < study.autoencoder.code_size,
-        pca_r2=bootstrap.explained(pca_errors[:, count], centred) if pca_shown else None,
+        pca_r2=(
+            widened(bootstrap.explained(pca_errors[:, count], centred), without.pca_r2(count))
+            if pca_shown
+            else None
+        ),
         pca_mse=(
-            bootstrap.ratio(pca_errors[:, count] / pixels, np.ones(len(test)))
+            widened(
+                bootstrap.ratio(pca_errors[:, count] / pixels, np.ones(len(test))),
+                without.pca_error(count) / pixels,
+            )
             if pca_shown
             else None
         ),
         equivalent_components=equivalent,
         equivalent_beyond=bool(model_errors.sum() < pca_errors[:, -1].sum()),
+        equivalent_at_most=(
+            equivalent is not None and equivalent.value > len(study.fit) / ROWS_PER_COMPONENT
+        ),
+        equivalent_with_half=half,
+        half_beyond=half_beyond,
+        beyond_pca=(
+            None
+            if study.in_sample
+            else bootstrap.ratio(pca_errors[:, count] - model_errors, centred)
+        ),
         largest_components=pca_errors.shape[1] - 1,
         curve=curve,
         variances=pca.variances[:count],
@@ -110,6 +158,7 @@ def run(study: Study) -> Reconstruction:
         share_of_rows_better=float(np.mean(model_errors < pca_errors[:, count])),
         test_rows=len(test),
         fit_rows=len(study.fit),
+        heavy_tailed=("R²",) if held_by_few(model_errors, centred) else (),
         picture_names=tuple(test.names[row] for row in rows),
         originals=study.pictures(test.images[rows]),
         reconstructions=study.pictures(test.reconstructions[rows]),
@@ -117,6 +166,30 @@ def run(study: Study) -> Reconstruction:
         picture_mse=float(model_errors[rows].mean()) / pixels,
         picture_pca_mse=float(pca_errors[rows, count].mean()) / pixels,
     )
+
+
+class _Without:
+    """Sd that the fit half adds: with a tenth of it left out, the mean image and PCA differ."""
+
+    def __init__(self, study: Study) -> None:
+        self._errors, self._rows = study.pca_errors_without, len(study.test)
+
+    def _at(self, count: int) -> np.ndarray:
+        """(10,) Σ‖x − x̂‖² of so many components; beyond 512 those of 512."""
+        return self._errors[:, min(count, self._errors.shape[1] - 1)]
+
+    def model_r2(self, model_errors: np.ndarray) -> float:
+        return float(jackknife_deviation(safe_ratio(model_errors.sum(), self._errors[:, 0])))
+
+    def pca_r2(self, count: int) -> float:
+        return float(jackknife_deviation(safe_ratio(self._at(count), self._errors[:, 0])))
+
+    def pca_error(self, count: int) -> float:
+        return float(jackknife_deviation(self._at(count) / self._rows))
+
+    def equivalent(self, model_errors: np.ndarray) -> float:
+        level = -float(model_errors.sum())
+        return float(jackknife_deviation(np.array([_crossing(-e, level) for e in self._errors])))
 
 
 def _equivalent(
@@ -131,6 +204,20 @@ def _equivalent(
     )
     whole = _crossing(1 - pca.sum(axis=0) / centred.sum(), 1 - model.sum() / centred.sum())
     return interval(whole, resampled)
+
+
+def _with_half(study: Study, model_errors: np.ndarray) -> tuple[float | None, bool]:
+    """k′ where PCA is fitted on every second fit row, and whether it is beyond all of them."""
+    images = study.fit.images[::2]
+    if len(images) < FEWEST_HALVED or min(study.fit.images.shape) > LARGEST_PRODUCTS:
+        return None, False
+    _, errors = pca_beside(
+        images, study.test.images, study.autoencoder.code_size, study.settings.seed
+    )
+    missed, of_model = errors.sum(axis=0), float(model_errors.sum())
+    if missed[-1] > of_model:
+        return float(len(missed) - 1), True
+    return _crossing(-missed, -of_model), False
 
 
 def _crossing(curve: np.ndarray, level: float) -> float:

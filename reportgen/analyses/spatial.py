@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
-from reportgen.autoencoder import Units
+from reportgen.autoencoder import UnitKind, Units
 from reportgen.engine import Coalitions, CodePanel
 from reportgen.statistics.blocks import (
     cached_columns,
@@ -55,7 +55,7 @@ class Spatial:
     median_radius: float
     colour_r2: Estimate
     colour_weights: np.ndarray
-    off_data_share: float
+    off_data_share: Estimate
     rows: int
 
 
@@ -78,7 +78,7 @@ def run(study: Study) -> Spatial:
     coalitions = Coalitions(study.engine, sites, study.baseline)
     moved = coalitions.panel(study.test.codes[rows], coalitions.without_one())
     by_row, radii = _effects_and_radii(study, moved, rows)
-    effects = study.bootstrap(len(rows)).ratios(by_row, spread)
+    effects = study.bootstrap(rows).ratios(by_row, spread)
     values, low, high = (
         np.array([getattr(effect, end) for effect in effects]).reshape(grid)
         for end in ("value", "low", "high")
@@ -117,7 +117,7 @@ def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
         for left in across:
             members.append(coordinates[:, top : top + block, left : left + block].ravel())
             names.append(f"{top},{left}")
-    units = Units(tuple(members), tuple(names), "site", coordinates.size)
+    units = Units(tuple(members), tuple(names), UnitKind.SITE, coordinates.size)
     return units, (len(down), len(across))
 
 
@@ -195,7 +195,7 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Esti
     total = centred_squares(colour)
     # An image's sites go together, so images are resampled and not sites.
     by_image = (terms.reshape(len(study.test), -1).sum(axis=1) for terms in (missed, total))
-    return study.bootstrap(len(study.test)).explained(*by_image), fitted.coefficients
+    return study.bootstrap(study.test_rows).explained(*by_image), fitted.coefficients
 
 
 def _patches(pixels: int, sites: int) -> list[slice]:

@@ -1,115 +1,176 @@
-"""Zero a unit, reconstruct, subtract: is that the unit's contribution here?"""
+"""Zero a unit, reconstruct, subtract: is that the unit's contribution here?
+
+An ablation that sets a unit to b measures from b: its difference picture is held against the
+unit's path contribution from the code b, and not from another. For a decoder that is affine in its
+code both are the same picture whatever b is, and shifting a code changes nothing where the decoder
+is shifted along.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.analyses.shared.path_contributions import PathShares, path_shares, picture_paths
+from reportgen.analyses.shared.baseline_draws import baseline_draws, deviation_of_ratio
+from reportgen.analyses.shared.path_contributions import path_order, path_shares, row_paths
 from reportgen.engine import Coalitions
-from reportgen.statistics.bootstrap import Estimate, safe_ratio
+from reportgen.statistics.blocks import centred_squares
+from reportgen.statistics.bootstrap import UNDEFINED, Estimate, safe_ratio
+from reportgen.statistics.fit_uncertainty import deviation_about_first, widened
 from reportgen.statistics.norms import squared_norms
+from reportgen.study.rows import FURTHER_MISS_ROWS
 from reportgen.study.study import Study
+
+# A miss whose moves are below this is settled: rounding, which has no steps to depend on.
+SMALLEST_MOVE = 1e-4
 
 
 @dataclass(frozen=True)
 class Subtraction:
-    """Difference pictures of an ablation, held beside contributions that add up.
+    """Difference pictures of an ablation, held beside contributions from the same baseline.
 
     Attributes
     ----------
-    miss_zero, miss_mean : √(Σ‖D_k − φ_k‖² / Σ‖φ_k‖²) over rows and players, for z_k ← 0 and
-        z_k ← m_k; 0 for a linear decoder whose baseline is the one that is set.
+    miss_zero, miss_mean : √(Σ‖D_k − φ_k‖² / Σ‖φ_k‖²) over rows and players, for z_k ← 0 with
+        contributions from the zero code, and for z_k ← m_k with those from the mean code m.
+    steps : M, of both paths; doubled from 4 until neither miss moved by 2 % of itself, 32 at most.
     off_data_zero, off_data_mean : share of the ablated codes that is flagged.
-    rows : images behind both: picture rows, and table rows that shares were computed on.
-    sketched : whether sums of squares come from a linear sketch of the images.
+    rows : images behind both: the picture rows, and 8 of the table rows.
+    zero_image : (P,) g(0), where zeroing measures from.
+    zero_distance : ‖g(0) − g(m)‖ / √Var x̂, how far that is from the decoded mean code in sd of the
+        reconstructions.
+    zero_off_data : whether the zero code itself is flagged.
     unit : the unit with the largest share, for the pictures.
-    picture_names : names of the r rows.
-    zeroed, averaged, contribution : (r, P) D for both baselines, and φ, of that unit.
+    picture_names : names of the r picture rows.
+    zeroed, averaged : (r, P) D of that unit for both baselines.
+    from_zero, from_mean : (r, P) φ of that unit from both.
     """
 
     miss_zero: Estimate
     miss_mean: Estimate
-    off_data_zero: float
-    off_data_mean: float
+    steps: int
+    off_data_zero: Estimate
+    off_data_mean: Estimate
     rows: int
-    sketched: bool
+    zero_image: ImageArray
+    zero_distance: Estimate
+    zero_off_data: bool
     unit: int
     picture_names: tuple[str, ...]
     zeroed: ImageArray
     averaged: ImageArray
-    contribution: ImageArray
+    from_zero: ImageArray
+    from_mean: ImageArray
 
 
 def run(study: Study) -> Subtraction:
-    """Ablate every player on the picture and table rows, with zero and with its mean.
+    """Ablate every player of the picture rows and 8 more, with zero and with its mean.
 
-    Contributions have 16 steps on picture rows and 2 on the others. Raises UnanswerableError
-    where no unit varies or no contribution differs from zero.
+    Raises UnanswerableError where no unit varies or no contribution differs from zero.
     """
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
-    shares = study.shared(path_shares)
-    pictured, strongest = study.rows.pictures, int(shares.order[0])
-    rows = np.concatenate([pictured, shares.rows[_only_tabled(study, shares)]])
-    coalitions = Coalitions(study.engine, shares.players, study.baseline)
-    without_one, zeros = coalitions.without_one(), np.zeros_like(study.baseline)
-    codes = study.test.codes[rows]
-    zeroed = coalitions.panel(codes, without_one, baseline=zeros)
-    averaged = coalitions.panel(codes, without_one)
-    requests = (
-        np.concatenate([code[None], zeroed.row(place), averaged.row(place)])
-        for place, code in enumerate(codes)
-    )
-    sums: list[list[float]] = []
-    pictures: list[np.ndarray] = []
-    for (phi, compress), images in zip(
-        _contributions(study, shares), study.engine.decode_each(requests), strict=True
-    ):
-        by_zero, by_mean = np.split(images[0] - images[1:], 2)
-        if len(pictures) < len(pictured):
-            pictures.append(study.pictures(np.stack([by_zero[strongest], by_mean[strongest]])))
-        differences = (compress(by_zero) - phi, compress(by_mean) - phi, phi)
-        sums.append([squared_norms(difference).sum() for difference in differences])
-    missed_zero, missed_mean, total = np.array(sums).T
-    if study.is_negligible(float(total.sum()), len(rows)):
+    rows = _rows(study)
+    zero_code = np.where(study.players.unit_of_coordinate < 0, study.baseline, np.float32(0))
+    baselines = zero_code, study.baseline
+    steps = study.settings.miss_path_steps
+    held = [_Held(study, baseline, rows, steps) for baseline in baselines]
+    if all(study.is_negligible(float(one.total.sum()), len(rows)) for one in held):
         raise UnanswerableError("no unit contributes anything.")
-    bootstrap = study.bootstrap(len(rows))
-    drawn_zero, drawn_mean = np.stack(pictures, axis=1)
-    on_pictures = study.shared(picture_paths)
+    while 2 * steps <= study.settings.most_path_steps:
+        steps *= 2
+        coarser, held = held, [_Held(study, baseline, rows, steps) for baseline in baselines]
+        if all(_settled(study, *pair) for pair in zip(coarser, held, strict=True)):
+            break
+    by_zero, by_mean = held
+    draws = study.shared(baseline_draws)
+    deviation = deviation_of_ratio(draws.misses[0], draws.misses[1], np.sqrt)
+    zero_image = study.engine.decode(zero_code[None])[0]
     return Subtraction(
-        miss_zero=bootstrap.estimate(_miss, missed_zero, total),
-        miss_mean=bootstrap.estimate(_miss, missed_mean, total),
-        off_data_zero=study.off_data_share(zeroed),
-        off_data_mean=study.off_data_share(averaged),
+        miss_zero=by_zero.estimate(study, rows),
+        miss_mean=widened(by_mean.estimate(study, rows), float(deviation), least=0),
+        steps=steps,
+        off_data_zero=study.off_data_share(by_zero.ablated),
+        off_data_mean=study.off_data_share(by_mean.ablated),
         rows=len(rows),
-        sketched=shares.sketched or on_pictures.sketched,
-        unit=int(shares.player_units[strongest]),
-        picture_names=tuple(study.test.names[row] for row in pictured),
-        zeroed=drawn_zero,
-        averaged=drawn_mean,
-        contribution=on_pictures.pictures[:, strongest],
+        zero_image=study.pictures(zero_image),
+        zero_distance=_distance(study, zero_image, study.engine.decode(draws.baselines)),
+        zero_off_data=study.off_data_share(zero_code[None]).value > 0,
+        unit=int(study.shared(path_shares).player_units[study.shared(path_shares).order[0]]),
+        picture_names=tuple(study.test.names[row] for row in study.rows.pictures),
+        zeroed=by_zero.differences,
+        averaged=by_mean.differences,
+        from_zero=by_zero.contributions,
+        from_mean=by_mean.contributions,
     )
 
 
-def _only_tabled(study: Study, shares: PathShares) -> np.ndarray:
-    """Which of the pooled rows are kept for the table and are no picture rows."""
-    return np.flatnonzero(~np.isin(shares.rows[: len(shares.table)], study.rows.pictures))
+def _rows(study: Study) -> np.ndarray:
+    """The picture rows, and the first 8 table rows that are not among them."""
+    others = study.rows.table[~np.isin(study.rows.table, study.rows.pictures)]
+    return np.concatenate([study.rows.pictures, others[:FURTHER_MISS_ROWS]])
 
 
-def _contributions(
-    study: Study, shares: PathShares
-) -> Iterator[tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]:
-    """φ (players, q) of each row, and what makes images (players, P) comparable with it."""
-    on_pictures = study.shared(picture_paths).contributions
-    on_table = shares.table[_only_tabled(study, shares)]
-    for kept, rows in ((on_pictures, on_pictures), (shares.table, on_table)):
-        compress, _, _ = study.compressor(len(kept) * len(shares.players))
-        yield from ((phi, compress) for phi in rows)
+class _Held:
+    """Ablations to one baseline, held against contributions from it.
+
+    Attributes
+    ----------
+    missed, total : (r,) Σ_k‖D_k − φ_k‖² and Σ_k‖φ_k‖² of each row.
+    differences, contributions : (pictures, p) D and φ of the strongest unit, as pictures.
+    ablated : the codes of the ablations.
+    """
+
+    def __init__(self, study: Study, baseline: np.ndarray, rows: np.ndarray, steps: int) -> None:
+        shares = study.shared(path_shares)
+        strongest = int(shares.order[0])
+        coalitions = Coalitions(study.engine, shares.players, baseline)
+        self.ablated = coalitions.panel(study.test.codes[rows], coalitions.without_one())
+        self.missed, self.total = np.zeros((2, len(rows)))
+        shown = np.zeros((2, len(study.rows.pictures), study.engine.image_size), np.float32)
+        mine = study.ranks.mine(len(rows)).tolist()
+        orders = [path_order(study, row, len(shares.players)) for row in rows[mine]]
+        paths = row_paths(coalitions, study.test.codes[rows[mine]], steps, orders)
+        decoded = study.engine.decode_each(map(self.ablated.row, mine))
+        for place, path, images in zip(mine, paths, decoded, strict=True):
+            phi = path.contributions
+            differences = study.test.reconstructions[rows[place]] - images.astype(np.float64)
+            self.missed[place] = squared_norms(differences - phi).sum()
+            self.total[place] = squared_norms(phi).sum()
+            if place < shown.shape[1]:
+                shown[:, place] = differences[strongest], phi[strongest]
+        study.ranks.add_up(self.missed, self.total, shown)
+        self.differences, self.contributions = study.pictures(shown)
+
+    @property
+    def miss(self) -> float:
+        """Over all rows; NaN where nothing is contributed."""
+        return float(_miss(self.missed.sum(), self.total.sum()))
+
+    def estimate(self, study: Study, rows: np.ndarray) -> Estimate:
+        """The miss with its interval."""
+        if study.is_negligible(float(self.total.sum()), len(rows)):
+            return UNDEFINED
+        return study.bootstrap(rows).estimate(_miss, self.missed, self.total)
+
+
+def _settled(study: Study, coarser: _Held, finer: _Held) -> bool:
+    """Whether doubling the steps has moved the miss by less than 2 % of itself."""
+    allowed = max(study.settings.settled_miss * finer.miss, SMALLEST_MOVE)
+    return not abs(finer.miss - coarser.miss) >= allowed
 
 
 def _miss(missed: np.ndarray, total: np.ndarray) -> np.ndarray:
     return np.sqrt(safe_ratio(missed, total))
+
+
+def _distance(study: Study, zero_image: np.ndarray, mean_images: np.ndarray) -> Estimate:
+    """‖g(0) − g(m)‖ / √Var x̂ over the test rows, from images of the mean code and of its draws."""
+    squares = centred_squares(study.test.reconstructions)
+    between = squared_norms(zero_image.astype(np.float64) - mean_images)
+    found = study.bootstrap(study.test_rows).estimate(
+        _miss, np.full(len(squares), between[0]), squares
+    )
+    return widened(found, float(deviation_about_first(_miss(between, squares.mean()))), least=0)

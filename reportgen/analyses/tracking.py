@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,14 @@ ROUNDING = 1e-12
 KEPT_FACTORS = 3
 
 
+class FactorKind(StrEnum):
+    """Where a factor comes from: the pixels, a column of labels.csv, the images' classes."""
+
+    IMAGE = "image"
+    GIVEN = "given"
+    CLASS = "class"
+
+
 @dataclass(frozen=True)
 class Factor:
     """How one unit goes with one factor.
@@ -30,13 +39,13 @@ class Factor:
     Attributes
     ----------
     name : the factor: "brightness", a column of labels.csv, or a class.
-    kind : "image" (computed from pixels), "given" (labels.csv) or "class".
+    kind : where it comes from.
     measure : Spearman's r, or for a class the AUC of the unit's value, one class against the rest.
     named : whether the weaker end of the interval passes the threshold.
     """
 
     name: str
-    kind: str
+    kind: FactorKind
     measure: Estimate
     named: bool
 
@@ -78,14 +87,14 @@ def run(study: Study) -> Tracking:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     values = study.players.values(study.test.codes)
-    bootstrap = study.bootstrap(len(values))
+    bootstrap = study.bootstrap(study.test_rows)
     pixels = image_factors(study.test.images, study.image_shape)
     given = _numeric(study.test.factors)
     varying = {name: c for name, c in {**pixels, **given}.items() if _varies(c)}
     classes = _classes(study.test.labels)
     found: list[list[Factor]] = [[] for _ in range(values.shape[1])]
     for name, column in varying.items():
-        kind = "given" if name in given else "image"
+        kind = FactorKind.GIVEN if name in given else FactorKind.IMAGE
         for unit, measure in enumerate(_spearman(bootstrap, values, column)):
             named = _weaker(measure) > study.settings.tracked_correlation
             found[unit].append(Factor(name, kind, measure, named))
@@ -93,7 +102,7 @@ def run(study: Study) -> Tracking:
         for name, measure in zip(classes, measures, strict=True):
             weaker = 0.5 + _weaker(_shifted(measure, -0.5))
             named = weaker > study.settings.tracked_auc
-            found[unit].append(Factor(name, "class", measure, named))
+            found[unit].append(Factor(name, FactorKind.CLASS, measure, named))
     return Tracking(
         units=tuple(
             UnitTracking(int(unit), _strongest(found[place]))
@@ -214,10 +223,10 @@ def _shifted(measure: Estimate, by: float) -> Estimate:
 
 def _strongest(factors: list[Factor]) -> tuple[Factor, ...]:
     kept: list[Factor] = []
-    strength: dict[str, Callable[[Factor], float]] = {
-        "given": lambda factor: abs(factor.measure.value),
-        "image": lambda factor: abs(factor.measure.value),
-        "class": lambda factor: abs(factor.measure.value - 0.5),
+    strength: dict[FactorKind, Callable[[Factor], float]] = {
+        FactorKind.GIVEN: lambda factor: abs(factor.measure.value),
+        FactorKind.IMAGE: lambda factor: abs(factor.measure.value),
+        FactorKind.CLASS: lambda factor: abs(factor.measure.value - 0.5),
     }
     for kind, key in strength.items():
         ranked = sorted((f for f in factors if f.kind == kind), key=key, reverse=True)

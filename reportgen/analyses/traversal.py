@@ -9,6 +9,8 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.path_contributions import units_by_share
+from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.proportions import sampled_share
 from reportgen.study.study import Study
 
 REACH = 2.0
@@ -32,7 +34,7 @@ class Walks:
     values: np.ndarray
     frames: ImageArray
     flagged: np.ndarray
-    flagged_share: float
+    flagged_share: Estimate
     end_cosine: np.ndarray
 
 
@@ -48,7 +50,7 @@ class Traversal:
     own_values : (rows, units) each row's own value.
     supported : walks over z_k ± 2 r_k, clipped to the quantiles .01 and .99.
     full : walks over the quantiles .01 to .99.
-    conditional_deviations : (units,) r_k, the sd of z_k given the other units.
+    conditional_deviations : (units,) r_k, the sd of z_k given the other live units.
     deviation_ratios : (units,) r_k / s_k; small where the other units fix this one.
     """
 
@@ -78,7 +80,7 @@ def run(study: Study) -> Traversal:
     low, high = np.quantile(fitted, (LOWER_QUANTILE, UPPER_QUANTILE), axis=0)
     # A ReLU unit has an atom at its minimum: nothing real lies below it.
     low = np.maximum(low, fitted.min(axis=0))
-    reach = REACH * _conditional_deviations(study)[walked]
+    reach = REACH * study.conditional_deviations[walked]
     supported_low = np.minimum(np.maximum(own - reach, low), own)
     supported_high = np.maximum(np.minimum(own + reach, high), own)
     full_low, full_high = np.minimum(own, low), np.maximum(own, high)
@@ -94,11 +96,6 @@ def run(study: Study) -> Traversal:
         conditional_deviations=reach / REACH,
         deviation_ratios=reach / REACH / fitted.std(axis=0),
     )
-
-
-def _conditional_deviations(study: Study) -> np.ndarray:
-    """(players,) r_k = 1/√(Σ⁻¹)_kk: the sd of a unit's value given the others, if Gaussian."""
-    return 1 / np.sqrt(np.diag(study.off_data.precision))
 
 
 def _walk(
@@ -134,7 +131,7 @@ def _walk(
         values=values,
         frames=np.concatenate(pictures).reshape(*values.shape, -1),
         flagged=flags,
-        flagged_share=float(flags.mean()),
+        flagged_share=sampled_share(flags, flags.size),
         end_cosine=np.where(at_end, np.nan, cosines.reshape(own.shape)),
     )
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from reportgen.analyses.shared.path_contributions import agreement_with_shares
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.norms import squared_norms
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
 CHECKED_ROWS = 256
+
+
+class Bottleneck(StrEnum):
+    """Whether the code is all that the decoder gets."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    STOCHASTIC = "stochastic"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -22,9 +32,9 @@ class Trust:
 
     Attributes
     ----------
-    bottleneck : "complete" when g(E(x)) equals the model's own output, "incomplete" when it does
-        not, "stochastic" when the model's output differs from itself, "not checked" without a
-        forward of the model's own.
+    bottleneck : complete when g(E(x)) equals the model's own output, incomplete when it does not,
+        stochastic when the model's output differs from itself, not checked without a forward of the
+        model's own.
     noise_held : whether the model draws noise there, which was held at its mean for the check.
     largest_difference : max |g(E(x)) − model(x)| over the range of x̂; for a stochastic model the
         difference of two calls; None when not checked.
@@ -38,11 +48,11 @@ class Trust:
     in_sample : whether statistics and numbers come from the same images.
     """
 
-    bottleneck: str
+    bottleneck: Bottleneck
     noise_held: bool
     largest_difference: float | None
     tolerance: float
-    real_codes_flagged: float
+    real_codes_flagged: Estimate
     largest_distance: float
     largest_cycle_error: float
     covariance_shrunk: bool
@@ -70,9 +80,9 @@ def run(study: Study) -> Trust:
     )
 
 
-def _bottleneck(study: Study) -> tuple[str, float | None]:
+def _bottleneck(study: Study) -> tuple[Bottleneck, float | None]:
     if study.autoencoder.forward is None:
-        return "not checked", None
+        return Bottleneck.NOT_CHECKED, None
     images = study.test.images[:CHECKED_ROWS]
     split = study.test.reconstructions[:CHECKED_ROWS]
     scale = max(float(np.ptp(split)), float(np.finfo(np.float32).tiny))
@@ -84,9 +94,9 @@ def _bottleneck(study: Study) -> tuple[str, float | None]:
         found.append([np.abs(repeated - whole).max(), np.abs(split[block] - whole).max()])
     again, difference = (float(largest) / scale for largest in np.max(found, axis=0))
     if again > study.settings.bottleneck_tolerance:
-        return "stochastic", again
+        return Bottleneck.STOCHASTIC, again
     complete = difference <= study.settings.bottleneck_tolerance
-    return ("complete" if complete else "incomplete"), difference
+    return (Bottleneck.COMPLETE if complete else Bottleneck.INCOMPLETE), difference
 
 
 def _noise_floor(study: Study) -> Estimate | None:
@@ -102,7 +112,7 @@ def _noise_floor(study: Study) -> Estimate | None:
         squared_norms(moved - still[part].astype(np.float64))
         for part, moved in study.engine.decode_blocks(drawn)
     ]
-    return study.bootstrap(len(rows)).ratio(np.concatenate(missed), centred_squares(still))
+    return study.bootstrap(rows).ratio(np.concatenate(missed), centred_squares(still))
 
 
 def _share_and_ablation(study: Study) -> float | None:

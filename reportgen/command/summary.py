@@ -18,10 +18,11 @@ def summary_lines(outcome: BuildOutcome) -> list[str]:
     lines = []
     results = outcome.results
     for answer in results.verdict:
-        measured = ""
+        said = answer.detail
         if answer.number is not None:
-            measured = f": {numbers.plain(answer.number, answer.scale)} {answer.measure}"
-        lines.append(f"{answer.question:<32}{answer.word}{measured}")
+            number = numbers.plain(answer.number, answer.scale)
+            said = f"{numbers.with_plain_spaces(number)} {answer.measure}"
+        lines.append(f"{answer.question:<32}{answer.word}: {said}")
     control = results.answers.of(Control)
     if control is not None:
         state = "passed" if control.passed else "FAILED: do not trust the numbers"

@@ -46,7 +46,13 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
     fitted = study.players.values(study.fit.every_code)[:, walked]
     off_data = study.off_data
     codes = study.test.codes[rows]
-    centred = study.players.values(codes) - off_data.mean
+    centred = study.units.values(codes)[:, off_data.live] - off_data.mean
+    # Units that are not live move without changing the distance.
+    among_players = np.isin(study.player_units, off_data.live)
+    precision = np.zeros((len(study.players), len(study.players)))
+    precision[np.ix_(among_players, among_players)] = off_data.precision
+    slopes = np.zeros((len(codes), len(study.players)))
+    slopes[:, among_players] = centred @ off_data.precision
     return LiveWalk(
         decoder=decoder,
         units=traversal.units,
@@ -56,7 +62,7 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
         means=fitted.mean(axis=0),
         quantiles=np.quantile(fitted, LEVELS, axis=0).T,
         distances=off_data.distances(codes),
-        slopes=(centred @ off_data.precision)[:, walked],
-        precision=off_data.precision[np.ix_(walked, walked)],
+        slopes=slopes[:, walked],
+        precision=precision[np.ix_(walked, walked)],
         largest_distance=off_data.largest_distance,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from reportgen.statistics.bootstrap import Estimate
 
@@ -90,12 +91,18 @@ def bytes_(value: int) -> str:
     return f"{number(value / 1e6)}{THIN_SPACE}MB"
 
 
-def in_scale(value: float, scale: str) -> str:
-    """A number on the scale "ratio" or "percent"."""
-    return percent(value) if scale == "percent" else number(value)
+NumberScale = Literal["ratio", "percent", "times"]
+"""How a number is printed: as it is, times 100 with a sign, or as a multiple, "4.52 times"."""
 
 
-def interval(estimate: Estimate, scale: str = "ratio") -> str:
+def in_scale(value: float, scale: NumberScale) -> str:
+    """A number on its scale."""
+    if scale == "percent":
+        return percent(value)
+    return number(value) + (f"{NO_BREAK_SPACE}times" if scale == "times" else "")
+
+
+def interval(estimate: Estimate, scale: NumberScale = "ratio") -> str:
     """The 95 % interval in brackets, on the scale of its number; "" where there is none."""
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return ""
@@ -103,7 +110,7 @@ def interval(estimate: Estimate, scale: str = "ratio") -> str:
     return f"[{print_one(estimate.low)}, {print_one(estimate.high)}]"
 
 
-def plain(estimate: Estimate | None, scale: str = "ratio") -> str:
+def plain(estimate: Estimate | None, scale: NumberScale = "ratio") -> str:
     """A number and its interval as text, for alternative texts of pictures."""
     if estimate is None:
         return "not measured"
@@ -122,6 +129,11 @@ def unbroken(text: str) -> str:
     text = re.sub(r"(?<=\d) %", f"{THIN_SPACE}%", text)
     text = re.sub(r"\[[^\[\]]*\]", lambda part: part[0].replace(" ", NO_BREAK_SPACE), text)
     return re.sub(r"\b(R²|ρ|r|\|r\||AUC|[Uu]nits?) (?=[−\d])", rf"\1{NO_BREAK_SPACE}", text)
+
+
+def with_plain_spaces(text: str) -> str:
+    """Prose for results.json and the terminal; `unbroken` puts a page's spaces back."""
+    return text.replace(THIN_SPACE, " ").replace(NO_BREAK_SPACE, " ")
 
 
 def words(name: str) -> str:

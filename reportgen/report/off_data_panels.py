@@ -8,6 +8,7 @@ from dataclasses import replace
 from reportgen.analyses.trust import Trust
 from reportgen.report.question import Question
 from reportgen.report.results import OffDataSummary, Results
+from reportgen.statistics.bootstrap import Estimate
 
 
 def with_off_data(results: Results, questions: Iterable[Question]) -> Results:
@@ -18,7 +19,7 @@ def with_off_data(results: Results, questions: Iterable[Question]) -> Results:
     trust = results.answers.of(Trust)
     if trust is None:
         return results
-    panels: dict[str, float] = {}
+    panels: dict[str, Estimate] = {}
     for question in questions:
         answer = results.answer(question.name)
         if answer is not None:

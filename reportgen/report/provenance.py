@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 
+import numpy as np
+
 from reportgen import __version__
+from reportgen.analyses.contributions import Contributions
 from reportgen.autoencoder import Note
 from reportgen.images import ImageSet
 from reportgen.report.results import Provenance
 from reportgen.statistics.pictures import picture_shape
 from reportgen.study.study import Study
+from reportgen.suite.answers import Answers
 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")
 
@@ -21,25 +26,27 @@ def make_provenance(
     study: Study,
     images: ImageSet,
     fit_images: ImageSet | None,
+    answers: Answers,
     *,
     command: str,
     notes: tuple[Note, ...],
 ) -> Provenance:
     """What was read and how, after all analyses have run; `notes` are added to the data's."""
     autoencoder = study.autoencoder
-    rows = study.rows
+    rows, shares = study.rows, answers.of(Contributions)
     kinds = {
         "pictures": rows.pictures,
         "statistics": rows.statistics,
-        "pooled shares": rows.pooled,
+        "pooled shares": rows.pooled[: 0 if shares is None else shares.rows],
         "coalition table": rows.table,
+        "units a little more and less": rows.shifts,
     }
     return Provenance(
         model=autoencoder.source,
         data=images.source,
         fit_data=fit_images.source if fit_images else None,
         model_notes=autoencoder.notes,
-        data_notes=(*images.notes, *_kept(study), *_shared(study), *notes),
+        data_notes=(*images.notes, *_copies(study), *_kept(study), *_shared(study), *notes),
         skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
         command=command,
         versions={"reportgen": __version__, "python": platform.python_version()}
@@ -57,6 +64,30 @@ def make_provenance(
             kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
         },
     )
+
+
+def _copies(study: Study) -> Iterator[Note]:
+    """Images with equal pixels: where they went."""
+    samples = (study.fit,) if study.in_sample else (study.fit, study.test)
+    firsts = [sample.every_copy_of for sample in samples]
+    count = sum(len(first) for first in firsts)
+    copies = count - sum(len(np.unique(first)) for first in firsts)
+    if copies:
+        placed = "" if study.in_sample else "All copies of an image are in one half, and they"
+        yield Note(
+            "copies",
+            f"{copies:,} of the {count:,} images {'has' if copies == 1 else 'have'} the same "
+            f"pixels as another. {placed or 'Copies'} are resampled together.",
+        )
+    if not study.in_sample:
+        known = set(map(tuple, study.fit.every_fingerprint.tolist()))
+        seen = sum(tuple(one) in known for one in study.test.every_fingerprint.tolist())
+        if seen:
+            yield Note(
+                "copies",
+                f"{seen:,} of the {len(study.test.every_code):,} images are among those of "
+                "--fit-data too: of them every number is in sample.",
+            )
 
 
 def _kept(study: Study) -> tuple[Note, ...]:

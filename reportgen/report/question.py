@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from reportgen.report.drawing import Drawing
     from reportgen.report.results import Results
+    from reportgen.statistics.bootstrap import Estimate
     from reportgen.study.study import Study
 
 ONE_AWAY = "codes with one unit alone away from the mean"
@@ -25,11 +26,11 @@ class MovedCodes:
     ----------
     name : a plural noun phrase, as "codes with one unit at its mean"; questions that look at the
         same codes name them alike.
-    off_data : the share of them that either off-data flag marks.
+    off_data : the share of them that either off-data flag marks, as `study.off_data_share` has it.
     """
 
     name: str
-    off_data: float
+    off_data: Estimate
 
 
 def nothing(answer: Any, results: Results) -> tuple[()]:
@@ -61,6 +62,8 @@ class Question:
     moves_units : whether it moves one unit without the others, which units that go together forbid.
     describes : what the section describes: the decoder alone (so that it stands where the model
         reconstructs nothing), the data too, or how the report was built.
+    redefined_in : the schema version since which its answer means what it means now; answers of
+        older results are not read.
     template : the template's file, for a question from a package of your own.
     """
 
@@ -74,6 +77,7 @@ class Question:
     moved: Callable[[Any, Results], Iterable[MovedCodes]] = nothing
     moves_units: bool = False
     describes: Literal["decoder", "data", "build"] = "decoder"
+    redefined_in: str = ""
     template: Path | None = None
 
     @property

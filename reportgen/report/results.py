@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from reportgen.analyses.health import UnitState
 from reportgen.analyses.tracking import Factor
 from reportgen.autoencoder import Note, SourceFile
 from reportgen.live.program import LiveWalk
+from reportgen.report.numbers import NumberScale
+from reportgen.report.words import Word
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.suite.answers import Answers
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "2.0"
 
 
 @dataclass(frozen=True)
@@ -22,20 +25,31 @@ class VerdictLine:
     Attributes
     ----------
     question : as printed.
-    word : the answer; "Unknown" where the analysis behind it could not be made.
-    number : None where unknown; `measure` says what it is, `scale` how it is printed: "ratio" as
-        it is, "percent" times 100.
+    word : the answer as printed, with what is said beside it; "Unknown" where the analysis behind
+        it could not be made.
+    words : the steps of the question's scale that its number's interval touches, from the worst to
+        the best; empty where there is no scale or no number.
+    number : None where unknown; `measure` says what it is, `scale` how it is printed.
     section : anchor of the section behind it.
-    detail : one more sentence, from the same numbers.
+    detail : one more sentence, from the same numbers; where unknown, the reason.
     """
 
     question: str
     word: str
+    words: tuple[Word, ...]
     number: Estimate | None
     measure: str
-    scale: str
+    scale: NumberScale
     section: str
     detail: str
+
+
+@dataclass(frozen=True)
+class DrawnFactor:
+    """A measure of the image that a unit draws; one sd of the unit moves it by `does` of its sd."""
+
+    name: str
+    does: Estimate
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,9 @@ class Unit:
     damage : squared error added by the ablation, summed over pixels.
     rho_solo, rho_context : how far one picture explains it.
     intensity_r2 : how far that picture's intensity is proportional to the unit.
-    health : of "constant", "ignored", "collapsed", "atom", "duplicate"; empty when healthy.
-    tracks : factors whose interval passes the threshold, strongest first.
+    health : what is the matter with it; empty when healthy.
+    tracks : factors that it goes with, strongest first: their interval passes the threshold.
+    draws : measures of the image that it draws, strongest first, at most 3.
     largest_interaction : index of the unit it shares most toggle energy with.
     correlated_with : units whose values go with its own, with r.
     sentence : the above in words.
@@ -70,8 +85,9 @@ class Unit:
     rho_solo: Estimate | None
     rho_context: Estimate | None
     intensity_r2: float | None
-    health: tuple[str, ...]
+    health: tuple[UnitState, ...]
     tracks: tuple[Factor, ...]
+    draws: tuple[DrawnFactor, ...]
     largest_interaction: int | None
     correlated_with: tuple[tuple[int, float], ...]
     sentence: str
@@ -83,17 +99,18 @@ class OffDataSummary:
 
     Attributes
     ----------
-    real_codes : share of held-out real codes that is flagged.
+    real_codes : share of held-out real codes that is flagged, likewise.
     largest_distance, largest_cycle_error : thresholds of the two flags.
     covariance_shrunk : whether Ledoit–Wolf was used.
-    panels : share of flagged codes of every intervention, by its name.
+    panels : share of flagged codes of every intervention, by its name; with an interval where a
+        sample of the codes was looked at.
     """
 
-    real_codes: float
+    real_codes: Estimate
     largest_distance: float
     largest_cycle_error: float
     covariance_shrunk: bool
-    panels: dict[str, float]
+    panels: dict[str, Estimate]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ The package ships it as results.schema.json, and a test holds the two together.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import inspect
 import json
 import types
@@ -73,6 +74,10 @@ def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return _object(typing.cast(type, hint), definitions)
     if hint is np.ndarray:
         return {"type": "array"}
+    if origin is typing.Literal:
+        return {"enum": list(arguments)}
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return {"enum": [member.value for member in hint]}
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return {"type": "array", "items": _schema(arguments[0], definitions)}
     if origin is tuple:

@@ -7,6 +7,7 @@ JSON, NaN as null. Nothing is guessed when reading: field types say what each va
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import json
 import types
@@ -19,11 +20,23 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.autoencoder import Note
 from reportgen.errors import ResultsError
 from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
+from reportgen.report.unit_sentences import merge_units
+from reportgen.report.verdict import verdict_of
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.suite.answers import Answers
 
+# Earlier schemas that are read as far as they mean the same now.
+OLDER_VERSIONS = "1.2", "1.3"
+BUILD_AGAIN = ", by an earlier reportgen; build the report again."
+OLDER_NOTE = (
+    "These results are of schema {version}. Their intervals cover the test images and not the "
+    "choice of fit images; what is flagged off data was judged by all units, those without effect "
+    "too."
+)
 IMAGES_KEY = "images"
 ANSWERS, EXTENSIONS = "answers", "extensions"
 # What zipfile raises for members that are encrypted or of a later format.
@@ -54,7 +67,8 @@ def image_arrays(results: Results) -> dict[str, np.ndarray]:
 def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     """Results from a folder's results.json and results.npz, as written by a build.
 
-    Raises ResultsError where they are missing, damaged, or of another schema version.
+    Results of an earlier schema are read as far as they still mean the same. Raises ResultsError
+    where they are missing, damaged, or of a schema version that is not known.
     """
     try:
         plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
@@ -66,12 +80,14 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
             "make them with reportgen build --results."
         ) from error
     version = plain.get("schema_version") if isinstance(plain, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in (SCHEMA_VERSION, *OLDER_VERSIONS):
         raise ResultsError(
             f"{folder / 'results.json'} has schema version {version}, and this reportgen reads "
-            f"{SCHEMA_VERSION}; build the report again."
+            f"{', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report again."
         )
     try:
+        if version in OLDER_VERSIONS:
+            return _older_results(plain, arrays, tuple(questions))
         return _typed_results(plain, arrays, questions)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ResultsError(
@@ -140,7 +156,8 @@ def _typed_results(
             continue
         kind = typing.cast(Any, question.answer) | None
         if question.template is None:
-            own[question.name] = _typed(plain[question.name], kind, arrays)
+            # A question that is younger than these results has no answer in them.
+            own[question.name] = _typed(plain.get(question.name), kind, arrays)
         elif question.name in plain[EXTENSIONS]:
             extensions[question.name] = _typed(plain[EXTENSIONS][question.name], kind, arrays)
     hints = _hints_of(Results)
@@ -149,7 +166,48 @@ def _typed_results(
         for field in dataclasses.fields(Results)
         if field.name not in (ANSWERS, EXTENSIONS)
     }
+    # As they stand in the file, so that what is read is written alike.
+    own = {name: own[name] for name in plain if name in own} | own
     return Results(answers=Answers(own), extensions=Answers(extensions), **others)
+
+
+def _older_results(
+    plain: dict[str, Any], arrays: dict[str, np.ndarray], questions: tuple[Question, ...]
+) -> Results:
+    """Results of an earlier schema: what now means something else, or is not there, is unanswered.
+
+    The verdict and what is said of units are made again, from what could be read.
+    """
+    version = plain["schema_version"]
+    answers: dict[str, Any] = {}
+    reasons: dict[str, str] = dict(plain["unanswered"])
+    for question in questions:
+        name, kept = question.name, plain.get(question.name)
+        if question.answer is None or question.template is not None:
+            continue
+        answers[name] = None
+        if kept is None:
+            continue
+        if question.redefined_in > version:
+            reasons[name] = f"it was measured otherwise in results of schema {version}{BUILD_AGAIN}"
+            continue
+        try:
+            answers[name] = _typed(kept, question.answer, arrays)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            reasons[name] = f"results of schema {version} lack part of it{BUILD_AGAIN}"
+    current = {"verdict": [], "units": [], "extensions": {}, "unanswered": reasons}
+    read = _typed_results({**plain, **current} | dict.fromkeys(answers), arrays, questions)
+    known = Answers(answers)
+    units = merge_units(known, read.settings)
+    note = Note("results", OLDER_NOTE.format(version=version))
+    provenance = read.provenance
+    return dataclasses.replace(
+        read,
+        answers=known,
+        units=units,
+        verdict=verdict_of(known, units, read.settings, reasons),
+        provenance=dataclasses.replace(provenance, data_notes=(*provenance.data_notes, note)),
+    )
 
 
 def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -160,10 +218,18 @@ def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
         if plain is None:
             return None
         return _typed(plain, next(a for a in arguments if a is not type(None)), arrays)
+    if hint is Estimate and isinstance(plain, float | int):
+        # A share of codes had no interval in earlier schemas.
+        return Estimate(float(plain), float("nan"), float("nan"))
     if dataclasses.is_dataclass(hint):
         hints = _hints_of(typing.cast(Any, hint))
-        named = {f.name: _typed(plain[f.name], hints[f.name], arrays) for f in _fields(hint)}
-        return typing.cast(Any, hint)(**named)
+        return typing.cast(Any, hint)(
+            **{
+                f.name: _typed(_entry(plain, f.name, hints[f.name]), hints[f.name], arrays)
+                for f in _fields(hint)
+                if f.name in plain or f.default is dataclasses.MISSING
+            }
+        )
     if hint is np.ndarray:
         return _array(plain)
     if origin is tuple:
@@ -174,7 +240,14 @@ def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {key: _typed(entry, arguments[1], arrays) for key, entry in plain.items()}
     if hint is float:
         return float("nan") if plain is None else float(plain)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint(plain)
     return plain
+
+
+def _entry(plain: dict[str, Any], name: str, hint: Any) -> Any:
+    """A field's value; of one that results of an earlier build lack None, where it may be None."""
+    return plain.get(name) if type(None) in typing.get_args(hint) else plain[name]
 
 
 def _fields(hint: Any) -> tuple[dataclasses.Field, ...]:

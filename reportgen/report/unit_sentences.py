@@ -8,21 +8,23 @@ import numpy as np
 
 from reportgen.analyses.ablation import Ablation
 from reportgen.analyses.contributions import Contributions
-from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth
+from reportgen.analyses.draws import Draws, UnitDrawing
+from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth, UnitState
 from reportgen.analyses.interactions import Interactions
 from reportgen.analyses.one_picture import OnePicture, UnitPicture
 from reportgen.analyses.replicates import Replicates, UnitReplication
-from reportgen.analyses.tracking import Factor, Tracking
-from reportgen.report import numbers
-from reportgen.report.results import Unit
+from reportgen.analyses.tracking import Factor, FactorKind, Tracking, UnitTracking
+from reportgen.report import numbers, words
+from reportgen.report.results import DrawnFactor, Unit
+from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.suite.answers import Answers
 
-ONE_PICTURE, SEVERAL_PICTURES = 0.9, 0.6
 NO_EFFECT = 1e-10
+MOST_FACTORS, MOST_DRAWN = 2, 3
 
 
-def merge_units(answers: Answers) -> tuple[Unit, ...]:
+def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
     """One `Unit` for each unit of the code, by share, units without one last.
 
     Answers that are missing leave their fields None.
@@ -34,14 +36,26 @@ def merge_units(answers: Answers) -> tuple[Unit, ...]:
     shares = {share.unit: share for share in contributions.shares} if contributions else {}
     effects = {effect.unit: effect for effect in ablation.effects} if ablation else {}
     pictures = _by_unit(answers.of(OnePicture))
-    tracked = _by_unit(answers.of(Tracking))
+    tracked, drawings = _by_unit(answers.of(Tracking)), _by_unit(answers.of(Draws))
     returned = _by_unit(answers.of(Replicates))
+    names = {state.unit: state.name for state in health.units}
     units = []
     for state in health.units:
         k = state.unit
         share, effect, picture = shares.get(k), effects.get(k), pictures.get(k)
         tracks = _named(tracked.get(k), state)
+        draws = _drawn(drawings.get(k), settings)
         partner = _partner(answers.of(Interactions), k)
+        sentence = _Sentence(
+            state=state,
+            share=share.share if share else None,
+            tracks=tracks,
+            does=drawings[k].does if k in drawings else {},
+            picture=picture,
+            partner=None if partner is None else names[partner],
+            returned=returned.get(k),
+            settings=settings,
+        )
         units.append(
             Unit(
                 index=k,
@@ -58,11 +72,10 @@ def merge_units(answers: Answers) -> tuple[Unit, ...]:
                 intensity_r2=picture.intensity_r2 if picture else None,
                 health=state.states,
                 tracks=tracks,
+                draws=draws,
                 largest_interaction=partner,
                 correlated_with=state.correlated_with,
-                sentence=_sentence(
-                    state, share.share if share else None, tracks, picture, partner, returned.get(k)
-                ),
+                sentence=sentence.text(),
             )
         )
     return tuple(sorted(units, key=lambda unit: (_quiet(unit), unit.rank or np.inf, unit.index)))
@@ -72,14 +85,26 @@ def _quiet(unit: Unit) -> bool:
     return bool(WITHOUT_EFFECT & set(unit.health))
 
 
-def _by_unit(answer: OnePicture | Tracking | Replicates | None) -> dict[int, Any]:
+def _by_unit(answer: OnePicture | Tracking | Replicates | Draws | None) -> dict[int, Any]:
     return {} if answer is None else {entry.unit: entry for entry in answer.units}
 
 
-def _named(tracking: Any, state: UnitHealth) -> tuple[Factor, ...]:
+def _named(tracking: UnitTracking | None, state: UnitHealth) -> tuple[Factor, ...]:
     if tracking is None or WITHOUT_EFFECT & set(state.states):
         return ()
     return tuple(factor for factor in tracking.factors if factor.named)
+
+
+def _drawn(drawing: UnitDrawing | None, settings: Settings) -> tuple[DrawnFactor, ...]:
+    """The measures that a unit draws, strongest first."""
+    if drawing is None:
+        return ()
+    drawn = [
+        DrawnFactor(name, does)
+        for name, does in drawing.does.items()
+        if words.draws(does, settings) is words.Drawing.DRAWS
+    ]
+    return tuple(sorted(drawn, key=lambda factor: -abs(factor.does.value))[:MOST_DRAWN])
 
 
 def _partner(interactions: Interactions | None, unit: int) -> int | None:
@@ -95,63 +120,105 @@ def _partner(interactions: Interactions | None, unit: int) -> int | None:
     return max(others)[1] if others and max(others)[0] > NO_EFFECT else None
 
 
-def _sentence(
-    state: UnitHealth,
-    share: Estimate | None,
-    tracks: tuple[Factor, ...],
-    picture: UnitPicture | None,
-    partner: int | None,
-    returned: UnitReplication | None,
-) -> str:
-    name = f"Unit {state.name}"
-    if "constant" in state.states:
-        return f"{name} has the same value for every image."
-    if "ignored" in state.states:
-        why = " (collapsed: its posterior is the prior)" if "collapsed" in state.states else ""
-        return f"{name} has next to no effect on the image{why}."
-    clauses = []
-    if share is not None:
-        clauses.append(f"carries {100 * share.value:.3g} % of the change")
-    ordered = [factor for factor in tracks if factor.kind != "class"]
-    classes = [factor for factor in tracks if factor.kind == "class"]
-    if ordered:
-        clauses.append("tracks " + " and ".join(_tracked(factor) for factor in ordered[:2]))
-    if classes:
-        clauses.append("is " + " and ".join(_sided(factor) for factor in classes[:2]))
-    # Several numbers may draw several pictures, in a linear decoder too.
-    single = state.coordinates == 1
-    if picture is not None and single and np.isfinite(picture.rho_context.value):
-        clauses.append(_pictured(picture))
-    if partner is not None:
-        clauses.append(f"largest interaction with unit {partner}")
-    if returned is not None:
-        clauses.append(
-            f"in other trainings its match has |r| {returned.median:.2f} (median of "
-            f"{len(returned.correlations)})"
-        )
-    return f"{name} " + "; ".join(clauses) + "." if clauses else f"{name} varies."
+class _Sentence:
+    """A unit's numbers, and the clauses that say them."""
+
+    def __init__(
+        self,
+        *,
+        state: UnitHealth,
+        share: Estimate | None,
+        tracks: tuple[Factor, ...],
+        does: dict[str, Estimate],
+        picture: UnitPicture | None,
+        partner: str | None,
+        returned: UnitReplication | None,
+        settings: Settings,
+    ) -> None:
+        self.state, self.share, self.tracks, self.does = state, share, tracks, does
+        self.picture, self.partner, self.returned = picture, partner, returned
+        self.settings = settings
+
+    def text(self) -> str:
+        """The sentence, or the one reason why there is nothing to say."""
+        name, states = f"Unit {self.state.name}", self.state.states
+        if UnitState.CONSTANT in states:
+            return f"{name} has the same value for every image."
+        if UnitState.IGNORED in states:
+            collapsed = UnitState.COLLAPSED in states
+            why = " (collapsed: its posterior is the prior)" if collapsed else ""
+            return f"{name} has next to no effect on the image{why}."
+        clauses = [
+            *self._share(),
+            *self._factors(),
+            *self._classes(),
+            *self._picture(),
+            *self._company(),
+        ]
+        said = f"{name} {'; '.join(clauses)}." if clauses else f"{name} varies."
+        return numbers.with_plain_spaces(said)
+
+    def _share(self) -> list[str]:
+        if self.share is None:
+            return []
+        return [f"carries {numbers.percent(self.share.value)} of the change"]
+
+    def _factors(self) -> list[str]:
+        ordered = [factor for factor in self.tracks if factor.kind is not FactorKind.CLASS]
+        return [self._factor(factor) for factor in ordered[:MOST_FACTORS]]
+
+    def _factor(self, factor: Factor) -> str:
+        """ "draws" or "goes with": what a unit follows it may or may not paint."""
+        goes_with = f"goes with {factor.name} ({_measured('r', factor.measure)})"
+        does = self.does.get(factor.name) if factor.kind is FactorKind.IMAGE else None
+        if does is None or not np.isfinite(does.value):
+            return goes_with
+        by = f"one sd of it moves that by {numbers.signed(does.value)} sd {_ends(does)}"
+        verb = words.draws(does, self.settings)
+        if verb is words.Drawing.DRAWS:
+            return f"draws {factor.name} ({_measured('r', factor.measure)}; {by})"
+        if verb is words.Drawing.DOES_NOT:
+            return f"{goes_with} but does not draw it ({by})"
+        return f"{goes_with} and may draw it ({by})"
+
+    def _classes(self) -> list[str]:
+        classes = [factor for factor in self.tracks if factor.kind is FactorKind.CLASS]
+        sided = [
+            f"{'high' if factor.measure.value > 0.5 else 'low'} for {factor.name} "
+            f"({_measured('AUC', factor.measure)})"
+            for factor in classes[:MOST_FACTORS]
+        ]
+        return ["is " + " and ".join(sided)] if sided else []
+
+    def _picture(self) -> list[str]:
+        picture = self.picture
+        # Several numbers may draw several pictures, in a linear decoder too.
+        single = self.state.coordinates == 1
+        if picture is None or not single or not np.isfinite(picture.rho_context.value):
+            return []
+        rho = picture.rho_context
+        if words.is_same_picture(rho, self.settings):
+            return [f"{words.SAME_PICTURE.said} (ρ {rho.value:.2f})"]
+        explained = numbers.plain(rho, "percent")
+        return [f"one picture explains {explained} of what it does in images"]
+
+    def _company(self) -> list[str]:
+        found = []
+        if self.partner is not None:
+            found.append(f"largest interaction with unit {self.partner}")
+        if self.returned is not None:
+            found.append(
+                f"in other trainings it comes back as one unit with |r| "
+                f"{numbers.signed(self.returned.median)} and within the code with R² "
+                f"{numbers.signed(self.returned.explained_median)} (median of "
+                f"{len(self.returned.correlations)})"
+            )
+        return found
 
 
-def _tracked(factor: Factor) -> str:
-    symbol = "AUC" if factor.kind == "class" else "r"
-    measure = factor.measure
-    return (
-        f"{factor.name} ({symbol} {numbers.signed(measure.value)} "
-        f"[{numbers.signed(measure.low)}, {numbers.signed(measure.high)}])"
-    )
+def _measured(symbol: str, measure: Estimate) -> str:
+    return f"{symbol} {numbers.signed(measure.value)} {_ends(measure)}"
 
 
-def _sided(factor: Factor) -> str:
-    side = "high" if factor.measure.value > 0.5 else "low"
-    return f"{side} for {_tracked(factor)}"
-
-
-def _pictured(picture: UnitPicture) -> str:
-    rho = picture.rho_context.value
-    if rho >= ONE_PICTURE:
-        words = "the same picture in every image"
-    elif rho >= SEVERAL_PICTURES:
-        words = "much the same picture in every image"
-    else:
-        words = "a different picture in different images"
-    return f"{words} (ρ {rho:.2f})"
+def _ends(measure: Estimate) -> str:
+    return f"[{numbers.signed(measure.low)}, {numbers.signed(measure.high)}]"

@@ -1,169 +1,291 @@
 """Five questions, each one word, one number with its interval, and where to read on.
 
-Words come from the thresholds in `settings.py`, which the report prints.
+Words and their thresholds are in `words.py`, the thresholds' values in the settings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from reportgen.analyses.additivity import Additivity
-from reportgen.analyses.health import Health
+from reportgen.analyses.health import Health, UnitState
 from reportgen.analyses.linearity import Linearity
 from reportgen.analyses.pre_activation import PreActivation
 from reportgen.analyses.reconstruction import Reconstruction
 from reportgen.analyses.subtraction import Subtraction
-from reportgen.report import numbers
+from reportgen.analyses.trust import Trust
+from reportgen.report import numbers, phrases, words
+from reportgen.report.numbers import NumberScale
 from reportgen.report.results import Unit, VerdictLine
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.suite.answers import Answers
 
-UNKNOWN = "Unknown"
+NOT_ASKED = "this question was not asked."
+
+
+class _Verdict:
+    """What every line of the verdict is made from."""
+
+    def __init__(
+        self,
+        answers: Answers,
+        units: tuple[Unit, ...],
+        settings: Settings,
+        reasons: Mapping[str, str],
+    ) -> None:
+        self.answers, self.units, self.settings, self.reasons = answers, units, settings, reasons
+
+    def unknown(self, question: str, section: str, reason: str | None = None) -> VerdictLine:
+        """A line that says why there is no answer."""
+        reason = reason or self.reasons.get(section, NOT_ASKED)
+        return _without_number(question, words.UNKNOWN, section, numbers.capitalise(reason))
+
+    def graded(
+        self,
+        scale: words.Scale,
+        number: Estimate,
+        beside: str,
+        measure: str,
+        printed: NumberScale,
+        section: str,
+        detail: str,
+    ) -> VerdictLine:
+        """A line with the words that the number's interval touches, and what is said beside."""
+        found = scale.of(number, self.settings)
+        if not found:
+            return self.unknown(scale.question, section, "the number is undefined.")
+        return VerdictLine(
+            scale.question,
+            words.spoken(found) + beside,
+            found,
+            number,
+            measure,
+            printed,
+            section,
+            numbers.with_plain_spaces(detail),
+        )
+
+
+def _without_number(question: str, word: str, section: str, detail: str) -> VerdictLine:
+    return VerdictLine(question, word, (), None, "", "ratio", section, detail)
 
 
 def verdict_of(
-    answers: Answers, units: tuple[Unit, ...], settings: Settings
+    answers: Answers,
+    units: tuple[Unit, ...],
+    settings: Settings,
+    reasons: Mapping[str, str],
 ) -> tuple[VerdictLine, ...]:
-    """The verdict, from the answers to all questions."""
-    return (
-        _reconstructs(answers.of(Reconstruction), settings),
-        _is_linear(answers.of(Linearity), settings),
-        _can_be_summed(answers, settings),
-        _which_matter(answers.of(Health), units),
-        _subtraction_valid(answers.of(Subtraction), settings),
-    )
+    """The verdict, from the answers to all questions; by question, `reasons` why there is none."""
+    verdict = _Verdict(answers, units, settings, reasons)
+    lines = (_reconstructs, _is_linear, _can_be_summed, _which_matter, _subtraction_valid)
+    return tuple(line(verdict) for line in lines)
 
 
-def _unknown(question: str, section: str) -> VerdictLine:
-    return VerdictLine(
-        question, UNKNOWN, None, "", "ratio", section, "See the section for the reason."
-    )
-
-
-def _reconstructs(result: Reconstruction | None, settings: Settings) -> VerdictLine:
-    question = "Does it reconstruct?"
+def _reconstructs(verdict: _Verdict) -> VerdictLine:
+    scale, result = words.RECONSTRUCTS, verdict.answers.of(Reconstruction)
     if result is None:
-        return _unknown(question, "reconstruction")
-    r2, equivalent = result.r2, result.equivalent_components
-    worse = equivalent is not None and equivalent.high < result.pca_components
-    if r2.value < 0:
-        word = "No"
-    elif r2.value < settings.partly_reconstructed:
-        word = "Poorly"
-    elif worse:
-        word = "Less well than PCA"
-    else:
-        word = "Well" if r2.value >= settings.well_reconstructed else "Partly"
-    return VerdictLine(
-        question, word, r2, "R² on held-out images", "ratio", "reconstruction", _beside_pca(result)
+        return verdict.unknown(scale.question, "reconstruction")
+    trust = verdict.answers.of(Trust)
+    in_sample = trust is not None and trust.in_sample
+    beside = "" if result.r2.value < 0 else words.beside_pca(result.beyond_pca, verdict.settings)
+    return verdict.graded(
+        scale,
+        result.r2,
+        f", {beside}" if beside else "",
+        "R² on the images that PCA was fitted on too" if in_sample else "R² on held-out images",
+        "ratio",
+        "reconstruction",
+        _beside_pca(result),
     )
 
 
 def _beside_pca(result: Reconstruction) -> str:
     if result.pca_r2 is None:
         return "PCA in sample with as many components as images means nothing, so it is not shown."
-    k = result.equivalent_components
-    if k is None or result.equivalent_beyond:
-        equal = f"more than {result.largest_components} PCA components"
-    else:
-        equal = f"{numbers.number(k.value)} PCA components {numbers.interval(k)}"
+    half = result.equivalent_with_half
+    with_half = ""
+    if half is not None:
+        reached = "out of reach" if result.half_beyond else numbers.number(half)
+        with_half = f" ({reached} with half of them)"
     return (
-        f"Equal to {equal}; PCA with {result.pca_components} reaches R² "
-        f"{numbers.number(result.pca_r2.value)}."
+        f"Equal to {phrases.equivalent_components(result)} fitted on "
+        f"{numbers.count(result.fit_rows)} images{with_half}; PCA with {result.pca_components} "
+        f"reaches R² {numbers.plain(result.pca_r2)}."
     )
 
 
-def _is_linear(result: Linearity | None, settings: Settings) -> VerdictLine:
-    question = "Is it linear on the data?"
+def _is_linear(verdict: _Verdict) -> VerdictLine:
+    scale, result = words.IS_LINEAR, verdict.answers.of(Linearity)
     if result is None:
-        return _unknown(question, "linearity")
-    linear = result.linear.value
-    if linear >= settings.linear_share:
-        word = "Linear"
-    elif linear >= settings.mostly_linear_share:
-        word = "Mostly"
-    else:
-        word = "No"
+        return verdict.unknown(scale.question, "linearity")
     if result.curved is None or result.not_additive is None:
         detail = "Too few images to tell curved from not additive."
     else:
-        detail = (
-            f"{_percent(result.curved)} more is curved; {_percent(result.not_additive)} "
-            "is not additive."
+        explained = phrases.percentages(
+            {"A straight line explains": result.linear, "curves of single units": result.curved}
         )
+        rest = numbers.percent(result.not_additive.value)
+        detail = f"{explained}; at most {rest} needs units together."
     measure = "of the reconstruction's variance is linear in the code"
-    return VerdictLine(question, word, result.linear, measure, "percent", "linearity", detail)
+    return verdict.graded(scale, result.linear, "", measure, "percent", "linearity", detail)
 
 
-def _can_be_summed(answers: Answers, settings: Settings) -> VerdictLine:
-    question = "Can effects be summed?"
-    result, before_squash = answers.of(Additivity), answers.of(PreActivation)
-    health = answers.of(Health)
+def _can_be_summed(verdict: _Verdict) -> VerdictLine:
+    scale, answers = words.CAN_BE_SUMMED, verdict.answers
+    result, health = answers.of(Additivity), answers.of(Health)
     if result is None and health is not None:
-        varying = [unit for unit in health.units if "constant" not in unit.states]
+        varying = [unit for unit in health.units if UnitState.CONSTANT not in unit.states]
         if len(varying) == 1:
             detail = f"Only unit {varying[0].name} varies, so there is nothing to add up."
-            return VerdictLine(question, "One unit", None, "", "ratio", "additivity", detail)
+            return _without_number(scale.question, words.ONE_UNIT, "additivity", detail)
     if result is None:
-        return _unknown(question, "additivity")
+        return verdict.unknown(scale.question, "additivity")
+    if result.cannot_be_judged is None:
+        reason = "whether the mean code is a place to judge from was not measured then."
+        return verdict.unknown(scale.question, "additivity", reason)
+    if result.cannot_be_judged:
+        return _from_the_medoid(result)
     gap = result.up.gap
+    detail = _of_fewer_units(result)
     explained = result.up.r2_sum
-    moved_up = (
-        f"explains {_percent(explained)} of the squared change"
-        if not explained.value < 0
-        else "is further from the combined change than no change at all"
+    if explained.value < 0:
+        detail += " Moved up, the sum is further from the combined change than no change at all."
+    else:
+        percent = numbers.percent(explained.value)
+        detail += f" Moved up, the sum explains {percent} of the squared change."
+    before = answers.of(PreActivation)
+    if before is not None and before.explains_gap:
+        percent = numbers.percent(before.gap_up.value)
+        detail += f" Before the last {before.squash} the gap is {percent}."
+    return verdict.graded(
+        scale, gap, "", _missed_by_the_sum(gap), phrases.scale_of(gap), "additivity", detail.strip()
     )
-    detail = (
-        f"Taken away one by one instead, the sum misses {_percent(result.down.gap)}; moved up, it "
-        f"{moved_up}."
-    )
-    if before_squash is not None and before_squash.explains_gap:
-        detail += (
-            f" Before the last {before_squash.squash} the gap is {_percent(before_squash.gap_up)}."
-        )
-    measure = "of the combined change is missed by the sum"
-    word = _small_enough(gap, settings, ("Yes", "Roughly", "No"))
-    return VerdictLine(question, word, gap, measure, "percent", "additivity", detail)
 
 
-def _which_matter(health: Health | None, units: tuple[Unit, ...]) -> VerdictLine:
-    question = "Which units matter?"
-    shared = [unit for unit in units if unit.share is not None]
+def _missed_by_the_sum(gap: Estimate) -> str:
+    if phrases.scale_of(gap) == "percent":
+        return "of the combined change is missed by the sum"
+    return "the combined change is how far the sum is off"
+
+
+def _of_fewer_units(result: Additivity) -> str:
+    """What two units at a time miss, and units taken away; "" for two units, where all are one."""
+    if len(result.sets[0].units) == 2:
+        return ""
+    assert result.gap_by_size is not None, "this build measured them"
+    fewest = result.gap_by_size[0]
+    return (
+        f"Of {fewest.size} units at a time the sum {phrases.misses(fewest.gap.value)}; of all, "
+        f"taken away one by one, it {phrases.misses(result.down.gap.value)}."
+    )
+
+
+def _from_the_medoid(result: Additivity) -> VerdictLine:
+    """No word: from where no data is, sums say nothing of data. A real code's gap beside it."""
+    if result.baseline_off_data:
+        why = "The mean code is off data"
+    else:
+        flagged = numbers.percent(result.off_data_up.value)
+        why = f"{flagged} of the codes with one unit away from the mean code are off data"
+    from_medoid = next(row for row in result.by_baseline if row.baseline == "medoid")
+    medoid, away = from_medoid.gap.gap, numbers.percent(from_medoid.off_data_share.value)
+    return VerdictLine(
+        words.CAN_BE_SUMMED.question,
+        words.CANNOT_BE_JUDGED,
+        (),
+        medoid,
+        f"{_missed_by_the_sum(medoid)} from the medoid, a real code",
+        phrases.scale_of(medoid),
+        "additivity",
+        numbers.with_plain_spaces(
+            f"{why}, so that sums from there say nothing of data. With one unit away from the "
+            f"medoid, {away} are."
+        ),
+    )
+
+
+def _which_matter(verdict: _Verdict) -> VerdictLine:
+    health = verdict.answers.of(Health)
+    shared = [unit for unit in verdict.units if unit.share is not None]
     if health is None or not shared:
-        return _unknown(question, "units")
+        return verdict.unknown(words.WHICH_MATTER, "units", verdict.reasons.get("contributions"))
     first = max(shared, key=lambda unit: unit.share.value if unit.share else -np.inf)
+    return VerdictLine(
+        words.WHICH_MATTER,
+        f"{health.distinct} of {len(health.units)}",
+        (),
+        first.share,
+        f"of the change is carried by unit {first.name}, {_rank(first)}",
+        "percent",
+        "units",
+        " ".join(_who_matters_not(health)),
+    )
+
+
+def _rank(unit: Unit) -> str:
+    """ "the strongest", where resamples agree."""
+    if unit.rank_high is None or unit.rank_high == unit.rank:
+        return "the strongest"
+    return f"the strongest on these images (rank 1 to {unit.rank_high} in resamples of them)"
+
+
+def _who_matters_not(health: Health) -> list[str]:
     dead = len(health.units) - health.live
-    detail = (
-        f"{dead} of {len(health.units)} units have next to no effect."
+    verb = "has" if dead == 1 else "have"
+    said = [
+        f"{dead} of {len(health.units)} units {verb} next to no effect."
         if dead
-        else ("No unit is without effect.")
-    )
-    measure = f"of the change is carried by unit {first.name}, the strongest"
-    word = f"{health.live} of {len(health.units)}"
-    return VerdictLine(question, word, first.share, measure, "percent", "units", detail)
+        else "No unit is without effect."
+    ]
+    copies = [unit for unit in health.units if unit.duplicate_of is not None]
+    if copies:
+        named = numbers.units([unit.name for unit in copies])
+        said.append(f"{numbers.capitalise(named)} go together so closely that copies count once.")
+    return said
 
 
-def _subtraction_valid(result: Subtraction | None, settings: Settings) -> VerdictLine:
-    question = "Is zero-and-subtract valid?"
+def _subtraction_valid(verdict: _Verdict) -> VerdictLine:
+    scale, result = words.IS_VALID, verdict.answers.of(Subtraction)
     if result is None:
-        return _unknown(question, "subtraction")
+        return verdict.unknown(scale.question, "subtraction")
+    zero, mean = result.miss_zero, result.miss_mean
+    off_data = numbers.percent(result.off_data_zero.value)
     detail = (
-        f"With the mean in place of zero it misses {_percent(result.miss_mean)}; "
-        f"{numbers.percentage(result.off_data_zero)} % of the zeroed codes are off data."
+        f"With the mean in place of zero they {_miss(mean)}; {off_data} of the zeroed codes are "
+        "off data."
     )
-    measure = "is how far the difference pictures are from contributions that add up"
-    word = _small_enough(result.miss_zero, settings, ("Valid", "Roughly", "No"))
-    return VerdictLine(question, word, result.miss_zero, measure, "percent", "subtraction", detail)
+    printed = phrases.scale_of(zero)
+    measure = (
+        "of the contributions' size is what zeroed-unit pictures miss them by"
+        if printed == "percent"
+        else "the contributions' size is how far zeroed-unit pictures are off"
+    )
+    beside = _beside_zeroing(verdict, result)
+    return verdict.graded(scale, zero, beside, measure, printed, "subtraction", detail)
 
 
-def _small_enough(gap: Estimate, settings: Settings, words: tuple[str, str, str]) -> str:
-    if not np.isfinite(gap.value):
-        return UNKNOWN
-    if gap.value < settings.small_gap:
-        return words[0]
-    return words[1] if gap.value < settings.medium_gap else words[2]
+def _miss(missed: Estimate) -> str:
+    if missed.value > 1:
+        return f"are off by {numbers.in_scale(missed.value, 'times')} that"
+    return f"miss {numbers.percent(missed.value)}"
 
 
-def _percent(number: Estimate) -> str:
-    return f"{numbers.percentage(number.value)} %"
+def _beside_zeroing(verdict: _Verdict, result: Subtraction) -> str:
+    """ ": only from the mean roughly", ", but off data"."""
+    scale, settings = words.IS_VALID, verdict.settings
+    zero, mean = (scale.of(miss, settings) for miss in (result.miss_zero, result.miss_mean))
+    beside = ""
+    if zero and mean and scale.words.index(mean[0]) > scale.words.index(zero[-1]):
+        beside += f": {words.FROM_THE_MEAN.said} {words.spoken(mean).lower()}"
+    trust = verdict.answers.of(Trust)
+    if trust is not None and words.is_off_data(
+        result.off_data_zero, trust.real_codes_flagged, settings
+    ):
+        beside += (
+            f", {words.OFF_DATA.said}" if zero and zero[-1] != words.Word.NO else ", and off data"
+        )
+    return beside

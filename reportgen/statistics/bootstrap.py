@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LOWER, UPPER = 2.5, 97.5
+FEW_ROWS, HELD_SHARE, FEWEST_TO_JUDGE = 0.01, 0.25, 32
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,24 @@ UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 class Bootstrap:
     """Resamples of n rows as integer weights, drawn once, so that all numbers share them.
 
-    Efron, 1979; percentile intervals, B resamples.
+    Efron, 1979; percentile intervals, B resamples. Rows of one `cluster` (n,) are drawn together
+    (Davison & Hinkley, 1997, §3.8); without clusters each row is drawn for itself.
     """
 
-    def __init__(self, rows: int, resamples: int, seed: int) -> None:
-        generator = np.random.default_rng([seed, rows, resamples])
+    def __init__(
+        self, rows: int, resamples: int, seed: int, clusters: np.ndarray | None = None
+    ) -> None:
+        members = (
+            np.arange(rows) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+        )
+        count = 1 + int(members.max())
+        generator = np.random.default_rng([seed, count, resamples])
         self.weights = np.empty((resamples, rows))
         # Rows counted as they are drawn: with thousands of them numpy's multinomial takes several
         # times as long.
-        for counts in self.weights:
-            counts[:] = np.bincount(generator.integers(rows, size=rows), minlength=rows)
+        for weights in self.weights:
+            counts = np.bincount(generator.integers(count, size=count), minlength=count)
+            weights[:] = counts[members]
 
     def sums(self, per_row: np.ndarray) -> np.ndarray:
         """(n, …) per-row terms → (B, …) their sums in each resample."""
@@ -76,6 +85,19 @@ class Bootstrap:
     def ratios(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[Estimate, ...]:
         """One ratio for each column of `numerators` (n, m) over the same denominators (n,)."""
         return self.estimates(lambda d, n: safe_ratio(n, d), [denominators], [numerators])
+
+
+def held_by_few(*sums: np.ndarray) -> bool:
+    """Whether the largest 1 % of rows, at least one, hold over a quarter of a sum of terms (n,).
+
+    Then resamples mostly lack the rows that decide, and an interval is too narrow. Below 32 rows
+    nothing is said, since one of so few may well be a quarter.
+    """
+    for terms in sums:
+        largest = np.sort(terms)[-max(1, round(FEW_ROWS * len(terms))) :]
+        if len(terms) >= FEWEST_TO_JUDGE and largest.sum() > HELD_SHARE * terms.sum() > 0:
+            return True
+    return False
 
 
 def safe_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -6,6 +6,9 @@ import numpy as np
 
 from reportgen.statistics.blocks import row_blocks
 
+# Factors in degrees that go round, and after how many.
+PERIODS = {"orientation": 180.0, "hue": 360.0}
+
 
 def image_factors(images: np.ndarray, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
     """(n, P) images → name → (n,) factor; NaN where an image has none (a blank image's centre).

@@ -29,12 +29,17 @@ class LeadingDirections:
 
 
 def leading_directions(stack: np.ndarray) -> LeadingDirections:
-    """Of rows (r, q), in float64, from their products or the columns', whichever are fewer."""
+    """Of rows (r, q), in float64, from their products or the columns', whichever are fewer.
+
+    NaN where a row is not a number.
+    """
     from scipy.linalg import eigh
 
     stack = stack.astype(np.float64)
     rows, columns = stack.shape
     squares = np.einsum("np,np->n", stack, stack)
+    if not np.isfinite(squares).all():
+        return LeadingDirections(float("nan"), squares, np.full((rows, 1), np.nan))
     smaller = min(rows, columns)
     products = stack @ stack.T if rows == smaller else stack.T @ stack
     leading = [max(0, smaller - LARGEST_SUBSPACE), smaller - 1]

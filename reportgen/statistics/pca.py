@@ -112,16 +112,15 @@ class Pca:
 def pca_beside(
     fit_images: np.ndarray, test_images: np.ndarray, code_size: int, seed: int
 ) -> tuple[Pca, np.ndarray]:
-    """PCA of as many components as the code has numbers, and what more of them would leave.
+    """PCA of more components than the code has numbers, and what they leave of test images.
 
-    The second is (n, k + 1): ‖x − x̂‖² of each test image with the first 0, 1, …, k components. k is
-    twice the code's size, but at least 64, and beyond 512 numbers 1,024 or the code's size; fewer
-    where rows or pixels run out.
+    There are twice as many, but at least 64, and beyond 512 numbers 1,024 or the code's size; fewer
+    where rows or pixels run out. The second is (n, k + 1): ‖x − x̂‖² of each test image with the
+    first 0, 1, …, k of them.
     """
     wanted = min(2 * code_size, max(MOST_HELD_BESIDE, code_size))
     fitted = fit_pca(fit_images, max(FEWEST_HELD_BESIDE, wanted), seed)
-    errors = fitted.squared_errors(test_images)
-    return fitted.first(code_size), errors
+    return fitted, fitted.squared_errors(test_images)
 
 
 def fit_pca(images: np.ndarray, count: int, seed: int) -> Pca:

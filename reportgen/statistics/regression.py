@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.statistics.blocks import column_blocks, columns_filled, in_parallel
-from reportgen.statistics.bootstrap import Bootstrap, Estimate
+from reportgen.statistics.blocks import column_blocks, columns_filled, in_parallel, row_blocks
+from reportgen.statistics.bootstrap import Bootstrap, Estimate, safe_ratio
+from reportgen.statistics.fit_uncertainty import jackknife_deviation, jackknife_groups, widened
+from reportgen.statistics.jackknife import squares_left_without_groups
+from reportgen.statistics.ridge import chosen_ridge, ridge_fit
+from reportgen.statistics.sketch import compressor
 
-RIDGES = (1e-6, 1e-4, 1e-2)
 KNOTS = 8
+COLUMNS_TOGETHER = 512
 
 
 class Affine:
@@ -41,11 +46,20 @@ class Affine:
 
 
 class Splines:
-    """Ridge regression of the linear fit's residual on cubic splines of each regressor.
+    """Ridge regression of the linear fit's residual on cubic splines of some regressors.
 
-    The splines (8 quantile knots, linear beyond them) are residualised against the regressors, so
+    The splines (8 quantile knots, linear beyond them) are residualised against all regressors, so
     that they can only explain what a linear map cannot. With `products`, the product of every two
-    regressors is a feature too. `ridge` is the penalty chosen on a seeded split of the rows.
+    regressors is a feature too.
+
+    Parameters
+    ----------
+    bent : the regressors that have splines.
+    ridge : the penalty; without, it is chosen on folds of the rows.
+
+    Attributes
+    ----------
+    ridge : the penalty, infinite where no curve predicts rows that were left out.
     """
 
     def __init__(
@@ -55,13 +69,16 @@ class Splines:
         linear: Affine,
         seed: int,
         *,
+        bent: np.ndarray | None = None,
         products: bool = False,
+        ridge: float | None = None,
     ) -> None:
         from sklearn.preprocessing import SplineTransformer
 
+        self._bent = np.arange(regressors.shape[1]) if bent is None else bent
         self._basis = SplineTransformer(
             n_knots=KNOTS, knots="quantile", extrapolation="linear", include_bias=False
-        ).fit(regressors)
+        ).fit(regressors[:, self._bent])
         self._products = products
         self._centre, scale = regressors.mean(axis=0), regressors.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1)
@@ -69,12 +86,16 @@ class Splines:
         self._linear_part = Affine(regressors, raw)
         features = raw - self._linear_part.predict(regressors)
         residual = _Residual(linear, regressors, targets)
-        self.ridge, self.coefficients = _ridge_fit(features, residual, targets, seed)
+        self.ridge = residual.chosen_ridge(features, seed) if ridge is None else ridge
+        cross = columns_filled(
+            features.shape[1], targets, lambda some: features.T @ residual.of(some)
+        )
+        self.coefficients = ridge_fit(features, cross, self.ridge)
         # The features' own means are 0, and so are the residual's.
         self.intercept = np.zeros(targets.shape[1])
 
     def _raw_features(self, regressors: np.ndarray) -> np.ndarray:
-        splines = self._basis.transform(regressors)
+        splines = self._basis.transform(regressors[:, self._bent])
         if not self._products:
             return splines
         scaled = (regressors - self._centre) / self._scale
@@ -95,54 +116,29 @@ class _Residual:
 
     def of(self, columns: slice) -> np.ndarray:
         """(n, columns) float64."""
-        fitted = self._features @ self._linear.coefficients[:, columns]
-        return self._targets[:, columns] - (self._linear.intercept[columns] + fitted)
+        return self._at(slice(None), columns)
 
+    def _at(self, rows: slice, columns: slice) -> np.ndarray:
+        fitted = self._features[rows] @ self._linear.coefficients[:, columns]
+        return self._targets[rows, columns] - (self._linear.intercept[columns] + fitted)
 
-def _ridge_fit(
-    features: np.ndarray, residual: _Residual, targets: np.ndarray, seed: int
-) -> tuple[float, np.ndarray]:
-    """The penalty with the smallest error on a seeded quarter of the rows, and all rows' fit."""
-    from scipy.linalg import cho_factor, cho_solve
+    def chosen_ridge(self, features: np.ndarray, seed: int) -> float:
+        """The penalty for these features (n, m); of images above 4,096 numbers, by a sketch.
 
-    shuffled = np.random.default_rng([seed, 5]).permutation(len(features))
-    held_out, kept = shuffled[: len(features) // 4], shuffled[len(features) // 4 :]
-    gram_held_out = features[held_out].T @ features[held_out]
-    gram_kept = features[kept].T @ features[kept]
-    cross = np.empty((features.shape[1], targets.shape[1]))
-
-    def products(columns: slice) -> tuple[np.ndarray, np.ndarray]:
-        block = residual.of(columns)
-        cross[:, columns] = features.T @ block
-        cross_held_out = features[held_out].T @ block[held_out]
-        cross_kept = cross[:, columns] - cross_held_out
-        return cross_kept @ cross_kept.T, cross_kept @ cross_held_out.T
-
-    squares, mixed = np.zeros((2, *gram_kept.shape))
-    for with_itself, with_held_out in in_parallel(products, column_blocks(targets)):
-        squares += with_itself
-        mixed += with_held_out
-
-    def held_out_error(ridge: float) -> float:
-        """‖Y − FB‖² less ‖Y‖², which is the same for every penalty.
-
-        Y is the held-out residual, F its features, and B = inverse · cross_kept the fit:
-        ⟨B, FᵀFB⟩ − 2⟨FᵀY, B⟩ needs no more of the pixels than `squares` and `mixed`.
+        Twenty fits of every pixel are not worth what they would add: a sum of squares is within a
+        hundredth in the sketch, and penalties differ by a factor of ten or more.
         """
-        inverse = cho_solve(
-            cho_factor(_penalised(gram_kept, ridge * len(kept))), np.eye(len(mixed))
+        pixels = self._targets.shape[1]
+        compress, length, sketched = compressor(pixels, 1, seed, limit=0)
+        if not sketched:
+            return chosen_ridge(features, self.of, column_blocks(self._targets), seed)
+        sketch = np.empty((len(self._targets), length), np.float32)
+        for rows in row_blocks(self._targets):
+            sketch[rows] = compress(self._at(rows, slice(None)))
+        columns = (slice(n, n + COLUMNS_TOGETHER) for n in range(0, length, COLUMNS_TOGETHER))
+        return chosen_ridge(
+            features, lambda some: sketch[:, some].astype(np.float64), columns, seed
         )
-        fitted = (inverse @ gram_held_out @ inverse) * squares
-        return float(fitted.sum() - 2 * (inverse * mixed).sum())
-
-    best = min(RIDGES, key=held_out_error)
-    whole = _penalised(gram_held_out + gram_kept, best * len(features))
-    return best, cho_solve(cho_factor(whole), cross)
-
-
-def _penalised(gram: np.ndarray, penalty: float) -> np.ndarray:
-    """(m, m) what a ridge regression inverts."""
-    return gram + penalty * np.eye(len(gram))
 
 
 def squares_left(
@@ -176,10 +172,11 @@ class VarianceShares:
 
     Attributes
     ----------
-    linear, curved, not_additive : shares of the test targets' variance, pooled over columns; the
-        last two None where no curves were fitted.
-    ridge : the curves' penalty, or None.
-    affine : the linear fit; missed (n,) squared norms of what linear and curved leave.
+    linear, curved, not_additive : shares of the test targets' variance, pooled over columns, in
+        [0, 1] and summing to 1; the last two None where no curves were fitted.
+    ridge : the curves' penalty; None where none were fitted, or where none predict.
+    affine : the linear fit.
+    missed_linear, missed : (n,) squared norms of what it leaves, and of what curves leave of that.
     total : (n,) squared norms of the centred test targets.
     """
 
@@ -188,6 +185,7 @@ class VarianceShares:
     not_additive: Estimate | None
     ridge: float | None
     affine: Affine
+    missed_linear: np.ndarray
     missed: np.ndarray
     total: np.ndarray
 
@@ -199,21 +197,94 @@ def variance_shares(
     seed: int,
     *,
     curves: bool = True,
+    bent: np.ndarray | None = None,
+    copies: np.ndarray | None = None,
 ) -> VarianceShares:
-    """Fit (regressors, targets) on `fit`, score on `test`, variance-weighted over columns."""
-    affine = Affine(*fit)
+    """Fit (regressors, targets) on `fit`, score on `test`, variance-weighted over columns.
+
+    Without `curves` only the linear map is fitted; `bent` are the regressors that may curve. With
+    `copies` (n,), for each fit row a number that copies of one image share, intervals cover the fit
+    half; without, the test rows alone.
+    """
+    fits: list[Affine | Splines] = [affine := Affine(*fit)]
+    ridge = np.inf
+    if curves and (bent is None or len(bent) > 0):
+        fits.append(splines := Splines(*fit, affine, seed, bent=bent))
+        ridge = splines.ridge
+    total, *missed = squares_left(*test, *fits)
+    without = None if copies is None else _Without(fit, test, fits, copies, seed)
+
+    def estimated(statistic: Callable[..., np.ndarray], *sums: np.ndarray) -> Estimate:
+        found = bootstrap.estimate(statistic, *sums, total)
+        if without is None:
+            return found
+        return widened(found, without.deviation(statistic, len(sums)), least=0, largest=1)
+
+    linear = estimated(_linear, missed[0])
     if not curves:
-        total, missed = squares_left(*test, affine)
-        linear = bootstrap.explained(missed, total)
-        return VarianceShares(linear, None, None, None, affine, missed, total)
-    splines = Splines(*fit, affine, seed)
-    total, missed_linear, missed = squares_left(*test, affine, splines)
+        return VarianceShares(linear, None, None, None, affine, missed[0], missed[0], total)
+    both = missed[0], missed[-1]
     return VarianceShares(
-        linear=bootstrap.explained(missed_linear, total),
-        curved=bootstrap.ratio(missed_linear - missed, total),
-        not_additive=bootstrap.ratio(missed, total),
-        ridge=splines.ridge,
+        linear=linear,
+        curved=estimated(_curved, *both),
+        not_additive=estimated(_not_additive, *both),
+        ridge=ridge if np.isfinite(ridge) else None,
         affine=affine,
-        missed=missed,
+        missed_linear=missed[0],
+        missed=missed[-1],
         total=total,
     )
+
+
+class _Without:
+    """What fits leave of the test targets where each tenth of the fit rows is left out."""
+
+    def __init__(
+        self,
+        fit: tuple[np.ndarray, np.ndarray],
+        test: tuple[np.ndarray, np.ndarray],
+        fits: list[Affine | Splines],
+        copies: np.ndarray,
+        seed: int,
+    ) -> None:
+        groups = jackknife_groups(copies, seed)
+        self._left: list[np.ndarray] = []
+        penalties, designs = np.zeros(0), [np.zeros((len(part[0]), 0)) for part in (fit, test)]
+        for one in fits:
+            own = [one.features(part[0]) for part in (fit, test)]
+            designs = [np.hstack(pair) for pair in zip(designs, own, strict=True)]
+            ridge = one.ridge if isinstance(one, Splines) else 0.0
+            penalties = np.append(penalties, np.full(own[0].shape[1], ridge))
+            left, self._total = squares_left_without_groups(
+                (designs[0], fit[1]), (designs[1], test[1]), groups, penalties, seed
+            )
+            self._left.append(left)
+
+    def deviation(self, statistic: Callable[..., np.ndarray], sums: int) -> float:
+        """Sd that the fit half adds to a share of the total, from what one or both fits leave."""
+        left = self._left[:1] if sums == 1 else (self._left[0], self._left[-1])
+        return float(jackknife_deviation(statistic(*left, np.array(self._total))))
+
+
+def _linear(missed: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """max(0, R²): a map that predicts worse than the mean explains nothing."""
+    return np.maximum(0, 1 - safe_ratio(missed, total))
+
+
+def _curved(missed_linear: np.ndarray, missed: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """max(0, R² of both − linear): curves that predict worse than none explain nothing."""
+    return np.maximum(0, 1 - safe_ratio(missed, total) - _linear(missed_linear, total))
+
+
+def added_to_shares(
+    missed_further: np.ndarray, missed_linear: np.ndarray, missed: np.ndarray, total: np.ndarray
+) -> np.ndarray:
+    """What a further fit explains of what is not additive, from sums of squares; at least 0."""
+    explained = 1 - safe_ratio(missed_further, total)
+    additive = 1 - _not_additive(missed_linear, missed, total)
+    return np.maximum(0, explained - additive)
+
+
+def _not_additive(missed_linear: np.ndarray, missed: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """What is left to 1."""
+    return 1 - _linear(missed_linear, total) - _curved(missed_linear, missed, total)

@@ -47,31 +47,37 @@ class CodeCache:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def find(self, images: ImageSet, first: np.ndarray) -> np.ndarray | None:
-        """The codes (n, code_size) of these images, mapped from disk; None where there are none.
+    def find(self, images: ImageSet, first: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Codes (n, code_size) and fingerprints (n, 2) of these images, mapped from disk.
+
+        None where there are none.
 
         `first` are the codes of the first batch as the model gives them now. They are part of the
         name, so that a model whose code has changed though its file has not finds nothing.
         """
         path = self._entry(images, first)
         try:
-            codes = np.load(path, mmap_mode="r", allow_pickle=False)
+            entry = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise SettingsError(f"{path} is no cache entry ({error}); delete it.") from error
-        if codes.shape != (len(images), first.shape[1]) or codes.dtype != np.float32:
+        if entry.shape != (len(images),) or entry.dtype != _record(first.shape[1]):
             raise SettingsError(f"{path} does not hold these images' codes; delete it.")
-        return codes
+        return entry["code"], entry["fingerprint"]
 
-    def store(self, images: ImageSet, first: np.ndarray, codes: np.ndarray) -> None:
-        """Keep the codes. Raises SettingsError where the folder cannot be written."""
+    def store(
+        self, images: ImageSet, first: np.ndarray, codes: np.ndarray, fingerprints: np.ndarray
+    ) -> None:
+        """Keep codes and fingerprints. Raises SettingsError where the folder cannot be written."""
         path = self._entry(images, first)
+        entry = np.empty(len(codes), dtype=_record(codes.shape[1]))
+        entry["code"], entry["fingerprint"] = codes, fingerprints
         try:
             handle, unfinished = tempfile.mkstemp(dir=self.folder, suffix=".unfinished")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    np.save(file, codes, allow_pickle=False)
+                    np.save(file, entry, allow_pickle=False)
                 Path(unfinished).replace(path)
             except BaseException:
                 Path(unfinished).unlink(missing_ok=True)
@@ -100,3 +106,8 @@ class CodeCache:
         }
         name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         return self.folder / f"codes-{name[:32]}.npy"
+
+
+def _record(code_size: int) -> np.dtype:
+    """What is kept of one image."""
+    return np.dtype([("code", np.float32, (code_size,)), ("fingerprint", np.int64, (2,))])

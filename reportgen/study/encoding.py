@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,29 @@ import numpy as np
 from reportgen.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.study.code_cache import CodeCache
+from reportgen.study.copies import fingerprints
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
 
 LARGEST_BATCH, BATCH_BYTES = 256, 2**27
 SPOOLED_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What one pass over n images leaves.
+
+    Attributes
+    ----------
+    codes : (n, code_size) float32.
+    fingerprints : (n, 2) int64, equal where pixels are; see `copies`.
+    pixels : (kept, P) float32 of the rows that were to be kept, as they stand.
+    """
+
+    codes: np.ndarray
+    fingerprints: np.ndarray
+    pixels: np.ndarray
 
 
 def encode_all(
@@ -31,8 +49,8 @@ def encode_all(
     cache: CodeCache | None = None,
     ranks: Ranks = ALONE,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (n, code_size) of all images, and pixels (kept, P) of the rows `kept`, as they stand.
+) -> Encoded:
+    """The codes of all images, and the pixels of the rows `kept`, in their order.
 
     `on_encoded(done, of)` is told how far the pass is. With a cache that holds the codes of these
     images, only the kept rows are read.
@@ -45,8 +63,9 @@ def encode_all(
     # Ranks on other machines may have another cache, and a pass takes all of them.
     missing = ranks.largest(float(stored is None))
     if stored is not None and not missing:
-        return stored, _read(images, kept)
+        return Encoded(*stored, _read(images, kept))
     codes = _new_array((len(images), engine.code_size))
+    prints = np.zeros((len(images), 2), dtype=np.int64)
     pixels = np.zeros((len(kept), engine.image_size), dtype=np.float32)
     order = np.argsort(kept)
     in_order = kept[order]
@@ -56,13 +75,14 @@ def encode_all(
         batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)
         codes[rows] = engine.encode(flat)
+        prints[rows] = fingerprints(flat)
         places = slice(*np.searchsorted(in_order, [rows.start, rows.stop]))
         pixels[order[places]] = flat[in_order[places] - start]
         on_encoded(rows.stop, len(images))
-    ranks.add_up(codes, pixels)
+    ranks.add_up(codes, prints, pixels)
     if cache is not None and ranks.writes:
-        cache.store(images, first, codes)
-    return codes, pixels
+        cache.store(images, first, codes, prints)
+    return Encoded(codes, prints, pixels)
 
 
 def _batch_size(images: ImageSet) -> int:

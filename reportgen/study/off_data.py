@@ -28,7 +28,7 @@ class OffData:
 
     Attributes
     ----------
-    live : (m,) the units that are not constant; only these are looked at.
+    live : (m,) the live units; only these are looked at.
     mean : (m,) of the live units' values.
     coordinates, deviation : (c,) the coordinates of live units that vary, and their sd.
     precision : (m, m) inverse covariance (Ledoit–Wolf where the rows are fewer than 10 m).
@@ -129,6 +129,25 @@ def calibrate(
         largest_distance=float(np.quantile(distances, QUANTILE)),
         largest_cycle_error=max(float(np.quantile(cycle_errors, QUANTILE)), CYCLE_FLOOR),
     )
+
+
+def conditional_deviations(flag: OffData, values: np.ndarray) -> np.ndarray:
+    """(K,) the sd of each unit's value given the live units other than itself, if Gaussian.
+
+    `values` (n, K) are what the flag was calibrated on. Of a live unit it is 1/√(Σ⁻¹)_kk; of any
+    other what least squares on the live ones leaves, or its own sd where there are too few values.
+    """
+    deviations = values.std(axis=0)
+    if len(flag.live) == 0:
+        return deviations
+    live = values[:, flag.live] - values[:, flag.live].mean(axis=0)
+    if len(live) > 1 + live.shape[1]:
+        others = np.setdiff1d(np.arange(values.shape[1]), flag.live)
+        centred = values[:, others] - values[:, others].mean(axis=0)
+        coefficients, *_ = np.linalg.lstsq(live, centred, rcond=None)
+        deviations[others] = (centred - live @ coefficients).std(axis=0)
+    deviations[flag.live] = 1 / np.sqrt(np.diag(flag.precision))
+    return deviations
 
 
 def _distances_left_out(distances: np.ndarray) -> np.ndarray:

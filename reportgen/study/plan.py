@@ -9,6 +9,8 @@ import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.settings import Settings
+from reportgen.statistics.fit_uncertainty import DRAWS
+from reportgen.study.rows import FURTHER_MISS_ROWS, PILOT_ROWS, drawn_count, pooled_count
 from reportgen.study.study import Study
 
 TIMED_DECODES = 64
@@ -64,14 +66,25 @@ def _decodes(study: Study, settings: Settings) -> dict[str, int]:
 
     walks = 2 * len(rows.walks) * min(units, settings.walk_units) * settings.walk_frames
     pictures = len(rows.pictures) * (on_path(settings.path_steps) + 2 * path + 1)
+    shifts = 2 * units * len(rows.shifts)
+    # Single moves and walks forth and back, from each mean code.
+    drawn = 2 * (units + path)
+    draws = (1 + DRAWS) * drawn_count(1 + DRAWS, drawn, len(rows.statistics)) * drawn
+    # Paths from zero and from the mean, whose steps mostly settle when doubled once.
+    held = 2 * (len(rows.pictures) + FURTHER_MISS_ROWS)
+    held *= on_path(settings.miss_path_steps) + on_path(2 * settings.miss_path_steps) + 2 * path
     # Single moves, partial reconstruction, the pair and the triple; on a quarter of the rows
     # two steps of the sweep and three other baselines.
     for_each_row = 2 * units + 1 + path + 7 + (units + 2) // 2 + 3 * (units + 1) // 4
+    # Shares mostly settle when their steps have been doubled once.
+    steps = min(2 * settings.pooled_path_steps, settings.most_path_steps)
+    pooled = min(len(rows.pooled), pooled_count(path, steps, settings))
+    pilot = min(PILOT_ROWS, pooled) * (on_path(settings.pooled_path_steps) + on_path(steps))
     return {
         "statistics": len(rows.statistics) * for_each_row,
-        "pooled": len(rows.pooled) * on_path(settings.pooled_path_steps),
+        "pooled": pooled * on_path(steps) + pilot,
         "table": len(rows.table) * (table + 2 * path + 1),
-        "fixed": walks + pictures,
+        "fixed": walks + pictures + shifts + draws + held,
         "off data": CHECKS * min(settings.off_data_sample, len(rows.statistics) * units),
     }
 

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.settings import Settings
+from reportgen.study.sample import FEWEST_TO_SPLIT
 
-FEWEST_TO_SPLIT = 20
 FEWEST_STATISTIC_ROWS, MOST_STATISTIC_ROWS = 32, 256
-STATISTIC_DECODES, PATH_DECODES = 20_000, 10_000
+STATISTIC_DECODES = 20_000
+FEWEST_SHIFT_ROWS, MOST_SHIFT_ROWS, SHIFT_DECODES = 16, 64, 4_000
 MEDOID_CANDIDATES = 2_000
+# Rows on which the steps of a path are doubled.
+PILOT_ROWS = 16
+# Rows, beside the picture rows, on which zeroing is held against paths.
+FURTHER_MISS_ROWS = 8
+FEWEST_DRAWN_ROWS, MOST_DRAWN_ROWS, DRAWN_DECODES = 4, 32, 10_000
 WALK_QUANTILES = (0.1, 0.5, 0.9)
 
 
@@ -25,8 +31,10 @@ class Rows:
         quantiles of reconstruction error.
     pictures : rows shown as pictures; the walk rows come first.
     statistics : random rows behind most numbers.
-    pooled : random rows behind the shares; with `statistics` it shares its first rows.
+    pooled : random rows for the shares, of which the first `pooled_count` are used; with
+        `statistics` it shares its first rows.
     table : random rows of the coalition table, the first of `statistics`.
+    shifts : random rows whose units move a little to both sides, the first of them all.
     """
 
     walks: np.ndarray
@@ -34,12 +42,13 @@ class Rows:
     statistics: np.ndarray
     pooled: np.ndarray
     table: np.ndarray
+    shifts: np.ndarray
 
 
-def split_rows(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fit and test rows: a seeded half each; below 20 images all rows serve as both."""
+def split_rows(count: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Fit and test rows: a seeded half each; below 20 images one part, which serves as both."""
     if count < FEWEST_TO_SPLIT:
-        return np.arange(count), np.arange(count)
+        return (np.arange(count),)
     shuffled = np.random.default_rng([seed, 1]).permutation(count)
     return np.sort(shuffled[: count // 2]), np.sort(shuffled[count // 2 :])
 
@@ -52,9 +61,9 @@ def choose_rows(
     statistics = settings.rows or _scaled(
         STATISTIC_DECODES // (2 * units + 1), settings.effort_factor
     )
-    path_players = min(units, settings.path_players + 1)
-    pooled = _scaled(PATH_DECODES // (4 * path_players), settings.effort_factor)
     table = max(2, round(settings.table_rows * settings.effort_factor))
+    shifts = np.clip(SHIFT_DECODES // units, FEWEST_SHIFT_ROWS, MOST_SHIFT_ROWS)
+    shifts = max(2, round(shifts * settings.effort_factor))
     walks = _walk_rows(codes, squared_errors, settings.walk_rows, settings.seed)
     others = [row for row in shuffled[::-1] if row not in set(walks.tolist())]
     pictures = np.array([*walks, *others][: max(settings.picture_rows, len(walks))], np.intp)
@@ -62,9 +71,21 @@ def choose_rows(
         walks=walks,
         pictures=pictures,
         statistics=shuffled[:statistics],
-        pooled=shuffled[:pooled],
+        pooled=shuffled[: _scaled(MOST_STATISTIC_ROWS, settings.effort_factor)],
         table=shuffled[: min(table, statistics)],
+        shifts=shuffled[:shifts],
     )
+
+
+def drawn_count(baselines: int, codes: int, rows: int) -> int:
+    """Rows that are moved from each of so many mean codes, by so many codes each."""
+    afforded = np.clip(DRAWN_DECODES // (baselines * codes), FEWEST_DRAWN_ROWS, MOST_DRAWN_ROWS)
+    return min(int(afforded), rows)
+
+
+def pooled_count(players: int, steps: int, settings: Settings) -> int:
+    """Rows behind the shares of so many players on paths of so many steps: 20,000/(2Mp)."""
+    return _scaled(STATISTIC_DECODES // (2 * steps * max(1, players)), settings.effort_factor)
 
 
 def _scaled(count: int, factor: float) -> int:

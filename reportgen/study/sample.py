@@ -15,12 +15,14 @@ from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_deviations, row_blocks
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.code_cache import CodeCache
+from reportgen.study.copies import first_copies, with_their_copies
 from reportgen.study.encoding import encode_all
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
 
 FEWEST_KEPT = 64
+FEWEST_TO_SPLIT = 20
 DECODED_TOGETHER = 1024
 
 
@@ -37,6 +39,7 @@ class Sample:
     factors : columns of labels.csv, each (n,), or empty.
     every_code : (m, code_size) the codes of these images and of those whose pixels there was no
         room for; m = n unless the images are many.
+    fingerprints, every_fingerprint : (n, 2) and (m, 2), equal where pixels are equal.
     """
 
     images: np.ndarray
@@ -46,6 +49,8 @@ class Sample:
     labels: tuple[str, ...] | None
     factors: dict[str, tuple[Any, ...]]
     every_code: np.ndarray
+    fingerprints: np.ndarray
+    every_fingerprint: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,6 +61,16 @@ class Sample:
         blocks = row_blocks(self.images)
         errors = [squared_norms(self.images[b] - self.reconstructions[b]) for b in blocks]
         return np.concatenate(errors)
+
+    @cached_property
+    def copy_of(self) -> np.ndarray:
+        """(n,) for each image the first of these with the same pixels; itself for the first."""
+        return first_copies(self.fingerprints)
+
+    @cached_property
+    def every_copy_of(self) -> np.ndarray:
+        """(m,) the same for `every_code`."""
+        return first_copies(self.every_fingerprint)
 
 
 def moving_coordinates(codes: np.ndarray, settings: Settings) -> np.ndarray:
@@ -101,16 +116,24 @@ def read_samples(
     """One sample for each part (rows of the image set), encoded in one pass and decoded.
 
     Of each part, as many images are kept as an eighth of the memory has room for beside their
-    reconstructions; which ones is a seeded choice.
+    reconstructions; which ones is a seeded choice. Copies of an image go to the part that the first
+    of them is in. Where fewer than 20 differ, all images are one sample.
     """
     room = settings.memory_bytes // 8 // (2 * len(parts) * 4 * engine.image_size)
     kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
-    codes, pixels = encode_all(
-        images, engine, np.concatenate(kept), cache=cache, ranks=ranks, on_encoded=on_encoded
-    )
-    of_parts = np.split(pixels, np.cumsum([len(chosen) for chosen in kept])[:-1])
+    kept_rows = np.concatenate(kept)
+    order = np.argsort(kept_rows)
+    encoded = encode_all(images, engine, kept_rows, cache=cache, ranks=ranks, on_encoded=on_encoded)
+    codes, prints = encoded.codes, encoded.fingerprints
+    if len(parts) > 1:
+        first = first_copies(prints)
+        parts = with_their_copies(parts, first)
+        if len(np.unique(first)) < FEWEST_TO_SPLIT:
+            parts = (np.arange(len(images)),)
     samples = []
-    for rows, chosen, own_pixels in zip(parts, kept, of_parts, strict=True):
+    for rows in parts:
+        chosen = rows[np.isin(rows, kept_rows)]
+        own_pixels = encoded.pixels[order[np.searchsorted(kept_rows, chosen, sorter=order)]]
         own = codes[chosen]
         samples.append(
             Sample(
@@ -124,6 +147,8 @@ def read_samples(
                     for name, column in (images.factors or {}).items()
                 },
                 every_code=own if len(chosen) == len(rows) else codes[rows],
+                fingerprints=prints[chosen],
+                every_fingerprint=prints[rows],
             )
         )
     return samples
@@ -148,4 +173,10 @@ def _some_of(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
 def with_codes(sample: Sample, engine: Engine) -> Sample:
     """The sample's images with this decoder's codes and reconstructions."""
     codes = engine.encode(sample.images)
-    return replace(sample, codes=codes, every_code=codes, reconstructions=engine.decode(codes))
+    return replace(
+        sample,
+        codes=codes,
+        every_code=codes,
+        every_fingerprint=sample.fingerprints,
+        reconstructions=engine.decode(codes),
+    )

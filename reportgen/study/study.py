@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,25 +14,25 @@ from reportgen.engine import Coalitions, CodePanel, Engine
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import row_blocks
-from reportgen.statistics.bootstrap import Bootstrap
+from reportgen.statistics.bootstrap import Bootstrap, Estimate
 from reportgen.statistics.norms import squared_norms
-from reportgen.statistics.pca import Pca, pca_beside
+from reportgen.statistics.pca import Pca
 from reportgen.statistics.pictures import pictures_of
+from reportgen.statistics.proportions import sampled_share
 from reportgen.statistics.sketch import compressor
-from reportgen.study.code_cache import CodeCache
-from reportgen.study.last_squash import LastSquash, find_last_squash
-from reportgen.study.off_data import OffData, calibrate
-from reportgen.study.rows import Rows, choose_rows, split_rows
+from reportgen.study.last_squash import LastSquash
+from reportgen.study.live_units import live_units
+from reportgen.study.off_data import OffData, calibrate, conditional_deviations
+from reportgen.study.rows import Rows
 from reportgen.study.sample import (
     Sample,
     hold_constants,
     moving_coordinates,
-    read_samples,
     with_codes,
 )
 
 if TYPE_CHECKING:
-    from reportgen.images import ImageSet
+    pass
 
 Shared = TypeVar("Shared")
 LARGEST_CONTROL = 10
@@ -56,6 +55,8 @@ class Study:
     pca : K_pca components: as many as the code has numbers, fewer where rows or pixels run out.
     pca_errors : (n, k + 1) ‖x − x̂‖² of each test row with PCA's first 0, 1, …, k components; k
         as `pca_beside` has it, twice the code's size for most codes.
+    pca_errors_without : (10, j + 1) Σ over test rows of the same, of PCA fitted without each tenth
+        of the fit rows; j = k, at most 512.
     replicates : other trainings of the model.
     squash : the decoder before its last Sigmoid, Tanh or Softplus; None where it ends in none, and
         in studies of something else in the model's place.
@@ -72,6 +73,7 @@ class Study:
     pixel_range: tuple[float, float]
     pca: Pca
     pca_errors: np.ndarray
+    pca_errors_without: np.ndarray
     replicates: tuple[Autoencoder, ...] = ()
     squash: LastSquash | None = None
     ranks: Ranks = ALONE
@@ -118,16 +120,40 @@ class Study:
         return Coalitions(self.engine, self.players, self.baseline)
 
     @cached_property
+    def live_units(self) -> np.ndarray:
+        """(m,) indices of the units that shape judgements about data, rising.
+
+        They are the units that are not *constant* (sd > 1e-6 · max|z|), not *ignored* by the
+        decoder (solo or last-in effect, as in `ablation`, of at least .01 / K) and not *collapsed*
+        (of a VAE: KL or the variance of the posterior mean of at least .01). What is a matter of
+        the data and not of moving a unit looks at these alone: both off-data flags, r_k, the
+        nearest donors, correlation warnings, duplicates, R² on the others, matching of replicates.
+
+        The effects are those of `single_moves`, which therefore must not ask for `off_data`.
+        """
+        return live_units(self)
+
+    @cached_property
     def off_data(self) -> OffData:
-        """Both off-data flags, calibrated on the fit rows' codes."""
+        """Both off-data flags over the live units, calibrated on the fit rows' codes."""
+        live = self.live_units
         with self.engine.charged_to("off data"):
             return calibrate(
                 self.units,
                 self.fit.every_code,
-                self.player_units,
+                live,
                 self.engine,
                 (self.fit.codes, self.fit.reconstructions),
             )
+
+    @cached_property
+    def conditional_deviations(self) -> np.ndarray:
+        """(players,) r_k: the sd of each player's value given the other live units', if Gaussian.
+
+        Without other live units it is the player's own sd.
+        """
+        values = self.units.values(self.fit.every_code)
+        return conditional_deviations(self.off_data, values)[self.player_units]
 
     @property
     def pca_components(self) -> int:
@@ -151,12 +177,23 @@ class Study:
         limit = self.settings.memory_bytes // 8
         return compressor(self.engine.image_size, stacked, self.settings.seed, limit)
 
-    def bootstrap(self, rows: int) -> Bootstrap:
-        """Resamples of that many rows, the same whoever asks."""
-        return self.shared_by(("bootstrap", rows), lambda: self._new_bootstrap(rows))
+    @cached_property
+    def test_rows(self) -> np.ndarray:
+        """(n,) all rows of the test sample."""
+        return np.arange(len(self.test))
 
-    def _new_bootstrap(self, rows: int) -> Bootstrap:
-        return Bootstrap(rows, self.settings.bootstrap_resamples, self.settings.seed)
+    def bootstrap(self, rows: np.ndarray | int) -> Bootstrap:
+        """Resamples of test rows (n,), copies of an image together; the same whoever asks.
+
+        Or of a number of things that are no images.
+        """
+        clusters = None if isinstance(rows, int) else self.test.copy_of[rows]
+        count = rows if isinstance(rows, int) else len(rows)
+        if clusters is None or len(np.unique(clusters)) == count:
+            clusters = None
+        key = ("bootstrap", count, None if clusters is None else clusters.tobytes())
+        resamples, seed = self.settings.bootstrap_resamples, self.settings.seed
+        return self.shared_by(key, lambda: Bootstrap(count, resamples, seed, clusters))
 
     def shared(self, compute: Callable[[Study], Shared]) -> Shared:
         """`compute(self)`, computed once for all analyses that ask, charged to its own name."""
@@ -190,10 +227,12 @@ class Study:
 
     def off_data_share(
         self, codes: np.ndarray | CodePanel, images: np.ndarray | None = None
-    ) -> float:
-        """Share of codes (n, code_size) that either flag marks, on a seeded sample of at most 256.
+    ) -> Estimate:
+        """Share of codes (n, code_size) that either flag marks.
 
-        `images` (n, P) are the decoded codes, where somebody has them.
+        Of all of them where they are at most 256, without an interval; else of a seeded sample of
+        256, with the interval that its size leaves. `images` (n, P) are the decoded codes, where
+        somebody has them.
         """
         limit = self.settings.off_data_sample
         chosen = np.arange(len(codes))
@@ -202,9 +241,10 @@ class Study:
             chosen = np.sort(generator.choice(len(codes), limit, replace=False))
         looked_at = codes[chosen] if isinstance(codes, np.ndarray) else codes.at(chosen)
         drawn = None if images is None else images[chosen]
-        flag = self.off_data
+        flag = self.off_data  # Its live units need decodes of their own, charged elsewhere.
         with self.engine.charged_to("off data"):
-            return float(flag.flags(looked_at, self.engine, drawn).mean())
+            flags = flag.flags(looked_at, self.engine, drawn)
+        return sampled_share(flags, len(codes))
 
     def decoded_panel(
         self, codes: np.ndarray
@@ -260,65 +300,7 @@ class Study:
         with as many components.
         """
         components = min(self.pca_components, max(LARGEST_CONTROL, len(self.units)))
-        return self.encoded_by(self.pca.as_autoencoder(components, self.image_shape))
-
-
-def make_study(
-    autoencoder: Autoencoder,
-    images: ImageSet,
-    settings: Settings,
-    *,
-    fit_images: ImageSet | None = None,
-    replicates: tuple[Autoencoder, ...] = (),
-    groups: dict[str, tuple[int, ...]] | None = None,
-    cache_folder: Path | None = None,
-    ranks: Ranks = ALONE,
-    on_progress: Callable[[int], None] = lambda decoded: None,
-    on_encoded: Callable[[int, int], None] = lambda done, of: None,
-) -> Study:
-    """Encode every image, decode those that are kept, choose the rows, and fit PCA.
-
-    With `fit_images`, statistics are fitted on those and every image of `images` is a test row.
-    `groups` names units that move together as one. `cache_folder` keeps the codes for the next
-    build. Raises SettingsError for groups that overlap
-    or name a unit that the code does not have.
-    """
-    engine = Engine(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
-    cache = None if cache_folder is None else CodeCache(cache_folder, autoencoder)
-    read = partial(
-        read_samples,
-        engine=engine,
-        settings=settings,
-        cache=cache,
-        ranks=ranks,
-        on_encoded=on_encoded,
-    )
-    if fit_images is None:
-        fit_rows, test_rows = split_rows(len(images), settings.seed)
-        if np.array_equal(fit_rows, test_rows):
-            fit = test = read(images, (fit_rows,))[0]
-        else:
-            fit, test = read(images, (fit_rows, test_rows))
-    elif fit_images.source.sha256 == images.source.sha256:
-        fit = test = read(images, (np.arange(len(images)),))[0]
-    else:
-        fit = read(fit_images, (np.arange(len(fit_images)),))[0]
-        test = read(images, (np.arange(len(images)),))[0]
-    fit, test = hold_constants(fit, test, engine, settings)
-    units = Units.of(autoencoder.code_shape).together(groups or {})
-    pca, pca_errors = pca_beside(fit.images, test.images, autoencoder.code_size, settings.seed)
-    return Study(
-        autoencoder=autoencoder,
-        engine=engine,
-        settings=settings,
-        units=units,
-        fit=fit,
-        test=test,
-        rows=choose_rows(test.codes, test.squared_errors, len(units), settings),
-        pixel_range=images.pixel_range,
-        pca=pca,
-        pca_errors=pca_errors,
-        replicates=replicates,
-        squash=find_last_squash(autoencoder, test.codes),
-        ranks=ranks,
-    )
+        control = self.encoded_by(self.pca.as_autoencoder(components, self.image_shape))
+        # Steps of a path change nothing of a linear decoder.
+        settings = replace(control.settings, most_path_steps=control.settings.pooled_path_steps)
+        return replace(control, settings=settings)

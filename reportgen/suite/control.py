@@ -6,18 +6,18 @@ import numpy as np
 
 from reportgen.analyses import (
     UnanswerableError,
-    additivity,
     contributions,
     linearity,
     one_picture,
 )
-from reportgen.analyses.additivity import Gap
+from reportgen.analyses.shared.gaps import Gap, gaps
+from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
 from reportgen.analyses.shared.path_contributions import Incompleteness, path_shares, paths_of
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine import Coalitions
 from reportgen.process.ranks import ALONE
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.norms import squared_norms
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
 UNROUNDED_COMPONENTS = 64
@@ -80,13 +80,14 @@ def run(study: Study) -> Control:
     pca = study.linear_control()
     if len(pca.players) == 0:
         raise UnanswerableError("the images do not vary, so PCA has no component.")
-    gaps = ControlAdditivity(*additivity.gaps(pca)) if len(pca.players) > 1 else None
+    apart = ControlAdditivity(*gaps(pca)) if len(pca.players) > 1 else None
     on_data = _linearity(pca)
-    picture = one_picture.run(pca)
+    units = one_picture.units_of(pca, None)
+    stacks = pca.shared(leading_shares)
     same_picture, incomplete = _contributions(pca)
     checks = (
-        *(_gaps(pca, gaps) if gaps else ()),
-        _one_picture(pca, picture),
+        *(_gaps(pca, apart) if apart else ()),
+        _one_picture(pca, units),
         _damage(pca),
         _shares(pca),
         same_picture,
@@ -94,12 +95,12 @@ def run(study: Study) -> Control:
     )
     return Control(
         components=len(pca.units),
-        additivity=gaps,
+        additivity=apart,
         linear=on_data.linear if on_data else None,
         curved=on_data.curved if on_data else None,
         not_additive=on_data.not_additive if on_data else None,
-        rho_solo=picture.pooled_solo,
-        rho_context=picture.pooled_context,
+        rho_solo=pooled_rho(stacks.solo),
+        rho_context=pooled_rho(stacks.context),
         completeness_error=incomplete,
         checks=checks,
         passed=all(check.passed for check in checks),
@@ -144,7 +145,7 @@ def _gaps(pca: Study, gaps: ControlAdditivity) -> tuple[Check, ...]:
     )
 
 
-def _one_picture(pca: Study, picture: one_picture.OnePicture) -> Check:
+def _one_picture(pca: Study, units: tuple[one_picture.UnitPicture, ...]) -> Check:
     """Every component's moves are one picture at different intensities.
 
     The rounding of float32 images is no single picture: of each component's sum of squares it may
@@ -153,9 +154,7 @@ def _one_picture(pca: Study, picture: one_picture.OnePicture) -> Check:
     moves = pca.shared(single_moves)
     rounding = np.finfo(np.float32).eps ** 2 * pca.shared(_squares)
     worst = (0.0, RHO_TOLERANCE)
-    for unit, solo, last in zip(
-        picture.units, moves.solo.sum(axis=0), moves.last.sum(axis=0), strict=True
-    ):
+    for unit, solo, last in zip(units, moves.solo.sum(axis=0), moves.last.sum(axis=0), strict=True):
         for rho, size in ((unit.rho_solo.value, solo), (unit.rho_context.value, last)):
             if np.isfinite(rho):
                 allowed = max(RHO_TOLERANCE, float(rounding / size))
@@ -183,7 +182,9 @@ def _shares(pca: Study) -> Check:
     squares = np.square(displacements, dtype=np.float64)
     members = [shares.players.members[player] for player in shares.order]
     expected = np.array([squares[:, m].sum() for m in members]) / squares.sum()
-    found = np.array([share.share.value for share in contributions.unit_shares(pca)])
+    found = np.array(
+        [share.share.value for share in contributions.unit_shares(pca, with_fit_half=False)]
+    )
     error = np.abs(found - expected).max()
     tolerance = FLOAT_TOLERANCE * _offset(pca)
     return _check("shares are the scores' shares of variance", error, tolerance)

@@ -111,7 +111,7 @@
     const far = squaredDistance();
     const off = far > data.largest_distance;
     distance.classList.toggle("off", off);
-    distance.textContent = `${off ? "Off data: no real image has such a code. " : "On data. "}Squared distance ${number(far)}; real codes stay below ${number(data.largest_distance)} in 99 of 100 images.`;
+    distance.textContent = `${off ? "Off data, as about 1 in 100 real codes is. " : "On data. "}Squared distance ${number(far)}; real codes stay below ${number(data.largest_distance)} in 99 of 100 images.`;
     const moves = [...position.moved].map(([k, value]) => `${data.units[k].name} at ${number(value)}`);
     const what = moves.length ? `Unit${moves.length > 1 ? "s" : ""} ${moves.join(", ")}; the others unchanged.` : "The reconstruction, nothing moved.";
     for (const [name, target] of Object.entries(canvas)) target.setAttribute("aria-label", name === "image" ? what : `${target.dataset.name}: ${gap.textContent}`);

@@ -19,7 +19,7 @@
       const flagged = frames.flags(strip)[place];
       frames.draw(canvas, strip.querySelector("img"), place);
       const what = place === 0 ? "The reconstruction, nothing moved." : `Unit ${strip.dataset.walkUnit} at ${caption}, the others unchanged.`;
-      state.textContent = what + (flagged ? " Off data: no real image has such a code." : "");
+      state.textContent = what + (flagged ? " Off data, as about 1 in 50 real codes is." : "");
       canvas.setAttribute("aria-label", state.textContent);
     };
     const start = () => {

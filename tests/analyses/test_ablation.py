@@ -8,7 +8,7 @@ import torch
 from captum.attr import FeatureAblation
 
 from reportgen.analyses import UnanswerableError, ablation
-from reportgen.analyses.shared.single_moves import single_moves
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders

@@ -21,8 +21,10 @@ from tests.oracles import decoders
 
 
 def with_steps(study: Study, steps: int, pooled: int | None = None) -> Study:
+    """With so many steps, never doubled."""
+    pooled = pooled or steps
     settings = dataclasses.replace(
-        study.settings, path_steps=steps, pooled_path_steps=pooled or steps
+        study.settings, path_steps=steps, pooled_path_steps=pooled, most_path_steps=pooled
     )
     return dataclasses.replace(study, settings=settings, _shared={})
 
@@ -149,10 +151,76 @@ def test_shares_sum_to_one(name: str) -> None:
     assert shares_by_unit(study).sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_two_steps_are_enough_for_shares_to_four_thousandths(smooth_study) -> None:
-    coarse = shares_by_unit(with_steps(smooth_study, 16, pooled=2))
-    fine = shares_by_unit(with_steps(smooth_study, 16, pooled=64))
-    assert np.abs(coarse - fine).max() <= 0.004
+@pytest.mark.parametrize(("settled", "steps"), [(0.1, 4), (0.02, 8), (0.005, 16), (0.0, 32)])
+def test_steps_double_until_no_share_moves(settled: float, steps: int) -> None:
+    """The first share of z₀z₁² is ⅓ + 1/(6M²), which moves by ¾ of what M/2 was off."""
+    study = decoders.carrying(
+        decoders.product_with_square(),
+        decoders.gaussian_codes(60, 2),
+        fit_codes=decoders.symmetric_codes(40, 2),
+        settings=dataclasses.replace(FEW, settled_share=settled),
+    )
+    shares = study.shared(path_shares)
+    assert shares.steps == steps
+    off = lambda m: 1 / (6 * m**2)  # noqa: E731
+    assert shares.step_error == pytest.approx(off(steps / 2) - off(steps), abs=1e-4)
+    first = sorted(contributions.run(study).shares, key=lambda share: share.unit)[0]
+    assert first.share.value == pytest.approx(1 / 3 + off(steps), abs=1e-4)
+
+
+def test_shares_of_doubled_steps_are_those_of_many_more(smooth_study) -> None:
+    rows = dataclasses.replace(smooth_study.rows, pooled=smooth_study.rows.pooled[:32])
+    study = dataclasses.replace(smooth_study, rows=rows, _shared={})
+    result = contributions.run(study)
+    assert result.pooled_steps > 2 and result.step_error <= 0.005
+    fine = shares_by_unit(with_steps(study, 16, pooled=64))
+    assert np.abs(shares_by_unit(study) - fine).max() <= 0.0025
+
+
+def test_a_linear_decoder_s_shares_do_not_move(linear_study) -> None:
+    result = contributions.run(linear_study)
+    assert (result.pooled_steps, round(result.step_error, 6)) == (4, 0)
+
+
+def test_an_image_s_own_shares_and_sizes_are_closed_forms_of_a_linear_decoder(linear_study) -> None:
+    result = contributions.run(linear_study)
+    units = [share.unit for share in result.shares]
+    codes = linear_study.test.codes[linear_study.rows.pictures].astype(np.float64)
+    squares = np.square((codes - linear_study.baseline) * np.arange(1, 5))[:, units]
+    total = squares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(result.row_shares, squares / total, atol=1e-5)
+    np.testing.assert_allclose(result.row_sizes, np.sqrt(squares / total), atol=1e-5)
+
+
+def test_an_image_s_own_shares_are_signed_and_sum_to_one(smooth_study) -> None:
+    result = contributions.run(smooth_study)
+    phi = result.pictures.astype(np.float64)
+    change = phi.sum(axis=1)
+    expected = np.einsum("rkp,rp->rk", phi, change) / np.square(change).sum(axis=1)[:, None]
+    np.testing.assert_allclose(result.row_shares, expected, atol=1e-5)
+    np.testing.assert_allclose(result.row_shares.sum(axis=1), 1, atol=1e-9)
+    assert result.row_shares.min() < 0
+
+
+def test_an_image_at_the_baseline_has_no_shares_of_its_own() -> None:
+    codes = decoders.gaussian_codes(60, 2)
+    codes[::2] = 0
+    study = decoders.carrying(
+        decoders.linear(2), codes, fit_codes=decoders.symmetric_codes(40, 2), settings=FEW
+    )
+    result = contributions.run(study)
+    at_baseline = ~study.test.codes[study.rows.pictures].any(axis=1)
+    assert 0 < at_baseline.sum() < 8
+    assert np.isnan(result.row_shares[at_baseline]).all()
+    assert np.isfinite(result.row_shares[~at_baseline]).all()
+
+
+def test_effective_units_of_a_linear_decoder_are_a_closed_form(linear_study) -> None:
+    codes = linear_study.test.codes[linear_study.rows.pooled].astype(np.float64)
+    squares = np.square((codes - linear_study.baseline) * np.arange(1, 5)).sum(axis=0)
+    expected = squares.sum() ** 2 / np.square(squares).sum()
+    found = contributions.run(linear_study).effective_units
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_shares_are_signed() -> None:
@@ -221,11 +289,13 @@ def test_above_32_units_the_weakest_are_one_player_that_comes_last(wide_study) -
 
 def test_pooled_paths_cost_2m_times_k_minus_1_plus_m_forwards_a_row() -> None:
     study = decoders.carrying(decoders.smooth(5), decoders.gaussian_codes(90, 5), settings=FEW)
+    study = with_steps(study, 2)
     study.shared(path_shares)
-    rows, steps, units = len(study.rows.pooled), FEW.pooled_path_steps, 5
+    rows, steps, units = len(study.rows.pooled), 2, 5
     expected = rows * (2 * steps * (units - 1) + steps)
     # The baseline, once for each request that it is in.
-    requests = 1 + -(-rows * 2 * steps * (units + 1) // study.engine.block_size)
+    # Rows of the pilot and the others are asked for apart, and the baseline by itself for each.
+    requests = 4 + -(-rows * 2 * steps * (units + 1) // study.engine.block_size)
     assert 0 < study.engine.forwards["path shares"] - expected <= requests
 
 
@@ -282,6 +352,8 @@ def test_the_rest_takes_no_unit_s_rank_however_large_it_is() -> None:
     *units, rest = contributions.run(study).shares
     assert rest.unit == -1 and rest.share.value > max(unit.share.value for unit in units)
     assert (rest.rank, rest.rank_low, rest.rank_high) == (33, 33, 33)
+    # The rest's four units count as four of 36 equal ones, but for the rows' chance.
+    assert contributions.run(study).effective_units == pytest.approx(36, rel=0.03)
     assert min(unit.rank_low for unit in units) == 1
     assert all(unit.rank_low <= unit.rank <= unit.rank_high for unit in units)
 

@@ -16,7 +16,8 @@ from reportgen.loading import load_autoencoder
 from reportgen.report.results import Unit
 from reportgen.report.unit_sentences import merge_units
 from reportgen.settings import Settings
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 
 QUICK = Settings(effort="quick", bootstrap_resamples=200, path_steps=2)
@@ -50,7 +51,7 @@ def test_units_are_named_after_the_factor_that_scipy_s_rank_correlation_puts_fir
 def sentences_of(study: Study) -> dict[int, Unit]:
     analyses = (health, contributions, one_picture, tracking)
     parts = {run.__name__.rpartition(".")[2]: run.run(study) for run in analyses}
-    return {unit.index: unit for unit in merge_units(Answers(parts))}
+    return {unit.index: unit for unit in merge_units(Answers(parts), QUICK)}
 
 
 def test_sentences_name_the_factor_that_scipy_puts_first_where_it_is_beyond_a_half(shapes) -> None:
@@ -65,7 +66,7 @@ def test_sentences_name_the_factor_that_scipy_puts_first_where_it_is_beyond_a_ha
         sentence = units[int(index)].sentence
         strongest = max(strength, key=strength.__getitem__)
         if strength[strongest] > 0.6:
-            assert f"tracks {strongest} (r " in sentence
+            assert f"goes with {strongest} (r " in sentence
             said.add(strongest)
         for name, r in strength.items():
             assert r > 0.5 or f" {name} (r " not in sentence

@@ -295,3 +295,38 @@ def test_channels_are_duplicates_where_their_sites_agree_and_not_where_only_thei
     ((other, r),) = found[0].correlated_with
     assert other == 2
     assert r == pytest.approx(np.corrcoef(centred)[0, 2], abs=1e-6)
+
+
+def test_units_without_effect_are_no_copies_and_no_company() -> None:
+    """Unit 2 copies unit 0, unit 3 goes with it; the decoder reads neither of them."""
+    codes = decoders.gaussian_codes(400, 4)
+    codes[:, 2] = codes[:, 0]
+    codes[:, 3] = 0.9 * codes[:, 0] + np.sqrt(0.19) * codes[:, 3]
+    decode = decoders.linear(2)
+    first, second, copy, companion = units_of(codes, lambda z: decode(z[:, :2]))
+    assert first.states == second.states == ()
+    assert first.duplicate_of is None and first.correlated_with == ()
+    assert copy.states == companion.states == ("ignored",)
+    assert copy.r2_on_others == pytest.approx(1, abs=1e-6)
+    assert companion.r2_on_others == pytest.approx(0.81, abs=0.05)
+    assert abs(first.r2_on_others) < 0.05
+
+
+def test_copies_count_once_however_many_there_are() -> None:
+    """Units 1, 2 and 3 are one, 4 and 5 another, 0 and 6 by themselves, 7 constant."""
+    codes = decoders.gaussian_codes(400, 8)
+    codes[:, 2] = codes[:, 3] = codes[:, 1]
+    codes[:, 5] = -codes[:, 4]
+    codes[:, 7] = 3
+    study = decoders.carrying(decoders.linear(8), codes, settings=FEW)
+    result = health.run(study)
+    assert (result.live, result.distinct) == (7, 4)
+    copies = {unit.unit for unit in result.units if unit.duplicate_of is not None}
+    assert copies == {1, 2, 3, 4, 5}
+
+
+def test_without_live_units_none_are_distinct() -> None:
+    study = decoders.carrying(
+        lambda z: 0.5 + 0 * z @ decoders.directions(2), decoders.gaussian_codes(60, 2)
+    )
+    assert health.run(study).distinct == 0

@@ -90,6 +90,28 @@ def test_shares_of_decoders_made_by_hand_are_within_three_hundredths_of_the_trut
     np.testing.assert_allclose(found, truth, atol=0.03)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_product_has_no_negative_share_and_no_curve_whatever_the_data(seed: int) -> None:
+    """With 500 + 500 images one split once gave −.06: nothing is exactly what is found now."""
+    codes = decoders.gaussian_codes(1000, 2, seed=seed)
+    study = decoders.carrying(decoders.product(), codes, settings=FEW)
+    result = linearity.run(study)
+    assert result.linear.value < 0.03
+    assert result.curved.value == pytest.approx(0, abs=0.005)
+    for part in (result.linear, result.curved, result.not_additive, result.products):
+        assert 0 <= part.low <= part.value <= part.high <= 1
+    assert result.products.value == pytest.approx(result.not_additive.value, abs=1e-3)
+
+
+def test_where_no_curve_predicts_there_is_no_penalty() -> None:
+    studies = {
+        name: decoders.carrying(decode, decoders.gaussian_codes(1000, 3), settings=FEW)
+        for name, decode in (("product", decoders.product()), ("smooth", decoders.smooth(3)))
+    }
+    assert linearity.run(studies["product"]).ridge is None
+    assert linearity.run(studies["smooth"]).ridge > 0
+
+
 @pytest.mark.parametrize("r", [0.3, 0.5, 0.8])
 def test_correlated_units_let_additive_terms_imitate_a_product(r: float) -> None:
     """For normal units the best additive part of z₀z₁ explains 4r²/(1 + r²)²."""
@@ -107,8 +129,9 @@ def test_the_three_shares_sum_to_one(smooth_study) -> None:
         assert part.low <= part.value <= part.high
 
 
-def test_nothing_is_decoded() -> None:
+def test_nothing_is_decoded_but_what_says_which_units_are_live() -> None:
     study = decoders.carrying(decoders.smooth(3), decoders.gaussian_codes(200, 3), settings=FEW)
+    assert len(study.live_units) == 3
     before = sum(study.engine.forwards.values())
     linearity.run(study)
     assert sum(study.engine.forwards.values()) == before
@@ -188,6 +211,17 @@ def test_a_dead_unit_is_no_regressor() -> None:
     codes[:, 1] = 7
     study: Study = decoders.carrying(decoders.smooth(3), codes, settings=FEW)
     assert linearity.run(study).regressors == 2
+
+
+def test_units_that_the_decoder_does_not_read_may_not_curve() -> None:
+    """Twenty of them, beside two that are read: their curves would fit nothing but chance."""
+    decode, codes = decoders.additive(2), decoders.gaussian_codes(300, 12)
+    study = decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW)
+    result = linearity.run(study)
+    alone = linearity.run(decoders.carrying(decode, codes[:, :2], settings=FEW))
+    assert result.regressors == 12
+    assert result.curved.value == pytest.approx(alone.curved.value, abs=0.03)
+    assert result.curved.value > 0.3
 
 
 def test_a_group_with_a_constant_unit_is_the_group_without_it() -> None:

@@ -103,7 +103,7 @@ def test_corners_of_units_that_copy_each_other_are_off_data_and_the_diagonal_is_
     for flagged in plane.flagged:
         assert flagged[0, 8] and flagged[8, 0]
         assert not flagged[4, 4]
-    assert plane.flagged_share == pytest.approx(plane.flagged.mean())
+    assert plane.flagged_share.value == pytest.approx(plane.flagged.mean())
 
 
 def test_a_channel_s_sites_move_by_the_same_amount() -> None:

@@ -24,7 +24,8 @@ from reportgen.autoencoder import Autoencoder, Units
 from reportgen.errors import SettingsError
 from reportgen.questions import QUESTIONS, runs_of
 from reportgen.settings import read_groups
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
 
@@ -87,24 +88,25 @@ def test_a_model_against_itself_permuted_and_flipped_gives_one_everywhere(order,
         assert unit.shares_inside == 1
 
 
+def noisy_unit(deviation: float) -> Autoencoder:
+    """The same model with noise of so many sd on its first unit."""
+    exact = retrained([0, 1, 2, 3], [1] * 4)
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        codes = exact.encode(images)
+        # An image's noise is its own, whichever batch it comes in.
+        seeds = codes.numpy().view(np.uint32).astype(np.uint64)
+        noise = [np.random.default_rng(seed).normal() for seed in seeds]
+        moved = torch.tensor(noise, dtype=torch.float32)[:, None]
+        return codes + moved * torch.tensor([deviation, 0, 0, 0])
+
+    return dataclasses.replace(exact, encode=encode)
+
+
 def test_the_median_is_over_replicates() -> None:
     """Noise of .5, 1 and 2 sd on one unit: |r| is 1/√(1 + σ²), the middle one is printed."""
-
-    def noisy(deviation: float) -> Autoencoder:
-        exact = retrained([0, 1, 2, 3], [1] * 4)
-
-        def encode(images: torch.Tensor) -> torch.Tensor:
-            codes = exact.encode(images)
-            # An image's noise is its own, whichever batch it comes in.
-            seeds = codes.numpy().view(np.uint32).astype(np.uint64)
-            noise = [np.random.default_rng(seed).normal() for seed in seeds]
-            moved = torch.tensor(noise, dtype=torch.float32)[:, None]
-            return codes + moved * torch.tensor([deviation, 0, 0, 0])
-
-        return dataclasses.replace(exact, encode=encode)
-
     codes = decoders.gaussian_codes(4000, UNITS)
-    study = study_of(codes=codes, others=[noisy(s) for s in (2.0, 0.5, 1.0)])
+    study = study_of(codes=codes, others=[noisy_unit(s) for s in (2.0, 0.5, 1.0)])
     unit = replicates.run(study).units[0]
     np.testing.assert_allclose(
         unit.correlations, [1 / np.sqrt(1 + s**2) for s in (2.0, 0.5, 1.0)], atol=0.05
@@ -178,12 +180,79 @@ def test_a_replicate_whose_code_is_constant_matches_nothing() -> None:
         assert np.isnan(unit.shares[0])
 
 
-def test_a_replicate_that_ignores_its_code_has_no_shares() -> None:
+def test_a_replicate_that_ignores_its_code_gives_nothing_back() -> None:
     blind = retrained([0, 1, 2, 3], [1] * 4, lambda z: 0 * SMOOTH(z) + 0.5)
-    for unit in replicates.run(study_of(others=[blind])).units:
-        assert unit.median == pytest.approx(1, abs=1e-6)
+    result = replicates.run(study_of(others=[blind]))
+    assert result.live == (0,)
+    assert np.isnan(result.canonical[0])
+    for unit in result.units:
+        assert (unit.median, unit.explained_median) == (0, 0)
         assert np.isnan(unit.shares[0])
         assert unit.shares_inside == 0
+
+
+def test_units_that_a_decoder_does_not_read_are_matched_with_nothing() -> None:
+    """Unit 3 of the other training is a copy of the model's, but its decoder ignores it."""
+    linear = decoders.linear(UNITS)
+    exact = retrained([0, 1, 2, 3], [1] * 4, linear)
+    deaf = dataclasses.replace(
+        exact, decode=lambda z: exact.decode(z * torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    )
+    result = replicates.run(study_of(linear, others=[deaf]))
+    assert result.live == (3,)
+    np.testing.assert_allclose([u.median for u in result.units], [1, 1, 1, 0], atol=1e-6)
+    assert result.units[3].explained_median < 0.05
+    # And the other way round: a unit of the model's that it does not read is not asked about.
+    plain = decoders.linear(3)
+    own = study_of(lambda z: plain(z[:, :3]), others=[exact])
+    assert [unit.unit for unit in replicates.run(own).units] == [0, 1, 2]
+
+
+def rotated(decode, angle: float) -> Autoencoder:
+    """The same model along other axes: its first two units turned by an angle."""
+    turn = torch.eye(UNITS)
+    turn[0, 0] = turn[1, 1] = np.cos(angle)
+    turn[0, 1], turn[1, 0] = -np.sin(angle), np.sin(angle)
+    exact = retrained([0, 1, 2, 3], [1] * 4, decode)
+    return dataclasses.replace(
+        exact, encode=lambda x: exact.encode(x) @ turn, decode=lambda z: exact.decode(z @ turn.T)
+    )
+
+
+def test_a_rotation_is_the_same_space_although_no_unit_comes_back() -> None:
+    """By 45°: |r| = √½ for two units of equal variance, all of each within the other code."""
+    codes = decoders.uniform_codes(2000, UNITS)
+    result = replicates.run(study_of(codes=codes, others=[rotated(SMOOTH, np.pi / 4)]))
+    medians = [unit.median for unit in result.units]
+    np.testing.assert_allclose(medians, [0.5**0.5, 0.5**0.5, 1, 1], atol=0.04)
+    np.testing.assert_allclose([unit.explained_median for unit in result.units], 1, atol=1e-6)
+    assert result.canonical[0] == pytest.approx(1, abs=1e-6)
+
+
+def test_what_noise_leaves_of_a_unit_is_its_closed_form_within_the_code_too() -> None:
+    """A unit with noise of its own variance explains half of itself: R² ½, |r| √½."""
+    noisy = noisy_unit(1.0)
+    codes = decoders.gaussian_codes(4000, UNITS)
+    result = replicates.run(study_of(codes=codes, others=[noisy]))
+    unit = result.units[0]
+    assert unit.explained[0] == unit.explained_median == pytest.approx(0.5, abs=0.04)
+    assert unit.correlations[0] == pytest.approx(0.5**0.5, abs=0.03)
+    assert result.canonical[0] == pytest.approx((3 + 0.5**0.5) / 4, abs=0.02)
+
+
+def test_two_unrelated_trainings_share_no_space() -> None:
+    exact = retrained([0, 1, 2, 3], [1] * 4)
+
+    def encode(images: torch.Tensor) -> torch.Tensor:
+        seeds = exact.encode(images).numpy().view(np.uint32).astype(np.uint64)
+        noise = [np.random.default_rng(seed).normal(size=UNITS) for seed in seeds]
+        return torch.tensor(np.array(noise), dtype=torch.float32)
+
+    codes = decoders.gaussian_codes(2000, UNITS)
+    unrelated = dataclasses.replace(exact, encode=encode)
+    result = replicates.run(study_of(codes=codes, others=[unrelated]))
+    assert max(unit.explained_median for unit in result.units) < 0.02
+    assert result.canonical[0] < 0.06
 
 
 def test_a_group_comes_back_as_well_as_its_units_do_on_average() -> None:
@@ -216,7 +285,7 @@ def test_without_replicates_the_question_does_not_apply() -> None:
     constant = study_of(
         codes=np.ones((40, UNITS), np.float32), others=[retrained([0, 1, 2, 3], [1] * 4)]
     )
-    with pytest.raises(UnanswerableError, match="no unit"):
+    with pytest.raises(UnanswerableError, match="no unit of the code has an effect"):
         replicates.run(constant)
 
 

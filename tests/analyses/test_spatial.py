@@ -22,10 +22,10 @@ from reportgen.analyses import (
 )
 from reportgen.analyses.shared.coalition_table import coalition_table
 from reportgen.analyses.shared.path_contributions import path_shares
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine import Engine
 from reportgen.questions import QUESTIONS, runs_of
 from reportgen.settings import Settings
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -269,7 +269,7 @@ def test_every_section_answers_a_spatial_code_or_says_why_not(bent) -> None:
         except (DoesNotApplyError, UnanswerableError) as reason:
             reasons[name] = str(reason)
     assert set(reasons) == {"directions", "pre_activation", "replicates"}
-    assert "spatial" in reasons["directions"]
+    assert "a unit is a channel" in reasons["directions"]
     assert all(reason.endswith((".", ")")) for reason in reasons.values())
     assert answered == set(runs_of(QUESTIONS)) - set(reasons)
 
@@ -321,7 +321,7 @@ def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(togethe
         code_shape=(1, 2, 2),
         settings=FEW,
     )
-    found = spatial.run(study).off_data_share
+    found = spatial.run(study).off_data_share.value
     assert found > 0.9 if together else found < 0.1
 
 

@@ -112,7 +112,7 @@ def test_a_resample_s_auc_is_scikit_learn_s_with_rows_weighted_by_their_counts(
     kinds = np.random.default_rng(6).choice(["first", "second", "third"], size=ROWS)
     few = dataclasses.replace(MANY, bootstrap_resamples=200)
     study = study_with(values, few, labels=tuple(kinds))
-    weights = study.bootstrap(ROWS).weights
+    weights = study.bootstrap(study.test_rows).weights
     found = {f.name: f.measure for f in tracking.run(study).units[1].factors}
     areas = [roc_auc_score(kinds == kind, values[:, 1], sample_weight=own) for own in weights]
     expected = np.percentile(areas, [2.5, 97.5])

@@ -164,7 +164,7 @@ def test_flags_are_those_of_the_frames_codes(study, result) -> None:
     codes[:, result.units[place]] = result.full.values[row, place]
     expected = study.off_data.flags(codes, study.engine)
     assert result.full.flagged[row, place].tolist() == expected.tolist()
-    assert result.full.flagged_share == result.full.flagged.mean()
+    assert result.full.flagged_share.value == result.full.flagged.mean()
 
 
 def test_the_data_supported_range_stays_nearer_the_data_than_the_full_one() -> None:
@@ -178,8 +178,8 @@ def test_the_data_supported_range_stays_nearer_the_data_than_the_full_one() -> N
         settings=FEW,
     )
     result = traversal.run(study)
-    assert result.full.flagged_share > 0.2
-    assert result.supported.flagged_share < 0.05
+    assert result.full.flagged_share.value > 0.2
+    assert result.supported.flagged_share.value < 0.05
 
 
 def test_the_end_cosine_of_a_linear_decoder_is_one(linear_study) -> None:

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from reportgen.analyses.shared.coalition_table import shapley_weights
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.engine import Coalitions, Engine
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 from tests.benchmarks import subjects
 
@@ -61,9 +61,7 @@ def ablated(request, benchmark, monkeypatch):
     Without its last squash, and without the directions that lead in the moves: pre-activations and
     singular values are numbers that the alternatives do not compute.
     """
-    monkeypatch.setattr(
-        "reportgen.analyses.shared.single_moves.leading_directions", lambda moves: None
-    )
+    monkeypatch.setattr("reportgen.study.single_moves.leading_directions", lambda moves: None)
     subject = SUBJECTS[request.param]
     shape = f"{subject['side']}×{subject['side']}×{subject['channels']}"
     benchmark.group = f"{ABLATION}, {shape}, {request.param}"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reportgen.analyses.shared.path_contributions import path_shares
-from reportgen.analyses.shared.single_moves import single_moves
+from reportgen.study.single_moves import single_moves
 from tests.benchmarks import subjects
 
 PASS = """

@@ -12,7 +12,8 @@ from torch import nn
 from reportgen.autoencoder import Autoencoder
 from reportgen.loading import autoencoder_from_module
 from reportgen.settings import Settings
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 from tests.oracles.decoders import ArrayImages
 
 

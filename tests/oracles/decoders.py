@@ -12,7 +12,8 @@ import torch
 
 from reportgen.autoencoder import Autoencoder, SourceFile
 from reportgen.settings import Settings
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 
 HEIGHT, WIDTH = 4, 5
 PIXELS = HEIGHT * WIDTH
@@ -314,3 +315,23 @@ def fifty_fifty() -> Callable[[torch.Tensor], torch.Tensor]:
     """z_0 u_0 + z_1 z_2 u_1: half of the variance is linear, half a product."""
     first, second = directions(2)
     return lambda z: z[:, :1] * first + z[:, 1:2] * z[:, 2:3] * second
+
+
+def confounded_codes(rows: int, seed: int = 21) -> np.ndarray:
+    """(rows, 3) normal units of variance 1, the first two correlated by .9."""
+    codes = np.random.default_rng(seed).normal(size=(rows, 3))
+    codes[:, 1] = 0.9 * codes[:, 0] + np.sqrt(1 - 0.9**2) * codes[:, 1]
+    return codes.astype(np.float32)
+
+
+def confounding() -> Callable[[torch.Tensor], torch.Tensor]:
+    """.5 + .6 z_0 1/√P + .6 z_1 t + .4 z_2 t′: textures t, t′ of mean 0 and length 1."""
+    one = torch.ones(PIXELS) / PIXELS**0.5
+    textures = torch.from_numpy(np.random.default_rng(22).normal(size=(2, PIXELS))).float()
+    textures = textures - textures.mean(dim=1, keepdim=True)
+    first, second = textures / textures.norm(dim=1, keepdim=True)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return 0.5 + 0.6 * z[:, :1] * one + 0.6 * z[:, 1:2] * first + 0.4 * z[:, 2:3] * second
+
+    return decode

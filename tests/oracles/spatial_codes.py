@@ -7,7 +7,8 @@ import torch
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.settings import Settings
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 from tests.oracles.decoders import ArrayImages
 
 

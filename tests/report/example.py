@@ -21,7 +21,7 @@ from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
 from reportgen.statistics.pictures import picture_shape
-from reportgen.study.study import make_study
+from reportgen.study.assemble import make_study
 from reportgen.suite.answers import Answers
 from tests.oracles.decoders import ArrayImages
 
@@ -113,7 +113,7 @@ def example_results(
             unanswered[analysis] = str(reason)
     asked = [q.name for q in QUESTIONS if q.run is not None]
     answers = Answers({name: parts.get(name) for name in asked})
-    summary = merge_units(answers)
+    summary = merge_units(answers, settings)
     trust = parts["trust"]
     return Results(
         schema_version=SCHEMA_VERSION,
@@ -121,7 +121,7 @@ def example_results(
         model_name=name,
         data_name=f"{prefix}s",
         pixel_range=(0.0, 1.0),
-        verdict=verdict_of(answers, summary, settings),
+        verdict=verdict_of(answers, summary, settings, not_applicable | unanswered),
         units=summary,
         answers=answers,
         extensions=Answers({}),
@@ -183,6 +183,6 @@ def without(results: Results, *analyses: str) -> Results:
         not_applicable={},
         unanswered=results.unanswered | {name: f"no {name} here." for name in analyses},
     )
-    units = merge_units(removed.answers)
-    verdict = verdict_of(removed.answers, units, results.settings)
+    units = merge_units(removed.answers, results.settings)
+    verdict = verdict_of(removed.answers, units, results.settings, removed.unanswered)
     return replace(removed, units=units, verdict=verdict)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from reportgen.analyses.pre_activation import PreActivation
 from reportgen.report.limits import limits_of
 from reportgen.report.results import Results
 from reportgen.statistics.bootstrap import Estimate
@@ -19,14 +20,21 @@ def limits_in(results: Results, section: str) -> tuple[str, ...]:
     return limits_of(question_named(section), results)
 
 
+def of_all(share: float) -> Estimate:
+    """A share of codes that were all looked at."""
+    return Estimate(share, np.nan, np.nan)
+
+
 def calm(results: Results) -> Results:
     """The same results without anything to warn of in the sections that are changed below."""
     units = tuple(replace(unit, correlated_with=()) for unit in results.units)
-    ablation = replace(results.answers["ablation"], rows=64, off_data_solo=0.1, off_data_last=0.1)
+    ablation = replace(
+        results.answers["ablation"], rows=64, off_data_solo=of_all(0.1), off_data_last=of_all(0.1)
+    )
     contributions = replace(
         results.answers["contributions"],
         rows=64,
-        off_data_share=0.1,
+        off_data_share=of_all(0.1),
         shares=tuple(
             replace(share, rank_low=share.rank, rank_high=share.rank)
             for share in results.answers["contributions"].shares
@@ -60,7 +68,7 @@ def test_moved_codes_are_named_from_a_quarter_off_data(
     results: Results, share: float, warned: bool
 ) -> None:
     base = calm(results)
-    paths = replace(base.answers["contributions"], off_data_share=share)
+    paths = replace(base.answers["contributions"], off_data_share=of_all(share))
     found = limits_in(with_answers(base, contributions=paths), "contributions")
     assert bool(found) == warned
     assert all("26.0\u202f% of the codes on the paths are off data" in text for text in found)
@@ -79,10 +87,20 @@ def test_few_images_and_open_ranks_are_said(results: Results) -> None:
 
 
 def test_in_sample_numbers_are_said_in_every_section_of_evidence(results: Results) -> None:
-    in_sample = with_answers(results, trust=replace(results.answers["trust"], in_sample=True))
-    for section in ("traversal", "units", "linearity", "trust"):
-        assert "fitted and tested on the same ones" in limits_in(in_sample, section)[0]
-    assert limits_in(in_sample, "method") == ()
+    too_few = with_answers(results, trust=replace(results.answers["trust"], in_sample=True))
+    same = replace(results.provenance, fit_data=results.provenance.data)
+    reasons = {
+        "160 images were too few to split: ": too_few,
+        "--fit-data names the 160 images of the report themselves: ": replace(
+            too_few, provenance=same
+        ),
+    }
+    for reason, in_sample in reasons.items():
+        for section in ("traversal", "units", "linearity", "trust"):
+            sentence = limits_in(in_sample, section)[0]
+            assert sentence.startswith(reason)
+            assert "fitted and tested on the same images" in sentence
+        assert limits_in(in_sample, "method") == ()
 
 
 def test_units_bound_by_the_others_are_named_beside_the_walk(results: Results) -> None:
@@ -166,27 +184,28 @@ def test_a_large_rest_is_said_beside_shares(share, warned, results: Results) -> 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.2, False), (0.21, True)])
 def test_saturated_pixels_are_said_before_a_squash(share, warned, results: Results) -> None:
-    pre = SimpleNamespace(saturated_share=share, squash="sigmoid")
-    found = limits_in(with_answers(results, pre_activation=pre), "pre_activation")
+    pre = object.__new__(PreActivation)
+    pre.__dict__.update(saturated_share=share, squash="sigmoid")
+    found = limits_in(with_answers(results, pre_activation=pre), "linearity")
     assert any("at an end of the range" in text for text in found) == warned
 
 
 def test_codes_outside_the_ellipse_are_compared_with_real_ones(results: Results) -> None:
     for share, warned in ((0.25, False), (0.3, True)):
         codes = replace(results.answers["permuted_codes"], far_share=share)
-        found = limits_in(with_answers(results, permuted_codes=codes), "permuted_codes")
+        found = limits_in(with_answers(results, permuted_codes=codes), "linearity")
         assert any("against 1 % of real ones" in text for text in found) == warned
 
 
 def test_few_images_for_a_bin_and_shared_labels_are_said(results: Results) -> None:
-    labels = SimpleNamespace(rows=499, gap=0.3)
+    labels = SimpleNamespace(rows=499, information_gap=0.3)
     together = tuple(replace(unit, correlated_with=((1, 0.8),)) for unit in results.units)
     found = limits_in(
         with_answers(replace(results, units=together), label_metrics=labels), "label_metrics"
     )
     assert any("24 for each of a unit's 20 bins" in text for text in found)
-    assert any("lowers the gap" in text for text in found)
-    labels = SimpleNamespace(rows=500, gap=None)
+    assert any("lowers MIG, SAP and completeness" in text for text in found)
+    labels = SimpleNamespace(rows=500, information_gap=None)
     changed = with_answers(calm(results), label_metrics=labels)
     assert not limits_in(changed, "label_metrics")
 
@@ -201,7 +220,7 @@ def test_a_training_that_reconstructs_less_well_is_named(results: Results) -> No
 
 def test_the_fold_counts_the_limits_of_this_model(results: Results) -> None:
     base = calm(results)
-    paths = replace(base.answers["contributions"], off_data_share=0.9)
+    paths = replace(base.answers["contributions"], off_data_share=of_all(0.9))
     page = parsed(page_of(with_answers(base, contributions=paths)).html)
     section = page.one("section", id="contributions")
     summaries = [fold.one("summary").text for fold in section.all("details")]

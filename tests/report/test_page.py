@@ -276,7 +276,9 @@ def test_a_view_that_fails_takes_down_its_own_section_only(results: Results) -> 
 
 def test_a_model_worse_than_the_mean_image_leads_the_page_and_marks_what_follows() -> None:
     page = parsed(page_of(example_results(encoder_gain=-1.0)).html)
-    assert "does not reconstruct" in page.one("div", role="note").text
+    first, second = page.all("div", role="note")
+    assert "does not reconstruct" in first.text
+    assert "check what was assumed of the pixels" in second.text
     marked = [
         section.attributes["id"]
         for section in page.one("main").all("section")

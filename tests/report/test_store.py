@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -14,6 +15,10 @@ import numpy as np
 import pytest
 
 from reportgen.analyses import UnanswerableError
+from reportgen.analyses.health import UnitState
+from reportgen.analyses.tracking import FactorKind
+from reportgen.analyses.trust import Bottleneck
+from reportgen.autoencoder import UnitKind
 from reportgen.delivery.output import Output
 from reportgen.errors import ResultsError
 from reportgen.questions import QUESTIONS, runs_of
@@ -23,7 +28,9 @@ from reportgen.report.store import image_arrays, read_results, results_json
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
-from tests.report.example import example_results, with_answers
+from tests.report.example import example_results, page_of, with_answers
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def with_analyses_of(study: Study, results: Results) -> Results:
@@ -201,6 +208,94 @@ def test_a_value_of_the_wrong_kind_is_refused(full, tmp_path: Path, path, value)
     inner[path[-1]] = value
     (tmp_path / "results.json").write_text(json.dumps(plain))
     refused(tmp_path)
+
+
+def test_results_without_what_later_builds_add_are_read_and_render(
+    full: Results, tmp_path: Path
+) -> None:
+    """A question that was not asked yet, and a field that may be None."""
+    file = written(full, tmp_path) / "results.json"
+    plain = json.loads(file.read_text())
+    del plain["draws"], plain["interactions"], plain["reconstruction"]["beyond_pca"]
+    file.write_text(json.dumps(plain))
+    read = read_results(file.parent, QUESTIONS)
+    assert read.answers["draws"] is read.answers["interactions"] is None
+    assert read.answers["reconstruction"].beyond_pca is None
+    assert read.answers["linearity"] is not None
+    assert "This question was not asked." in page_of(read).html
+
+
+def older(folder: Path) -> tuple[Path, dict]:
+    """The results that reportgen wrote of this example when the schema was 1.3."""
+    file = Path(shutil.copytree(FIXTURES / "schema_1_3", folder / "results")) / "results.json"
+    return file, json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_older_results_are_read_as_far_as_they_mean_the_same(tmp_path: Path, version: str) -> None:
+    file, plain = older(tmp_path)
+    file.write_text(json.dumps(plain | {"schema_version": version}))
+    read = read_results(file.parent, QUESTIONS)
+    redefined = {question.name for question in QUESTIONS if question.redefined_in == "2.0"}
+    assert {"contributions", "subtraction", "linearity", "label_metrics"} <= redefined
+    for name in redefined:
+        assert read.answer(name) is None
+        if plain[name] is not None:
+            assert f"otherwise in results of schema {version}" in read.unanswered[name]
+    for name in ("reconstruction", "additivity", "ablation", "interactions", "traversal"):
+        assert read.answer(name) is not None, name
+    kept = plain["reconstruction"]["r2"]
+    assert dataclasses.asdict(read.answers["reconstruction"].r2) == kept
+    share = read.answers["ablation"].off_data_last
+    assert share.value == plain["ablation"]["off_data_last"]
+    assert np.isnan(share.low) and np.isnan(share.high)
+
+
+def test_older_results_render_without_a_word_that_now_means_something_else(tmp_path: Path) -> None:
+    file, plain = older(tmp_path)
+    read = read_results(file.parent, QUESTIONS)
+    page = page_of(read)
+    assert page.failures == {}
+    assert "not measured then" in page.html
+    assert "These results are of schema 1.3." in page.html
+    said = {line.question: line.word for line in read.verdict}
+    assert len(plain["verdict"]) == len(said)
+    unknown = [word for question, word in said.items() if question != "Does it reconstruct?"]
+    assert unknown == ["Unknown"] * 4
+    assert said["Does it reconstruct?"] in ("Well", "Partly", "Partly to well", "Poorly")
+
+
+def test_older_results_that_lack_a_part_leave_that_question_unanswered(tmp_path: Path) -> None:
+    file, plain = older(tmp_path)
+    del plain["interactions"]["matrix"]
+    file.write_text(json.dumps(plain))
+    read = read_results(file.parent, QUESTIONS)
+    assert read.answers["interactions"] is None
+    assert "lack part of it" in read.unanswered["interactions"]
+
+
+def test_words_and_states_come_back_as_what_they_were(full: Results, tmp_path: Path) -> None:
+    read = read_results(written(full, tmp_path), QUESTIONS)
+    for one, other in zip(full.verdict, read.verdict, strict=True):
+        assert [type(word) for word in other.words] == [type(word) for word in one.words]
+        assert other.words == one.words
+    assert type(read.answers["trust"].bottleneck) is Bottleneck
+    assert type(read.answers["health"].kind) is UnitKind
+    states = [state for unit in read.units for state in unit.health]
+    assert all(type(state) is UnitState for state in states)
+    kinds = [factor.kind for unit in read.answers["tracking"].units for factor in unit.factors]
+    assert kinds and all(type(kind) is FactorKind for kind in kinds)
+
+
+def test_a_word_that_is_none_is_refused(full: Results, tmp_path: Path) -> None:
+    file = written(full, tmp_path) / "results.json"
+    plain = json.loads(file.read_text())
+    plain["trust"]["bottleneck"] = "perhaps"
+    file.write_text(json.dumps(plain))
+    with pytest.raises(ResultsError, match="does not follow the schema"):
+        read_results(file.parent, QUESTIONS)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(plain, shipped_schema())
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,19 @@ import torch
 from reportgen.analyses import (
     ablation,
     contributions,
+    draws,
     health,
     interactions,
     one_picture,
     tracking,
 )
+from reportgen.analyses.draws import Draws, UnitDrawing
+from reportgen.analyses.replicates import Replicates, UnitReplication
+from reportgen.analyses.tracking import Factor, FactorKind, Tracking, UnitTracking
+from reportgen.report import numbers
 from reportgen.report.results import Unit
 from reportgen.report.unit_sentences import merge_units
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 from tests.conftest import FEW
@@ -28,6 +36,7 @@ MODULES = {
     "one_picture": one_picture,
     "interactions": interactions,
     "tracking": tracking,
+    "draws": draws,
 }
 
 
@@ -36,7 +45,7 @@ def answers_of(study: Study) -> Answers:
 
 
 def units_of(study: Study) -> dict[int, Unit]:
-    return {unit.index: unit for unit in merge_units(answers_of(study))}
+    return {unit.index: unit for unit in merge_units(answers_of(study), FEW)}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,7 @@ def studied() -> Study:
         return (
             z[:, :1] * first
             + 3 * z[:, :1] * z[:, 1:2] * second
-            + (2 * z[:, 2:3] + 0.1 * z[:, 5:6]) * third
+            + (2 * z[:, 2:3] + 0.5 * z[:, 5:6]) * third
         )
 
     codes = decoders.gaussian_codes(300, 6)
@@ -72,7 +81,7 @@ def test_every_unit_of_the_code_has_a_sentence_that_names_it(units) -> None:
 
 
 def test_units_come_by_share_and_silent_ones_last(studied) -> None:
-    order = [unit.index for unit in merge_units(answers_of(studied))]
+    order = [unit.index for unit in merge_units(answers_of(studied), FEW)]
     assert set(order[:3]) == {0, 1, 2}
     assert set(order[-2:]) == {3, 4}
 
@@ -90,8 +99,8 @@ def test_a_constant_unit_says_only_that(units) -> None:
 
 def test_numbers_in_the_sentence_are_those_measured(units) -> None:
     unit = units[2]
-    assert f"{100 * unit.share.value:.3g} %" in unit.sentence
-    assert "tracks dose (r 1.00" in unit.sentence
+    assert f"{numbers.percentage(unit.share.value)} %" in unit.sentence
+    assert "goes with dose (r 1.00" in unit.sentence
     assert f"ρ {unit.rho_context.value:.2f}" in unit.sentence
 
 
@@ -128,15 +137,16 @@ def test_words_about_one_picture_follow_rho(units) -> None:
     for unit in units.values():
         if unit.rho_context is None or not np.isfinite(unit.rho_context.value):
             assert "picture" not in unit.sentence
-        elif unit.rho_context.value < 0.6:
-            assert "a different picture in different images" in unit.sentence
+        elif unit.rho_context.low < 0.9:
+            percent = numbers.with_plain_spaces(numbers.plain(unit.rho_context, "percent"))
+            assert f"one picture explains {percent} of what it does" in unit.sentence
 
 
 def test_analyses_that_gave_nothing_leave_their_fields_empty(studied) -> None:
-    for unit in merge_units(Answers({"health": health.run(studied)})):
+    for unit in merge_units(Answers({"health": health.run(studied)}), FEW):
         assert unit.share is unit.effect is unit.rho_solo is unit.largest_interaction is None
         assert unit.sentence.startswith("Unit ")
-    assert merge_units(Answers({})) == ()
+    assert merge_units(Answers({}), FEW) == ()
 
 
 def test_a_class_says_on_which_side_of_it_a_unit_is() -> None:
@@ -146,3 +156,103 @@ def test_a_class_says_on_which_side_of_it_a_unit_is() -> None:
     sentence = units_of(study)[1].sentence
     assert "high for up (AUC 1.00" in sentence
     assert "low for down (AUC 0.00" in sentence
+
+
+@pytest.fixture(scope="module")
+def confounded() -> dict[int, Unit]:
+    """Unit 0 paints brightness, unit 1 goes with it (r .9) and paints a texture of mean 0."""
+    return units_of(
+        decoders.study_of(
+            decoders.confounding(), decoders.confounded_codes(1000), settings=FEW, noise=0.01
+        )
+    )
+
+
+def test_a_unit_that_draws_what_it_goes_with_is_said_to(confounded) -> None:
+    (drawn,) = (f for f in confounded[0].tracks if f.name == "brightness")
+    does = next(f.does for f in confounded[0].draws if f.name == "brightness")
+    said = (
+        f"draws brightness (r {numbers.signed(drawn.measure.value)} "
+        f"[{numbers.signed(drawn.measure.low)}, {numbers.signed(drawn.measure.high)}]; one sd of "
+        f"it moves that by {numbers.signed(does.value)} sd"
+    )
+    assert said in confounded[0].sentence
+    assert "goes with" not in confounded[0].sentence
+
+
+def test_a_unit_that_goes_with_brightness_and_does_not_draw_it_is_said_not_to(confounded) -> None:
+    sentence = confounded[1].sentence
+    assert "goes with brightness (r 0." in sentence
+    assert "but does not draw it (one sd of it moves that by 0.00 sd [0.00, 0.00])" in sentence
+    assert "brightness" not in {factor.name for factor in confounded[1].draws}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.21, 0.4, "draws brightness (r 0.80"),
+        (-0.4, -0.21, "draws brightness (r 0.80"),
+        (0.19, 0.4, "and may draw it"),
+        (-0.3, 0.1, "and may draw it"),
+        (0.1, 0.19, "but does not draw it"),
+        (-0.19, 0.19, "but does not draw it"),
+    ],
+)
+def test_the_verb_is_decided_by_both_ends_of_the_interval(studied, low, high, said) -> None:
+    does = {"brightness": Estimate((low + high) / 2, low, high)}
+    factor = Factor("brightness", FactorKind.IMAGE, Estimate(0.8, 0.7, 0.9), True)
+    parts = dict(answers_of(studied))
+    parts["tracking"] = Tracking((UnitTracking(2, (factor,)),), (), (), (), (), 40)
+    parts["draws"] = Draws((UnitDrawing(2, 1.0, does),), ("brightness",), Estimate(0, 0, 0), 64)
+    unit = {u.index: u for u in merge_units(Answers(parts), FEW)}[2]
+    assert said in unit.sentence
+    assert (len(unit.draws) == 1) == (said.startswith("draws"))
+
+
+def test_a_factor_that_pixels_do_not_hold_is_gone_with_and_no_more(units) -> None:
+    assert "draw" not in units[2].sentence.split("dose")[1].split(";")[0]
+
+
+def test_at_most_three_drawn_measures_are_kept_the_strongest_first() -> None:
+    does = {
+        f"measure {k}": Estimate(v, v - 0.05, v + 0.05)
+        for k, v in enumerate([0.3, -0.9, 0.5, 0.1, 0.7])
+    }
+    study = decoders.carrying(decoders.linear(2), decoders.gaussian_codes(100, 2), settings=FEW)
+    parts = {
+        "health": health.run(study),
+        "draws": Draws((UnitDrawing(0, 1.0, does),), tuple(does), Estimate(0, 0, 0), 64),
+    }
+    unit = merge_units(Answers(parts), FEW)[0]
+    assert [factor.name for factor in unit.draws] == ["measure 1", "measure 4", "measure 2"]
+
+
+@pytest.mark.parametrize(
+    ("rho", "same"),
+    [((0.95, 0.91, 0.98), True), ((0.95, 0.89, 0.98), False), ((0.89, 0.92, 0.98), False)],
+)
+def test_the_same_picture_is_said_where_the_whole_interval_allows_it(studied, rho, same) -> None:
+    parts = dict(answers_of(studied))
+    pictures = parts["one_picture"]
+    changed = tuple(
+        dataclasses.replace(picture, rho_context=Estimate(*rho)) for picture in pictures.units
+    )
+    parts["one_picture"] = dataclasses.replace(pictures, units=changed)
+    sentence = {u.index: u for u in merge_units(Answers(parts), FEW)}[2].sentence
+    assert ("the same picture in every image" in sentence) == same
+    assert ("one picture explains" in sentence) != same
+
+
+def test_what_other_trainings_gave_back_is_said_in_both_ways(studied) -> None:
+    parts = dict(answers_of(studied))
+    returned = UnitReplication(
+        2, np.array([0.7, 0.9]), 0.8, np.array([1.0, 0.98]), 0.99, np.array([0.4, 0.4]), 2
+    )
+    parts["replicates"] = Replicates(
+        (returned,), ("a", "b"), np.ones(2), np.ones(2), (5, 5), False, 150
+    )
+    sentence = {u.index: u for u in merge_units(Answers(parts), FEW)}[2].sentence
+    assert sentence.endswith(
+        "in other trainings it comes back as one unit with |r| 0.80 and within the code with R² "
+        "0.99 (median of 2)."
+    )

@@ -1,4 +1,4 @@
-"""The verdict's words from both sides of every threshold, and what it says when it cannot say."""
+"""The verdict: closed-form decoders whose truth is known, each line's parts, and why not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from reportgen.analyses import (
     additivity,
@@ -14,18 +15,29 @@ from reportgen.analyses import (
     linearity,
     reconstruction,
     subtraction,
+    trust,
 )
 from reportgen.report.results import VerdictLine
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import UNDEFINED, Estimate
+from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 from tests.conftest import FEW
 from tests.oracles import decoders
 from tests.report.example import example_results
 
 QUESTIONS = ("reconstructs", "linear", "summed", "matter", "subtraction")
+MODULES = {
+    "reconstruction": reconstruction,
+    "linearity": linearity,
+    "additivity": additivity,
+    "subtraction": subtraction,
+    "contributions": contributions,
+    "health": health,
+    "trust": trust,
+}
 
 
 def about(value: float, spread: float = 0.01) -> Estimate:
@@ -39,111 +51,26 @@ def only(kind: type, **fields: Any) -> Any:
     return answer
 
 
-def answers(parts: dict[str, Any], units: tuple = ()) -> dict[str, VerdictLine]:
-    found = verdict_of(Answers(parts), units, Settings())
+def answers(
+    parts: dict[str, Any], units: tuple = (), reasons: dict[str, str] | None = None
+) -> dict[str, VerdictLine]:
+    found = verdict_of(Answers(parts), units, Settings(), reasons or {})
     assert len(found) == len(QUESTIONS)
     return dict(zip(QUESTIONS, found, strict=True))
 
 
-def reconstructs(r2: float, equivalent: float = 12, components: int = 10) -> VerdictLine:
-    result = only(
-        reconstruction.Reconstruction,
-        r2=about(r2),
-        equivalent_components=about(equivalent, 0.5),
-        equivalent_beyond=False,
-        pca_components=components,
-        largest_components=64,
-        pca_r2=about(0.7),
-    )
-    return answers({"reconstruction": result})["reconstructs"]
+def verdict(study: Study) -> dict[str, VerdictLine]:
+    parts = {name: module.run(study) for name, module in MODULES.items()}
+    return answers(parts, merge_units(Answers(parts), study.settings))
 
 
-@pytest.mark.parametrize(
-    ("r2", "word"),
-    [(-0.001, "No"), (0.001, "Poorly"), (0.499, "Poorly"), (0.501, "Partly"), (0.799, "Partly"),
-     (0.801, "Well")],
-)  # fmt: skip
-def test_reconstruction_is_worded_by_r2(r2: float, word: str) -> None:
-    assert reconstructs(r2).word == word
-
-
-@pytest.mark.parametrize(
-    ("equivalent", "word"), [(9.4, "Less well than PCA"), (9.6, "Well"), (10.6, "Well")]
-)
-def test_a_model_is_worse_than_pca_when_its_whole_interval_is(equivalent, word) -> None:
-    """9.6 ± .5 reaches 10 components, so it is not said to be worse."""
-    assert reconstructs(0.9, equivalent).word == word
-
-
-def linear(share: float) -> str:
-    result = only(
-        linearity.Linearity, linear=about(share), curved=about(0.1), not_additive=about(0.05)
-    )
-    return answers({"linearity": result})["linear"].word
-
-
-@pytest.mark.parametrize(
-    ("share", "word"),
-    [(0.951, "Linear"), (0.949, "Mostly"), (0.801, "Mostly"), (0.799, "No"), (0.1, "No")],
-)
-def test_linearity_is_worded_by_its_share(share: float, word: str) -> None:
-    assert linear(share) == word
-
-
-@pytest.mark.parametrize(
-    ("gap", "word"), [(0.049, "Yes"), (0.051, "Roughly"), (0.249, "Roughly"), (0.251, "No"),
-                      (3.0, "No")]
-)  # fmt: skip
-def test_sums_are_worded_by_the_upward_gap(gap: float, word: str) -> None:
-    up, down = (SimpleNamespace(gap=about(g), r2_sum=about(0.5)) for g in (gap, 0.9))
-    result = only(additivity.Additivity, up=up, down=down)
-    assert answers({"additivity": result})["summed"].word == word
-
-
-@pytest.mark.parametrize(
-    ("miss", "word"), [(0.049, "Valid"), (0.051, "Roughly"), (0.249, "Roughly"), (0.251, "No")]
-)
-def test_subtraction_is_worded_by_what_zeroing_misses(miss: float, word: str) -> None:
-    result = only(
-        subtraction.Subtraction, miss_zero=about(miss), miss_mean=about(0.9), off_data_zero=0.5
-    )
-    assert answers({"subtraction": result})["subtraction"].word == word
-
-
-def test_what_is_undefined_is_unknown() -> None:
-    up = SimpleNamespace(gap=UNDEFINED, r2_sum=UNDEFINED)
-    parts = {
-        "additivity": only(additivity.Additivity, up=up, down=up),
-        "subtraction": only(
-            subtraction.Subtraction, miss_zero=UNDEFINED, miss_mean=UNDEFINED, off_data_zero=0.0
-        ),
-    }
-    found = answers(parts)
-    assert found["summed"].word == found["subtraction"].word == "Unknown"
-
-
-def test_without_analyses_every_question_is_unknown_and_has_no_number() -> None:
-    for answer in answers({}).values():
-        assert (answer.word, answer.number) == ("Unknown", None)
-        assert answer.section
-
-
-def parts_of(study) -> dict[str, Any]:
-    modules = {
-        "reconstruction": reconstruction,
-        "linearity": linearity,
-        "additivity": additivity,
-        "subtraction": subtraction,
-        "contributions": contributions,
-        "health": health,
-    }
-    return {name: module.run(study) for name, module in modules.items()}
+# Decoders whose truth is known
 
 
 def test_a_linear_autoencoder_gets_the_verdict_that_is_true(linear_study) -> None:
-    parts = parts_of(linear_study)
-    found = answers(parts, merge_units(Answers(parts)))
-    assert [found[q].word for q in QUESTIONS[:4]] == ["Well", "Linear", "Yes", "4 of 4"]
+    found = verdict(linear_study)
+    words = [found[q].word for q in QUESTIONS[:4]]
+    assert words == ["Well, about as well as PCA", "Linear", "Yes", "4 of 4"]
     assert "unit 3" in found["matter"].measure
 
 
@@ -154,22 +81,70 @@ def test_a_product_gets_the_verdict_that_is_true() -> None:
         fit_codes=decoders.symmetric_codes(200, 2),
         settings=FEW,
     )
-    parts = parts_of(study)
-    found = answers(parts, merge_units(Answers(parts)))
+    found = verdict(study)
     assert found["linear"].word == "No"
     assert found["summed"].word == "No"
-    assert found["subtraction"].word == "No"
+    assert found["subtraction"].word.startswith("No")
+
+
+def test_a_decoder_that_is_seven_tenths_linear_is_partly_so_and_says_the_rest() -> None:
+    """√.7 z₀ and √.3 z₁z₂: a bare "No" would stand over a number that reads like a yes."""
+    first, second = decoders.directions(2)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return 0.7**0.5 * z[:, :1] * first + 0.3**0.5 * z[:, 1:2] * z[:, 2:3] * second
+
+    line = verdict(decoders.carrying(decode, decoders.uniform_codes(2000, 3), settings=FEW))[
+        "linear"
+    ]
+    assert line.word == "Partly"
+    assert line.number.value == pytest.approx(0.7, abs=0.03)
+    assert line.detail.startswith("A straight line explains ")
+    assert "curves of single units " in line.detail
+    assert line.detail.endswith("needs units together.")
+
+
+def test_copies_count_once_in_which_units_matter() -> None:
+    """Four units, of which the last copies the third."""
+    codes = decoders.gaussian_codes(400, 4)
+    codes[:, 3] = codes[:, 2]
+    found = verdict(decoders.carrying(decoders.linear(4), codes, settings=FEW))["matter"]
+    assert found.word == "3 of 4"
+    assert found.detail == (
+        "No unit is without effect. Units 2, 3 go together so closely that copies count once."
+    )
 
 
 def test_dead_units_are_counted_in_the_verdict() -> None:
     decode = decoders.linear(2)
     codes = decoders.gaussian_codes(200, 4)
     codes[:, 3] = 1
-    study = decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW)
-    parts = parts_of(study)
-    found = answers(parts, merge_units(Answers(parts)))["matter"]
+    found = verdict(decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW))["matter"]
     assert found.word == "2 of 4"
-    assert "2 of 4" in found.detail
+    assert found.detail == "2 of 4 units have next to no effect."
+
+
+def test_one_dead_unit_has_next_to_no_effect() -> None:
+    decode = decoders.linear(2)
+    codes = decoders.gaussian_codes(200, 3)
+    found = verdict(decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW))["matter"]
+    assert found.detail == "1 of 3 units has next to no effect."
+
+
+def test_a_model_that_is_worse_than_pca_is_said_to_be() -> None:
+    """x̂ = z W, of which one component of PCA's four is shrunk to nothing."""
+    pixels = decoders.correlated_pixels(400)
+    from sklearn.decomposition import PCA
+
+    model = decoders.pca_model(PCA(4, svd_solver="full").fit(pixels))
+    whole = model["decode"]
+    model["decode"] = lambda z: whole(z * torch.tensor([1.0, 0.3, 1.0, 1.0]))
+    line = verdict(decoders.of_pixels(pixels, settings=FEW, **model))["reconstructs"]
+    assert line.word.endswith(", less well than PCA")
+    same = verdict(
+        decoders.of_pixels(pixels, settings=FEW, **decoders.pca_model(PCA(4).fit(pixels)))
+    )["reconstructs"]
+    assert same.word.endswith(", about as well as PCA")
 
 
 def test_one_unit_has_nothing_to_sum_and_says_so() -> None:
@@ -179,3 +154,235 @@ def test_one_unit_has_nothing_to_sum_and_says_so() -> None:
     assert summed.detail == "Only unit 0 varies, so there is nothing to add up."
     assert "additivity" in results.unanswered
     assert {"interactions", "plane_walks", "directions"} <= set(results.not_applicable)
+
+
+# In sample
+
+
+def in_sample(same_folder: bool) -> Study:
+    """The same images to fit on, by --fit-data or because they are too few."""
+    codes = decoders.gaussian_codes(60 if same_folder else 18, 2)
+    return decoders.carrying(
+        decoders.linear(2), codes, fit_codes=codes if same_folder else None, settings=FEW
+    )
+
+
+@pytest.mark.parametrize("same_folder", [True, False])
+def test_in_sample_nothing_is_called_held_out_and_pca_is_no_measure(same_folder: bool) -> None:
+    study = in_sample(same_folder)
+    assert study.in_sample
+    line = verdict(study)["reconstructs"]
+    assert "held-out" not in line.measure
+    assert line.measure == "R² on the images that PCA was fitted on too"
+    assert "than PCA" not in line.word and "as PCA" not in line.word
+
+
+# The parts of a line
+
+
+def reconstructed(r2: float, **changed: Any) -> VerdictLine:
+    fields = {
+        "r2": about(r2),
+        "equivalent_components": about(12, 0.5),
+        "equivalent_beyond": False,
+        "equivalent_at_most": False,
+        "equivalent_with_half": 11.0,
+        "half_beyond": False,
+        "beyond_pca": about(0.1),
+        "pca_components": 10,
+        "largest_components": 64,
+        "pca_r2": about(0.7),
+        "fit_rows": 500,
+    }
+    result = only(reconstruction.Reconstruction, **fields | changed)
+    return answers({"reconstruction": result})["reconstructs"]
+
+
+def test_equivalent_components_say_how_many_images_pca_had() -> None:
+    detail = reconstructed(0.9).detail
+    equal = (
+        "Equal to 12.0 [11.5, 12.5] PCA components fitted on 500 images (11.0 with half of them)"
+    )
+    assert detail.startswith(equal)
+    assert detail.endswith("PCA with 10 reaches R² 0.700 [0.690, 0.710].")
+
+
+def test_more_components_than_a_tenth_of_the_images_are_at_most_so_many() -> None:
+    assert "Equal to at most 12.0 [" in reconstructed(0.9, equivalent_at_most=True).detail
+    assert "more than 64 PCA" in reconstructed(0.9, equivalent_beyond=True).detail
+    assert "(out of reach with half" in reconstructed(0.9, half_beyond=True).detail
+    assert "half" not in reconstructed(0.9, equivalent_with_half=None).detail
+
+
+def test_below_zero_pca_is_not_mentioned_in_the_word() -> None:
+    assert reconstructed(-0.1, beyond_pca=about(-0.8)).word == "No"
+    assert reconstructed(0.1, beyond_pca=about(-0.6)).word == "Poorly, less well than PCA"
+
+
+def summed(up: float, down: float = 0.9, r2_sum: float = 0.5) -> VerdictLine:
+    upward, downward = (SimpleNamespace(gap=about(g), r2_sum=about(r2_sum)) for g in (up, down))
+    sizes = [only(additivity.GapOfSize, size=n, gap=about(up / 8 * n)) for n in (2, 3, 8)]
+    result = only(
+        additivity.Additivity,
+        up=upward,
+        down=downward,
+        gap_by_size=tuple(sizes),
+        sets=(SimpleNamespace(units=tuple(range(8))),),
+        cannot_be_judged=False,
+    )
+    return answers({"additivity": result})["summed"]
+
+
+def test_a_gap_above_the_whole_is_a_multiple_and_not_a_percentage() -> None:
+    part, multiple = summed(0.66), summed(4.52, down=3.1)
+    assert (part.scale, part.measure) == ("percent", "of the combined change is missed by the sum")
+    assert multiple.scale == "times"
+    assert multiple.measure == "the combined change is how far the sum is off"
+    assert part.detail.startswith("Of 2 units at a time the sum misses 16.5 %; of all, taken away")
+    assert "one by one, it misses 90.0" in part.detail
+    assert "one by one, it is off by 3.10" in multiple.detail
+    for line in (part, multiple):
+        assert "452" not in line.detail + line.measure
+
+
+def test_a_sum_that_is_worse_than_nothing_says_so() -> None:
+    assert "further from the combined change than no change" in summed(1.4, r2_sum=-0.5).detail
+    assert "explains 50.0" in summed(0.5).detail
+
+
+@pytest.mark.parametrize(
+    ("baseline_off_data", "why"),
+    [
+        (True, "The mean code is off data, so that sums from there say nothing of data."),
+        (False, "40.0 % of the codes with one unit away from the mean code are off data, so that"),
+    ],
+)
+def test_sums_from_where_no_data_is_have_no_word_and_the_gap_of_a_real_code(
+    baseline_off_data: bool, why: str
+) -> None:
+    from_the_medoid = only(additivity.Gap, gap=about(0.32))
+    result = only(
+        additivity.Additivity,
+        cannot_be_judged=True,
+        baseline_off_data=baseline_off_data,
+        off_data_up=about(0.4),
+        by_baseline=(
+            only(additivity.BaselineGap, baseline="mean code", gap=None),
+            only(
+                additivity.BaselineGap,
+                baseline="medoid",
+                gap=from_the_medoid,
+                off_data_share=about(0.1),
+            ),
+        ),
+    )
+    line = answers({"additivity": result})["summed"]
+    assert line.word == "Cannot be judged from the mean code"
+    assert line.words == ()
+    assert line.number == from_the_medoid.gap
+    assert (
+        line.measure == "of the combined change is missed by the sum from the medoid, a real code"
+    )
+    assert line.detail.startswith(why)
+
+
+def subtracted(
+    zero: float, mean: float, off_data: float = 0.01, real: float = 0.012, spread: float = 0.01
+) -> VerdictLine:
+    result = only(
+        subtraction.Subtraction,
+        miss_zero=about(zero, spread),
+        miss_mean=about(mean, spread),
+        off_data_zero=about(off_data, 0.0),
+    )
+    flags = only(trust.Trust, real_codes_flagged=about(real, 0.0), in_sample=False)
+    return answers({"subtraction": result, "trust": flags})["subtraction"]
+
+
+@pytest.mark.parametrize(
+    ("zero", "mean", "word"),
+    [
+        (0.02, 0.02, "Valid"),
+        (0.3, 0.3, "No"),
+        (0.3, 0.1, "No: only from the mean roughly"),
+        (0.3, 0.02, "No: only from the mean valid"),
+        (0.1, 0.02, "Roughly: only from the mean valid"),
+        (0.1, 0.3, "Roughly"),
+        (0.3, 0.245, "No"),  # The mean's interval reaches into the same class.
+        (0.255, 0.1, "No to roughly"),
+    ],
+)
+def test_the_mean_is_named_where_it_is_a_class_better_intervals_and_all(zero, mean, word) -> None:
+    assert subtracted(zero, mean).word == word
+
+
+def test_zeroed_codes_that_are_flagged_three_times_as_often_are_named() -> None:
+    assert subtracted(0.02, 0.02, off_data=0.035).word == "Valid"
+    assert subtracted(0.02, 0.02, off_data=0.037).word == "Valid, but off data"
+    word = subtracted(0.3, 0.1, off_data=0.5).word
+    assert word == "No: only from the mean roughly, and off data"
+    assert subtracted(0.245, 0.245, off_data=0.5).word == "No to roughly, but off data"
+
+
+def test_a_miss_above_the_whole_is_a_multiple() -> None:
+    line = subtracted(3.88, 1.5)
+    assert line.scale == "times"
+    assert line.measure == "the contributions' size is how far zeroed-unit pictures are off"
+    assert line.detail.startswith("With the mean in place of zero they are off by 1.50")
+    assert subtracted(0.59, 0.2).measure == (
+        "of the contributions' size is what zeroed-unit pictures miss them by"
+    )
+
+
+# What cannot be said
+
+
+def test_what_is_undefined_is_unknown_and_says_so() -> None:
+    up = SimpleNamespace(gap=UNDEFINED, r2_sum=UNDEFINED)
+    parts = {
+        "additivity": only(
+            additivity.Additivity,
+            up=up,
+            down=up,
+            sets=(SimpleNamespace(units=(0, 1)),),
+            cannot_be_judged=False,
+        ),
+        "subtraction": only(
+            subtraction.Subtraction,
+            miss_zero=UNDEFINED,
+            miss_mean=UNDEFINED,
+            off_data_zero=about(0),
+        ),
+    }
+    found = answers(parts)
+    for name in ("summed", "subtraction"):
+        assert (found[name].word, found[name].words) == ("Unknown", ())
+        assert found[name].detail == "The number is undefined."
+
+
+def test_unknown_carries_its_reason_in_the_same_line() -> None:
+    reasons = {
+        "reconstruction": "every test image equals the mean.",
+        "linearity": "12 fit rows are fewer than 5 for each.",
+        "additivity": "the decoder gives the same image whatever the code.",
+        "contributions": "no unit of the code varies.",
+        "subtraction": "no unit contributes anything.",
+    }
+    for answer, reason in zip(answers({}, reasons=reasons).values(), reasons.values(), strict=True):
+        assert (answer.word, answer.number, answer.words) == ("Unknown", None, ())
+        assert answer.detail == reason[0].upper() + reason[1:]
+        assert answer.section
+
+
+def test_a_question_that_nobody_asked_says_that() -> None:
+    for answer in answers({}).values():
+        assert answer.detail == "This question was not asked."
+
+
+def test_linear_without_curves_says_why() -> None:
+    result = only(linearity.Linearity, linear=about(0.9, 0.001), curved=None, not_additive=None)
+    line = answers({"linearity": result})["linear"]
+    assert (line.word, line.detail) == (
+        "Mostly",
+        "Too few images to tell curved from not additive.",
+    )

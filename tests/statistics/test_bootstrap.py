@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy import stats
 
-from reportgen.analyses import additivity, linearity, reconstruction
+from reportgen.analyses import linearity, reconstruction
+from reportgen.analyses.shared.gaps import gaps
 from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import (
     Bootstrap,
@@ -21,6 +21,7 @@ from reportgen.statistics.bootstrap import (
     safe_ratio,
 )
 from reportgen.study.rows import choose_rows
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 from tests.oracles import decoders
 
@@ -124,9 +125,9 @@ HEADLINES = {
 
 
 def gap(study: Study) -> Estimate:
-    """`Additivity.up.gap`, as additivity.run makes it."""
+    """The gap of all units moved up, over the test rows alone."""
     moves = study.shared(single_moves)
-    ratio = study.bootstrap(len(moves.rows)).ratio
+    ratio = study.bootstrap(moves.rows).ratio
     return ratio(np.sqrt(moves.gap_up), np.sqrt(moves.combined))
 
 
@@ -156,6 +157,7 @@ def drawn(population: Study, number: int) -> Study:
         reconstructions=whole.reconstructions[rows],
         names=tuple(whole.names[row] for row in rows),
         every_code=whole.codes[rows],
+        fingerprints=np.arange(2 * len(rows)).reshape(-1, 2),
     )
     chosen = choose_rows(test.codes, test.squared_errors, 3, population.settings)
     errors = population.pca_errors[rows]
@@ -179,7 +181,7 @@ def test_95_percent_intervals_cover_the_truth_in_90_to_98_percent_of_200_data_se
 
 def test_the_gap_of_these_data_sets_is_the_report_s() -> None:
     study = noisy_smooth_study(80, Settings(bootstrap_resamples=300, rows=80))
-    assert gap(study) == additivity.run(study).up.gap
+    assert gap(study) == gaps(study)[0].gap
 
 
 def leading_share(moves: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -224,7 +224,8 @@ def test_scores_of_large_images_are_those_of_float64() -> None:
 def test_as_many_components_as_the_code_has_numbers_are_kept(code_size, held_beside) -> None:
     generator = np.random.default_rng(6)
     fit_images, test_images = generator.normal(size=(2, 120, 300)).astype(np.float32)
-    kept, errors = pca_beside(fit_images, test_images, code_size, seed=0)
+    fitted, errors = pca_beside(fit_images, test_images, code_size, seed=0)
+    kept = fitted.first(code_size)
     whole = PCA(held_beside, svd_solver="full").fit(fit_images.astype(np.float64))
     cosines = np.abs(np.einsum("kp,kp->k", kept.components, whole.components_[:code_size]))
     np.testing.assert_allclose(cosines, 1, atol=1e-6)

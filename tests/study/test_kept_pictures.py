@@ -10,7 +10,8 @@ from reportgen.analyses import contributions, reconstruction, traversal
 from reportgen.autoencoder import Autoencoder
 from reportgen.settings import Settings
 from reportgen.statistics.pictures import averaged_down, picture_shape, pictures_of, shrink_factor
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 from tests.oracles import decoders
 
 SHAPE, KEPT = (1, 160, 150), 53 * 50

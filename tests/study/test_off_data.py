@@ -159,7 +159,7 @@ def test_a_hole_in_the_cloud_is_seen_by_the_cycle_flag_alone() -> None:
     flag = study.off_data
     assert flag.far_share(centre) == 0
     assert flag.flags(centre, study.engine).all()
-    assert study.off_data_share(centre) == 1
+    assert study.off_data_share(centre).value == 1
 
 
 def test_dead_units_are_not_looked_at() -> None:
@@ -174,7 +174,7 @@ def test_dead_units_are_not_looked_at() -> None:
 
 def test_without_a_live_unit_nothing_is_off_data() -> None:
     study = decoders.carrying(decoders.linear(2), np.ones((60, 2), np.float32))
-    assert study.off_data_share(study.test.codes * 100) == 0
+    assert study.off_data_share(study.test.codes * 100).value == 0
 
 
 def test_units_that_copy_each_other_are_off_data_where_they_differ() -> None:
@@ -194,11 +194,14 @@ def test_a_panel_s_share_is_the_mean_of_its_flags_on_a_seeded_sample() -> None:
     both = np.concatenate([near, far])
     share = study.off_data_share(both)
     assert share == study.off_data_share(both)
-    assert share == pytest.approx(0.5, abs=0.1)
+    assert share.value == pytest.approx(0.5, abs=0.1)
+    assert share.low < 0.5 < share.high
     made_when_asked = CodePanel(6, 100, lambda row, which: both[100 * row : 100 * row + 100][which])
     assert study.off_data_share(made_when_asked) == share
     few = np.concatenate([near[:3], far[:1]])
-    assert study.off_data_share(few) == np.mean(study.off_data.flags(few, study.engine))
+    of_all = study.off_data_share(few)
+    assert of_all.value == np.mean(study.off_data.flags(few, study.engine))
+    assert np.isnan([of_all.low, of_all.high]).all()
 
 
 def test_a_code_whose_image_is_not_a_number_is_off_data() -> None:

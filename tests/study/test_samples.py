@@ -12,10 +12,10 @@ from reportgen.autoencoder import Note, SourceFile
 from reportgen.engine import Engine
 from reportgen.errors import SettingsError
 from reportgen.settings import Settings
+from reportgen.study.assemble import make_study
 from reportgen.study.code_cache import CodeCache
 from reportgen.study.encoding import encode_all
 from reportgen.study.sample import read_samples
-from reportgen.study.study import make_study
 from tests.oracles import decoders
 
 UNITS, ROWS = 3, 700
@@ -36,9 +36,9 @@ def images(model):
 
 def test_the_pass_gives_every_code_and_the_pixels_of_the_kept_rows(model, images) -> None:
     kept = np.array([0, 255, 256, 699])
-    codes, pixels = encode_all(images, Engine(model), kept)
-    np.testing.assert_allclose(codes, decoders.gaussian_codes(ROWS, UNITS), atol=1e-5)
-    np.testing.assert_array_equal(pixels, images.read(kept).reshape(4, -1))
+    found = encode_all(images, Engine(model), kept)
+    np.testing.assert_allclose(found.codes, decoders.gaussian_codes(ROWS, UNITS), atol=1e-5)
+    np.testing.assert_array_equal(found.pixels, images.read(kept).reshape(4, -1))
 
 
 def test_progress_reaches_the_last_image_in_order(model, images) -> None:
@@ -52,8 +52,9 @@ def test_a_second_build_takes_its_codes_from_the_cache(model, images, tmp_path) 
     first = encode_all(images, Engine(model), kept, cache=cache)
     again = Engine(model)
     second = encode_all(images, again, kept, cache=cache)
-    np.testing.assert_array_equal(first[0], second[0])
-    np.testing.assert_array_equal(first[1], second[1])
+    np.testing.assert_array_equal(first.codes, second.codes)
+    np.testing.assert_array_equal(first.fingerprints, second.fingerprints)
+    np.testing.assert_array_equal(first.pixels, second.pixels)
     assert sum(again.encodes.values()) == 256, "one batch, to know the model by"
 
 

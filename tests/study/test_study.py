@@ -24,10 +24,11 @@ from reportgen.analyses import (
     traversal,
     trust,
 )
-from reportgen.autoencoder import Autoencoder
+from reportgen.autoencoder import Autoencoder, UnitKind, Units
 from reportgen.settings import Settings
-from reportgen.study.rows import choose_rows, split_rows
-from reportgen.study.study import Study, make_study
+from reportgen.study.assemble import make_study
+from reportgen.study.rows import choose_rows, pooled_count, split_rows
+from reportgen.study.study import Study
 from reportgen.suite import control
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -58,8 +59,8 @@ def test_fit_and_test_rows_are_disjoint_halves_of_all_images(count: int) -> None
 
 
 def test_below_twenty_images_one_set_serves_as_both() -> None:
-    fit, test = split_rows(19, seed=0)
-    assert fit.tolist() == test.tolist() == list(range(19))
+    (both,) = split_rows(19, seed=0)
+    assert both.tolist() == list(range(19))
     assert decoders.study_of(decoders.linear(2), decoders.gaussian_codes(19, 2)).in_sample
     assert not decoders.study_of(decoders.linear(2), decoders.gaussian_codes(20, 2)).in_sample
 
@@ -77,17 +78,34 @@ def rows_for(settings: Settings, units: int = 10, count: int = 2000):
 
 
 @pytest.mark.parametrize(
-    ("units", "statistics", "pooled"),
-    [(10, 256, 250), (32, 256, 78), (33, 256, 75), (128, 77, 75), (512, 32, 75), (1, 256, 256)],
+    ("units", "statistics"), [(10, 256), (32, 256), (33, 256), (128, 77), (512, 32), (1, 256)]
 )
-def test_row_counts_follow_methods(units: int, statistics: int, pooled: int) -> None:
+def test_row_counts_follow_methods(units: int, statistics: int) -> None:
     rows = rows_for(Settings(), units)
-    assert (len(rows.statistics), len(rows.pooled)) == (statistics, pooled)
+    assert (len(rows.statistics), len(rows.pooled)) == (statistics, 256)
     assert (len(rows.table), len(rows.pictures), len(rows.walks)) == (32, 8, 4)
 
 
 @pytest.mark.parametrize(
-    ("effort", "counts"), [("quick", (64, 62, 8)), ("thorough", (1024, 1000, 128))]
+    ("players", "steps", "rows"),
+    [
+        (10, 2, 256),
+        (10, 4, 250),
+        (10, 8, 125),
+        (10, 32, 32),
+        (33, 2, 151),
+        (33, 4, 75),
+        (1, 2, 256),
+    ],
+)
+def test_more_steps_leave_fewer_rows_for_shares(players: int, steps: int, rows: int) -> None:
+    assert pooled_count(players, steps, Settings()) == rows
+    quarter = pooled_count(players, steps, Settings(effort="quick"))
+    assert quarter == round(rows / 4)
+
+
+@pytest.mark.parametrize(
+    ("effort", "counts"), [("quick", (64, 64, 8)), ("thorough", (1024, 1024, 128))]
 )
 def test_effort_multiplies_row_counts(effort: str, counts: tuple[int, ...]) -> None:
     rows = rows_for(Settings(effort=effort))
@@ -292,3 +310,43 @@ def test_the_control_sees_the_same_images_and_rows_with_its_own_codes(study: Stu
     np.testing.assert_allclose(pca.baseline, pca.fit.codes.mean(axis=0), atol=1e-7)
     assert pca.engine is not study.engine
     assert not np.array_equal(pca.test.codes, study.test.codes)
+
+
+def test_sites_are_the_units_of_a_code_of_one_channel() -> None:
+    """One of one says nothing: sixteen numbers in space are sixteen units."""
+    for shape in ((1, 4, 4), (1, 2, 3)):
+        units = Units.of(shape)
+        assert units.kind is UnitKind.SITE
+        assert len(units) == units.code_size == shape[1] * shape[2]
+        assert units.names[0] == "(0, 0)" and units.names[-1] == f"({shape[1] - 1}, {shape[2] - 1})"
+        assert [members.tolist() for members in units.members] == [[k] for k in range(len(units))]
+    assert Units.of((2, 4, 4)).kind is UnitKind.CHANNEL
+    assert Units.of((1,)).kind is Units.of((16,)).kind is UnitKind.COORDINATE
+    # A single number is a channel of one site.
+    assert len(Units.of((1, 1, 1))) == 1
+
+
+def test_a_code_of_one_channel_is_what_it_is_as_a_vector() -> None:
+    """The same network, its code as 1 × 2 × 2 and as four numbers: the same effects and shares."""
+    codes = decoders.gaussian_codes(200, 4)
+    decode = decoders.smooth(4)
+    pixels = np.zeros((200, decoders.PIXELS), np.float32)
+    pixels[:, :4] = codes
+    found = []
+    for shape in ((4,), (1, 2, 2)):
+        study = decoders.of_pixels(
+            pixels,
+            encode=lambda x, s=shape: x.reshape(len(x), -1)[:, :4].reshape(-1, *s),
+            decode=lambda z: decode(z.reshape(len(z), 4)).reshape(
+                -1, 1, decoders.HEIGHT, decoders.WIDTH
+            ),
+            code_shape=shape,
+            settings=FEW,
+        )
+        effects = [effect.effect.value for effect in ablation.run(study).effects]
+        shares = [share.share.value for share in contributions.run(study).shares]
+        found.append((effects, shares, additivity.run(study).up.gap.value))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-6)
+    assert found[0][2] == pytest.approx(found[1][2], rel=1e-6)
+    assert len(found[1][0]) == 4

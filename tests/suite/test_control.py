@@ -13,11 +13,11 @@ from sklearn.decomposition import PCA
 from reportgen.analyses import UnanswerableError, additivity, linearity, one_picture
 from reportgen.analyses.ablation import run as ablate
 from reportgen.analyses.shared.path_contributions import RowPath, path_shares, paths_of
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.autoencoder import Autoencoder
 from reportgen.engine import Coalitions
 from reportgen.settings import Settings
 from reportgen.statistics.pca import Pca
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 from reportgen.suite import control
 from tests.conftest import FEW

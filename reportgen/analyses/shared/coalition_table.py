@@ -14,10 +14,12 @@ import numpy as np
 from reportgen.analyses.shared.path_contributions import units_by_share
 from reportgen.autoencoder import Units
 from reportgen.engine import Coalitions
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.study import Study
 
 COMPARED_ROWS = 8
+SET_SIZES = 2, 3, 5
 NO_ENERGY = 1e-10
 COLUMNS_TOGETHER = 64
 PLAYERS_TOGETHER = 4
@@ -33,6 +35,9 @@ class CoalitionTable:
     player_units : for each player the unit it is, −1 for "rest".
     energies : (n, 2ᵖ) ‖ĝ(S)‖² of each row, by coalition number; 0 at ∅.
     projections : (n, p) ⟨φ_k, Δ⟩ of exact Shapley values, and `changes` (n,) ‖Δ‖².
+    set_sizes : how many units there are in the sets whose sums are held against their whole: 2, 3
+        and 5 of the table's single units, where there are more than that.
+    set_misses, set_changes : (n, sizes) Σ‖Δ_S − Σ_k Δ_k‖ and Σ‖Δ_S‖ over all sets of each size.
     shapley : (first rows, p, q) those values, through `compress`.
     compress : what was applied to images; `sketched` whether it is a sketch.
     off_data_share : share of the coalitions' codes that is flagged.
@@ -43,10 +48,13 @@ class CoalitionTable:
     energies: np.ndarray
     projections: np.ndarray
     changes: np.ndarray
+    set_sizes: tuple[int, ...]
+    set_misses: np.ndarray
+    set_changes: np.ndarray
     shapley: np.ndarray
     compress: Callable[[np.ndarray], np.ndarray]
     sketched: bool
-    off_data_share: float
+    off_data_share: Estimate
 
     @property
     def matrix(self) -> np.ndarray:
@@ -80,6 +88,8 @@ def coalition_table(study: Study) -> CoalitionTable:
     energies = np.zeros((len(rows), len(memberships)))
     projections = np.zeros((len(rows), len(players)))
     changes = np.zeros(len(rows))
+    sets = _sets_by_size(memberships, np.array(units) >= 0)
+    missed, changed = np.zeros((2, len(rows), len(sets)))
     shapley = np.zeros((min(COMPARED_ROWS, len(rows)), len(players), length), np.float32)
     codes = coalitions.panel(study.test.codes[rows], memberships)
     mine = study.ranks.mine(len(rows)).tolist()
@@ -91,9 +101,13 @@ def coalition_table(study: Study) -> CoalitionTable:
         energies[place], phi = energies_and_shapley(values, weights)
         change = values[-1].astype(np.float64) - values[0]
         projections[place], changes[place] = phi @ change, squared_norms(change)
+        for size, numbers in enumerate(sets.values()):
+            missed[place, size], changed[place, size] = _misses_of_sets(
+                values, memberships, numbers
+            )
         if place < len(shapley):
             shapley[place] = phi
-    study.ranks.add_up(energies, projections, changes, shapley)
+    study.ranks.add_up(energies, projections, changes, missed, changed, shapley)
     energies[:, 0] = 0
     return CoalitionTable(
         coalitions=coalitions,
@@ -101,6 +115,9 @@ def coalition_table(study: Study) -> CoalitionTable:
         energies=energies,
         projections=projections,
         changes=changes,
+        set_sizes=tuple(sets),
+        set_misses=missed,
+        set_changes=changed,
         shapley=shapley,
         compress=compress,
         sketched=sketched,
@@ -114,6 +131,29 @@ def _table_players(study: Study, limit: int) -> tuple[Units, list[int]]:
         return study.players.subset(order.tolist()), [int(study.player_units[p]) for p in order]
     kept = order[: limit - 1]
     return study.players.grouped(kept.tolist()), [int(study.player_units[p]) for p in kept] + [-1]
+
+
+def _sets_by_size(memberships: np.ndarray, single: np.ndarray) -> dict[int, np.ndarray]:
+    """Numbers of the coalitions of 2, 3 and 5 players that are single units, by their size."""
+    sizes = memberships.sum(axis=1)
+    of_units = ~memberships[:, ~single].any(axis=1)
+    wanted = [size for size in SET_SIZES if size < single.sum()]
+    return {size: np.flatnonzero(of_units & (sizes == size)) for size in wanted}
+
+
+def _misses_of_sets(
+    values: np.ndarray, memberships: np.ndarray, numbers: np.ndarray
+) -> tuple[float, float]:
+    """Σ‖Δ_S − Σ_k Δ_k‖ and Σ‖Δ_S‖ over sets by their numbers, of values (2ᵖ, q)."""
+    alone = values[1 << np.arange(memberships.shape[1])].astype(np.float64) - values[0]
+    missed = changed = 0.0
+    for start in range(0, len(numbers), COLUMNS_TOGETHER):
+        some = numbers[start : start + COLUMNS_TOGETHER]
+        together = values[some].astype(np.float64) - values[0]
+        summed = memberships[some].astype(np.float64) @ alone
+        missed += float(np.sqrt(squared_norms(together - summed)).sum())
+        changed += float(np.sqrt(squared_norms(together)).sum())
+    return missed, changed
 
 
 def energies_and_shapley(table: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

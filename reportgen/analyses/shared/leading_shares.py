@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from reportgen.analyses.shared.single_moves import single_moves
 from reportgen.statistics.blocks import in_parallel
 from reportgen.statistics.bootstrap import (
     UNDEFINED,
@@ -20,7 +18,9 @@ from reportgen.statistics.bootstrap import (
     bias_corrected_interval,
     safe_ratio,
 )
+from reportgen.statistics.fit_uncertainty import widened
 from reportgen.statistics.leading_directions import LeadingDirections
+from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 
 
@@ -44,6 +44,7 @@ class Stack:
     Attributes
     ----------
     first, total : σ₁² and Σσ²; `firsts` and `totals` (B,) of each resample.
+    squares : (r,) squared norms of the moves.
     has_effect : whether the moves are more than rounding.
     intensity : (r,) each move's length along the leading picture.
     """
@@ -52,20 +53,21 @@ class Stack:
         products = np.einsum("ni,nj->nij", moves.along, moves.along)
         self.first, self.total = moves.first, float(moves.squares.sum())
         self.has_effect = not study.is_negligible(self.total, len(moves.squares))
-        self.intensity = moves.along[:, 0]
-        self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]
+        self.intensity, self.squares = moves.along[:, 0], moves.squares
         self.totals = bootstrap.sums(moves.squares)
+        self.firsts = np.full(len(self.totals), np.nan)
+        if np.isfinite(self.first):
+            self.firsts = np.linalg.eigvalsh(bootstrap.sums(products))[:, -1]
 
-    @cached_property
-    def rho(self) -> Estimate:
+    def rho(self, deviation: float = float("nan")) -> Estimate:
         """σ₁² / Σσ²; undefined where the moves are rounding."""
-        return pooled_rho([self])
+        return pooled_rho([self], deviation)
 
 
 def leading_shares(study: Study) -> LeadingShares:
     """The stacks of `single_moves`; nothing is decoded that those have not decoded."""
     moves = study.shared(single_moves)
-    bootstrap = study.bootstrap(len(moves.rows))
+    bootstrap = study.bootstrap(moves.rows)
 
     def stacks(of_players: tuple[LeadingDirections, ...]) -> tuple[Stack, ...]:
         return tuple(in_parallel(lambda player: Stack(player, bootstrap, study), of_players))
@@ -73,11 +75,12 @@ def leading_shares(study: Study) -> LeadingShares:
     return LeadingShares(solo=stacks(moves.solo_directions), context=stacks(moves.last_directions))
 
 
-def pooled_rho(stacks: Iterable[Stack]) -> Estimate:
+def pooled_rho(stacks: Iterable[Stack], deviation: float = float("nan")) -> Estimate:
     """Σ_k σ₁² / Σ_k Σσ²; undefined where no stack has an effect.
 
     The largest singular value of few rows is too large, and that of a resample once more: the
-    interval is corrected for both.
+    interval is corrected for both. `deviation` is the sd that the fit half adds, by which it is
+    widened about its corrected centre.
     """
     stacks = list(stacks)
     if not any(stack.has_effect for stack in stacks):
@@ -85,4 +88,8 @@ def pooled_rho(stacks: Iterable[Stack]) -> Estimate:
     whole = sum(stack.first for stack in stacks) / sum(stack.total for stack in stacks)
     firsts = np.sum([stack.firsts for stack in stacks], axis=0)
     totals = np.sum([stack.totals for stack in stacks], axis=0)
-    return bias_corrected_interval(whole, safe_ratio(firsts, totals), largest=1.0)
+    resampled = safe_ratio(firsts, totals)
+    found = bias_corrected_interval(whole, resampled, largest=1.0)
+    defined = resampled[np.isfinite(resampled)]
+    centre = 2 * whole - float(defined.mean()) if len(defined) else whole
+    return widened(found, deviation, centre=centre, least=0, largest=1)

@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reportgen.analyses.shared.single_moves import strongest_players
 from reportgen.autoencoder import Units
 from reportgen.engine import Coalitions, CodePanel
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.statistics.blocks import cached_columns, over_pixels
+from reportgen.statistics.bootstrap import safe_ratio
 from reportgen.statistics.norms import squared_norms
+from reportgen.study.rows import PILOT_ROWS, pooled_count
+from reportgen.study.single_moves import strongest_players
 from reportgen.study.study import Study
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
+
+SMALL_CHANGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,11 @@ class PathShares:
     projections : (r, players) ⟨φ_k, Δ⟩.
     changes : (r,) ‖Δ‖², Δ = x̂ − g(z0).
     order : players by share, largest first; "rest" last.
+    steps : M, doubled until no share moved; `step_error` is how far the last doubling moved the
+        one that moved most, NaN where M was not doubled.
     incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|, where Δ comes
         from the reconstructions decoded with the whole data set.
     codes : what was decoded.
-    table : (t, players, q) φ of the pooled rows that are table rows too, the first t of both, or a
-        linear sketch of them: `study.compressor(t · players)`.
-    sketched : whether they are sketches.
     """
 
     players: Units
@@ -53,10 +56,10 @@ class PathShares:
     projections: np.ndarray
     changes: np.ndarray
     order: np.ndarray
+    steps: int
+    step_error: float
     incompleteness: float
     codes: CodePanel
-    table: np.ndarray
-    sketched: bool
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,15 @@ class PicturePaths:
     Attributes
     ----------
     pictures : (r, players, p) φ as the report keeps them.
-    contributions : (r, players, q) φ, or a linear sketch of them:
-        `study.compressor(r · players)`.
-    sketched : whether they are sketches.
+    shares : (r, players) ⟨φ, Δ⟩ / ‖Δ‖² of each image; they sum to 1.
+    sizes : (r, players) ‖φ‖ / ‖Δ‖. Both NaN where ‖Δ‖ is below 1e-3 of its root mean square over
+        the pooled rows, at which rounding would decide.
     incompleteness : largest |Σφ − Δ| of φ in float32 over the largest |Δ|, as in `PathShares`.
     """
 
     pictures: np.ndarray
-    contributions: np.ndarray
-    sketched: bool
+    shares: np.ndarray
+    sizes: np.ndarray
     incompleteness: float
 
 
@@ -170,29 +173,34 @@ def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iter
     return row_paths(coalitions, study.test.codes[rows], steps, orders)
 
 
-def path_shares(study: Study) -> PathShares:
-    """Pooled shares over the pooled rows, M = 2 steps each."""
-    players, player_units = path_players(study)
-    rows = study.rows.pooled
-    steps = study.settings.pooled_path_steps
+def _paths(study: Study, players: Units, rows: np.ndarray, steps: int) -> CodePanel:
+    """The codes of `paths_of`."""
     coalitions = Coalitions(study.engine, players, study.baseline)
-    projections = np.zeros((len(rows), len(players)))
-    changes, incompleteness = np.zeros(len(rows)), Incompleteness()
-    both = min(len(rows), len(study.rows.table))
-    compress, length, sketched = study.compressor(both * len(players))
-    table = np.zeros((both, len(players), length), dtype=np.float32)
-    nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
-    codes = study.test.codes[rows]
     orders = [path_order(study, row, len(players)) for row in rows]
-    mine = study.ranks.mine(len(rows)).tolist()
-    paths = row_paths(coalitions, codes[mine], steps, [orders[place] for place in mine])
-    for place, path in zip(mine, paths, strict=True):
-        projections[place] = path.contributions @ path.change
-        changes[place] = squared_norms(path.change)
-        incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
-        if place < both:
-            table[place] = compress(path.contributions.astype(np.float32))
-    study.ranks.add_up(projections, changes, table)
+    return coalitions.paths(study.test.codes[rows], steps, orders)
+
+
+def path_shares(study: Study) -> PathShares:
+    """Pooled shares, of as many of the pooled rows as their steps leave decodes for.
+
+    The number of steps M doubles on 16 rows until no share moves by more than .005, or until it is
+    32. The error of M steps falls as 1/M², so that a last move of d leaves about d/3.
+    """
+    settings = study.settings
+    players, player_units = path_players(study)
+    pilot, steps = study.rows.pooled[:PILOT_ROWS], settings.pooled_path_steps
+    known, step_error = _Projected(study, players, pilot, steps), float("nan")
+    while 2 * steps <= settings.most_path_steps:
+        steps *= 2
+        finer = _Projected(study, players, pilot, steps)
+        step_error = float(np.abs(finer.shares - known.shares).max(initial=0.0))
+        known = finer
+        if not step_error > settings.settled_share:
+            break
+    rows = study.rows.pooled[: pooled_count(len(players), steps, settings)]
+    others = _Projected(study, players, rows[len(pilot) :], steps)
+    projections = np.concatenate([known.projections, others.projections])[: len(rows)]
+    changes = np.concatenate([known.changes, others.changes])[: len(rows)]
     ranking = -projections.sum(axis=0)
     ranking[player_units < 0] = np.inf
     return PathShares(
@@ -202,33 +210,56 @@ def path_shares(study: Study) -> PathShares:
         projections=projections,
         changes=changes,
         order=np.argsort(ranking, kind="stable"),
-        incompleteness=incompleteness.over(study.ranks),
-        codes=coalitions.paths(codes, steps, orders),
-        table=table,
-        sketched=sketched,
+        steps=steps,
+        step_error=step_error,
+        incompleteness=float(np.maximum(known.incompleteness, others.incompleteness)),
+        codes=_paths(study, players, rows, steps),
     )
 
 
+class _Projected:
+    """⟨φ_k, Δ⟩ (r, players) and ‖Δ‖² (r,) of paths to some rows; how far they are from complete."""
+
+    def __init__(self, study: Study, players: Units, rows: np.ndarray, steps: int) -> None:
+        self.projections = np.zeros((len(rows), len(players)))
+        self.changes = np.zeros(len(rows))
+        incompleteness = Incompleteness()
+        nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
+        mine = study.ranks.mine(len(rows))
+        paths = paths_of(study, players, rows[mine], steps)
+        for place, path in zip(mine, paths, strict=True):
+            self.projections[place] = path.contributions @ path.change
+            self.changes[place] = squared_norms(path.change)
+            incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
+        study.ranks.add_up(self.projections, self.changes)
+        self.incompleteness = incompleteness.over(study.ranks)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(players,) Σ⟨φ_k, Δ⟩ / Σ‖Δ‖²; NaN where nothing changes."""
+        return safe_ratio(self.projections.sum(axis=0), self.changes.sum())
+
+
 def picture_paths(study: Study) -> PicturePaths:
-    """Contributions to the picture rows; of large images their pictures and a sketch are kept."""
-    players = study.shared(path_shares).players
+    """Contributions to the picture rows, as pictures, with each image's own shares and sizes."""
+    pooled = study.shared(path_shares)
     rows = study.rows.pictures
-    compress, length, sketched = study.compressor(len(rows) * len(players))
-    contributions = np.empty((len(rows), len(players), length), dtype=np.float32)
+    shares, sizes = np.full((2, len(rows), len(pooled.players)), np.nan)
     pictures = []
     nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
     incompleteness = Incompleteness()
-    paths = paths_of(study, players, rows, study.settings.path_steps)
-    for row, own, path in zip(rows, contributions, paths, strict=True):
+    for place, path in enumerate(paths_of(study, pooled.players, rows, study.settings.path_steps)):
+        change = float(squared_norms(path.change))
+        if change > SMALL_CHANGE**2 * pooled.changes.mean():
+            shares[place] = path.contributions @ path.change / change
+            sizes[place] = np.sqrt(squared_norms(path.contributions) / change)
         phi = path.contributions.astype(np.float32)
-        own[:] = compress(phi)
-        if sketched:
-            pictures.append(study.pictures(phi))
-        incompleteness.add(phi, study.test.reconstructions[row] - nobody)
+        pictures.append(study.pictures(phi))
+        incompleteness.add(phi, study.test.reconstructions[rows[place]] - nobody)
     return PicturePaths(
-        pictures=np.stack(pictures) if sketched else study.pictures(contributions),
-        contributions=contributions,
-        sketched=sketched,
+        pictures=np.stack(pictures),
+        shares=shares,
+        sizes=sizes,
         incompleteness=incompleteness.over(ALONE),
     )
 

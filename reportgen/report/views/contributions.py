@@ -1,4 +1,7 @@
-"""Contributions: shares as bars, and for each picture row pictures that add up, beside PCA's."""
+"""Contributions: shares as bars, and for each picture row pictures that add up, beside PCA's.
+
+Shares are pooled over images; what stands with an image are its own shares, in its own order.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ class View:
 
 
 def view(result: Contributions, results: Results, drawing: Drawing) -> View:
-    """Columns beyond ten are summed as "rest"."""
+    """Columns beyond ten are summed as "rest"; an image shows its own strongest units."""
     alone = [share for share in result.shares if share.unit >= 0] or result.shares
     largest = max((s.share.high for s in alone if np.isfinite(s.share.high)), default=1.0)
     rows = tuple(
@@ -83,16 +86,20 @@ def view(result: Contributions, results: Results, drawing: Drawing) -> View:
 
 
 def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
-    phi, rest = first_and_rest(result.pictures[row])
+    order = _own_order(result, row)
+    phi, rest = first_and_rest(result.pictures[row, order])
     components, pca_rest = first_and_rest(result.pca_pictures[row])
     limit = drawing.limit(phi, components)
     name = result.picture_names[row]
     original = drawing.images(result.originals[row])
     pca_whole = result.pca_mean + result.pca_pictures[row].sum(axis=0)
-    names = [share.name for share in result.shares[: len(phi) - rest]] + ["rest"] * rest
-    shares = [numbers.percent(s.share.value) for s in result.shares[: len(phi) - rest]]
+    alone = order[: len(phi) - rest]
+    names = [result.shares[place].name for place in alone] + ["rest"] * rest
+    shares = [own_share(result.row_shares[row, place]) for place in alone]
+    if rest:
+        shares.append(own_share(result.row_shares[row, order[len(alone) :]].sum()))
     components_named = [f"c{_subscript(k + 1)}" for k in range(len(components) - pca_rest)]
-    listed = ", ".join(f"unit {n} ({s})" for n, s in zip(names, shares, strict=False))
+    listed = ", ".join(f"{_unit(n)} ({s})" for n, s in zip(names, shares, strict=True))
     model = Strip(
         sprite=drawing.strip(
             original,
@@ -101,8 +108,11 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
             drawing.differences(phi, limit),
         ),
         alt=f"{name}: original, reconstruction, decoded mean code, then contributions on "
-        f"±{numbers.number(limit)} with pooled shares: {listed}" + (", the rest." if rest else "."),
-        captions=("x", "x̂ =", "g(z₀)", *(OPERATOR + _unit(n) for n in names)),
+        f"±{numbers.number(limit)} with this image's own shares: {listed}.",
+        captions=(
+            *("x", "x̂ =", "g(z₀)"),
+            *(f"{OPERATOR}{_unit(n)} {s}" for n, s in zip(names, shares, strict=True)),
+        ),
         limit=limit,
         signed_from=IMAGES_FIRST,
     )
@@ -133,6 +143,18 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
         pca=pca,
         pca_sum=_running(drawing, result.pca_mean, components, f"{name}: PCA's running sum"),
     )
+
+
+def _own_order(result: Contributions, row: int) -> np.ndarray:
+    """Players by this image's own share, largest first, the rest last; as pooled without one."""
+    ranking = -result.row_shares[row]
+    ranking[[share.unit < 0 for share in result.shares]] = np.inf
+    return np.argsort(ranking, kind="stable")
+
+
+def own_share(value: float) -> str:
+    """An image's own share, in few digits, since it stands under a small picture."""
+    return "no share" if np.isnan(value) else numbers.percent(float(value), digits=2)
 
 
 def _running(drawing: Drawing, start: np.ndarray, parts: np.ndarray, what: str) -> Strip:

@@ -77,7 +77,7 @@ def _pair(pair: PairPictures, names: tuple[str, ...], drawing: Drawing) -> PairV
                     drawing.strip(*(drawing.differences(part[row], limit) for part in parts)),
                     f"{name}: change by unit {pair.names[0]} alone, by unit {pair.names[1]} alone, "
                     f"by both, and what appears only when both move, on ±{numbers.number(limit)}; "
-                    f"pair share {numbers.plain(pair.share, 'percent')}.",
+                    f"over all images the pair's share is {numbers.plain(pair.share, 'percent')}.",
                     captions,
                     limit=limit,
                 ),

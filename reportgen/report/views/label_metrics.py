@@ -10,9 +10,9 @@ from reportgen.report import numbers
 from reportgen.report.drawing import Drawing
 from reportgen.report.results import Results
 from reportgen.report.views.heat import Cell, heat_cells
+from reportgen.statistics.label_scores import BINS
 
 ROWS_FOR_A_BIN = 25
-BINS = 20
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def limits(result: LabelMetrics, results: Results) -> Iterator[str]:
             f"{numbers.count(result.rows)} images are {result.rows // BINS} for each of a unit's "
             f"{BINS} bins: small entries may be chance."
         )
-    if result.gap is not None and any(unit.correlated_with for unit in results.units):
+    if result.information_gap is not None and any(unit.correlated_with for unit in results.units):
         yield (
-            "Units that go together share what they know of a label, which lowers the gap and "
-            "completeness although nothing is missing from the code."
+            "Units that go together share what they know of a label, which lowers MIG, SAP "
+            "and completeness although nothing is missing from the code."
         )

@@ -1,4 +1,4 @@
-"""Before the last squash: what to beware of; its template needs no pictures."""
+"""Before the last squash: the codes it moves; "how linear" shows the numbers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ from collections.abc import Iterator
 
 from reportgen.analyses.additivity import Additivity
 from reportgen.analyses.pre_activation import PreActivation
-from reportgen.report import numbers
 from reportgen.report.question import ONE_AWAY, MovedCodes
 from reportgen.report.results import Results
-
-SATURATED_PIXELS = 0.2
-
-
-def limits(result: PreActivation, results: Results) -> Iterator[str]:
-    """Pixels at an end of the range."""
-    if result.saturated_share > SATURATED_PIXELS:
-        yield (
-            f"{numbers.percent(result.saturated_share)} of the pixels are at an end of the range, "
-            f"where what goes into the {result.squash} can change without a trace in the image."
-        )
 
 
 def moved(result: PreActivation, results: Results) -> Iterator[MovedCodes]:

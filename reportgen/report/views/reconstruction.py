@@ -74,7 +74,7 @@ def _curve(result: Reconstruction) -> Chart:
             ),
         ],
         "principal components k",
-        "R² on test images",
+        "R² on these images" if result.beyond_pca is None else "R² on test images",
         top=1.0,
         mark=_crossing(result),
     )

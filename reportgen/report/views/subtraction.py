@@ -1,4 +1,4 @@
-"""Zero and subtract: both ablations' difference pictures beside the contribution."""
+"""Zero and subtract: both ablations' difference pictures, each beside its contribution."""
 
 from __future__ import annotations
 
@@ -18,32 +18,35 @@ from reportgen.report.views.reconstruction import LabelledStrip
 
 @dataclass(frozen=True)
 class View:
-    """The originals where they are known, then three strips over the picture rows on one signed
-    scale.
+    """The originals where they are known, then four strips over the picture rows on one signed
+    scale; and the picture of the zero code.
     """
 
     strips: tuple[LabelledStrip, ...]
+    zero: Strip
     limit: float
 
 
 def view(result: Subtraction, results: Results, drawing: Drawing) -> View:
-    """The strongest unit on every picture row."""
-    limit = drawing.limit(result.zeroed, result.averaged, result.contribution)
+    """The strongest unit on every picture row, each ablation above what it is held against."""
+    limit = drawing.limit(result.zeroed, result.averaged, result.from_zero, result.from_mean)
     names = ", ".join(result.picture_names)
     shown = results.answers.of(Reconstruction)
     same = shown is not None and shown.picture_names == result.picture_names
+    over = f"over {result.rows} images and all units"
     rows = (
         (
             "x̂ − (unit set to 0)",
             result.zeroed,
-            f"misses {numbers.plain(result.miss_zero, 'percent')}",
+            f"{over} these miss {numbers.plain(result.miss_zero, 'percent')}",
         ),
+        ("contribution from the zero code", result.from_zero, "adds up with the other units'"),
         (
             "x̂ − (unit set to its mean)",
             result.averaged,
-            f"misses {numbers.plain(result.miss_mean, 'percent')}",
+            f"{over} these miss {numbers.plain(result.miss_mean, 'percent')}",
         ),
-        ("contribution", result.contribution, "adds up with the other units'"),
+        ("contribution from the mean code", result.from_mean, "adds up with the other units'"),
     )
     return View(
         strips=(
@@ -59,6 +62,9 @@ def view(result: Subtraction, results: Results, drawing: Drawing) -> View:
                 )
                 for label, pictures, what in rows
             ),
+        ),
+        zero=Strip(
+            drawing.strip(drawing.images(result.zero_image)), "What the decoder makes of zeros."
         ),
         limit=limit,
     )

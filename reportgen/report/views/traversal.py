@@ -19,12 +19,11 @@ BOUND_UNIT = 0.2
 
 @dataclass(frozen=True)
 class UnitWalk:
-    """One unit walked from one row: its strip, and the end cosine (NaN where undefined)."""
+    """One unit walked from one row."""
 
     unit: int
     name: str
     strip: Strip
-    end_cosine: float
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,6 @@ def _row(result: Traversal, drawing: Drawing, row: int) -> RowWalk:
                 strip=walk_strip(
                     result, result.supported, drawing, row, place, kind="data-supported"
                 ),
-                end_cosine=float(result.supported.end_cosine[row, place]),
             )
             for place, unit in enumerate(result.units)
         ),

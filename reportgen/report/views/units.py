@@ -11,12 +11,14 @@ from reportgen.analyses.ablation import Ablation
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth
 from reportgen.analyses.traversal import Traversal
+from reportgen.autoencoder import UnitKind
 from reportgen.figures.charts import Histogram, IntervalBar, histogram, interval_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results, Unit
 from reportgen.report.views import ablation as ablation_codes
+from reportgen.report.views.contributions import own_share
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
 
@@ -31,7 +33,7 @@ class UnitCard:
     ----------
     unit, health : its numbers.
     walk, walk_difference : full-range walk from the medoid, as images and as changes from x̂.
-    end_cosine, deviation_ratio : of that walk; NaN where undefined or not walked.
+    deviation_ratio : r_k / s_k; NaN where it was not walked.
     ablations : for each row with | without | moved alone | contribution | ablation.
     limit : the signed scale of the ablations' differences.
     histogram : of its values; lowest, highest: images at its ends.
@@ -41,7 +43,6 @@ class UnitCard:
     health: UnitHealth
     walk: Strip | None
     walk_difference: Strip | None
-    end_cosine: float
     deviation_ratio: float
     ablations: tuple[LabelledStrip, ...]
     limit: float
@@ -75,7 +76,7 @@ class View:
     weak: tuple[UnitLine, ...]
     quiet: tuple[UnitLine, ...]
     most_cards: int
-    kind: str
+    kind: UnitKind
     variational: bool
 
 
@@ -95,7 +96,7 @@ def view(result: None, results: Results, drawing: Drawing) -> View:
         weak=tuple(UnitLine(unit, health[unit.index]) for unit in active if unit not in pictured),
         quiet=tuple(UnitLine(unit, health[unit.index]) for unit in quiet),
         most_cards=most,
-        kind=measured.kind if measured else "coordinate",
+        kind=measured.kind if measured else UnitKind.COORDINATE,
         variational=measured.variational if measured else False,
     )
 
@@ -106,7 +107,7 @@ def _bar(unit: Unit, largest: float) -> IntervalBar | None:
 
 
 def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) -> UnitCard:
-    walk, difference, cosine, ratio = _walks(results, drawing, unit)
+    walk, difference, ratio = _walks(results, drawing, unit)
     ablations, limit = _ablations(results, drawing, unit)
     marks = ((health.quantiles[0], "q01"), (health.mean, "mean"), (health.quantiles[-1], "q99"))
     return UnitCard(
@@ -114,7 +115,6 @@ def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) ->
         health=health,
         walk=walk,
         walk_difference=difference,
-        end_cosine=cosine,
         deviation_ratio=ratio,
         ablations=ablations,
         limit=limit,
@@ -136,11 +136,11 @@ def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) ->
 
 def _walks(
     results: Results, drawing: Drawing, unit: Unit
-) -> tuple[Strip | None, Strip | None, float, float]:
+) -> tuple[Strip | None, Strip | None, float]:
     result = results.answers.of(Traversal)
     walked = result is not None and drawing.thinning.full_walks
     if result is None or not walked or unit.index not in result.units:
-        return None, None, float("nan"), float("nan")
+        return None, None, float("nan")
     place = result.units.index(unit.index)
     moved = result.full.frames[0, place] - result.reconstructions[0]
     limit = drawing.limit(moved)
@@ -153,7 +153,6 @@ def _walks(
     return (
         walk_strip(result, result.full, drawing, 0, place, kind="full"),
         difference,
-        float(result.full.end_cosine[0, place]),
         float(result.deviation_ratios[place]),
     )
 
@@ -175,7 +174,7 @@ def _ablations(
     taken = [result.reconstructions[row] - result.ablated[row, player] for row in rows]
     given = [_contribution(results, unit, result.picture_names[row]) for row in rows]
     alone = [result.alone[row, player] for row in rows]
-    limit = drawing.limit(*alone, *taken, *(part for part in given if part is not None))
+    limit = drawing.limit(*alone, *taken, *(part.picture for part in given if part))
     strips = []
     for row in rows:
         tiles = [
@@ -184,16 +183,17 @@ def _ablations(
             drawing.differences(alone[row], limit),
         ]
         captions = ["with", "without", "moved alone"]
-        part = given[row]
+        part, own = given[row], ""
         if part is not None:
-            tiles.append(drawing.differences(part, limit))
-            captions.append("contribution")
+            tiles.append(drawing.differences(part.picture, limit))
+            captions.append(f"contribution {part.share}")
+            own = f"The contribution is {part.share} of this image's change. "
         tiles.append(drawing.differences(taken[row], limit))
         captions.append("ablation")
         name = result.picture_names[row]
         alt = (
             f"{name}: {', '.join(captions)} of unit {unit.name}, the signed pictures on "
-            f"±{numbers.number(limit)}. Over all images: alone "
+            f"±{numbers.number(limit)}. {own}Over all images: alone "
             f"{numbers.plain(unit.solo, 'percent')} of variance, share of the change "
             f"{numbers.plain(unit.share, 'percent')}, ablation effect "
             f"{numbers.plain(unit.effect, 'percent')} of variance."
@@ -207,15 +207,24 @@ def _ablations(
     return tuple(strips), limit
 
 
-def _contribution(results: Results, unit: Unit, name: str) -> np.ndarray | None:
-    """φ of a unit in a picture row, or None where it is in the rest or the row is not pictured."""
+@dataclass(frozen=True)
+class _Contribution:
+    """A unit's contribution to one image, and its share of that image's change as text."""
+
+    picture: np.ndarray
+    share: str
+
+
+def _contribution(results: Results, unit: Unit, name: str) -> _Contribution | None:
+    """None where the unit is in the rest or the row is not pictured."""
     result = results.answers.of(Contributions)
     if result is None or name not in result.picture_names:
         return None
     units = [share.unit for share in result.shares]
     if unit.index not in units:
         return None
-    return result.pictures[result.picture_names.index(name), units.index(unit.index)]
+    place = result.picture_names.index(name), units.index(unit.index)
+    return _Contribution(result.pictures[place], own_share(result.row_shares[place]))
 
 
 def _broken(captions: list[str]) -> tuple[str, ...]:

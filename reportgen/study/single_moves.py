@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +24,9 @@ from reportgen.statistics.blocks import (
 )
 from reportgen.statistics.leading_directions import LeadingDirections, leading_directions
 from reportgen.statistics.norms import squared_norms
-from reportgen.study.study import Study
+
+if TYPE_CHECKING:
+    from reportgen.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,14 @@ def single_moves(study: Study) -> SingleMoves:
     last_stack = np.zeros_like(solo_stack)
     solo, last, damage = (np.zeros((len(rows), players)) for _ in range(3))
     ends, ends_before = (np.zeros((3, len(rows))) for _ in range(2))
-    memberships = np.concatenate(
-        [
-            coalitions.empty[None],
-            coalitions.everyone[None],
-            coalitions.alone(),
-            coalitions.without_one(),
-        ]
-    )
     codes = study.test.codes[rows]
-    for places, images, before in _decoded(study, coalitions.panel(codes, memberships)):
+    panel = coalitions.panel(codes, one_by_one(coalitions))
+    for places, images, before in decoded_rows(study, panel, "single moves"):
         originals = study.test.images[rows[places]]
-        found = _row_squares(images, originals)
+        found = row_squares(images, originals)
         solo[places], last[places], damage[places], ends[:, places] = found
         if before is not None:
-            *_, ends_before[:, places] = _row_squares(before, originals)
+            *_, ends_before[:, places] = row_squares(before, originals)
         up = images[:, 2 : 2 + players] - images[:, :1]
         down = images[:, 1:2] - images[:, 2 + players :]
         for stack, moves in ((solo_stack, up), (last_stack, down)):
@@ -111,8 +107,14 @@ def single_moves(study: Study) -> SingleMoves:
     )
 
 
-def _decoded(
-    study: Study, mixed: CodePanel
+def one_by_one(coalitions: Coalitions) -> np.ndarray:
+    """(2K + 2, K) memberships of nobody, everyone, each player alone, everyone without each."""
+    ends = coalitions.empty[None], coalitions.everyone[None]
+    return np.concatenate([*ends, coalitions.alone(), coalitions.without_one()])
+
+
+def decoded_rows(
+    study: Study, mixed: CodePanel, charged_to: str
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     """Decode the codes of this rank's rows, as many rows at once as the cache holds.
 
@@ -134,10 +136,10 @@ def _decoded(
         before = None if engine is None else images[..., :pixels]
         yield groups[group], images[..., -pixels:], before
     if engine is not None:
-        study.engine.add_costs_of(engine, "single moves")
+        study.engine.add_costs_of(engine, charged_to)
 
 
-def _row_squares(
+def row_squares(
     images: np.ndarray, originals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the sums of squares of r rows, from their decoded images and their originals.
@@ -156,7 +158,7 @@ def _row_squares(
 def _squares_of_part(
     images: np.ndarray, originals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return what these pixels add to `_row_squares`."""
+    """Return what these pixels add to `row_squares`."""
     players = images.shape[1] // 2 - 1
     solo, last, damage = np.zeros((3, len(images), players))
     ends = np.zeros((3, len(images)))
