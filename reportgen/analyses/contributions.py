@@ -68,6 +68,8 @@ class Contributions:
     pca_mean : (P,) mean image; pca_pictures (r, components, P) score times component; above 33
         components the last one is the sum of those that are left.
     pca_shares : (components,) λ_k / Σλ over all K_pca; the last one likewise.
+    pca_row_shares : (r, components) each image's own score² / Σ score², likewise; NaN for the mean
+        image. A part's size is the root of its share: components are orthogonal.
     """
 
     method: str
@@ -90,6 +92,7 @@ class Contributions:
     pca_mean: ImageArray
     pca_pictures: ImageArray
     pca_shares: np.ndarray
+    pca_row_shares: np.ndarray
 
 
 def run(study: Study) -> Contributions:
@@ -126,6 +129,7 @@ def run(study: Study) -> Contributions:
         pca_pictures=np.stack([study.pictures(_pca_parts(study, row, shown)) for row in rows]),
         pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
         / variances.sum(),
+        pca_row_shares=_pca_shares(study, shown),
     )
 
 
@@ -149,6 +153,16 @@ def _pca_parts(study: Study, row: int, shown: int) -> np.ndarray:
     rest = pca.scores(image[None])[0, left] @ pca.components[left]
     first = pca.contributions(image, shown - 1)
     return np.concatenate([first, rest[None]])
+
+
+def _pca_shares(study: Study, shown: int) -> np.ndarray:
+    """(r, shown) of each picture row, the share of its squared scores; the last holds all left."""
+    squares = np.square(study.pca.scores(study.test.images[study.rows.pictures]), dtype=np.float64)
+    squares = squares[:, : study.pca_components]
+    parts = np.append(
+        squares[:, : shown - 1], squares[:, shown - 1 :].sum(axis=1, keepdims=True), axis=1
+    )
+    return safe_ratio(parts, squares.sum(axis=1, keepdims=True))
 
 
 def unit_shares(study: Study, *, with_fit_half: bool = True) -> tuple[UnitShare, ...]:

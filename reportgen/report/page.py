@@ -16,6 +16,7 @@ from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, headline_of
+from reportgen.report.hero import hero_of
 from reportgen.report.limits import limits_of
 from reportgen.report.question import Question
 from reportgen.report.results import Results
@@ -27,9 +28,10 @@ from reportgen.report.thinning import WHOLE, Thinning
 LAYOUTS = ("file", "folder")
 STYLES = ("style.css",)
 EARLY_SCRIPTS = ("theme.js",)
+HERO = "hero"
 SCRIPTS = (
     *("frames.js", "tables.js", "contents.js", "filter.js", "walk.js", "live.js", "live_walk.js"),
-    *("values.js", "enlarge.js", "download.js"),
+    *("values.js", "enlarge.js", "hero.js", "download.js"),
 )
 
 
@@ -137,8 +139,9 @@ class PageRenderer:
                 html = _failed_section(environment, question, failures[question.name])
             rendered.append(Rendered(question, html))
             sizes[question.name] = len(html.encode("utf-8")) + album.file_bytes - beside
+        hero = self._hero(environment, drawing, album, sizes, failures)
         template = environment.get_template("report.html.j2")
-        page = template.render(rendered=rendered, assets=assets)
+        page = template.render(rendered=rendered, assets=assets, hero=hero)
         return Page(page, sizes, album.files | assets.files, failures)
 
     def _environment(self, album: Album, drawing: Drawing) -> Any:
@@ -157,6 +160,32 @@ class PageRenderer:
             unit_name=lambda index: _unit_name(results, index),
         )
         return environment
+
+    def _hero(
+        self,
+        environment: Any,
+        drawing: Drawing,
+        album: Album,
+        sizes: dict[str, int],
+        failures: dict[str, str],
+    ) -> Any:
+        """What stands above the sections, where there is such; one that fails is left out."""
+        if HERO in self._results.failures:
+            return ""
+        beside = album.file_bytes
+        try:
+            hero = hero_of(self._results, drawing)
+            if hero is None:
+                return ""
+            html = _as_html(environment.get_template("_hero.html.j2").render(hero=hero))
+        except AlbumFullError:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            failures[HERO] = f"{type(error).__name__}: {error}"
+            return ""
+        sizes[HERO] = len(html.encode("utf-8")) + album.file_bytes - beside
+        return html
 
     def _section(
         self, environment: Any, question: Question, drawing: Drawing, sizes: dict[str, int]
@@ -275,6 +304,12 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
+def _side(tile: int, most: int, least: int) -> int:
+    """Pixels across a tile of the hero: enlarged by a whole factor where one is large enough."""
+    whole = tile * (most // tile)
+    return whole if whole >= least else most
+
+
 def _tile_rules(drawing: Drawing) -> str:
     """Style rules for the size of this report's tiles, and for each number of tiles in a strip."""
     from reportgen.figures.sprites import gap_beside
@@ -286,5 +321,6 @@ def _tile_rules(drawing: Drawing) -> str:
         f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
         for kind, width, least, most in kinds
     ]
+    rules.append(f".hero{{--side:{_side(tile, 116, 96)}px;--narrow-side:{_side(tile, 84, 56)}px}}")
     rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
     return "\n".join(rules) + "\n"

@@ -17,6 +17,7 @@ class Thinning:
 
     Attributes
     ----------
+    hero_images : images that can be chosen at the top.
     picture_rows : images in Contributions and Partial reconstruction.
     walk_rows : images that units are walked from.
     unit_cards : units with a card; the others get a line.
@@ -26,6 +27,7 @@ class Thinning:
     left_out : the sentences in which the page says what is not there.
     """
 
+    hero_images: int = EVERYTHING
     picture_rows: int = EVERYTHING
     walk_rows: int = EVERYTHING
     unit_cards: int = MOST_PICTURED
@@ -48,6 +50,7 @@ _STEPS: tuple[tuple[dict[str, object], str], ...] = (
         "all but one image in Contributions, Partial reconstruction and Latent walk",
     ),
     ({"unit_cards": 0, "plane_rows": 0}, "all units' cards, and Two units at once"),
+    ({"hero_images": 1}, "all but one image at the top"),
 )
 WHOLE = Thinning()
 
