@@ -67,6 +67,7 @@
       value.textContent = value.dataset.hint;
       cursor.hidden = true;
       dialog.showModal();
+      dialog.querySelector('[data-step="1"]').focus();
       show();
     };
     const picture = strip.querySelector("img");

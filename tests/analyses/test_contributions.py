@@ -419,3 +419,23 @@ def test_a_decoder_that_is_no_number_on_the_way_is_not_called_complete() -> None
 
     study = decoders.carrying(decode, codes, settings=FEW)
     assert np.isnan(contributions.run(study).completeness_error)
+
+
+def test_an_image_s_own_shares_of_pca_are_scikit_learn_s_squared_scores(smooth_study) -> None:
+    result = contributions.run(smooth_study)
+    images, count = smooth_study.fit.images.astype(np.float64), len(result.pca_shares)
+    oracle = PCA(smooth_study.pca_components).fit(images)
+    squares = oracle.transform(smooth_study.test.images[smooth_study.rows.pictures]) ** 2
+    assert count == smooth_study.pca_components
+    expected = squares / squares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(result.pca_row_shares, expected, atol=1e-6)
+
+
+def test_where_not_all_components_are_shown_the_last_share_holds_all_left(wide_study) -> None:
+    result = contributions.run(wide_study)
+    assert len(result.pca_row_shares[0]) == wide_study.settings.path_players + 1
+    np.testing.assert_allclose(result.pca_row_shares.sum(axis=1), 1, atol=1e-12)
+    scores = wide_study.pca.scores(wide_study.test.images[wide_study.rows.pictures])
+    squares = scores[:, : wide_study.pca_components] ** 2
+    left = squares[:, wide_study.settings.path_players :].sum(axis=1) / squares.sum(axis=1)
+    np.testing.assert_allclose(result.pca_row_shares[:, -1], left, atol=1e-12)

@@ -154,6 +154,7 @@ def visit(
         name: str,
         *,
         width: int = 1280,
+        height: int = 900,
         dark: bool = False,
         scripts: bool = True,
         axe: bool = False,
@@ -161,7 +162,7 @@ def visit(
     ) -> Visit:
         page = profile(font, dark, scripts, axe).new_page()
         pages.append(page)
-        page.set_viewport_size({"width": width, "height": 900})
+        page.set_viewport_size({"width": width, "height": height})
         visited = Visit(page)
         page.on("request", lambda r: visited.requests.append(r.url[:200]))
         page.on("console", lambda m: visited.console.append(m.text))

@@ -1,0 +1,71 @@
+"""The top of the page in a real Chromium: what the first screen shows, and choosing an image."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("name", ["grey", "colour"])
+def test_the_first_screen_shows_an_image_and_the_sum_that_makes_it(
+    visit, name: str, scripts: bool
+) -> None:
+    page = visit(name, height=720, scripts=scripts).page
+    model, pca = page.locator(".pictured.opening .sum").all()
+    for total in (model, pca):
+        box = total.bounding_box()
+        assert box["y"] + box["height"] <= 720
+    assert page.locator("h1").bounding_box()["y"] < 100
+
+
+def test_on_a_phone_the_first_screen_shows_the_model_s_sum(visit) -> None:
+    page = visit("grey", width=390, height=844).page
+    box = page.locator(".pictured.opening .sum").first.bounding_box()
+    assert box["y"] + box["height"] <= 844
+    widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert widths[0] <= widths[1]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_link_shows_its_image_and_hides_the_other(visit, scripts: bool) -> None:
+    page = visit("grey", height=720, scripts=scripts).page
+    opening = page.locator(".pictured.opening")
+    assert opening.is_visible()
+    links = page.locator(".choices a")
+    other = next(
+        link
+        for link in links.all()
+        if link.get_attribute("href") != "#" + opening.get_attribute("id")
+    )
+    other.click()
+    assert not opening.is_visible()
+    chosen = page.locator(other.get_attribute("href"))
+    assert chosen.is_visible()
+    assert page.locator(".pictured:visible").count() == 1
+    # The address scrolls to the top, where the image is, and not past the links.
+    assert page.locator(".choices").bounding_box()["y"] > 0
+
+
+def test_j_and_k_go_from_image_to_image_and_the_chosen_one_is_marked(visit) -> None:
+    page = visit("grey", height=720).page
+    marked = lambda: page.locator(".choices a[aria-current]").get_attribute("href")  # noqa: E731
+    links = [a.get_attribute("href") for a in page.locator(".choices a").all()]
+    first = marked()
+    page.keyboard.press("j")
+    page.wait_for_function("location.hash")
+    assert marked() == links[(links.index(first) + 1) % len(links)]
+    page.keyboard.press("k")
+    page.wait_for_function(f"location.hash === '{first}'")
+    assert marked() == first
+    assert page.locator(first).is_visible()
+
+
+def test_tiles_are_between_96_and_128_pixels_wide_on_a_wide_screen(visit) -> None:
+    page = visit("grey", height=720).page
+    widths = page.evaluate(
+        "[...document.querySelectorAll('.pictured.opening img')].map((i) => i.clientWidth)"
+    )
+    assert len(widths) > 8
+    assert all(96 <= width <= 128 for width in widths)

@@ -1,0 +1,166 @@
+"""The top of the page: one image as a sum of pictures, with its own numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reportgen.report.drawing import Drawing
+from reportgen.report.hero import Hero, hero_of
+from reportgen.report.numbers import percent
+from reportgen.report.results import Results
+from reportgen.report.thinning import thinnings_of
+from tests.report.example import example_results, page_of, with_answers, without
+from tests.report.parsed import Element, parsed
+
+
+def hero(results: Results) -> Hero:
+    drawn = hero_of(results, Drawing(results.provenance.picture_shape, results.pixel_range))
+    assert drawn is not None
+    for image in drawn.images:
+        for total in (image.model, image.pca):
+            # Sprites are made by other threads, which import as they go; none outlives the test.
+            assert all(
+                part.picture.sprite.data for part in (total.whole, total.start, *total.parts)
+            )
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def many() -> Results:
+    return example_results(units=14, images=120)
+
+
+@pytest.fixture(scope="module")
+def page(many: Results) -> Element:
+    return parsed(page_of(many).html)
+
+
+def test_parts_are_the_image_s_six_largest_and_the_others_as_one(many: Results) -> None:
+    answer = many.answers["contributions"]
+    for image in hero(many).choices:
+        shares, sizes = answer.row_shares[image.place], answer.row_sizes[image.place]
+        order = np.argsort(-np.abs(shares), kind="stable")
+        *alone, others = image.model.parts
+        assert [part.name for part in alone] == [f"unit {answer.shares[k].name}" for k in order[:6]]
+        assert [part.share for part in alone] == [percent(shares[k], 2) for k in order[:6]]
+        assert [part.size for part in alone] == [percent(sizes[k], 2) for k in order[:6]]
+        assert (others.name, others.share) == ("8 others", percent(shares[order[6:]].sum(), 2))
+        assert image.model.total == percent(1.0)
+
+
+def test_pca_s_parts_are_its_largest_on_that_image(many: Results) -> None:
+    answer = many.answers["contributions"]
+    for image in hero(many).choices:
+        squares = np.square(answer.pca_pictures[image.place].astype(float)).sum(axis=1)
+        order = np.argsort(-squares)
+        *alone, _ = image.pca.parts
+        assert [part.name for part in alone] == [f"PC {k + 1}" for k in order[:6]]
+        shares = squares / squares.sum()
+        assert [part.share for part in alone] == [percent(shares[k], 2) for k in order[:6]]
+
+
+def test_few_units_are_all_shown_and_nothing_is_left(results: Results) -> None:
+    for image in hero(results).choices:
+        assert [part.name.split()[0] for part in image.model.parts] == ["unit"] * 4
+
+
+def test_of_the_images_that_change_most_the_one_with_the_smallest_largest_part_opens(
+    many: Results,
+) -> None:
+    answer = many.answers["contributions"]
+    changes = ((answer.reconstructions - answer.baseline_image) ** 2).sum(axis=1)
+    half = np.flatnonzero(changes >= np.median(changes))
+    shares = np.sort(np.abs(answer.row_shares), axis=1)[:, ::-1]
+    clear = [row for row in half if shares[row, :6].sum() >= 0.7]
+    assert clear
+    assert hero(many).images[-1].place == min(clear, key=lambda row: shares[row, 0])
+
+
+def test_where_no_strip_is_clear_the_image_that_changes_most_opens(many: Results) -> None:
+    answer = many.answers["contributions"]
+    faint = replace(answer, row_shares=np.full_like(answer.row_shares, 0.01))
+    changes = ((answer.reconstructions - answer.baseline_image) ** 2).sum(axis=1)
+    drawn = hero(with_answers(many, contributions=faint))
+    assert drawn.images[-1].place == int(np.argmax(changes))
+    assert drawn.opened_for == "it changes most from the decoded mean code"
+
+
+def test_it_stands_before_the_verdict_and_the_contents(page: Element) -> None:
+    order = [element.attributes.get("id") or element.tag for element in page.all()]
+    assert order.index("hero") < order.index("nav") or order.index("hero") < order.index("verdict")
+    assert order.index("hero") < order.index("verdict")
+
+
+def test_every_image_has_a_link_and_the_opening_one_comes_last(page: Element) -> None:
+    section = page.one("section", id="hero")
+    links = [a.attributes["href"] for a in section.one("nav").all("a")]
+    articles = [a.attributes["id"] for a in section.all("article")]
+    assert sorted(links) == sorted(f"#{name}" for name in articles)
+    assert len(links) == 5
+    classes = [str(a.attributes["class"]) for a in section.all("article")]
+    assert ["opening" in names for names in classes] == [False] * 4 + [True]
+
+
+def test_pictures_say_in_words_what_they_show(page: Element, many: Results) -> None:
+    section = page.one("section", id="hero")
+    article = section.all("article")[-1]
+    texts = [str(image.attributes["alt"]) for image in article.all("img")]
+    opening = hero(many).images[-1]
+    first = opening.model.parts[0]
+    assert len(texts) == 10 + 9
+    assert texts[3] == (
+        f"{opening.name}, part of {first.name}: {first.share} of this image's change, "
+        f"size {first.size}."
+    )
+    assert all(text.startswith(opening.name) for text in texts)
+
+
+def test_an_image_at_the_mean_code_has_no_share_to_show(many: Results) -> None:
+    answer = many.answers["contributions"]
+    shares, sizes = answer.row_shares.copy(), answer.row_sizes.copy()
+    shares[1], sizes[1] = np.nan, np.nan
+    changed = with_answers(many, contributions=replace(answer, row_shares=shares, row_sizes=sizes))
+    image = hero(changed).choices[1]
+    assert image.model.total == ""
+    assert {part.share for part in image.model.parts} == {""}
+    section = parsed(page_of(changed).html).one("section", id="hero")
+    assert "nan" not in section.text.split()
+
+
+def test_without_contributions_there_is_no_hero(results: Results) -> None:
+    page = parsed(page_of(without(results, "contributions")).html)
+    assert page.all("section", id="hero") == []
+    assert [a.attributes["href"] for a in page.all("a", **{"class": "skip"})] == ["#report"]
+
+
+def test_it_is_thinned_last(results: Results) -> None:
+    steps = thinnings_of(results.provenance.picture_shape)
+    assert [step.hero_images == 1 for step in steps] == [False] * (len(steps) - 1) + [True]
+    page = parsed(page_of(results, thinning=steps[-1]).html)
+    section = page.one("section", id="hero")
+    assert len(section.all("article")) == 1
+    assert section.all("nav") == []
+
+
+def test_a_hero_that_fails_is_left_out_and_said(results: Results, monkeypatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no hero today")
+
+    monkeypatch.setattr("reportgen.report.page.hero_of", fails)
+    page = page_of(results)
+    assert page.failures == {"hero": "RuntimeError: no hero today"}
+    assert parsed(page.html).all("section", id="hero") == []
+    told = parsed(page_of(replace(results, failures=page.failures)).html)
+    assert "no hero today" in told.one("section", id="verdict").text
+
+
+def test_what_it_says_are_the_verdict_s_numbers(results: Results) -> None:
+    lines = {line.section: line for line in results.verdict}
+    said = " ".join(hero(results).says)
+    for section in ("reconstruction", "subtraction", "additivity"):
+        number = lines[section].number
+        assert number is not None
+        assert f"{100 * number.value:.3g}" in said or f"{number.value:.3g}" in said
