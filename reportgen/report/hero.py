@@ -238,7 +238,8 @@ class _Painter:
 
     def thumbnail(self, image: np.ndarray) -> Strip:
         """The image, small."""
-        return Strip(self._drawing.thumbnails(image[None]), alt=self._image_name, thumbnail=True)
+        alt = f"Show what {self._image_name} is made of"
+        return Strip(self._drawing.thumbnails(image[None]), alt=alt, thumbnail=True)
 
     def total(self, whole: Part, start: Part, parts: _Parts) -> Sum:
         """A sum with its largest parts alone and the others as one."""

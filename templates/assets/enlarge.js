@@ -12,6 +12,8 @@
   let factor = 1;
 
   const image = () => shown.querySelector("img");
+  /* The pictures of one sum are gone through as the tiles of a strip are. */
+  const sum = () => [...(shown.closest(".sum")?.querySelectorAll(".strip") ?? [])];
   const isChange = () => values.limitOf(image(), place) !== null;
 
   /* Lightness alone, on the diverging map: Rec. 709 weights of the three channels. */
@@ -41,7 +43,8 @@
     factor = Math.max(1, Math.floor(Math.min(448, window.innerWidth * 0.8) / tile));
     canvas.style.width = `${tile * factor}px`;
     const blank = Number(image().dataset.blank);
-    caption.textContent = `${place - blank + 1} of ${frames.count(image()) - blank}${names[place] ? `, ${names[place]}` : ""}. ${image().alt}`;
+    const [at, of] = sum().length ? [sum().indexOf(shown), sum().length] : [place - blank, frames.count(image()) - blank];
+    caption.textContent = `${at + 1} of ${of}${names[place] ? `, ${names[place]}` : ""}. ${image().alt}`;
     canvas.setAttribute("aria-label", caption.textContent);
     lightness.hidden = frames.scales.channels < 3 || !isChange();
     if (!lightness.hidden && lightness.getAttribute("aria-pressed") === "true") inLightness();
@@ -49,7 +52,8 @@
   };
   const step = (by) => {
     const [blank, tiles] = [Number(image().dataset.blank), frames.count(image())];
-    place = blank + ((place - blank + by + tiles - blank) % (tiles - blank));
+    if (sum().length) shown = sum()[(sum().indexOf(shown) + by + sum().length) % sum().length];
+    else place = blank + ((place - blank + by + tiles - blank) % (tiles - blank));
     show();
   };
   const save = (href, ending) => {
@@ -59,7 +63,7 @@
     link.href = href;
     link.click();
   };
-  for (const strip of document.querySelectorAll(".strip")) {
+  for (const strip of document.querySelectorAll(".strip:not(.choices *)")) {
     const open = (at) => {
       shown = strip;
       place = at;

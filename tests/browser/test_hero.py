@@ -69,3 +69,17 @@ def test_tiles_are_between_96_and_128_pixels_wide_on_a_wide_screen(visit) -> Non
     )
     assert len(widths) > 8
     assert all(96 <= width <= 128 for width in widths)
+
+
+def test_the_pictures_of_a_sum_are_enlarged_one_after_another(visit) -> None:
+    page = visit("grey", height=720).page
+    page.locator(".pictured.opening .sum").first.locator(".enlarge").first.focus()
+    page.keyboard.press("Enter")
+    caption = page.locator(".enlarged-caption")
+    assert caption.inner_text().startswith("1 of 9. ")
+    page.keyboard.press("ArrowRight")
+    assert caption.inner_text().startswith("2 of 9. ")
+    assert "reconstruction" in caption.inner_text()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert caption.inner_text().startswith("9 of 9. ")
