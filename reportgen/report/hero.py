@@ -279,17 +279,19 @@ def _says(results: Results) -> Iterator[str]:
         how = {words.Word.NO: "not at all"}.get(line.words[-1], line.words[-1].value)
         yield f"The model reconstructs {how} (R² {numbers.number(line.number.value)})."
     if (line := lines.get("subtraction")) is not None and line.number is not None:
-        missed = numbers.in_scale(line.number.value, line.scale)
-        if line.words[-1] is words.Word.VALID and len(line.words) == 1:
+        if line.words == (words.Word.VALID,):
+            missed = numbers.in_scale(line.number.value, line.scale)
             yield f"Zeroing a unit and subtracting would give the same pictures to within {missed}."
         else:
-            yield (
-                f"Zeroing a unit and subtracting would miss these pictures by {missed} of their "
-                "size."
-            )
+            pictures = _missed(line.number.value, "these pictures' size")
+            yield f"Pictures made by zeroing a unit and subtracting {pictures}."
     if (line := lines.get("additivity")) is not None and line.number is not None:
-        missed = numbers.in_scale(line.number.value, line.scale)
-        yield (
-            f"The effects of units moved one at a time, summed, miss {missed} of what they do "
-            "together."
-        )
+        together = _missed(line.number.value, "what they do together")
+        yield f"The effects of units moved one at a time, summed, {together}."
+
+
+def _missed(value: float, whole: str) -> str:
+    """ "miss 58 % of it", or where it is more than that "are off by 1.25 times it"."""
+    if value > 1:
+        return f"are off by {numbers.in_scale(value, 'times')} {whole}"
+    return f"miss {numbers.percent(value)} of {whole}"
