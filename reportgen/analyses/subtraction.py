@@ -15,7 +15,7 @@ import numpy as np
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.baseline_draws import baseline_draws, deviation_of_ratio
 from reportgen.analyses.shared.path_contributions import path_order, path_shares, row_paths
-from reportgen.engine import Coalitions
+from reportgen.engine import Coalitions, CodePanel
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import UNDEFINED, Estimate, safe_ratio
 from reportgen.statistics.fit_uncertainty import deviation_about_first, widened
@@ -25,6 +25,7 @@ from reportgen.study.study import Study
 
 # A miss whose moves are below this is settled: rounding, which has no steps to depend on.
 SMALLEST_MOVE = 1e-4
+PILOT_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Subtraction:
     ----------
     miss_zero, miss_mean : √(Σ‖D_k − φ_k‖² / Σ‖φ_k‖²) over rows and players, for z_k ← 0 with
         contributions from the zero code, and for z_k ← m_k with those from the mean code m.
-    steps : M, of both paths; doubled from 4 until neither miss moved by 2 % of itself, 32 at most.
+    steps : M, of both paths; doubled from 4 until neither miss of the first 4 picture rows moved
+        by 2 % of itself, 32 at most.
     off_data_zero, off_data_mean : share of the ablated codes that is flagged.
     rows : images behind both: the picture rows, and 8 of the table rows.
     zero_image : (P,) g(0), where zeroing measures from.
@@ -76,15 +78,20 @@ def run(study: Study) -> Subtraction:
     zero_code = np.where(study.players.unit_of_coordinate < 0, study.baseline, np.float32(0))
     baselines = zero_code, study.baseline
     steps = study.settings.miss_path_steps
-    held = [_Held(study, baseline, rows, steps) for baseline in baselines]
-    if all(study.is_negligible(float(one.total.sum()), len(rows)) for one in held):
-        raise UnanswerableError("no unit contributes anything.")
+    # Finding the number of steps takes more decodes than using it.
+    pilot, others = np.split(rows, [min(PILOT_ROWS, len(study.rows.pictures))])
+    first = [_Held(study, baseline, pilot, steps) for baseline in baselines]
     while 2 * steps <= study.settings.most_path_steps:
         steps *= 2
-        coarser, held = held, [_Held(study, baseline, rows, steps) for baseline in baselines]
-        if all(_settled(study, *pair) for pair in zip(coarser, held, strict=True)):
+        coarser, first = first, [_Held(study, baseline, pilot, steps) for baseline in baselines]
+        if all(_settled(study, *pair) for pair in zip(coarser, first, strict=True)):
             break
-    by_zero, by_mean = held
+    by_zero, by_mean = (
+        _joined(one, _Held(study, baseline, others, steps))
+        for one, baseline in zip(first, baselines, strict=True)
+    )
+    if all(study.is_negligible(float(one.total.sum()), len(rows)) for one in (by_zero, by_mean)):
+        raise UnanswerableError("no unit contributes anything.")
     draws = study.shared(baseline_draws)
     deviation = deviation_of_ratio(draws.misses[0], draws.misses[1], np.sqrt)
     zero_image = study.engine.decode(zero_code[None])[0]
@@ -92,8 +99,8 @@ def run(study: Study) -> Subtraction:
         miss_zero=by_zero.estimate(study, rows),
         miss_mean=widened(by_mean.estimate(study, rows), float(deviation), least=0),
         steps=steps,
-        off_data_zero=study.off_data_share(by_zero.ablated),
-        off_data_mean=study.off_data_share(by_mean.ablated),
+        off_data_zero=study.off_data_share(_ablated(study, zero_code, rows)),
+        off_data_mean=study.off_data_share(_ablated(study, study.baseline, rows)),
         rows=len(rows),
         zero_image=study.pictures(zero_image),
         zero_distance=_distance(study, zero_image, study.engine.decode(draws.baselines)),
@@ -113,27 +120,34 @@ def _rows(study: Study) -> np.ndarray:
     return np.concatenate([study.rows.pictures, others[:FURTHER_MISS_ROWS]])
 
 
+def _ablated(study: Study, baseline: np.ndarray, rows: np.ndarray) -> CodePanel:
+    """The codes of the rows with one player at the baseline."""
+    coalitions = Coalitions(study.engine, study.shared(path_shares).players, baseline)
+    return coalitions.panel(study.test.codes[rows], coalitions.without_one())
+
+
 class _Held:
-    """Ablations to one baseline, held against contributions from it.
+    """Ablations of r rows to one baseline, held against contributions from it.
 
     Attributes
     ----------
     missed, total : (r,) Σ_k‖D_k − φ_k‖² and Σ_k‖φ_k‖² of each row.
-    differences, contributions : (pictures, p) D and φ of the strongest unit, as pictures.
-    ablated : the codes of the ablations.
+    differences, contributions : (pictures, p) D and φ of the strongest unit, as pictures; of those
+        of the rows that are picture rows, which come first.
     """
 
     def __init__(self, study: Study, baseline: np.ndarray, rows: np.ndarray, steps: int) -> None:
         shares = study.shared(path_shares)
         strongest = int(shares.order[0])
         coalitions = Coalitions(study.engine, shares.players, baseline)
-        self.ablated = coalitions.panel(study.test.codes[rows], coalitions.without_one())
+        ablated = _ablated(study, baseline, rows)
         self.missed, self.total = np.zeros((2, len(rows)))
-        shown = np.zeros((2, len(study.rows.pictures), study.engine.image_size), np.float32)
+        pictured = int(np.isin(rows, study.rows.pictures).sum())
+        shown = np.zeros((2, pictured, study.engine.image_size), np.float32)
         mine = study.ranks.mine(len(rows)).tolist()
         orders = [path_order(study, row, len(shares.players)) for row in rows[mine]]
         paths = row_paths(coalitions, study.test.codes[rows[mine]], steps, orders)
-        decoded = study.engine.decode_each(map(self.ablated.row, mine))
+        decoded = study.engine.decode_each(map(ablated.row, mine))
         for place, path, images in zip(mine, paths, decoded, strict=True):
             phi = path.contributions
             differences = study.test.reconstructions[rows[place]] - images.astype(np.float64)
@@ -154,6 +168,14 @@ class _Held:
         if study.is_negligible(float(self.total.sum()), len(rows)):
             return UNDEFINED
         return study.bootstrap(rows).estimate(_miss, self.missed, self.total)
+
+
+def _joined(first: _Held, others: _Held) -> _Held:
+    """Of the rows of both, in order."""
+    for name in ("missed", "total", "differences", "contributions"):
+        both = getattr(first, name), getattr(others, name)
+        setattr(first, name, np.concatenate(both))
+    return first
 
 
 def _settled(study: Study, coarser: _Held, finer: _Held) -> bool:

@@ -166,8 +166,6 @@ def _typed_results(
         for field in dataclasses.fields(Results)
         if field.name not in (ANSWERS, EXTENSIONS)
     }
-    # As they stand in the file, so that what is read is written alike.
-    own = {name: own[name] for name in plain if name in own} | own
     return Results(answers=Answers(own), extensions=Answers(extensions), **others)
 
 

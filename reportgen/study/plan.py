@@ -72,7 +72,7 @@ def _decodes(study: Study, settings: Settings) -> dict[str, int]:
     draws = (1 + DRAWS) * drawn_count(1 + DRAWS, drawn, len(rows.statistics)) * drawn
     # Paths from zero and from the mean, whose steps mostly settle when doubled once.
     held = 2 * (len(rows.pictures) + FURTHER_MISS_ROWS)
-    held *= on_path(settings.miss_path_steps) + on_path(2 * settings.miss_path_steps) + 2 * path
+    held *= on_path(2 * settings.miss_path_steps) + 2 * path
     # Single moves, partial reconstruction, the pair and the triple; on a quarter of the rows
     # two steps of the sweep and three other baselines.
     for_each_row = 2 * units + 1 + path + 7 + (units + 2) // 2 + 3 * (units + 1) // 4

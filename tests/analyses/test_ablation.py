@@ -168,3 +168,15 @@ def test_moved_alone_is_captum_s_with_code_and_baseline_exchanged(smooth_study) 
     assert result.alone == pytest.approx(expected, abs=1e-5)
     decoded = doubled()(torch.from_numpy(baselines[:1])).numpy()[0]
     assert result.baseline_image == pytest.approx(decoded, abs=1e-6)
+
+
+def test_the_shares_off_data_are_those_of_codes_made_by_hand(smooth_study) -> None:
+    study, result = smooth_study, ablation.run(smooth_study)
+    rows = study.test.codes[study.rows.statistics]
+    units = rows.shape[1]
+    last = np.repeat(rows[:, None], units, axis=1)
+    solo = np.broadcast_to(study.baseline, last.shape).copy()
+    for unit in range(units):
+        last[:, unit, unit], solo[:, unit, unit] = study.baseline[unit], rows[:, unit]
+    assert result.off_data_last == study.off_data_share(last.reshape(-1, units))
+    assert result.off_data_solo == study.off_data_share(solo.reshape(-1, units))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -247,3 +249,41 @@ def test_other_baselines_cost_k_plus_2_forwards_on_a_quarter_of_the_rows() -> No
         additivity._by_baseline(study, moves, moves.rows[:10])
     # Three other baselines than the mean code; each is decoded once, for all the rows together.
     assert 3 * (10 * 4 + 1) <= study.engine.forwards["baselines"] <= 3 * (10 * (4 + 1) + 1)
+
+
+def test_the_gap_by_size_of_set_has_its_closed_form() -> None:
+    """z_0 z_1 u + z_2 u' + z_3 u'' from 0: a set misses z_0 z_1 where it holds both units."""
+    study = at_zero(decoders.mixed(), 4)
+    result = additivity.run(study)
+    codes = study.test.codes[study.rows.table].astype(np.float64)
+    assert result.gap_by_size is not None
+    assert [(some.size, some.sets) for some in result.gap_by_size] == [(2, 6), (3, 4), (4, 1)]
+    for some in result.gap_by_size[:-1]:
+        missed = size = 0.0
+        for members in combinations(range(4), some.size):
+            product = np.abs(codes[:, 0] * codes[:, 1]) * ({0, 1} <= set(members))
+            alone = [codes[:, unit] ** 2 for unit in members if unit >= 2]
+            missed += product.sum()
+            size += np.sqrt(product**2 + sum(alone)).sum()
+        assert some.gap.value == pytest.approx(missed / size, rel=1e-5)
+        assert some.rows == len(study.rows.table)
+    assert result.gap_by_size[-1].gap == result.up.gap
+
+
+def test_a_few_rows_that_hold_most_are_told() -> None:
+    heavy = np.random.default_rng(9).standard_t(0.7, size=(600, 2)).astype(np.float32)
+    for codes, told in ((heavy, ("gaps",)), (decoders.gaussian_codes(600, 2), ())):
+        study = decoders.carrying(decoders.product_and_linear(), codes, settings=Settings())
+        assert additivity.run(study).heavy_tailed == told
+
+
+def test_the_share_of_codes_off_data_is_that_of_codes_made_by_hand() -> None:
+    study = decoders.carrying(decoders.smooth(3), decoders.gaussian_codes(200, 3), settings=FEW)
+    result = additivity.run(study)
+    rows = study.test.codes[study.rows.statistics]
+    up, down = np.repeat(study.baseline[None, None], len(rows), 0).repeat(3, 1), rows[:, None]
+    down = down.repeat(3, axis=1)
+    for unit in range(3):
+        up[:, unit, unit], down[:, unit, unit] = rows[:, unit], study.baseline[unit]
+    expected = study.off_data_share(up.reshape(-1, 3)), study.off_data_share(down.reshape(-1, 3))
+    assert (result.off_data_up, result.off_data_down) == expected

@@ -14,6 +14,7 @@ from reportgen.analyses import (
     UnanswerableError,
     directions,
     linearity,
+    one_picture,
 )
 from reportgen.analyses.shared.gaps import gaps
 from reportgen.study.study import Study
@@ -81,6 +82,9 @@ def test_a_gap_along_directions_is_rounding_where_the_decoder_is_linear(mixed_li
 def test_the_gap_along_units_is_the_additivity_s_over_the_same_rows(smooth_study) -> None:
     result, (up, down, _) = directions.run(smooth_study), gaps(smooth_study)
     assert (result.gap_up_units, result.gap_down_units) == (up.gap, down.gap)
+    picture = one_picture.run(smooth_study)
+    assert result.rho_solo_units.value == picture.pooled_solo.value
+    assert result.rho_context_units.value == picture.pooled_context.value
 
 
 def test_an_additive_decoder_seen_in_rotated_codes_is_additive_again() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from reportgen.analyses import DoesNotApplyError, pre_activation
+from reportgen.analyses.shared.gaps import gaps
 from reportgen.process.watched_operations import WatchedCalls, WatchedOperations
 from reportgen.settings import Settings
 from reportgen.study import last_squash
@@ -29,6 +30,9 @@ def test_linear_before_a_squash_adds_up_and_pixels_do_not(squash: str) -> None:
     assert result.gap_up.value <= 1e-5
     assert result.gap_down.value <= 1e-5
     assert result.gap_up_pixels.value > 0.1
+    up, down, _ = gaps(study(lambda z: act[squash](z @ weights)))
+    assert result.gap_up_pixels.value == pytest.approx(up.gap.value, rel=1e-6)
+    assert result.gap_down_pixels.value == pytest.approx(down.gap.value, rel=1e-6)
     assert result.linear is not None
     assert result.linear.value == pytest.approx(1, abs=1e-6)
     assert result.explains_gap

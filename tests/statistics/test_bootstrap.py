@@ -17,6 +17,7 @@ from reportgen.statistics.bootstrap import (
     Bootstrap,
     Estimate,
     bias_corrected_interval,
+    held_by_few,
     interval,
     safe_ratio,
 )
@@ -229,3 +230,10 @@ def test_a_corrected_interval_stays_within_what_the_number_can_be() -> None:
     found = bias_corrected_interval(0.99, np.linspace(0.9, 0.99, 50), 1.0)
     assert found.high == 1.0
     assert bias_corrected_interval(0.01, np.linspace(0.02, 0.3, 50), 1.0).low == 0.0
+
+
+@pytest.mark.parametrize(("part", "few"), [(0.24, False), (0.26, True)])
+def test_the_largest_hundredth_of_rows_holds_over_a_quarter_or_not(part: float, few: bool) -> None:
+    sizes = np.append(np.full(99, (1 - part) / 99), part)
+    assert held_by_few(sizes) == few
+    assert held_by_few(np.ones(100), sizes) == few
