@@ -63,6 +63,8 @@ class Autoencoder:
     concurrent : whether encode, decode and forward may run in several threads at once, because
         they draw no noise and keep nothing from one call, or one operation, to the next.
     fixed_batch : how many images its file computes at once, whether there are as many or not.
+    code_book : (number of words, C) float32, of which each site of a code holds one, as in a
+        VQ-VAE: (n, C, H, W) codes hold H·W words, and a flat code is one; None for other codes.
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -79,6 +81,7 @@ class Autoencoder:
     classes: tuple[str, ...] = ()
     concurrent: bool = False
     fixed_batch: int = 1
+    code_book: np.ndarray | None = None
 
     @property
     def code_size(self) -> int:

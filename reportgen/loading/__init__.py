@@ -74,7 +74,8 @@ def autoencoder_from_module(
 ) -> Autoencoder:
     """Split a module in memory, like `load_autoencoder` does for a file.
 
-    The module is put in evaluation mode, without gradients, cast to float32 and moved to `device`.
+    A copy of the module is studied, in evaluation mode, without gradients, in float32, on `device`;
+    a module that cannot be copied is so within each call alone. The one given stays as it is.
     The options are those of `load_autoencoder` that are not about files.
     """
     from reportgen.loading.load import load_module

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -40,6 +44,10 @@ def assemble(
     """
     device = options.device
     split = without_single_sites(split)
+    if split.code_book is not None:
+        # What stands beside a word, such as what it was chosen for, is no posterior sd.
+        kept = tuple(note for note in split.notes if note.topic != "posterior")
+        split = replace(split, posterior_sd=None, notes=kept)
     with exact_arithmetic(device):
         pixel_scale = find_pixel_scale(
             lambda images: split.decode(split.encode(images)),
@@ -77,6 +85,7 @@ def assemble(
     last = [Note("scaling", pixel_scale.text)]
     if quiet is not None:
         last.append(_check_note(quiet(sample), reconstructions, split.is_stochastic))
+    last.extend(_size_notes(split, math.prod(sample.shape[1:])))
     autoencoder = Autoencoder(
         encode=encode,
         decode=decode,
@@ -92,8 +101,28 @@ def assemble(
         classes=options.classes,
         concurrent=split.concurrent and device == "cpu",
         fixed_batch=split.fixed_batch,
+        code_book=None if split.code_book is None else split.code_book.cpu().numpy(),
     )
     return autoencoder, pixel_scale.question
+
+
+def _size_notes(split: Split, pixels: int) -> Iterator[Note]:
+    """What follows from a code of words, and from one that is no smaller than the image."""
+    if split.code_book is not None:
+        words, depth = split.code_book.shape
+        yield Note(
+            "code book",
+            f"Each site of the code holds one of the {words} words of the model's code book "
+            f"({depth} numbers each); only whole words are codes that the decoder was trained on.",
+        )
+    size = math.prod(split.code_shape)
+    if size >= pixels:
+        text = (
+            f"The code holds {size} numbers and an image {pixels}: it compresses nothing by its "
+            "size alone. PCA has no more components than an image has numbers, so that it "
+            "reconstructs everything at this size, and a comparison with it says nothing."
+        )
+        yield Note("wide code", text)
 
 
 def _refuse_mixing(

@@ -114,16 +114,21 @@ def declared_layout(declared: tuple[int | None, ...], shape: tuple[int, int, int
     )
 
 
-def tried_layout(shape: tuple[int, int, int], runs: Callable[[ImageLayout], None]) -> ImageLayout:
+def tried_layout(
+    shape: tuple[int, int, int],
+    runs: Callable[[ImageLayout], None],
+    tells: Callable[[Exception], bool] = lambda error: False,
+) -> ImageLayout:
     """The first layout that `runs` accepts, for a model that says nothing.
 
     `runs` raises RuntimeError, as torch does, or another error of the model's own, for shapes that
-    do not fit. The first layout's error is the one raised. Errors for the user pass at once.
+    do not fit. Raised is the first error that `tells` more than that the shapes do not fit, else
+    the first layout's. Errors for the user pass at once.
     """
     candidates: list[tuple[int, ...]] = [shape, (math.prod(shape),)]
     if shape[0] == 1:
         candidates.append(shape[1:])
-    first: Exception | None = None
+    errors: list[Exception] = []
     for candidate in candidates:
         layout = ImageLayout(shape, candidate)
         try:
@@ -131,11 +136,10 @@ def tried_layout(shape: tuple[int, int, int], runs: Callable[[ImageLayout], None
         except (ModelError, DataError):
             raise
         except Exception as error:
-            first = first or error
+            errors.append(error)
         else:
             return layout
-    assert first is not None
-    raise first
+    raise next(filter(tells, errors), errors[0])
 
 
 def _fits(wanted: tuple[int | None, ...], candidate: tuple[int, ...]) -> bool:

@@ -16,6 +16,7 @@ from reportgen.loading.image_layout import declared_images
 from reportgen.loading.image_source import ImageSource
 from reportgen.loading.load import load_or_ask, seeded
 from reportgen.loading.model_file import ModelFile
+from reportgen.loading.modules.own_errors import OwnCodeError
 from reportgen.loading.sentences import shape_text
 from reportgen.loading.split import Model
 
@@ -115,12 +116,17 @@ def _on_random_images(file: ModelFile, model: Model) -> tuple[Autoencoder, str |
     shapes = [shape] if shape else declared_images(model.declared_shape or ())
     if not shapes and file.kind is not ModelFormat.FUNCTION:
         shapes = [(channels, size, size) for size in TRIED_SIZES for channels in (1, 3)]
+    own: OwnCodeError | None = None
     for shape in shapes:
         try:
             return load_or_ask(file, _RandomImages(shape), model)
         except DataError:
             # This size does not fit; another may.
             continue
+        except OwnCodeError as error:
+            own = own or error
+    if own is not None:
+        raise own
     raise ModelError(
         f"{file.given} does not say what images it takes; give DATA, or --input-shape C,H,W."
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -63,7 +65,7 @@ def load_module(
     refuse_not_finite(named_tensors(module).items())
     with seeded():
         found, question = assemble(
-            ModuleModel(module).split(sample, options),
+            ModuleModel(module, is_ours=False).split(sample, options),
             sample,
             options,
             notes=(Note("format", f"{name}: a module in memory."), *_other_notes(options)),
@@ -77,10 +79,15 @@ def load_module(
 
 @contextmanager
 def seeded() -> Iterator[None]:
-    """Seed torch's random numbers within this block, and restore their state afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+    """Seed torch's random numbers within this block; restore all generators afterwards."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
 
 
 def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:

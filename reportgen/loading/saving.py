@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reportgen.errors import ModelError
 from reportgen.loading.formats.reading import read_model
 from reportgen.loading.formats.sniff import sniff
+from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.model_parts import parts_of_module
 from reportgen.loading.modules.module_graph import export_module
 from reportgen.loading.modules.pair import SplitPair
@@ -37,10 +38,11 @@ def save_model(model: nn.Module, path: Path, example: Tensor, options: LoadingOp
         parse_scaling(options.normalize, sample)
     if options.output not in (None, "pixels", "logits"):
         raise ModelError(f"output {options.output!r} is not known; give pixels or logits.")
-    module = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    evaluated = Evaluated(copy.deepcopy(model), "cpu", is_ours=True)
+    module = evaluated.module
     pair = None
     if options.bottleneck is None:
-        parts = parts_of_module(module)
+        parts = parts_of_module(evaluated)
         pair = find_pair(parts, try_whole(parts, sample), sample, options, [])
     described: nn.Module = module
     description: dict[str, Any] = {"code_output": None, "sd_output": None}
@@ -50,6 +52,7 @@ def save_model(model: nn.Module, path: Path, example: Tensor, options: LoadingOp
         description["sd_output"] = SD if pair.reading.spread is not None else None
     said = {name: value for name, value in options.said().items() if name in DESCRIBED}
     description |= {"version": 1, "options": said, "classes": list(options.classes)}
+    evaluated.settle()
     program = export_module(described, sample[:2], flattened=pair is None)
     with path.open("wb") as file:
         torch.export.save(program, file, extra_files={"reportgen.json": json.dumps(description)})

@@ -61,6 +61,7 @@ class Split:
     code_shape : the code of one image.
     notes : how it was split.
     concurrent, fixed_batch : as `Autoencoder` has them.
+    code_book : likewise, as a tensor.
     """
 
     encode: ImageMap
@@ -72,6 +73,7 @@ class Split:
     notes: tuple[Note, ...]
     concurrent: bool = False
     fixed_batch: int = 1
+    code_book: Tensor | None = None
 
     @property
     def is_stochastic(self) -> bool:

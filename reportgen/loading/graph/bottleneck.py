@@ -1,26 +1,38 @@
-"""Finds where a program's graph is narrowest: the node that holds the code."""
+"""Finds the node that holds the code: at the model's own boundary, else where it is narrowest."""
 
 from __future__ import annotations
 
 import math
-import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import fx
 
 from reportgen.errors import ModelError
-from reportgen.loading.graph.measure import Measurement
-from reportgen.loading.graph.operators import (
-    LINEAR_MAPS,
-    LOOKUPS,
-    REARRANGEMENTS,
-    base_name,
+from reportgen.loading.graph.boundary import (
+    ARRANGEMENTS,
+    OwnHalves,
+    Route,
+    Sampling,
+    followed,
+    own_boundary,
 )
-from reportgen.loading.graph.program import Program, ancestors, origin, title, value_inputs
+from reportgen.loading.graph.measure import Measurement
+from reportgen.loading.graph.operators import REARRANGEMENTS, base_name, names
+from reportgen.loading.graph.paths import (
+    bypass,
+    crossed_by_all,
+    data_users,
+    holds_code,
+    nodes_between,
+)
+from reportgen.loading.graph.program import Program, module_path, origin, title
 from reportgen.loading.sentences import no_autoencoder, shape_text
 
 # A bypassed activation this many times narrower than the code: the skip carries the image.
 NARROWER = 4
+ESTIMATOR = ARRANGEMENTS | names("add sub")
+NARROWEST = "found as the narrowest point that every path crosses"
 
 
 @dataclass(frozen=True)
@@ -32,11 +44,13 @@ class Bottleneck:
     code : the node that holds the code.
     shape : the shape of one image's code.
     output : the leaf that holds the reconstruction.
+    how : why there, in words.
     """
 
     code: fx.Node
     shape: tuple[int, ...]
     output: fx.Node
+    how: str = NARROWEST
 
 
 def is_shaped_like_code(node: fx.Node, measured: Measurement, bottleneck: Bottleneck) -> bool:
@@ -73,86 +87,83 @@ def _shape_text(shape: tuple[int, ...] | None) -> str:
     return shape_text(shape) if shape else "a value without a batch dimension"
 
 
-def data_nodes(program: Program) -> set[fx.Node]:
-    """Nodes whose values, not only shapes, depend on the image."""
-    found = {program.input}
-    for node in program.graph.nodes:
-        if node.op == "call_function" and any(source in found for source in value_inputs(node)):
-            found.add(node)
-    return found
-
-
 def find_bottleneck(
     program: Program,
     measured: Measurement,
     image_shape: tuple[int, ...],
     named: str | int | None = None,
+    sampling: Sampling | None = None,
+    own_halves: Sequence[OwnHalves] = (),
 ) -> Bottleneck:
-    """The narrowest node that every path from image to reconstruction crosses.
+    """The node that holds the code: every path from image to reconstruction crosses it.
 
-    A node is crossed by every path exactly if, in topological order, no edge jumps over it. Among
-    equally narrow ones the first is taken, and then followed through activations, normalisation
-    and quantisation up to the next linear map or convolution. `named` overrides the search: the
-    name of a node or submodule, or the number of an output of the program.
+    That is so exactly if, in topological order, no edge jumps over it. It is where the model shows
+    it (`own_boundary`), by the noise it draws (`sampling`) and more; else the narrowest, and among
+    equally narrow ones the last before the model widens. `named` overrides the search: the name of
+    a node or submodule, or the number of an output of the program.
 
     Raises ModelError where skip connections carry the image past every narrow node.
     """
     output = find_output(program, measured, image_shape)
-    path = _between(program, output)
+    path = nodes_between(program, output)
     if output not in path or program.input not in path:
         raise ModelError("the model's output does not depend on its input; it cannot be studied.")
-    crossed = _crossed_by_all(path)
-    if named is not None:
-        code = program.leaves[named] if isinstance(named, int) else _named_node(path, named)
+    crossed = crossed_by_all(path)
+    route = Route(program, path, crossed, measured)
+    how = NARROWEST
+    if isinstance(named, int):
+        code, how = program.leaves[named], "as the file says"
+        _refuse_bypassed(path, crossed, code)
+    elif named is not None:
+        code, how = _named_node(route, named), "named by you"
         _refuse_bypassed(path, crossed, code)
     else:
-        code = _narrowest(path, crossed, measured, image_shape)
-        _refuse_skips(path, code, measured)
+        own = own_boundary(route, sampling or Sampling(), math.prod(image_shape), own_halves)
+        if own is not None:
+            code, how = own.code, own.how
+        else:
+            code = _narrowest(path, crossed, measured, image_shape)
+            _refuse_skips(path, code, measured)
     shape = measured.per_image(code)
     if shape is None:
         raise ModelError(f"the node {title(code)} does not hold one code for each image.")
-    return Bottleneck(code, shape, output)
+    return Bottleneck(code, shape, output, how)
 
 
-def _between(program: Program, output: fx.Node) -> list[fx.Node]:
-    """Data nodes whose values the output needs, in topological order."""
-    needed = ancestors([output], value_inputs)
-    data = data_nodes(program)
-    return [node for node in program.graph.nodes if node in needed and node in data]
+def _named_node(route: Route, named: str) -> fx.Node:
+    """The last node of this name, or of the submodule of this name and those inside it.
 
-
-def _data_users(node: fx.Node, path: set[fx.Node]) -> list[fx.Node]:
-    return [user for user in node.users if user in path]
-
-
-def _crossed_by_all(path: list[fx.Node]) -> list[fx.Node]:
-    """Nodes that no edge jumps over, in order; one pass over the edges."""
-    place = {node: index for index, node in enumerate(path)}
-    inside = set(path)
-    crossed = []
-    farthest = 0
-    for index, node in enumerate(path):
-        if farthest <= index:
-            crossed.append(node)
-        users = _data_users(node, inside)
-        farthest = max([farthest, *(place[user] for user in users)])
-    return crossed
-
-
-def _named_node(path: list[fx.Node], named: str) -> fx.Node:
+    What a submodule gives is followed through what only arranges it otherwise, and through the
+    straight-through estimator of a code book, whose own edge jumps over it.
+    """
+    path = route.path
     matching = [
-        node
-        for node in path
-        if named in (node.name, title(node), title(node).split(" in ")[0])
-        or title(node).endswith(f" in {named}")
+        node for node in path if named in (node.name, title(node), title(node).split(" in ")[0])
     ]
+    if matching:
+        return matching[-1]
+    matching = [node for node in path if is_inside(module_path(node), named)]
     if not matching:
-        known = ", ".join(title(node) for node in _crossed_by_all(path)[1:-1][:12])
+        known = ", ".join(title(node) for node in crossed_by_all(path)[1:-1][:12])
         raise ModelError(
             f"the model has no node or submodule {named!r}; among those that it could be cut at "
             f"are {known}."
         )
-    return matching[-1]
+    code = matching[-1]
+    if code not in route.crossed:
+        behind = [n for n in route.inner if route.place[n] > route.place[code]]
+        same = behind and route.size(behind[0]) in (0, route.measured.size(code))
+        start = route.place[code]
+        if same:
+            stretch = path[start + 1 : route.place[behind[0]] + 1]
+            if all(base_name(step.target) in ESTIMATOR for step in stretch):
+                code = behind[0]
+    return followed(route, code, ARRANGEMENTS) if code in route.crossed else code
+
+
+def is_inside(path: str, named: str) -> bool:
+    """Whether a submodule's path is a name, ends with it, or lies inside such a one."""
+    return f".{path}.".find(f".{named}.") >= 0
 
 
 def _refuse_bypassed(path: list[fx.Node], crossed: list[fx.Node], code: fx.Node) -> None:
@@ -160,7 +171,7 @@ def _refuse_bypassed(path: list[fx.Node], crossed: list[fx.Node], code: fx.Node)
         raise ModelError(f"the reconstruction is not computed from the node {title(code)}.")
     if code not in crossed:
         raise ModelError(
-            f"the node {title(code)} is bypassed by {_bypass(path, code)}, so the image cannot be "
+            f"the node {title(code)} is bypassed by {bypass(path, code)}, so the image cannot be "
             "reconstructed from it alone."
         )
 
@@ -174,85 +185,54 @@ def _narrowest(
     candidates = [
         node
         for node in crossed
-        if node is not path[0] and node is not path[-1] and _holds_code(node, measured)
+        if node is not path[0] and node is not path[-1] and holds_code(node, measured)
     ]
     limit = math.prod(image_shape)
     narrowest = min((measured.size(node) for node in candidates), default=limit)
     if narrowest >= limit:
-        narrow = [node for node in path if _holds_code(node, measured)]
+        narrow = [node for node in path if holds_code(node, measured)]
         smallest = min(narrow, key=measured.size, default=None)
         if smallest is not None and measured.size(smallest) < limit:
             raise ModelError(
                 f"the model has no bottleneck: its narrowest activation, {title(smallest)} with "
-                f"{measured.size(smallest)} numbers, is bypassed by {_bypass(path, smallest)}."
+                f"{measured.size(smallest)} numbers, is bypassed by {bypass(path, smallest)}."
             )
         raise ModelError(
             f"the model has no bottleneck: nothing in it is smaller than the image "
             f"({_shape_text(image_shape)}, {limit} numbers)."
         )
     start = next(node for node in candidates if measured.size(node) == narrowest)
-    return _followed(path, candidates, start, measured)
+    return _last_of_equals(candidates, start, measured)
 
 
-def _holds_code(node: fx.Node, measured: Measurement) -> bool:
-    return measured.is_float(node) and measured.size(node) > 0
-
-
-def _followed(
-    path: list[fx.Node], candidates: list[fx.Node], start: fx.Node, measured: Measurement
-) -> fx.Node:
-    """The last equally narrow node before the next linear map, not counting rearrangements."""
-    place = {node: index for index, node in enumerate(path)}
-    code = reached = start
+def _last_of_equals(candidates: list[fx.Node], start: fx.Node, measured: Measurement) -> fx.Node:
+    """The last equally narrow node before the model widens, not counting rearrangements."""
+    code = start
     for node in candidates[candidates.index(start) + 1 :]:
         if measured.size(node) != measured.size(start):
             break
-        stretch = {base_name(step.target) for step in path[place[reached] + 1 : place[node] + 1]}
-        if stretch & LINEAR_MAPS and not stretch & LOOKUPS:
-            break
-        reached = node
         if base_name(node.target) not in REARRANGEMENTS:
             code = node
     return code
 
 
-def _bypass(path: list[fx.Node], node: fx.Node) -> str:
-    """One edge that jumps over a node, in words; the longest."""
-    place = {step: index for index, step in enumerate(path)}
-    inside = set(path)
-    here = place[node]
-    jumps = [
-        (place[user] - place[step], step, user)
-        for step in path[:here]
-        for user in _data_users(step, inside)
-        if place[user] > here
-    ]
-    if not jumps:
-        return "nothing"
-    _, start, end = max(jumps, key=lambda jump: jump[0])
-    while end.target is operator.getitem and _data_users(end, inside):
-        # One of several results, such as where each maximum stood: say what takes it.
-        end = _data_users(end, inside)[-1]
-    return f"the connection from {title(start)} to {title(end)} ({base_name(end.target)})"
-
-
 def _refuse_skips(path: list[fx.Node], code: fx.Node, measured: Measurement) -> None:
     """Raise ModelError where a much narrower activation is bypassed by a skip."""
-    crossed = set(_crossed_by_all(path))
+    crossed = set(crossed_by_all(path))
     carries = _carrying(path, measured)
     narrow = [
         node
         for node in path
         if node not in crossed
         and node in carries
-        and _holds_code(node, measured)
+        and holds_code(node, measured)
         and measured.size(node) * NARROWER <= measured.size(code)
     ]
     if narrow:
         smallest = min(narrow, key=measured.size)
         raise ModelError(
             f"the model's narrowest activation, {title(smallest)} with {measured.size(smallest)} "
-            f"numbers, is bypassed by {_bypass(path, smallest)}, as in a U-Net; what is "
+            f"numbers, is bypassed by {bypass(path, smallest)}, as in a U-Net; what is "
             f"left to cut at has {measured.size(code)} numbers. Name a node with --bottleneck if "
             "that is meant."
         )
@@ -267,7 +247,7 @@ def _carrying(path: list[fx.Node], measured: Measurement) -> set[fx.Node]:
     inside = set(path)
     carries = {path[-1]}
     for node in reversed(path):
-        for user in _data_users(node, inside):
+        for user in data_users(node, inside):
             if user in carries and not _only_scales(node, user, measured):
                 carries.add(node)
                 break

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.graph.bottleneck import Bottleneck
@@ -35,6 +36,15 @@ def returning(program: Program, leaf: fx.Node) -> Program:
     places = dict(zip(program.graph.nodes, part.graph.nodes, strict=True))
     _return_only(part, places[leaf])
     return part
+
+
+def values_of(program: Program, nodes: Sequence[fx.Node], images: Tensor) -> tuple[Tensor, ...]:
+    """What nodes of a program hold for images, arranged as it takes them."""
+    part = program.copy()
+    places = dict(zip(program.graph.nodes, part.graph.nodes, strict=True))
+    part.output.args = (tuple(places[node] for node in nodes),)
+    remove_unused(part)
+    return part.compiled()(images)
 
 
 def _return_only(program: Program, leaf: fx.Node) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from reportgen.errors import ModelError
+from reportgen.loading.graph.boundary import Sampling
 from reportgen.loading.graph.operators import GAUSSIAN, RANDOM, REARRANGEMENTS, base_name, names
 from reportgen.loading.graph.program import (
     Program,
@@ -28,26 +29,27 @@ _ONES = frozenset({"ones", "ones_like", "new_ones"})
 _SAME_NUMBERS = REARRANGEMENTS | names("expand broadcast_to expand_as")
 
 
-def remove_noise(program: Program) -> list[fx.Node]:
+def remove_noise(program: Program) -> Sampling:
     """Replace Gaussian noise by its mean; the program is changed in place.
 
-    Returns the nodes that multiplied standard normal noise, a VAE's posterior sd among them; they
-    become further leaves of the program.
+    What multiplied the noise becomes further leaves of the program; it is returned with the means
+    that the noise was added to.
 
     Raises ModelError for randomness that is not Gaussian and reaches the output.
     """
     zeros: set[fx.Node] = set()
+    means: list[fx.Node] = []
     scales: list[fx.Node] = []
     for node in calls(program):
         name = base_name(node.target)
         if name in GAUSSIAN:
-            _replace_gaussian(program, node, zeros, scales)
+            _replace_gaussian(program, node, zeros, means, scales)
         else:
-            _fold_zero(program, node, zeros, scales)
+            _fold_zero(program, node, zeros, means, scales)
     kept = [node for node in dict.fromkeys(scales) if node.op == "call_function"]
     program.output.args = ((*program.leaves, *kept),)
     _replace_uninitialised(program)
-    return kept
+    return Sampling(means, kept)
 
 
 def random_nodes(program: Program) -> list[fx.Node]:
@@ -67,7 +69,11 @@ def refuse_random(program: Program) -> None:
 
 
 def _replace_gaussian(
-    program: Program, node: fx.Node, zeros: set[fx.Node], scales: list[fx.Node]
+    program: Program,
+    node: fx.Node,
+    zeros: set[fx.Node],
+    means: list[fx.Node],
+    scales: list[fx.Node],
 ) -> None:
     bound = arguments(node)
     mean, std = bound.get("mean", 0.0), bound.get("std", 1.0)
@@ -76,6 +82,8 @@ def _replace_gaussian(
     if isinstance(mean, fx.Node):
         if _holds_only(program, mean, 0.0):
             zeros.add(mean)
+        else:
+            means.append(mean)
         node.replace_all_uses_with(mean)
         return
     with program.graph.inserting_before(node):
@@ -104,7 +112,13 @@ def _holds_only(program: Program, node: fx.Node, number: float) -> bool:
     return name in (_ONES if number else _ZEROS)
 
 
-def _fold_zero(program: Program, node: fx.Node, zeros: set[fx.Node], scales: list[fx.Node]) -> None:
+def _fold_zero(
+    program: Program,
+    node: fx.Node,
+    zeros: set[fx.Node],
+    means: list[fx.Node],
+    scales: list[fx.Node],
+) -> None:
     """Follow zeros through a node: into products, collecting the other factors, out of sums."""
     name = base_name(node.target)
     bound = arguments(node)
@@ -120,13 +134,16 @@ def _fold_zero(program: Program, node: fx.Node, zeros: set[fx.Node], scales: lis
         if first in zeros and second in zeros:
             zeros.add(node)
         elif second in zeros and isinstance(first, fx.Node):
+            means.append(first)
             node.replace_all_uses_with(first)
         elif name == "add" and isinstance(second, fx.Node) and bound.get("alpha", 1) == 1:
+            means.append(second)
             node.replace_all_uses_with(second)
     elif name == "addcmul" and (bound["tensor1"] in zeros or bound["tensor2"] in zeros):
         other = bound["tensor2"] if bound["tensor1"] in zeros else bound["tensor1"]
         scales.append(other)
         assert isinstance(first, fx.Node)
+        means.append(first)
         node.replace_all_uses_with(first)
 
 

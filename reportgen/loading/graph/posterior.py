@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
-from reportgen.loading.graph.bottleneck import Bottleneck, data_nodes, is_shaped_like_code
+from reportgen.loading.graph.bottleneck import Bottleneck, is_shaped_like_code
 from reportgen.loading.graph.measure import Measurement
 from reportgen.loading.graph.operators import base_name
-from reportgen.loading.graph.program import Program, arguments, origin, title
+from reportgen.loading.graph.paths import data_nodes
+from reportgen.loading.graph.program import (
+    Program,
+    ancestors,
+    arguments,
+    origin,
+    title,
+    value_inputs,
+)
 from reportgen.loading.graph.quiet_noise import SdCheck
 from reportgen.loading.sd_convention import SdConvention
 from reportgen.loading.split import UNCONFIRMED_SD, ImageMap
@@ -21,7 +29,7 @@ def posterior_sd(
     program: Program,
     bottleneck: Bottleneck,
     measured: Measurement,
-    scales: list[fx.Node],
+    scales: Sequence[fx.Node],
     code_map: Callable[[fx.Node], ImageMap],
     check: SdCheck | None,
     sample: Tensor,
@@ -94,7 +102,9 @@ def _log_variance(
         leaf for leaf in leaves if leaf in data and is_shaped_like_code(leaf, measured, bottleneck)
     ]
     codes = [leaf for leaf in alike if origin(leaf) is origin(bottleneck.code)]
-    others = [leaf for leaf in alike if origin(leaf) is not origin(bottleneck.code)]
+    # What the code is computed from is no log-variance.
+    before = ancestors([bottleneck.code], value_inputs)
+    others = [leaf for leaf in alike if origin(leaf) not in before]
     return others[0] if codes and others else None
 
 

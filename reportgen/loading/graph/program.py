@@ -172,6 +172,14 @@ def title(node: fx.Node) -> str:
     return named
 
 
+def module_path(node: fx.Node) -> str:
+    """The submodule that a node comes from, as "encoder.7"; "" where that is not known."""
+    whole = node.args[0] if node.target is operator.getitem else None
+    if isinstance(whole, fx.Node):
+        return module_path(whole)
+    return str(node.meta.get("path") or title(node).partition(" in ")[2])
+
+
 def arguments(node: fx.Node) -> dict[str, Any]:
     """The arguments of an aten node by name, with defaults filled in."""
     if not isinstance(node.target, torch._ops.OpOverload):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
+from reportgen.loading.code_book import find_code_book
 from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, find_output
+from reportgen.loading.graph.boundary import OwnHalves
 from reportgen.loading.graph.cutting import cut, returning
 from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
 from reportgen.loading.graph.measure import DoesNotFitError, Measurement, measure
@@ -60,6 +63,8 @@ def split_program(
     sample: Tensor,
     device: str,
     named: str | int | None = None,
+    among: Collection[str] = (),
+    own_halves: Sequence[OwnHalves] = (),
 ) -> Split:
     """Cut a program at its bottleneck.
 
@@ -69,17 +74,21 @@ def split_program(
     sample : (n, C, H, W) images on the data's scale; shapes count, and values only to tell a
         log-variance from an sd.
     named : the node or submodule whose output is the code, or the number of the output that holds
-        it, instead of the narrowest.
+        it, instead of the model's own boundary or the narrowest.
+    own_halves : the model's encoders and decoders that are not the whole model.
+    among : the only ways in which the code may be found; empty for any.
 
     Raises ModelError where there is no bottleneck, DataError where the images do not fit.
     """
     program = evaluated(program, device)
     layout = _layout(program, image_shape(sample), sample)
     whole = program.copy()
-    scales = remove_noise(program)
+    sampling = remove_noise(program)
     measured, fixed_batch = _measure(program, layout, sample)
     drop_shape_references(program, measured)
-    bottleneck = find_bottleneck(program, measured, layout.model_shape, named)
+    bottleneck = find_bottleneck(program, measured, layout.model_shape, named, sampling, own_halves)
+    if among and bottleneck.how not in among:
+        raise ModelError(f"the code is not {' or '.join(among)}.")
     output = bottleneck.output
     quiet_whole = returning(program, output)
     refuse_random(quiet_whole)
@@ -106,18 +115,20 @@ def split_program(
     # Behind what the model returns there are now leaves for what multiplied noise.
     outputs = program.leaves[: len(whole.leaves)]
     holder = f"node {title(bottleneck.code)}"
-    notes = cut_notes(holder, bottleneck, outputs, layout, fixed_batch, named)
+    notes = cut_notes(holder, bottleneck, outputs, layout, fixed_batch)
     draws = random_nodes(noisy_whole)
     if draws:
         # Noise may be drawn for a fixed batch size where nothing else is.
         forward = on_images(noisy_whole, _measure(whole, layout, sample)[1], True, True)
         notes.append(sampling_note(dict.fromkeys(base_name(node.target) for node in draws)))
     few = sample[:TRIED_IMAGES]
+    with torch.no_grad():
+        code_book = find_code_book(encode(few), program.root.buffers())
     sd, sd_notes = posterior_sd(
         program,
         bottleneck,
         measured,
-        scales,
+        sampling.scales,
         code_map,
         SdCheck.of(forward, encode(few), decode, few) if draws else None,
         sample,
@@ -132,6 +143,7 @@ def split_program(
         notes=(*notes, *sd_notes),
         concurrent=True,
         fixed_batch=fixed_batch or 1,
+        code_book=code_book,
     )
 
 
@@ -186,14 +198,10 @@ def cut_notes(
     outputs: Sequence[Any],
     layout: ImageLayout,
     fixed_batch: int | None,
-    named: str | int | None,
 ) -> list[Note]:
     """Notes of how a graph was cut; `holder` names in words what holds the code."""
-    how = "found as the narrowest point that every path crosses"
-    if named is not None:
-        how = "named by you" if isinstance(named, str) else "as the file says"
     size, shape = math.prod(bottleneck.shape), shape_text(bottleneck.shape)
-    notes = [Note("code", f"Code: {holder}, {size} numbers ({shape}), {how}.")]
+    notes = [Note("code", f"Code: {holder}, {size} numbers ({shape}), {bottleneck.how}.")]
     if len(outputs) > 1:
         place, count = outputs.index(bottleneck.output) + 1, len(outputs)
         text = f"Reconstruction: output {place} of the {count} that the model returns."

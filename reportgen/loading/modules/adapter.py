@@ -15,6 +15,7 @@ from torch import Tensor
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.modules.model_class import RAISED, find_named, reason_of
+from reportgen.loading.modules.own_errors import own_reason
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sentences import shape_text
 from reportgen.loading.split import ImageMap, Model, Split, exact_arithmetic
@@ -114,7 +115,7 @@ class UserFunctions(Model):
                 on_arrays(given)
             except Exception:
                 # The user's function is meant for tensors, and this is what went wrong.
-                raise ModelError(f"{what} fails: {type(first).__name__}: {first}") from first
+                raise ModelError(f"{what} fails: {own_reason(first)}.") from first
             return on_arrays
         return on_tensors
 

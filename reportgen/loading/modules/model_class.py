@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -15,6 +16,8 @@ from typing import Any
 from torch import nn
 
 from reportgen.errors import ModelError
+from reportgen.loading.modules.held_device import HeldDevice
+from reportgen.loading.modules.own_errors import own_reason
 
 # What the user's own code may do: scripts that are not meant to be imported end the program.
 RAISED = (Exception, SystemExit)
@@ -72,7 +75,7 @@ def _from_file(path: Path, flag: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # Files import their neighbours, as they do when they are run as scripts.
-    with _importing(f"{path} (from {flag})", path.resolve().parent):
+    with _importing(f"{path} (from {flag})", path.resolve().parent), HeldDevice("cpu"):
         spec.loader.exec_module(module)
     return module
 
@@ -87,22 +90,38 @@ def _from_package(name: str, flag: str) -> ModuleType:
 @contextmanager
 def _importing(what: str, folder: Path, advice: str = "") -> Iterator[None]:
     """Import within this block from a folder first, and turn errors into a ModelError."""
-    sys.path.insert(0, str(folder))
     try:
-        yield
+        with importable(folder):
+            yield
     except ImportError as error:
         reason = f"{error}{advice}" if advice else reason_of(error)
         raise ModelError(f"{what} cannot be imported: {reason}.") from error
     except RAISED as error:
         raise ModelError(f"{what} cannot be imported: {reason_of(error)}.") from error
+
+
+@contextmanager
+def importable(*folders: Path) -> Iterator[None]:
+    """Within this block imports look into these folders first, and into the current one."""
+    added = [str(folder) for folder in (*folders, Path.cwd())]
+    sys.path[:0] = added
+    try:
+        yield
     finally:
-        with suppress(ValueError):
-            sys.path.remove(str(folder))
+        for folder in added:
+            with suppress(ValueError):
+                sys.path.remove(folder)
+
+
+def folder_of(spec: str | None) -> Path:
+    """Where a class named as "file.py:Class" lies; the current folder for one of a package."""
+    where = (spec or "").rpartition(":")[0]
+    return Path(where).resolve().parent if where.endswith(".py") else Path.cwd()
 
 
 def reason_of(error: BaseException) -> str:
     """The error of the user's own code in words; with advice where a script ended the program."""
-    reason = f"{type(error).__name__}: {error}".rstrip(".")
+    reason = own_reason(error)
     if isinstance(error, SystemExit):
         return f"it ends the program ({reason}); put what it runs under if __name__ == '__main__'"
     return reason
@@ -110,16 +129,22 @@ def reason_of(error: BaseException) -> str:
 
 def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
     """Make an instance of the class. Raises ModelError naming the arguments it needs."""
+    source = getattr(sys.modules.get(model_class.__module__), "__file__", None)
     try:
-        return model_class(**arguments)
+        # A class may change what it is given, import more, or ask for a GPU.
+        with importable(*([Path(source).parent] if source else [])), HeldDevice("cpu"):
+            return model_class(**copy.deepcopy(dict(arguments)))
     except RAISED as error:
         if isinstance(error, MemoryError) or "allocate" in str(error):
             raise ModelError(
                 f"{model_class.__name__} with {dict(arguments)} asks for more memory than there "
                 "is; check --model-args."
             ) from error
+        is_called_wrong = isinstance(error, TypeError) and "__init__()" in str(error)
+        advice = "; give its arguments as --model-args '{\"name\": value}'"
         raise ModelError(
             f"{model_class.__name__}{inspect.signature(model_class)} cannot be built with "
-            f"{dict(arguments)}: {reason_of(error)}; give its arguments as --model-args "
-            "'{\"name\": value}'."
+            f"{dict(arguments)}: {reason_of(error)}"
+            + (advice if is_called_wrong or not arguments else "; check --model-args")
+            + "."
         ) from error

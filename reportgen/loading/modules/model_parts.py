@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from reportgen.loading.graph.program import Program
+from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.module_graph import program_of_module
 
 
@@ -26,8 +28,16 @@ class ModelParts:
     required : a callable → names of its inputs that have no default.
     misfits : what the callables raise for images that they do not take.
     takes : the input of the first layer, in words; None where it is not known.
+    tensors : its parameters and buffers.
+    in_training : the whole model in training mode, but for its norms and dropouts; None where it
+        cannot be run so.
+    training_graph : an example → the program of that; None likewise.
     fixed_batch : the batch size that the file fixed for the whole model, once it was called; None
         where any will do.
+    is_python : whether its callables are an author's code, whose errors are shown as its own.
+    optional : a callable → names of its inputs that are None where they are not given.
+    hold_device : tells its code, where it asks for a GPU, to use the device in use from now on;
+        says whether that is new.
     """
 
     forward: Callable[[Tensor], Any]
@@ -37,27 +47,49 @@ class ModelParts:
     required: Callable[[Callable[..., Any]], list[str]]
     misfits: tuple[type[Exception], ...]
     takes: str | None = None
+    tensors: Callable[[], Iterable[Tensor]] = tuple
+    in_training: Callable[[Tensor], Any] | None = None
+    training_graph: Callable[[Tensor], Program] | None = None
     fixed_batch: Callable[[], int | None] = lambda: None
+    is_python: bool = False
+    optional: Callable[[Callable[..., Any]], list[str]] = lambda function: []
+    hold_device: Callable[[], bool] = lambda: False
 
 
-def parts_of_module(module: nn.Module) -> ModelParts:
+def parts_of_module(evaluated: Evaluated) -> ModelParts:
     """The parts of an eager module."""
+    module = evaluated.module
 
     def part(name: str) -> Callable[[Tensor], Any] | None:
         value: Any = module
         for step in name.split("."):
             value = getattr(value, step, None)
-        return value if callable(value) else None
+        return evaluated.function(value) if callable(value) else None
 
+    def in_training(images: Tensor) -> Any:
+        with evaluated.running(training=True):
+            return module.forward(images)
+
+    def graph(example: Tensor, training: bool = False) -> Program:
+        with evaluated.running(training=training):
+            return program_of_module(module, example)
+
+    has_forward = type(module).forward is not nn.Module.forward
     return ModelParts(
-        forward=module.forward if type(module).forward is not nn.Module.forward else _no_forward,
+        forward=evaluated.function(module.forward) if has_forward else _no_forward,
         part=part,
-        graph=lambda example: program_of_module(module, example),
+        graph=graph,
         children=tuple(name for name, _ in module.named_children()),
         required=required_arguments,
         # The user's own code may raise anything when it is called in a way it was not meant to.
         misfits=(Exception,),
         takes=expected_input(module),
+        tensors=lambda: (*module.parameters(), *module.buffers()),
+        in_training=in_training if has_forward else None,
+        training_graph=partial(graph, training=True) if has_forward else None,
+        is_python=True,
+        optional=optional_arguments,
+        hold_device=evaluated.hold_device,
     )
 
 
@@ -75,6 +107,17 @@ def required_arguments(function: Callable[..., Any]) -> list[str]:
         return []
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def optional_arguments(function: Callable[..., Any]) -> list[str]:
+    """Names of the arguments that are None where they are not given."""
+    if isinstance(function, nn.Module):
+        function = function.forward
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [parameter.name for parameter in parameters if parameter.default is None]
 
 
 def expected_input(module: nn.Module) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +11,16 @@ import torch
 from torch import Tensor
 
 from reportgen.autoencoder import Note
+from reportgen.loading.code_book import find_code_book
 from reportgen.loading.graph.quiet_noise import QuietNoise, SdCheck
 from reportgen.loading.image_layout import ImageLayout
+from reportgen.loading.modules.model_parts import ModelParts
+from reportgen.loading.modules.own_errors import own_reason
 from reportgen.loading.modules.posterior import Reading, Spread, readings
 from reportgen.loading.modules.returned import image_of
-from reportgen.loading.modules.whole import WholeModel, held_still
+from reportgen.loading.modules.whole import WholeModel, held_still, sampling_in_training
 from reportgen.loading.sd_convention import SdConvention
-from reportgen.loading.sentences import first_line, shape_text
+from reportgen.loading.sentences import shape_text
 from reportgen.loading.split import UNCONFIRMED_SD, Split, relative_difference
 
 TOLERANCE = 1e-4
@@ -46,6 +49,7 @@ class SplitPair:
         against the images.
     code : the code of the images it was tried on.
     encoder_draws, decoder_draws : whether they draw noise, which is then held at its mean.
+    decoder_looks_up : whether the decoder asks where something is smallest, as a code book does.
     sd_is_drawn : whether the posterior sd is how far one sd of that noise moves the code, for an
         encoder that returns its sample alone.
     sd_text : how the posterior sd was read, or why not; "" for a model without one.
@@ -58,8 +62,19 @@ class SplitPair:
     code: Tensor
     encoder_draws: bool
     decoder_draws: bool
+    decoder_looks_up: bool = False
     sd_is_drawn: bool = False
     sd_text: str = ""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the code holds as many numbers as the image, or more."""
+        return self.code[0].numel() >= math.prod(self.layout.shape)
+
+    @property
+    def may_hold_code_inside(self) -> bool:
+        """Whether the decoder does what is done to a code before it is decoded."""
+        return self.decoder_draws or self.decoder_looks_up
 
     def encode(self, images: Tensor) -> Tensor:
         """(n, C, H, W) → (n, *code_shape)."""
@@ -86,8 +101,8 @@ class SplitPair:
         with held_still(self.encoder_draws):
             return self.pair.encode(self.layout.arrange(images))
 
-    def split(self, whole: WholeModel) -> Split:
-        """The two as a `Split`, checked against the whole model; see there."""
+    def split(self, whole: WholeModel, tensors: Iterable[Tensor]) -> Split:
+        """The two as a `Split` of a model with these tensors, checked against the whole; see there."""
         shape = tuple(self.code.shape[1:])
         return Split(
             encode=self.encode,
@@ -98,6 +113,7 @@ class SplitPair:
             code_shape=shape,
             notes=tuple(self._notes(whole, shape)),
             fixed_batch=whole.fixed_batch or 1,
+            code_book=find_code_book(self.code, tensors),
         )
 
     def _notes(self, whole: WholeModel, shape: tuple[int, ...]) -> Iterator[Note]:
@@ -114,7 +130,9 @@ class SplitPair:
         yield from whole.notes()
 
 
-def try_pair(pair: Pair, whole: WholeModel, images: Tensor) -> tuple[SplitPair | None, str]:
+def try_pair(
+    model: ModelParts, pair: Pair, whole: WholeModel, images: Tensor
+) -> tuple[SplitPair | None, str]:
     """Find the reading by which a pair reproduces the whole model; else None and the reason."""
     flat = ImageLayout(whole.layout.shape, (math.prod(whole.layout.shape),))
     reason = ""
@@ -123,13 +141,27 @@ def try_pair(pair: Pair, whole: WholeModel, images: Tensor) -> tuple[SplitPair |
             with QuietNoise() as noise, torch.no_grad():
                 output = pair.encode(layout.arrange(images).clone())
         except pair.misfits as error:
-            reason = reason or f"{pair.names[0]} fails ({first_line(error)})"
+            reason = reason or f"{pair.names[0]} fails ({own_reason(error)})"
             continue
         found = _best_reading(pair, whole, layout, images, output, bool(noise.draws))
+        if found is not None and _remembers(found, images):
+            return None, f"{pair.names[1]} uses what {pair.names[0]} left in the model"
         if found is not None:
-            return _with_checked_spread(found, whole, images), ""
+            return _with_checked_spread(model, found, whole, images), ""
     named = " and ".join(pair.names)
     return None, reason or f"{named} do not reproduce the model's own output"
+
+
+def _remembers(found: SplitPair, images: Tensor) -> bool:
+    """Whether a code is decoded otherwise once other images were encoded, as with kept skips."""
+    with torch.no_grad():
+        before = found.decode(found.code)
+        try:
+            found.encode(images.flip(0, -1))
+            after = found.decode(found.code)
+        except found.pair.misfits:
+            return True
+    return relative_difference(before, after) > TOLERANCE
 
 
 def _best_reading(
@@ -141,10 +173,11 @@ def _best_reading(
     encoder_draws: bool,
 ) -> SplitPair | None:
     found: list[SplitPair] = []
-    for reading in readings(output, len(images)):
-        code = reading.mean(output)
-        if code.numel() >= images.numel():
-            continue
+    read = [(reading, reading.mean(output)) for reading in readings(output, len(images))]
+    size = images.numel()
+    # One that is as large as the image is the code only if it is exact and no smaller one is.
+    wide = [] if whole.output is None else [each for each in read if each[1].numel() >= size]
+    for reading, code in (*(each for each in read if each[1].numel() < size), *wide):
         try:
             with QuietNoise() as noise, torch.no_grad():
                 returned = pair.decode(code.clone())
@@ -158,7 +191,16 @@ def _best_reading(
         if whole.output is not None and not error <= TOLERANCE:
             continue
         found.append(
-            SplitPair(pair, reading, layout, error, code, encoder_draws, bool(noise.draws))
+            SplitPair(
+                pair,
+                reading,
+                layout,
+                error,
+                code,
+                encoder_draws,
+                bool(noise.draws),
+                noise.looks_up,
+            )
         )
         if whole.output is not None:
             break
@@ -171,24 +213,54 @@ def _error(restored: Tensor, whole: WholeModel, images: Tensor) -> float:
     return relative_difference(whole.output, restored)
 
 
-def _with_checked_spread(found: SplitPair, whole: WholeModel, images: Tensor) -> SplitPair:
-    """Settle what the spread stands for, by the model's own sampling where it samples."""
+def _with_checked_spread(
+    model: ModelParts, found: SplitPair, whole: WholeModel, images: Tensor
+) -> SplitPair:
+    """Settle what the spread stands for, by the model's own sampling where it samples.
+
+    Where it does so in no mode, by the model's own name for it, or by its sign.
+    """
     spread = found.reading.spread
-    function = whole.function
+    function, where = whole.function, ""
     if not whole.draws or function is None:
         if spread is None:
             return found
-        habit = "" if spread.is_known else ", by convention"
-        words = f"{spread.convention.words}{habit}"
-        text = f"What the encoder returns beside the mean is taken for {words}."
-        return replace(found, sd_text=text)
-    check = SdCheck.of(function, found.code, found.decode, images)
+        function, never_samples = sampling_in_training(model, whole, images)
+        where = " in training"
+        if function is None:
+            return _with_untested_spread(found, spread, images, never_samples)
+    check = SdCheck.of(function, found.code, found.decode, images, keep_all=bool(where))
     for trial, convention in _trials(found, spread):
         if check.confirms(trial.sd):
-            text = f"The posterior sd is read from {convention}, which the model's own sampling "
-            return replace(trial, sd_text=text + "confirms.")
+            text = f"The posterior sd is read from {convention}, which the model's own sampling"
+            return replace(trial, sd_text=f"{text}{where} confirms.")
     unread = replace(found.reading, spread=None)
     return replace(found, reading=unread, sd_text=UNCONFIRMED_SD)
+
+
+def _with_untested_spread(
+    found: SplitPair, spread: Spread, images: Tensor, never_samples: bool
+) -> SplitPair:
+    """What the spread stands for where no sampling tests it: only a logarithm can be negative.
+
+    What is nowhere negative, or belongs to a model that is known to sample in no mode, is left out
+    unless its name tells what it is.
+    """
+    with torch.no_grad():
+        is_logarithm = bool((spread.read(found._encoded(images)) < 0).any())
+    if not spread.is_known and (never_samples or not is_logarithm):
+        why = "the model samples in no mode" if never_samples else "it is nowhere negative"
+        text = (
+            f"What the encoder returns beside the code may be a posterior's sd, variance or "
+            f"logarithm, or none of them: {why}, so it cannot be tested and is left out."
+        )
+        return replace(found, reading=replace(found.reading, spread=None), sd_text=text)
+    why = "as its name says" if spread.is_known else "by convention: it has negative values"
+    text = (
+        f"What the encoder returns beside the mean is taken for {spread.convention.words}, {why}; "
+        "it could not be tested by the model's own sampling."
+    )
+    return replace(found, sd_text=text)
 
 
 def _trials(found: SplitPair, spread: Spread | None) -> Iterator[tuple[SplitPair, str]]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError
+from reportgen.autoencoder import Note
+from reportgen.errors import DataError, ModelError
+from reportgen.loading.graph.boundary import FROM_BOOK, FROM_NOISE, HALVES, OwnHalves
+from reportgen.loading.graph.cutting import values_of
+from reportgen.loading.graph.quiet_noise import QuietNoise
 from reportgen.loading.graph.split_program import split_program
+from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.memory_format import prefer_channels_last
 from reportgen.loading.modules.model_parts import ModelParts, parts_of_module
-from reportgen.loading.modules.pair import Pair, SplitPair, try_pair
-from reportgen.loading.modules.whole import WholeModel, try_whole
+from reportgen.loading.modules.pair import TOLERANCE, Pair, SplitPair, try_pair
+from reportgen.loading.modules.returned import flatten, image_of, is_batch
+from reportgen.loading.modules.whole import WholeModel, sampling_in_training, try_whole
 from reportgen.loading.options import LoadingOptions
-from reportgen.loading.split import Model, Split
+from reportgen.loading.split import Model, Split, relative_difference
 
-PAIRS = (
-    ("encode", "decode"),
-    ("encoder", "decoder"),
-    ("enc", "dec"),
-    ("Encoder", "Decoder"),
-    ("encoder_net", "decoder_net"),
-)
 TRIED_IMAGES = 8
 
 
@@ -38,18 +41,24 @@ class PartsModel(Model):
 
 
 class ModuleModel(Model):
-    """A module, in Python."""
+    """A module, in Python; one that is not ours alone is studied as a copy."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, is_ours: bool = True) -> None:
         self._module = module
+        self._is_ours = is_ours
         tensors = (*module.parameters(), *module.buffers())
         self.parameters = sum(tensor.numel() for tensor in tensors)
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
-        """Split the module, put in evaluation mode and float32, without gradients."""
-        module = self._module.eval().float().to(options.device).requires_grad_(False)
-        split = split_parts(parts_of_module(module), sample, options)
-        prefer_channels_last(module, split, sample[:4], options.device)
+        """See `split_parts`; the module runs in evaluation mode, in float32, without gradients."""
+        evaluated = Evaluated(self._module, options.device, is_ours=self._is_ours)
+        split = split_parts(parts_of_module(evaluated), sample, options)
+        evaluated.settle()
+        if evaluated.holds_device:
+            text = f"The model's code asks for a GPU; it runs on {options.device} instead."
+            split = replace(split, notes=(*split.notes, Note("device", text)))
+        if evaluated.can_be_changed:
+            prefer_channels_last(evaluated.module, split, sample[:4], options.device)
         return split
 
 
@@ -67,14 +76,94 @@ def split_parts(model: ModelParts, sample: Tensor, options: LoadingOptions) -> S
     """
     whole = try_whole(model, sample[:TRIED_IMAGES])
     reasons: list[str] = []
+    found = None
     if options.bottleneck is None:
         found = find_pair(model, whole, sample, options, reasons)
-        if found is not None:
-            return found.split(whole)
-    if whole.function is None:
+        if found is not None and not found.may_hold_code_inside:
+            return found.split(whole, model.tensors())
+    if whole.function is None and found is None:
         raise ModelError(f"{'; '.join([whole.reason, *reasons])}.")
-    program = model.graph(whole.layout.arrange(sample[:2]))
-    return split_program(program, sample, options.device, options.bottleneck)
+    if found is None:
+        return _by_graph(model, whole, sample, options)
+    # The decoder draws noise or reads a code book, so that the code may lie inside it.
+    try:
+        example = whole.layout.arrange(sample[:2])
+        return split_program(
+            model.graph(example), sample, options.device, among=(FROM_NOISE, FROM_BOOK)
+        )
+    except (ModelError, DataError):
+        return found.split(whole, model.tensors())
+
+
+def _by_graph(
+    model: ModelParts, whole: WholeModel, sample: Tensor, options: LoadingOptions
+) -> Split:
+    """The cut of the model's graph; of its graph in training, where it adds noise there alone."""
+    example = whole.layout.arrange(sample[:2])
+    sampled = None
+    if options.bottleneck is None and not whole.draws:
+        sampled, _ = sampling_in_training(model, whole, sample[:TRIED_IMAGES])
+    if sampled is not None and model.training_graph is not None:
+        try:
+            program = model.training_graph(example)
+            split = split_program(program, sample, options.device, among=(FROM_NOISE,))
+        except (ModelError, DataError):
+            split = None
+        if split is not None and _gives(split, whole, sample[:TRIED_IMAGES]):
+            kept = [note for note in split.notes if note.topic != "sampling"]
+            text = "The model draws noise in training alone; its code is the mean there."
+            return replace(
+                split, forward=split.quiet_forward, notes=(*kept, Note("sampling", text))
+            )
+    return split_program(
+        model.graph(example),
+        sample,
+        options.device,
+        options.bottleneck,
+        own_halves=tuple(_own_halves(model, whole, sample[:TRIED_IMAGES])),
+    )
+
+
+def _own_halves(model: ModelParts, whole: WholeModel, images: Tensor) -> Iterator[OwnHalves]:
+    """The model's encoders and decoders that are not the whole model: something lies between."""
+    given = whole.layout.arrange(images)
+    assert whole.output is not None
+    expected, size = whole.output, math.prod(whole.layout.shape)
+    for first, second in HALVES:
+        encode, decode = model.part(first), model.part(second)
+        if encode is None or decode is None:
+            continue
+
+        def takes(value: Tensor, decode: Callable[[Tensor], Any] = decode) -> bool:
+            try:
+                with QuietNoise(), torch.no_grad():
+                    image = image_of(decode(value.clone()), len(images), size)
+            except model.misfits:
+                return False
+            if image is None:
+                return False
+            return relative_difference(expected, whole.layout.restore(image)) <= TOLERANCE
+
+        try:
+            with QuietNoise(), torch.no_grad():
+                leaves = flatten(encode(given.clone()))
+        except model.misfits:
+            # Not what this encoder takes; the graph has other ways to show its code.
+            continue
+        encoded = [leaf for leaf in leaves if is_batch(leaf, len(images))]
+        yield OwnHalves(
+            (first, second),
+            encoded,
+            takes,
+            lambda program, nodes: values_of(program, nodes, given),
+        )
+
+
+def _gives(split: Split, whole: WholeModel, images: Tensor) -> bool:
+    """Whether a split model gives what the whole model gives."""
+    assert split.quiet_forward is not None and whole.output is not None
+    with torch.no_grad():
+        return relative_difference(whole.output, split.quiet_forward(images)) <= TOLERANCE
 
 
 def find_pair(
@@ -90,11 +179,17 @@ def find_pair(
 
     Raises ModelError where the two are named and do not fit.
     """
+    wide = None
     for pair in _pairs(model, options, reasons):
-        found, reason = try_pair(pair, whole, sample[:TRIED_IMAGES])
-        if found is not None:
+        found, reason = try_pair(model, pair, whole, sample[:TRIED_IMAGES])
+        if found is None:
+            reasons.append(reason)
+        elif not found.is_wide:
             return found
-        reasons.append(reason)
+        else:
+            wide = wide or found
+    if wide is not None:
+        return wide
     if options.encoder or options.decoder:
         raise ModelError(f"{'; '.join(reasons)}.")
     return None
@@ -103,7 +198,7 @@ def find_pair(
 def _pairs(model: ModelParts, options: LoadingOptions, reasons: list[str]) -> Iterator[Pair]:
     """Pairs that the model has; `reasons` gets a line for each that needs more than one input."""
     named = bool(options.encoder or options.decoder)
-    wanted = ((options.encoder or "encode", options.decoder or "decode"),) if named else PAIRS
+    wanted = ((options.encoder or "encode", options.decoder or "decode"),) if named else HALVES
     for first, second in wanted:
         encode, decode = model.part(first), model.part(second)
         if encode is None or decode is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,15 @@ from torch import Tensor
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
-from reportgen.loading.graph.quiet_noise import QuietNoise
+from reportgen.loading.graph.operators import GAUSSIAN
+from reportgen.loading.graph.quiet_noise import TOLERANCE, QuietNoise
 from reportgen.loading.image_layout import ImageLayout, image_shape, tried_layout
+from reportgen.loading.modules.held_device import asks_for_gpu
 from reportgen.loading.modules.model_parts import ModelParts
+from reportgen.loading.modules.own_errors import is_about_shapes, own_code_error
 from reportgen.loading.modules.returned import flatten, image_of
 from reportgen.loading.sentences import first_line, no_autoencoder, shape_text
-from reportgen.loading.split import ImageMap, batch_note, sampling_note
+from reportgen.loading.split import ImageMap, batch_note, relative_difference, sampling_note
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,14 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
         )
         return WholeModel(None, None, plain, frozenset(), reason)
     try:
-        layout = tried_layout(shape, lambda layout: _run(model, layout, images))
+        layout = _tried(model, shape, images)
     except NotImplementedError:
         reason = "the model has no forward of its own"
         return WholeModel(None, None, plain, frozenset(), reason)
     except model.misfits as error:
-        raise DataError(_misfit(model, shape, error)) from error
+        if not model.is_python or is_about_shapes(error):
+            raise DataError(_misfit(model, shape, error)) from error
+        raise own_code_error(error, model.optional(model.forward)) from error
     with QuietNoise() as noise:
         returned = _run(model, layout, images)
     draws = frozenset(noise.draws)
@@ -96,12 +101,29 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
         _refuse_split_images(returned, images)
         return WholeModel(None, None, layout, draws, _no_image(returned, shape))
     return WholeModel(
-        _function(model, layout),
+        _function(model.forward, layout),
         layout.restore(image),
         layout,
         draws,
         fixed_batch=model.fixed_batch(),
     )
+
+
+def _tried(model: ModelParts, shape: tuple[int, int, int], images: Tensor) -> ImageLayout:
+    """The layout that the model takes; its own code is held to the device if it asks for a GPU."""
+
+    def runs(layout: ImageLayout) -> None:
+        _run(model, layout, images)
+
+    def tells(error: Exception) -> bool:
+        return model.is_python and not is_about_shapes(error)
+
+    try:
+        return tried_layout(shape, runs, tells)
+    except model.misfits as error:
+        if not asks_for_gpu(error) or not model.hold_device():
+            raise
+    return tried_layout(shape, runs, tells)
 
 
 def _run(model: ModelParts, layout: ImageLayout, images: Tensor) -> Any:
@@ -110,16 +132,39 @@ def _run(model: ModelParts, layout: ImageLayout, images: Tensor) -> Any:
         return model.forward(layout.arrange(images).clone())
 
 
-def _function(model: ModelParts, layout: ImageLayout) -> ImageMap:
+def _function(forward: Callable[[Tensor], Any], layout: ImageLayout) -> ImageMap:
     size = math.prod(layout.shape)
 
     def run(images: Tensor) -> Tensor:
         given = layout.arrange(images)
-        image = image_of(model.forward(given.clone()), len(images), size, given)
+        image = image_of(forward(given.clone()), len(images), size, given)
         assert image is not None, "the model returned an image when it was tried"
         return layout.restore(image)
 
     return run
+
+
+def sampling_in_training(
+    model: ModelParts, whole: WholeModel, images: Tensor
+) -> tuple[ImageMap | None, bool]:
+    """The whole model as it samples in training, where it does and its mean is the same as ever.
+
+    The second value is whether it is known to sample in no mode.
+    """
+    in_training = model.in_training
+    if in_training is None or whole.output is None:
+        return None, False
+    run = _function(in_training, whole.layout)
+    failures = (*model.misfits, AssertionError)
+    try:
+        with QuietNoise(keep_all=True) as noise, torch.no_grad():
+            quiet = run(images)
+    except failures:
+        # In training a model may want labels, or return its loss alone.
+        return None, False
+    if not relative_difference(whole.output, quiet) <= TOLERANCE:
+        return None, False
+    return (run, False) if noise.draws & GAUSSIAN else (None, True)
 
 
 def held_still(draws: bool) -> contextlib.AbstractContextManager[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from ast import literal_eval
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from torch import Tensor, fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.onnx.file import OnnxFunction, onnx_library
+from reportgen.loading.graph.boundary import Sampling
 from reportgen.loading.graph.measure import Measurement, misfit
 from reportgen.loading.graph.memory_limit import memory_limit
+from reportgen.loading.graph.operators import base_name
 from reportgen.loading.graph.program import Program, ProgramBuilder
 from reportgen.loading.sentences import refusing
 
@@ -36,6 +40,8 @@ KNOWN_AS = {
     "RandomNormalLike": "randn_like",
     "Transpose": "permute",
 }
+
+NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 class NamedOperator:
@@ -143,9 +149,31 @@ class OnnxGraph:
             for output in node.output:
                 title = node.name.strip("/") or f"{node.op_type} {output}"
                 values[output] = builder.call(target, args, title=title)
+                values[output].meta["path"] = _module_path(node)
                 self._names[values[output]] = output
         leaves = [values[value.name] for value in self.model.graph.output if value.name in values]
         return builder.finish(leaves, self.declared_shape())
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Its weights."""
+        for tensor in self.model.graph.initializer:
+            # What onnx reads cannot be written into, which torch warns of.
+            yield torch.from_numpy(self._onnx.numpy_helper.to_array(tensor).copy())
+
+    def sampling(self) -> Sampling:
+        """Where noise enters: what sums it with what the image gives, and what multiplies it."""
+        means, scales = [], []
+        for node, name in self._names.items():
+            if name not in self.noise:
+                continue
+            for step in _behind(node):
+                others = [source for source in step.all_input_nodes if source not in _behind(node)]
+                if base_name(step.target) == "mul":
+                    scales += others
+                elif base_name(step.target) in ("add", "sub") and others:
+                    means.append(step)
+                    break
+        return Sampling(means, scales)
 
     def measured(self, images: Tensor, batches: tuple[int, int]) -> Measurement:
         """Shapes of all tensors for two batch sizes.
@@ -248,6 +276,29 @@ class OnnxGraph:
                 "Concat", [f"{prefix}_batch", f"{prefix}_row"], [node.output[0]], axis=0
             ),
         ]
+
+
+def _behind(node: fx.Node) -> list[fx.Node]:
+    """A node and all that is computed from it, in order."""
+    found = {node}
+    steps = [node]
+    for step in node.graph.nodes:
+        if step not in found and any(source in found for source in step.all_input_nodes):
+            found.add(step)
+            steps.append(step)
+    return steps
+
+
+def _module_path(node: Any) -> str:
+    """The submodules that a node comes from: torch's exporters write them in its name or beside."""
+    scopes = next((p.value for p in node.metadata_props if p.key == NAME_SCOPES), None)
+    if scopes is None:
+        return ".".join(node.name.strip("/").split("/")[:-1])
+    with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+        listed = literal_eval(scopes)
+        if isinstance(listed, list) and len(listed) > 1:
+            return str(listed[-2])
+    return ""
 
 
 def _torch_dtype(dtype: np.dtype) -> torch.dtype:

@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
+from reportgen.loading.code_book import find_code_book
 from reportgen.loading.formats.onnx.file import read_onnx_file
 from reportgen.loading.formats.onnx.graph import OnnxGraph
 from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, is_shaped_like_code
@@ -21,6 +22,7 @@ from reportgen.loading.sd_convention import SdConvention
 from reportgen.loading.split import ImageMap, Model, Split, image_map, refuse_part_names
 
 SAME = 1e-6
+TRIED_IMAGES = 8
 
 
 class OnnxModel(Model):
@@ -42,7 +44,9 @@ class OnnxModel(Model):
 def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
     layout = declared_layout(graph.declared_shape(), image_shape(sample))
     measured, fixed = _measured(graph, layout.arrange(sample))
-    bottleneck = find_bottleneck(graph.program, measured, layout.model_shape, named)
+    bottleneck = find_bottleneck(
+        graph.program, measured, layout.model_shape, named, graph.sampling()
+    )
     code, image = graph.tensor(bottleneck.code), graph.tensor(bottleneck.output)
     start = graph.tensor(graph.program.input)
 
@@ -57,7 +61,7 @@ def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
     encode, forward = from_images(code), from_images(image, gives_images=True)
     decoder = graph.part(code, image, bottleneck.shape, _rows(graph, measured))
     sd, sd_notes = _posterior_sd(graph, bottleneck, measured, code_map, encode, sample)
-    notes = cut_notes(f"tensor {code}", bottleneck, graph.program.leaves, layout, fixed, named)
+    notes = cut_notes(f"tensor {code}", bottleneck, graph.program.leaves, layout, fixed)
     if graph.draws:
         text = (
             f"The model draws noise in its graph ({', '.join(graph.draws)}); it is held at its "
@@ -73,6 +77,7 @@ def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
         code_shape=bottleneck.shape,
         notes=(*notes, *sd_notes),
         fixed_batch=fixed or 1,
+        code_book=find_code_book(encode(sample[:TRIED_IMAGES]), graph.tensors()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,8 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
 # Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.
 TRACED_BATCHES = (1, 2, 3, 4, 5, 6, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 256)
 
+_NORMS_AND_DROPOUTS = ("BatchNorm", "SyncBatchNorm", "Dropout", "AlphaDropout", "FeatureAlpha")
+
 
 @dataclass
 class _ScriptParts:
@@ -76,6 +78,8 @@ class _ScriptParts:
             misfits=(DoesNotFitError, RuntimeError),
             required=lambda function: _required(getattr(function, "schema", None)),
             fixed_batch=lambda: self.batches.get("forward"),
+            tensors=self.tensors,
+            in_training=self._in_training(),
         )
 
     def _found(self, name: str) -> Any:
@@ -117,13 +121,48 @@ class _ScriptParts:
         def once(values: Tensor, rows: int = 2) -> Any:
             graph = self._prepared(name, values[:rows])
             if graph is None:
-                self.module.to(self.device)
-                return self._found(name)(values.clone())
+                with self._unchanged():
+                    return self._found(name)(values.clone())
             leaves = graph(values)
             return leaves[0] if len(leaves) == 1 else leaves
 
         found = self._found(name)
         run.schema = getattr(getattr(found, "forward", found), "schema", None)  # type: ignore[attr-defined]
+        return run
+
+    @contextlib.contextmanager
+    def _unchanged(self, training: bool = False) -> Iterator[None]:
+        """Within this block its code runs as it is, and writes into no weight that is left so.
+
+        With `training`, in training mode but for its norms and dropouts.
+        """
+        self.module.to(self.device)
+        kept = [(tensor, tensor.clone()) for tensor in self.tensors()]
+        flags = [(part, part.training) for part in self.module.modules()]
+        try:
+            for part, _ in flags if training else ():
+                name = str(getattr(part, "original_name", ""))
+                part.training = not name.startswith(_NORMS_AND_DROPOUTS)
+            yield
+        finally:
+            for part, flag in flags:
+                part.training = flag
+            for tensor, before in kept:
+                tensor.data.copy_(before)
+
+    def tensors(self) -> list[Tensor]:
+        """Its parameters and buffers."""
+        return list(named_tensors(self.module).values())
+
+    def _in_training(self) -> Callable[[Tensor], Any] | None:
+        """The whole model in training mode; None where none of its code asks for the mode."""
+        if 'GetAttr[name="training"]' not in str(self.module.inlined_graph):
+            return None
+
+        def run(images: Tensor) -> Any:
+            with self._unchanged(training=True):
+                return self.module(images)
+
         return run
 
     def _prepared(self, name: str, example: Tensor) -> Callable[[Tensor], tuple[Any, ...]] | None:

@@ -39,7 +39,8 @@ class ShadowedGraph:
         node = self._constants.get(key) if tensor.numel() else None
         if node is None or self._shadows[node].shape != tensor.shape:
             node = self.builder.constant(tensor, title.removeprefix("self."))
-            self._shadows[node] = tensor
+            # What runs here, such as batch norm in training, may write into it.
+            self._shadows[node] = tensor.detach().clone()
             self._constants[key] = node
         return node
 
