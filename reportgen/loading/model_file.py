@@ -131,7 +131,7 @@ class ModelFile:
         except ModelError as error:
             if self._path.name in str(error):
                 raise
-            raise ModelError(f"{self._path}: {error}") from error
+            raise type(error)(f"{self._path}: {error}") from error
 
 
 def _model_in(path: Path) -> Path:

@@ -118,6 +118,12 @@ class LoadingOptions:
         kind=ARGUMENTS,
         default=dict,
     )
+    weights: str | None = _option(
+        "KEY",
+        "The key of the file under which the weights are, where it has several "
+        "[default: the first that fit].",
+        *(Place.COMMAND, Place.BESIDE),
+    )
     encoder: str | None = _option(
         "NAME", "The method or submodule that maps images to codes.", *Place
     )

@@ -31,6 +31,17 @@ def diffusers_model(name: str) -> Any:
         model = diffusers.AutoencoderKL(latent_channels=2, sample_size=32, **BLOCKS)
     elif name == "VQModel":
         model = diffusers.VQModel(latent_channels=2, num_vq_embeddings=16, **BLOCKS)
+    elif name == "AutoencoderDC":
+        model = diffusers.AutoencoderDC(
+            latent_channels=4,
+            attention_head_dim=4,
+            encoder_block_out_channels=(8, 8),
+            decoder_block_out_channels=(8, 8),
+            encoder_layers_per_block=(1, 1),
+            decoder_layers_per_block=(1, 1),
+            encoder_qkv_multiscales=((), ()),
+            decoder_qkv_multiscales=((), ()),
+        )
     else:
         model = diffusers.AutoencoderTiny(
             encoder_block_out_channels=(8, 8, 8),
@@ -43,7 +54,7 @@ def diffusers_model(name: str) -> Any:
 
 
 @pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "bin"])
-@pytest.mark.parametrize("name", ["AutoencoderKL", "VQModel", "AutoencoderTiny"])
+@pytest.mark.parametrize("name", ["AutoencoderKL", "VQModel", "AutoencoderTiny", "AutoencoderDC"])
 def test_diffusers_folders_are_split_as_diffusers_splits_them(
     name: str, safe: bool, tmp_path: Path
 ) -> None:
@@ -60,12 +71,42 @@ def test_diffusers_folders_are_split_as_diffusers_splits_them(
         elif name == "VQModel":
             code = model.quantize(encoded.latents)[0]
         else:
-            code = encoded.latents
+            code = encoded.latent if name == "AutoencoderDC" else encoded.latents
         decoded = model.decode(code, **({"force_not_quantize": True} if name == "VQModel" else {}))
         image = (decoded.sample + 1) / 2
     torch.testing.assert_close(found.encode(pixels), code, atol=5e-6, rtol=1e-5)
     torch.testing.assert_close(found.decode(code), image, atol=5e-6, rtol=1e-5)
     assert found.source.name == "net" and found.source.size > 1000
+
+
+@pytest.mark.parametrize("how", ["fp16", "shards", "fp16 shards"])
+def test_diffusers_variants_and_shards_are_read(how: str, tmp_path: Path) -> None:
+    model = diffusers_model("AutoencoderKL")
+    half = model.half() if "fp16" in how else model
+    half.save_pretrained(
+        tmp_path / "net",
+        variant="fp16" if "fp16" in how else None,
+        max_shard_size="30KB" if "shards" in how else "10GB",
+    )
+    names = [path.name for path in (tmp_path / "net").iterdir()]
+    assert ("diffusion_pytorch_model.safetensors" in names) is False
+    images = random_images(COLOUR, count=6)
+    found = load_autoencoder(tmp_path / "net", images=images)
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        code = half.float().encode(2 * pixels - 1).latent_dist.mode()
+    torch.testing.assert_close(found.encode(pixels), code, atol=5e-6, rtol=1e-5)
+    (note,) = (note.text for note in found.notes if note.topic == "weights")
+    assert ("fp16" in note) is ("fp16" in how)
+
+
+@pytest.mark.parametrize("listed", ["../elsewhere.safetensors", "gone.safetensors", 5])
+def test_a_list_of_shards_that_is_wrong_is_refused(listed: object, tmp_path: Path) -> None:
+    diffusers_model("AutoencoderKL").save_pretrained(tmp_path / "net", max_shard_size="30KB")
+    (index,) = (tmp_path / "net").glob("*.index.json")
+    index.write_text(json.dumps({"weight_map": {"encoder.conv_in.weight": listed}}))
+    with pytest.raises(ModelError, match=r"gone|lists no shards"):
+        load_autoencoder(tmp_path / "net", images=random_images(COLOUR, count=4))
 
 
 def test_codes_are_the_model_s_own_and_pipelines_scaling_is_taken_back_once(tmp_path: Path) -> None:

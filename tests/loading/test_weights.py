@@ -303,3 +303,144 @@ def test_a_refused_pickle_says_what_it_names_and_never_how_to_let_it_run(
     with pytest.raises(ModelError, match=r"could run code .*it names \w+\.system\)") as caught:
         load_autoencoder(tmp_path / "model.pt", images=images)
     assert "weights_only" not in str(caught.value)
+
+
+class Setting(dict):
+    """A dictionary of settings with attributes, as yacs's CfgNode."""
+
+
+class Layers(list):
+    """A list of settings, as omegaconf's ListConfig."""
+
+
+def beside() -> dict[str, object]:
+    """What training scripts save beside the weights, filled."""
+    settings = Setting(lr=1e-3, layers=Layers([1, 2]))
+    settings.frozen = True
+    return {
+        "history": collections.defaultdict(list, {"loss": [1.0, 2.0]}),
+        "window": collections.deque([1, 2], maxlen=5),
+        "config": settings,
+        "layers": Layers([1, 2]),
+        "counts": collections.Counter("aab"),
+        "chosen": {1, 2},
+        "several": [Setting(a=Layers([Setting(b=1)])), Layers([collections.deque([3])])],
+    }
+
+
+@pytest.mark.parametrize("name", beside())
+def test_what_stands_beside_the_weights_is_never_needed(
+    name: str, source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    torch.save({"state_dict": state(), name: beside()[name]}, tmp_path / "model.pt")
+    found = load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed")
+    assert_has(found, state(), images)
+
+
+def test_the_weights_that_were_taken_are_said_and_others_can_be_chosen(
+    source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    other = {name: tensor + 1 for name, tensor in state().items()}
+    torch.save({"net": state(), "ema": other, "epoch": 3}, tmp_path / "model.pt")
+    first = load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed")
+    second = load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed", weights="ema")
+    assert_has(first, state(), images)
+    assert_has(second, other, images)
+    (note,) = (note.text for note in first.notes if note.topic == "weights")
+    assert "'net'" in note and "'ema'" in note and "--weights" in note
+    with pytest.raises(ModelError, match=r"no weights under 'em' \(--weights\); it has net, ema"):
+        load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed", weights="em")
+
+
+def test_weights_in_a_dictionary_inside_another_are_found(
+    source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    torch.save({"ema": {"model": state(), "decay": 0.9}}, tmp_path / "model.pt")
+    assert_has(load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed"), state(), images)
+
+
+@pytest.mark.parametrize("keys", [("down", "up"), ("up_state_dict", "down_state_dict"), ("E", "G")])
+def test_weights_of_two_halves_in_one_file_are_put_together(
+    keys: tuple[str, str], source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    halves = {
+        part: {k.removeprefix(f"{part}."): v for k, v in state().items() if k.startswith(part)}
+        for part in ("down", "up")
+    }
+    order = ("up", "down") if keys[0].startswith("up") else ("down", "up")
+    saved = {key: halves[part] for key, part in zip(keys, order, strict=True)}
+    torch.save({**saved, "epoch": 3}, tmp_path / "model.pt")
+    found = load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed")
+    assert_has(found, state(), images)
+    assert any("are put together" in note.text for note in found.notes)
+
+
+MIGRATED = """
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Flatten(), weight_norm(nn.Linear(144, 16)), nn.BatchNorm1d(16), nn.Linear(16, 3)
+        )
+        self.decoder = nn.Sequential(nn.Linear(3, 144), nn.Unflatten(1, (1, 12, 12)))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+"""
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_torch_decides_what_fits_and_migrates_what_older_versions_saved(
+    prefix: str, is_ordered: bool, images: ImageArray, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(MIGRATED)
+    namespace: dict[str, Any] = {}
+    exec(MIGRATED, namespace)
+    torch.manual_seed(0)
+    module = namespace["Net"]().eval()
+    original = "parametrizations.weight.original"
+    old = type(module.state_dict())() if is_ordered else {}
+    for name, tensor in module.state_dict().items():
+        if "num_batches_tracked" not in name:
+            name = name.replace(f"{original}0", "weight_g").replace(f"{original}1", "weight_v")
+            old[prefix + name] = tensor
+    if is_ordered:
+        # As torch 0.3 wrote it: its batch norm counted no batches.
+        old._metadata = {f"{prefix}encoder.2": {"version": 1}}
+    torch.save(old, tmp_path / "model.pt")
+    found = load(tmp_path / "model.pt", images, model_class=f"{tmp_path / 'net.py'}:Net")
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        torch.testing.assert_close(found.encode(pixels), module.encoder(pixels))
+
+
+@pytest.mark.parametrize("flag", ["beside", "class"])
+def test_a_trusted_pickle_finds_its_class_beside_it(
+    flag: str, images: ImageArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the current folder, or where --model-class says, be it a training script's."""
+    (tmp_path / "configs.py").write_text("UNITS = 3\n")
+    code = "from configs import UNITS\n" + MIGRATED.replace(
+        "weight_norm(nn.Linear(144, 16))", "nn.Linear(144, 16)"
+    )
+    (tmp_path / "trusted_net.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("trusted_net").Net().eval()
+    if flag == "class":
+        type(module).__module__ = "__main__"
+        monkeypatch.setattr(sys.modules["__main__"], "Net", type(module), raising=False)
+    torch.save(module, "model.pt")
+    monkeypatch.delattr(sys.modules["__main__"], "Net", raising=False)
+    for name in ("trusted_net", "configs"):
+        sys.modules.pop(name)
+    sys.path.remove(str(tmp_path))
+    options: dict[str, Any] = {"model_class": "trusted_net.py:Net"} if flag == "class" else {}
+    found = load(Path("model.pt"), images, trust=True, **options)
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        torch.testing.assert_close(found.encode(pixels), module.encoder(pixels))

@@ -22,7 +22,10 @@ from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.sentences import refusing
 
 CONFIG_LIMIT = 1 << 20
-DIFFUSERS_CLASSES = ("AutoencoderKL", "AutoencoderTiny", "VQModel", "AsymmetricAutoencoderKL")
+DIFFUSERS_CLASSES = (
+    *("AutoencoderKL", "AutoencoderTiny", "VQModel", "AsymmetricAutoencoderKL"),
+    "AutoencoderDC",
+)
 DIFFUSERS_WEIGHTS = (
     "diffusion_pytorch_model.safetensors",
     "diffusion_pytorch_model.bin",
@@ -30,7 +33,7 @@ DIFFUSERS_WEIGHTS = (
 )
 
 
-def read_diffusers(folder: Path) -> nn.Module:
+def read_diffusers(folder: Path) -> tuple[nn.Module, tuple[Note, ...]]:
     """A folder that `save_pretrained` of a diffusers autoencoder wrote.
 
     Raises ModelError where diffusers is not installed, or the folder is not whole.
@@ -46,10 +49,19 @@ def read_diffusers(folder: Path) -> nn.Module:
     model_class = getattr(diffusers, name)
     with _without_warnings("diffusers"):
         module = _build(folder, lambda: model_class.from_config(config))
-    load_into(folder, module, _weights_in(folder, DIFFUSERS_WEIGHTS))
+    weights, file = _weights_in(folder, DIFFUSERS_WEIGHTS)
+    weights = dict(weights)
+    with refusing(Exception, f"{file}: diffusers cannot rename its weights (<kind>: <reason>)."):
+        # Attention was saved under other names by older versions.
+        rename: Any = getattr(module, "_fix_state_dict_keys_on_load", None)
+        if rename is not None:
+            rename(weights)
+    load_into(folder, module, weights)
+    notes = (Note("weights", f"The weights are those of {file.name}."),)
     if name == "VQModel":
-        return _Quantised(module)
-    return _Latents(module) if name == "AutoencoderTiny" else module
+        return _Quantised(module), notes
+    is_plain = name in ("AutoencoderTiny", "AutoencoderDC")
+    return (_Latents(module) if is_plain else module), notes
 
 
 def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
@@ -76,7 +88,7 @@ def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
     return (Note("latents", text),)
 
 
-def read_pythae(folder: Path) -> nn.Module:
+def read_pythae(folder: Path) -> tuple[nn.Module, tuple[Note, ...]]:
     """A folder that pythae's trainer wrote, with an architecture of pythae's own.
 
     Raises ModelError where pythae is not installed, or its networks are pickled beside.
@@ -102,8 +114,8 @@ def read_pythae(folder: Path) -> nn.Module:
         )
     config_class, model_class = getattr(models, name), getattr(models, known[name])
     module = _build(folder, lambda: model_class(config_class.from_dict(config)))
-    load_into(folder, module, _weights_in(folder, ("model.pt",)))
-    return _WithPlainForward(module)
+    load_into(folder, module, _weights_in(folder, ("model.pt",))[0])
+    return _WithPlainForward(module), ()
 
 
 def _imported(name: str, folder: Path) -> ModuleType:
@@ -156,23 +168,52 @@ def _build(folder: Path, construct: Callable[[], nn.Module]) -> nn.Module:
         return construct()
 
 
-def _weights_in(folder: Path, names: tuple[str, ...]) -> Mapping[str, Tensor]:
+def _weights_in(folder: Path, names: tuple[str, ...]) -> tuple[Mapping[str, Tensor], Path]:
+    """Weights under one of these names, whole or in shards, else of a variant such as fp16.
+
+    Also the file that holds or lists them.
+    """
     for name in names:
+        stem, dot, ending = name.rpartition(".")
         path = folder / name
-        if not path.is_file():
-            continue
-        kind = sniff(path)
-        if kind is ModelFormat.SAFETENSORS:
-            return read_safetensors(path)
-        if kind in (ModelFormat.TORCH_SAVE, ModelFormat.LEGACY_TORCH_SAVE):
-            loaded = load_restricted(path, {}, is_zip=kind is ModelFormat.TORCH_SAVE)
-            return find_weights(path, loaded)
-        raise ModelError(f"{path} holds no weights; save the model again.")
+        variants = sorted(folder.glob(f"{stem}.*{dot}{ending}"))
+        # A shard's name has its number behind the stem and a dash; a variant's has it not.
+        for whole in (path, *(other for other in variants if "-of-" not in other.name)):
+            if whole.is_file():
+                return _weights_of(whole), whole
+        for index in (folder / f"{name}.index.json", *sorted(folder.glob(f"{stem}*.index*.json"))):
+            if index.is_file():
+                return _weights_in_shards(index), index
     raise ModelError(f"{folder} holds no weights ({' or '.join(names)}); save the model again.")
 
 
+def _weights_of(path: Path) -> Mapping[str, Tensor]:
+    kind = sniff(path)
+    if kind is ModelFormat.SAFETENSORS:
+        return read_safetensors(path)
+    if kind in (ModelFormat.TORCH_SAVE, ModelFormat.LEGACY_TORCH_SAVE):
+        loaded = load_restricted(path, {}, is_zip=kind is ModelFormat.TORCH_SAVE)
+        return find_weights(path, loaded)[0].state
+    raise ModelError(f"{path} holds no weights; save the model again.")
+
+
+def _weights_in_shards(index: Path) -> Mapping[str, Tensor]:
+    listed = read_config(index).get("weight_map")
+    names = list(listed.values()) if isinstance(listed, Mapping) else []
+    # A name in a file from elsewhere must not lead out of the folder.
+    if not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
+        raise ModelError(f"{index} lists no shards of weights; save or download the model again.")
+    weights: dict[str, Tensor] = {}
+    for name in dict.fromkeys(names):
+        shard = index.parent / name
+        if not shard.is_file():
+            raise ModelError(f"{index} lists {name}, which is not there; download it too.")
+        weights |= _weights_of(shard)
+    return weights
+
+
 class _Latents(nn.Module):
-    """An AutoencoderTiny without the 8-bit rounding of codes in its forward."""
+    """An AutoencoderTiny or AutoencoderDC, without the 8-bit rounding of codes in its forward."""
 
     model: Any
 
@@ -181,7 +222,8 @@ class _Latents(nn.Module):
         self.model = model
 
     def encode(self, images: Tensor) -> Tensor:
-        codes: Tensor = self.model.encode(images).latents
+        encoded = self.model.encode(images)
+        codes: Tensor = encoded.latent if hasattr(encoded, "latent") else encoded.latents
         return codes
 
     def decode(self, code: Tensor) -> Tensor:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from torch import nn
 
+from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.formats.sniff import ModelFormat
 from reportgen.loading.formats.tensors import named_tensors, refuse_not_finite
 from reportgen.loading.graph.program import title
 from reportgen.loading.graph.split_program import GraphModel
 from reportgen.loading.modules.adapter import UserFunctions
-from reportgen.loading.modules.model_class import find_class
+from reportgen.loading.modules.model_class import find_class, folder_of
 from reportgen.loading.modules.split_parts import ModuleModel
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.split import Model
@@ -49,22 +50,30 @@ def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> Model:
         case ModelFormat.DIFFUSERS | ModelFormat.PYTHAE:
             from reportgen.loading.formats.folders import read_diffusers, read_pythae
 
-            module = (read_diffusers if kind is ModelFormat.DIFFUSERS else read_pythae)(path)
+            module, notes = (read_diffusers if kind is ModelFormat.DIFFUSERS else read_pythae)(path)
         case ModelFormat.TORCH_SAVE | ModelFormat.LEGACY_TORCH_SAVE | ModelFormat.SAFETENSORS:
-            module = _with_weights(path, kind, options)
+            module, notes = _with_weights(path, kind, options)
     refuse_not_finite(named_tensors(module).items())
-    return ModuleModel(module)
+    return ModuleModel(module, notes=notes)
 
 
-def _with_weights(path: Path, kind: ModelFormat, options: LoadingOptions) -> nn.Module:
+def _with_weights(
+    path: Path, kind: ModelFormat, options: LoadingOptions
+) -> tuple[nn.Module, tuple[Note, ...]]:
     from reportgen.loading.formats.torch_save import read_torch_save
     from reportgen.loading.formats.weights import module_with_weights, read_safetensors
 
     model_class = find_class(options.model_class) if options.model_class else None
     if kind is ModelFormat.SAFETENSORS:
         weights = read_safetensors(path)
-        return module_with_weights(path, weights, model_class, options.model_args)
+        return module_with_weights(path, weights, model_class, options.model_args, options.weights)
     is_zip = kind is ModelFormat.TORCH_SAVE
     return read_torch_save(
-        path, model_class, options.model_args, is_zip=is_zip, trust=options.trust
+        path,
+        model_class,
+        options.model_args,
+        is_zip=is_zip,
+        trust=options.trust,
+        key=options.weights,
+        folder=folder_of(options.model_class),
     )

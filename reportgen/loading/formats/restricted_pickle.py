@@ -31,6 +31,8 @@ from reportgen.loading.sentences import refusing
 
 # How torch names what it never imports.
 BLOCKED = re.compile(r"unsupported GLOBAL (\S+) whose module \S+ is blocked")
+# How it refuses to fill what is no plain container.
+FILLED = re.compile(r"SETITEM|Can only (append|extend)|[Aa]ppend to lists|extend lists")
 # What comes before the object in the legacy layout: a magic number, a version, the machine.
 LEGACY_PREAMBLE = 3
 FUNCTIONS = (
@@ -52,6 +54,22 @@ class Inert:
     def __setstate__(self, state: Any) -> None: ...
 
 
+class PlainDict:
+    """A stand-in for a class of dictionaries: what the file makes of it is a plain one."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an empty one from whatever arguments the file gives, and forget them."""
+        return collections.OrderedDict()
+
+
+class PlainList:
+    """A stand-in for a class of lists: what the file makes of it is a plain one."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an empty one from whatever arguments the file gives, and forget them."""
+        return []
+
+
 def load_restricted(path: Path, named: Mapping[str, Any], *, is_zip: bool) -> Any:
     """A torch.save file → the object in it.
 
@@ -65,16 +83,16 @@ def load_restricted(path: Path, named: Mapping[str, Any], *, is_zip: bool) -> An
     """
     wanted = _names_in(path, is_zip)
     allowed = {**_torch_objects(), **_user_objects(wanted, named)}
-    for name in wanted - allowed.keys():
-        allowed[name] = type("Inert", (Inert,), {"wanted": name})
+    for number, name in enumerate(sorted(wanted - allowed.keys())):
+        allowed[name] = type(f"Inert{number}", (Inert,), {"wanted": name})
     while True:
         try:
             return _load(path, allowed)
         except pickle.UnpicklingError as error:
-            mapping = _refused_mapping(error, allowed)
-            if mapping is None:
+            filled = _refused_container(error, allowed)
+            if filled is None:
                 raise ModelError(_refusal(path, error)) from error
-            allowed[mapping] = collections.OrderedDict
+            allowed |= filled
 
 
 def _load(path: Path, allowed: Mapping[str, Any]) -> Any:
@@ -129,7 +147,8 @@ def _globals(file: Any) -> Iterator[str]:
 def _torch_objects() -> dict[str, Any]:
     """All of torch.nn's layers, activations and distributions, and containers of their state."""
     objects: dict[str, Any] = {
-        "collections.defaultdict": collections.defaultdict,
+        "collections.defaultdict": PlainDict,
+        "collections.deque": PlainList,
         "builtins.frozenset": frozenset,
         "torch.nn.parallel.data_parallel.DataParallel": nn.DataParallel,
         "torch.nn.parameter.Buffer": getattr(nn, "Buffer", nn.Parameter),
@@ -156,13 +175,21 @@ def _user_objects(wanted: set[str], named: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refused_mapping(error: pickle.UnpicklingError, allowed: Mapping[str, Any]) -> str | None:
-    """The name of an inert class that turned out to be a kind of dictionary."""
-    if "SETITEM" not in str(error):
+def _refused_container(
+    error: pickle.UnpicklingError, allowed: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """A name whose stand-in the file fills like a dictionary or a list, with what can be filled.
+
+    The unpickler fills plain dictionaries and lists alone, and names the class of anything else.
+    """
+    said = str(error)
+    if not FILLED.search(said):
         return None
-    inert = [name for name, value in allowed.items() if _is_inert_class(value)]
-    # torch names the class, and every stand-in has the same name: try them one by one.
-    return next((name for name in inert if name.rpartition(".")[2].lower().endswith("dict")), None)
+    plain = PlainDict if "SETITEM" in said else PlainList
+    for name, value in allowed.items():
+        if _is_inert_class(value) and re.search(rf"\b{value.__name__}\b", said):
+            return {name: plain}
+    return None
 
 
 def _is_inert_class(value: Any) -> bool:

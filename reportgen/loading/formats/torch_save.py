@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
+from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.formats.restricted_pickle import Inert, inert_names, load_restricted
 from reportgen.loading.formats.tensors import check_extents, named_tensors
 from reportgen.loading.formats.weights import module_with_weights
+from reportgen.loading.modules.model_class import importable
 from reportgen.loading.sentences import few, refusing
 
 
@@ -26,7 +30,9 @@ def read_torch_save(
     *,
     is_zip: bool,
     trust: bool,
-) -> nn.Module:
+    key: str | None = None,
+    folder: Path | None = None,
+) -> tuple[nn.Module, tuple[Note, ...]]:
     """A torch.save file → a module.
 
     A pickled module may consist of torch.nn's own classes, `model_class` and what is defined beside
@@ -35,12 +41,15 @@ def read_torch_save(
     Raises ModelError where more than that is needed.
     """
     named = _classes_beside(model_class) if model_class is not None else {}
-    loaded = _load_trusted(path) if trust else load_restricted(path, named, is_zip=is_zip)
+    if trust:
+        loaded = _load_trusted(path, named, folder or Path.cwd())
+    else:
+        loaded = load_restricted(path, named, is_zip=is_zip)
     module = _module_in(loaded)
     if module is None:
         if isinstance(loaded, Inert):
             raise ModelError(_needs_class(path, {loaded.wanted}))
-        return module_with_weights(path, loaded, model_class, model_args)
+        return module_with_weights(path, loaded, model_class, model_args, key)
     unknown = inert_names(module)
     if unknown:
         raise ModelError(_needs_class(path, unknown))
@@ -49,21 +58,39 @@ def read_torch_save(
         f"{path} holds a module that is not whole (<reason>); save the model again.",
     ):
         check_extents(named_tensors(module))
-    return module
+    return module, ()
 
 
-def _load_trusted(path: Path) -> Any:
+def _load_trusted(path: Path, named: Mapping[str, Any], folder: Path) -> Any:
+    """What a file holds, by Python's own unpickler, which finds classes that the user names.
+
+    Others are imported from `folder`, the current one, and what is installed.
+    """
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module_name: str, global_name: str) -> Any:
+            try:
+                return super().find_class(module_name, global_name)
+            except (ImportError, AttributeError):
+                last = global_name.rpartition(".")[2]
+                if last not in named:
+                    raise
+                return named[last]
+
+    pickling: Any = ModuleType("pickle_of_named_classes")
+    vars(pickling).update(vars(pickle), Unpickler=Unpickler)
     # The file's own code runs here, and may raise anything.
     with (
         warnings.catch_warnings(),
+        importable(folder),
         refusing(
             Exception,
-            f"{path} cannot be opened (<kind>: <reason>); run this where the code that defines the "
-            "model can be imported.",
+            f"{path} cannot be opened (<kind>: <reason>); name the code that defines the model, as "
+            f"--model-class file.py:Class, or run this in its folder (now {Path.cwd()}).",
         ),
     ):
         warnings.simplefilter("ignore")
-        return torch.load(path, map_location="cpu", weights_only=False)
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=pickling)
 
 
 def _classes_beside(model_class: type[nn.Module]) -> dict[str, type[nn.Module]]:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.formats.restricted_pickle import inert_names
 from reportgen.loading.formats.tensors import check_extents
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.modules.model_class import build_model
-from reportgen.loading.sentences import few, refusing, shape_text
+from reportgen.loading.sentences import few, first_line, refusing
 
 CONTAINERS = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "autoencoder"),
     *("vae", "ema_state_dict", "module", "weights", "params"),
+)
+# How torch says that a tensor does not fit.
+SHAPES = re.compile(
+    r"size mismatch for (\S+): copying a param with shape torch\.Size\(\[(.*?)\]\) from "
+    r"checkpoint, the shape in current model is torch\.Size\(\[(.*?)\]\)"
 )
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "autoencoder.", "vae.", "ae.")
 
@@ -36,47 +44,115 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path, device="cpu")
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Weights found in a file, and the key of the dictionary under which they are; "" for none."""
+
+    key: str
+    state: Mapping[str, Tensor]
+
+
 def module_with_weights(
     path: Path,
     loaded: Any,
     model_class: type[nn.Module] | None,
     model_args: Mapping[str, Any],
-) -> nn.Module:
-    """Build a `model_class` and give it the weights found in a loaded file.
+    key: str | None = None,
+) -> tuple[nn.Module, tuple[Note, ...]]:
+    """A new `model_class` with the weights found in what a file holds, and which those are.
+
+    `key` says under which key of the file they are; without it, the first that fit are taken.
 
     Raises ModelError where there are no weights, no class is named, or they do not fit together.
     """
-    weights = find_weights(path, loaded)
+    found = find_weights(path, loaded, key)
     if model_class is None:
         raise ModelError(
-            f"{path} holds weights alone ({_summary(weights)}); name the class they belong to with "
-            "--model-class package.module:Class or file.py:Class, and its arguments with "
+            f"{path} holds weights alone ({_summary(found[0].state)}); name the class they belong "
+            "to with --model-class package.module:Class or file.py:Class, and its arguments with "
             "--model-args."
         )
     arguments = dict(model_args) or _saved_arguments(loaded, model_class)
     # Sizes among the arguments may come from the file.
     with memory_limit():
         module = build_model(model_class, arguments)
-    load_into(path, module, weights)
-    return module
+    first: ModelError | None = None
+    for weights in [*_joined(found, module), *found]:
+        try:
+            load_into(path, module, weights.state)
+        except ModelError as error:
+            first = first or error
+            continue
+        return module, tuple(_choice(weights, found))
+    assert first is not None
+    raise first
 
 
-def find_weights(path: Path, loaded: Any) -> dict[str, Tensor]:
-    """The state_dict inside a training checkpoint, or the checkpoint where it is one itself."""
+def _choice(taken: Weights, found: Sequence[Weights]) -> Iterator[Note]:
+    others = [other.key for other in found if other.key not in taken.key.split(" and ")]
+    if taken.key and others:
+        text = (
+            f"The weights under {taken.key!r} are taken; the file has others under "
+            f"{few([repr(key) for key in others])}. Choose with --weights KEY."
+        )
+        yield Note("weights", text)
+    elif " and " in taken.key:
+        yield Note("weights", f"The weights under {taken.key} are put together.")
+
+
+def _joined(found: Sequence[Weights], module: nn.Module) -> Iterator[Weights]:
+    """Weights of parts under keys of their own, put together by the names of the class's parts.
+
+    A key belongs to the part that it names, else to the only one that has these names and shapes.
+    """
+    if len(found) < 2:
+        return
+    parts = {name: part.state_dict() for name, part in module.named_children()}
+    parts = {name: state for name, state in parts.items() if state}
+    joined: dict[str, Tensor] = {}
+    taken = []
+    for name, wanted in parts.items():
+        named = [weights for weights in found if _part_name(weights.key) == name.lower()]
+        alike = [w for w in found if _shapes_of(w.state) == _shapes_of(wanted)]
+        chosen = named[:1] or (alike if len(alike) == 1 else [])
+        for weights in chosen:
+            taken.append(weights.key)
+            joined |= {f"{name}.{key}": tensor for key, tensor in weights.state.items()}
+    if len(taken) > 1:
+        yield Weights(" and ".join(taken), joined)
+
+
+def _part_name(key: str) -> str:
+    last = key.rpartition(".")[2].lower()
+    for ending in ("_state_dict", "_state", "_weights", "_model", "_sd", "_net"):
+        last = last.removesuffix(ending)
+    return last.removeprefix("model_").removeprefix("net_")
+
+
+def _shapes_of(state: Mapping[str, Tensor]) -> dict[str, Sequence[int]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def find_weights(path: Path, loaded: Any, key: str | None = None) -> list[Weights]:
+    """The state_dicts inside a training checkpoint, the likeliest first; or the checkpoint itself.
+
+    Raises ModelError where there are none, or none under the key that is asked for.
+    """
     if not isinstance(loaded, Mapping):
         raise ModelError(
             f"{path} holds a {type(loaded).__name__}, not a model; save one with "
             "torch.export.save, or its weights with torch.save(model.state_dict(), …)."
         )
-    if _is_state(loaded):
-        return _checked(loaded)
-    for name in CONTAINERS:
-        inner = loaded.get(name)
-        if isinstance(inner, Mapping) and _is_state(inner):
-            return _checked(inner)
-    states = [key for key, value in loaded.items() if _is_state(value)]
-    if len(states) == 1:
-        return _checked(loaded[states[0]])
+    if key is None and _is_state(loaded):
+        return [Weights("", _checked(loaded))]
+    states = dict(_states_in(loaded))
+    if key is not None and key not in states:
+        known = ", ".join(states) or "none"
+        raise ModelError(f"{path} has no weights under {key!r} (--weights); it has {known}.")
+    order = [key] if key is not None else [name for name in CONTAINERS if name in states]
+    names = order if key is not None else [*order, *(name for name in states if name not in order)]
+    if names:
+        return [Weights(name, _checked(states[name])) for name in names]
     unknown = inert_names(loaded)
     if unknown:
         raise ModelError(
@@ -89,6 +165,17 @@ def find_weights(path: Path, loaded: Any) -> dict[str, Tensor]:
         f"{path} is a dictionary without weights that are known here (its keys: {keys}); "
         "save torch.save(model.state_dict(), …)."
     )
+
+
+def _states_in(loaded: Mapping[Any, Any], before: str = "", depth: int = 2) -> Iterator[Any]:
+    """Keys, dotted where one dictionary lies in another, with the state_dict under each."""
+    for key, value in loaded.items():
+        if not isinstance(key, str) or not isinstance(value, Mapping):
+            continue
+        if _is_state(value):
+            yield before + key, value
+        elif depth > 1 and "optim" not in key:
+            yield from _states_in(value, f"{before}{key}.", depth - 1)
 
 
 def _is_state(value: Any) -> bool:
@@ -104,9 +191,34 @@ def _is_state(value: Any) -> bool:
 
 
 def _checked(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    """Its tensors, with the versions of its modules, by which torch migrates them."""
+    tensors = _State({key: value for key, value in state.items() if isinstance(value, Tensor)})
     check_extents(tensors)
+    versions = getattr(state, "_metadata", None)
+    if isinstance(versions, Mapping):
+        tensors._metadata = {
+            key: dict(value)
+            for key, value in versions.items()
+            if isinstance(key, str) and isinstance(value, Mapping)
+        }
     return tensors
+
+
+class _State(dict[str, Tensor]):
+    """A state_dict; torch reads the versions of its modules from an attribute of this name."""
+
+    _metadata: Mapping[str, Mapping[str, Any]] | None = None
+
+    def renamed(self, rename: Callable[[str], str | None]) -> _State:
+        """The state with other names; those that become None are left out."""
+        found = _State({new: self[key] for key in self if (new := rename(key)) is not None})
+        if self._metadata is not None:
+            found._metadata = {
+                new.removesuffix("."): value
+                for key, value in self._metadata.items()
+                if (new := rename(f"{key}." if key else "")) is not None
+            }
+        return found
 
 
 def _saved_arguments(loaded: Any, model_class: type[nn.Module]) -> dict[str, Any]:
@@ -126,49 +238,68 @@ def _saved_arguments(loaded: Any, model_class: type[nn.Module]) -> dict[str, Any
 def load_into(path: Path, module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put weights into a module, whatever prefixes their names have.
 
+    What fits is decided by torch, which renames what older versions of its layers saved.
+
     Raises ModelError naming what is missing or of another shape.
     """
-    wanted = module.state_dict()
-    best = min(_renamed(weights), key=lambda state: len(wanted.keys() ^ state.keys()))
-    extra = [key for key in best if key not in wanted]
-    missing = [key for key in wanted if key not in best]
-    shapes = [
-        f"{key} ({_shape(best[key])} in the file, {_shape(wanted[key])} in the class)"
-        for key in wanted
-        if key in best and best[key].shape != wanted[key].shape
-    ]
-    if missing or shapes:
-        problem = f"shapes differ: {few(shapes)}" if shapes else f"the file lacks {few(missing)}"
-        raise ModelError(
-            f"{path} does not fit {type(module).__name__}: {problem}"
-            + (f", and has {few(extra)} besides" if extra and missing else "")
-            + "; give the arguments it was trained with as --model-args."
-        )
-    # Losses and metrics are often saved beside the model; they are not part of it.
-    module.load_state_dict({key: best[key] for key in wanted})
+    wanted = module.state_dict().keys()
+    versions = sorted(_renamed(weights), key=lambda state: len(wanted ^ state.keys()))
+    problems = []
+    for version in versions:
+        problem, misfits = _loaded(module, version)
+        if not problem:
+            return
+        problems.append((misfits, problem))
+    _, problem = min(problems, key=lambda each: each[0])
+    raise ModelError(
+        f"{path} does not fit {type(module).__name__}: {problem}; give the arguments it was "
+        "trained with as --model-args."
+    )
+
+
+def _loaded(module: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, int]:
+    """What torch finds wrong when it loads a state, "" for nothing; and how much that is.
+
+    Losses and metrics are often saved beside the model; they are not part of it.
+    """
+    try:
+        found = module.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        shapes = [
+            f"{key} ({_sizes(saved)} in the file, {_sizes(built)} in the class)"
+            for key, saved, built in SHAPES.findall(str(error))
+        ]
+        said = f"shapes differ: {few(shapes)}" if shapes else f"torch says: {first_line(error)}"
+        return said, max(1, len(shapes))
+    if not found.missing_keys:
+        return "", 0
+    besides = f", and has {few(found.unexpected_keys)} besides" if found.unexpected_keys else ""
+    return f"the file lacks {few(found.missing_keys)}{besides}", len(found.missing_keys)
+
+
+def _sizes(listed: str) -> str:
+    return "×".join(listed.split(", ")) if listed else "a single number"
 
 
 def _renamed(weights: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
     """The weights as they are, and without the prefixes that wrappers add to their names."""
-    versions: list[Mapping[str, Tensor]] = [weights]
+    state = weights if isinstance(weights, _State) else _State(weights)
+    versions = [state]
     for _ in range(3):
         latest = versions[-1]
         prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in latest)), None)
         if prefix is None:
             break
-        versions.append({key.removeprefix(prefix): value for key, value in latest.items()})
-    unwrapped = {re.sub(r"(^|\.)(_orig_mod|module)\.", r"\1", key): v for key, v in weights.items()}
-    partial = [
-        {key.removeprefix(p): value for key, value in weights.items() if key.startswith(p)}
-        for p in PREFIXES
-    ]
-    return [*versions, unwrapped, *(state for state in partial if state)]
+        versions.append(latest.renamed(partial(_without, prefix)))
+    unwrapped = state.renamed(lambda key: re.sub(r"(^|\.)(_orig_mod|module)\.", r"\1", key))
+    parts = [state.renamed(partial(_without, p)) for p in PREFIXES]
+    return [*versions, unwrapped, *(part for part in parts if part)]
 
 
-def _summary(weights: dict[str, Tensor]) -> str:
+def _without(prefix: str, key: str) -> str | None:
+    return key.removeprefix(prefix) if key.startswith(prefix) else None
+
+
+def _summary(weights: Mapping[str, Tensor]) -> str:
     count = sum(tensor.numel() for tensor in weights.values())
     return f"{len(weights)} tensors, {count} numbers, from {few(weights, 2)}"
-
-
-def _shape(tensor: Tensor) -> str:
-    return shape_text(tensor.shape) or "a single number"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from reportgen.errors import ModelError
 from reportgen.loading.modules.held_device import asks_for_gpu
-from reportgen.loading.sentences import first_line
+from reportgen.loading.sentences import first_line, shape_text
 
 _NOT_THE_AUTHORS = (
     str(Path(torch.__file__).parent),
@@ -59,10 +60,13 @@ def own_reason(error: BaseException) -> str:
     return f"{said} ({place})" if place else said
 
 
-def own_code_error(error: BaseException, optional: list[str]) -> OwnCodeError:
+def own_code_error(error: BaseException, optional: list[str], shape: Sequence[int]) -> OwnCodeError:
     """The sentence for what a model's own code raised, with the advice that follows from it.
 
-    `optional` names the inputs of its forward that were left at None.
+    Parameters
+    ----------
+    optional : names of the inputs of its forward that were left at None.
+    shape : of the images it was given.
     """
     reason = own_reason(error)
     if asks_for_gpu(error):
@@ -81,6 +85,6 @@ def own_code_error(error: BaseException, optional: list[str]) -> OwnCodeError:
     if isinstance(error, ImportError):
         return OwnCodeError(f"the model's own code fails: {reason}; install what it imports.")
     return OwnCodeError(
-        f"the model's own code fails on these images: {reason}. Mend it there, or say with "
-        "--input-shape which images it takes."
+        f"the model's own code fails on images of {shape_text(shape)}: {reason}. Mend it there; if "
+        "it takes other images, resize these."
     )

@@ -102,7 +102,7 @@ class SplitPair:
             return self.pair.encode(self.layout.arrange(images))
 
     def split(self, whole: WholeModel, tensors: Iterable[Tensor]) -> Split:
-        """The two as a `Split` of a model with these tensors, checked against the whole; see there."""
+        """The two as a `Split`, checked against the whole; the code book is one of the tensors."""
         shape = tuple(self.code.shape[1:])
         return Split(
             encode=self.encode,

@@ -43,7 +43,10 @@ class PartsModel(Model):
 class ModuleModel(Model):
     """A module, in Python; one that is not ours alone is studied as a copy."""
 
-    def __init__(self, module: nn.Module, *, is_ours: bool = True) -> None:
+    def __init__(
+        self, module: nn.Module, *, is_ours: bool = True, notes: tuple[Note, ...] = ()
+    ) -> None:
+        self._notes = notes
         self._module = module
         self._is_ours = is_ours
         tensors = (*module.parameters(), *module.buffers())
@@ -54,6 +57,7 @@ class ModuleModel(Model):
         evaluated = Evaluated(self._module, options.device, is_ours=self._is_ours)
         split = split_parts(parts_of_module(evaluated), sample, options)
         evaluated.settle()
+        split = replace(split, notes=(*self._notes, *split.notes))
         if evaluated.holds_device:
             text = f"The model's code asks for a GPU; it runs on {options.device} instead."
             split = replace(split, notes=(*split.notes, Note("device", text)))

@@ -92,7 +92,7 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
     except model.misfits as error:
         if not model.is_python or is_about_shapes(error):
             raise DataError(_misfit(model, shape, error)) from error
-        raise own_code_error(error, model.optional(model.forward)) from error
+        raise own_code_error(error, model.optional(model.forward), shape) from error
     with QuietNoise() as noise:
         returned = _run(model, layout, images)
     draws = frozenset(noise.draws)
@@ -155,7 +155,7 @@ def sampling_in_training(
     if in_training is None or whole.output is None:
         return None, False
     run = _function(in_training, whole.layout)
-    failures = (*model.misfits, AssertionError)
+    failures: tuple[type[Exception], ...] = (*model.misfits, AssertionError)
     try:
         with QuietNoise(keep_all=True) as noise, torch.no_grad():
             quiet = run(images)
