@@ -14,6 +14,7 @@ import click
 from reportgen import __version__
 from reportgen.command.options import (
     command_line,
+    halves_or_model,
     loading_flags,
     loading_options,
     page_options,
@@ -55,7 +56,7 @@ def main() -> None:
 
 @main.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
 @page_options
 @click.option(
     "--pdf",
@@ -103,7 +104,7 @@ def main() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def build(
     model: Path,
-    data: Path,
+    data: Path | None,
     page: Path | None,
     layout: str,
     pdf: Path | None,
@@ -127,6 +128,9 @@ def build(
     calm_threads()
     progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
     said = loading_flags(options)
+    model, data = halves_or_model(model, data, said)
+    if data is None:
+        raise click.UsageError("Missing argument 'DATA'.")
     try:
         settings, loading = read_options(options, said, config)
         from reportgen.job import BuildRequest
@@ -196,6 +200,7 @@ def inspect(
     missing.
     """
     calm_threads()
+    model, data = halves_or_model(model, data, said)
     try:
         from reportgen.job import inspect as look_at
 

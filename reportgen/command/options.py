@@ -87,6 +87,16 @@ def loading_flags(options: dict[str, Any]) -> dict[str, Any]:
     return {option.name: options.pop(option.name) for option in options_at(Place.COMMAND)}
 
 
+def halves_or_model(
+    model: Path, data: Path | None, said: dict[str, Any]
+) -> tuple[Path, Path | None]:
+    """MODEL and DATA, where DATA may stand alone behind the files of an encoder and a decoder."""
+    halves = [said.get("encoder"), said.get("decoder")]
+    if data is None and all(half is not None and Path(half).is_file() for half in halves):
+        return Path(str(halves[0])), model
+    return model, data
+
+
 def read_options(
     flags: dict[str, Any], said: dict[str, Any], config: Path | None
 ) -> tuple[Settings, LoadingOptions]:

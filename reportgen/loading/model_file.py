@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
 from reportgen.autoencoder import Note, SourceFile
 from reportgen.errors import ModelError
+from reportgen.loading.formats.halves import read_halves
 from reportgen.loading.formats.reading import read_model
 from reportgen.loading.formats.sniff import ModelFormat, sniff
 from reportgen.loading.image_layout import fixed_size
@@ -43,6 +45,11 @@ class ModelFile:
         self._model: Model | None = None
         self._is_function = is_adapter(self.given)
         self._path = Path(given) if self._is_function else _model_in(Path(given))
+        self._decoder = _file_in(self._said.decoder)
+        if self._decoder is not None:
+            # What is named beside it are files, and not parts of one model.
+            self._path = _file_in(self._said.encoder) or self._path
+            self._said = replace(self._said, encoder=None, decoder=None)
 
     @property
     def name(self) -> str:
@@ -54,6 +61,8 @@ class ModelFile:
     @cached_property
     def kind(self) -> ModelFormat:
         """Its format, by its content."""
+        if self._decoder is not None:
+            return ModelFormat.HALVES
         return ModelFormat.FUNCTION if self._is_function else sniff(self._path)
 
     @cached_property
@@ -64,7 +73,8 @@ class ModelFile:
             return None
         digest, size = hashlib.sha256(), 0
         with refusing(OSError, f"{path} cannot be read (<reason>); check its permissions."):
-            for each in sorted(path.iterdir()) if path.is_dir() else [path]:
+            whole = [path] if self._decoder is None else [path, self._decoder]
+            for each in sorted(path.iterdir()) if path.is_dir() else whole:
                 if each.is_file():
                     with each.open("rb") as file:
                         hashlib.file_digest(file, lambda: digest)
@@ -81,6 +91,8 @@ class ModelFile:
         """Notes of its format, and of the options that were read beside it."""
         if self.kind is ModelFormat.FUNCTION:
             format = f"{self.given}: a function that returns an encoder and a decoder."
+        elif self._decoder is not None:
+            format = f"{self._path.name} and {self._decoder.name}: {self.kind.value}."
         else:
             format = f"{self._path.name}: {self.kind.value}, recognised by its content."
         return (Note("format", format), *self._settings[1])
@@ -121,6 +133,8 @@ class ModelFile:
         if model is not None:
             return model
         with self.named():
+            if self._decoder is not None:
+                return read_halves(self._path, self._decoder, self.options)
             return read_model(self._path, self.kind, self.options)
 
     @contextmanager
@@ -132,6 +146,11 @@ class ModelFile:
             if self._path.name in str(error):
                 raise
             raise type(error)(f"{self._path}: {error}") from error
+
+
+def _file_in(said: str | None) -> Path | None:
+    """The file that --encoder or --decoder names; None where that is a part of a model."""
+    return Path(said) if said is not None and Path(said).is_file() else None
 
 
 def _model_in(path: Path) -> Path:

@@ -125,10 +125,15 @@ class LoadingOptions:
         *(Place.COMMAND, Place.BESIDE),
     )
     encoder: str | None = _option(
-        "NAME", "The method or submodule that maps images to codes.", *Place
+        "NAME",
+        "The method or submodule that maps images to codes; with --decoder FILE, its file.",
+        *Place,
     )
     decoder: str | None = _option(
-        "NAME", "The method or submodule that maps codes to images.", *Place
+        "NAME",
+        "The method or submodule that maps codes to images; or the decoder's file, where MODEL "
+        "or --encoder FILE is the encoder's.",
+        *Place,
     )
     bottleneck: str | None = _option(
         "NAME", "The node or submodule whose output is the code.", *Place

@@ -30,6 +30,7 @@ class ModelFormat(Enum):
     DIFFUSERS = "diffusers folder"
     PYTHAE = "pythae folder"
     FUNCTION = "function"
+    HALVES = "encoder and decoder in two files"
 
 
 _OTHER_FILES: tuple[tuple[bytes, str], ...] = (

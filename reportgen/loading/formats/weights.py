@@ -88,6 +88,30 @@ def module_with_weights(
     raise first
 
 
+def module_with_parts(
+    path: Path,
+    found: Sequence[Weights],
+    model_class: type[nn.Module],
+    model_args: Mapping[str, Any],
+) -> nn.Module:
+    """A new `model_class` with weights of its parts, each under the name of one.
+
+    Raises ModelError where the class has no such parts, or they do not fit.
+    """
+    with memory_limit():
+        module = build_model(model_class, model_args)
+    joined = next(_joined(found, module), None)
+    if joined is None:
+        parts = ", ".join(name for name, _ in module.named_children()) or "none"
+        raise ModelError(
+            f"{path}: {model_class.__name__} has no two parts that these weights fit (its parts: "
+            f"{parts}); name the classes of both halves, as --model-class "
+            "file.py:Encoder,file.py:Decoder."
+        )
+    load_into(path, module, joined.state)
+    return module
+
+
 def _choice(taken: Weights, found: Sequence[Weights]) -> Iterator[Note]:
     others = [other.key for other in found if other.key not in taken.key.split(" and ")]
     if taken.key and others:

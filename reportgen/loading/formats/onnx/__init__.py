@@ -1,5 +1,5 @@
-"""ONNX files, run by onnxruntime as a whole or in part. From outside: `OnnxModel`."""
+"""ONNX files, run by onnxruntime whole or in part. From outside: `OnnxModel`, `onnx_function`."""
 
-from reportgen.loading.formats.onnx.split import OnnxModel
+from reportgen.loading.formats.onnx.split import OnnxModel, onnx_function
 
-__all__ = ["OnnxModel"]
+__all__ = ["OnnxModel", "onnx_function"]

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError, ModelError
 from reportgen.loading.code_book import find_code_book
-from reportgen.loading.formats.onnx.file import read_onnx_file
+from reportgen.loading.formats.onnx.file import OnnxFunction, read_onnx_file
 from reportgen.loading.formats.onnx.graph import OnnxGraph
 from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, is_shaped_like_code
 from reportgen.loading.graph.measure import BATCHES, DoesNotFitError, Measurement
@@ -39,6 +39,22 @@ class OnnxModel(Model):
         if torch.device(options.device).type != "cpu":
             raise ModelError("ONNX models are run on the CPU here; leave --device out.")
         return _split(self._graph, sample, options.bottleneck)
+
+
+def onnx_function(path: Path) -> Callable[[Tensor], tuple[Tensor, ...]]:
+    """A file → the function that it is, with sampling noise at its mean.
+
+    Raises ModelError where the file is damaged, or uses more than tensor operators.
+    """
+    graph = OnnxGraph(read_onnx_file(path), path)
+    outputs = tuple(output.name for output in graph.model.graph.output)
+    function = OnnxFunction.of(graph.model, path, outputs)
+
+    def run(values: Tensor) -> tuple[Tensor, ...]:
+        arrays = function.arrays(values)
+        return tuple(torch.from_numpy(array.copy()).to(values.device) for array in arrays)
+
+    return run
 
 
 def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:

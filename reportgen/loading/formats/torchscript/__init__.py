@@ -1,5 +1,5 @@
-"""TorchScript archives, scripted or traced. From outside: `read_torchscript`."""
+"""TorchScript archives, scripted or traced. From outside: `read_torchscript`, `script_function`."""
 
-from reportgen.loading.formats.torchscript.parts import read_torchscript
+from reportgen.loading.formats.torchscript.parts import read_torchscript, script_function
 
-__all__ = ["read_torchscript"]
+__all__ = ["read_torchscript", "script_function"]

@@ -32,6 +32,16 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
 
     Raises ModelError for damaged files and, without `trust`, for more than plain tensor code.
     """
+    script = _read(path, device, trust=trust)
+    return PartsModel(script.parts(), sum(tensor.numel() for tensor in script.tensors()))
+
+
+def script_function(path: Path, device: str, *, trust: bool) -> Callable[[Tensor], Any]:
+    """A TorchScript file → its forward, in evaluation mode, in float32. Raises as above."""
+    return _read(path, device, trust=trust).parts().forward
+
+
+def _read(path: Path, device: str, *, trust: bool) -> _ScriptParts:
     file = io.BytesIO(path.read_bytes()) if trust else screened_archive(path)
     # TorchScript's parser raises RuntimeError and more for damaged files.
     with refusing(
@@ -41,8 +51,7 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
     tensors = named_tensors(module)
     check_extents(tensors)
     refuse_not_finite(tensors.items())
-    parts = _ScriptParts(module.eval(), device).parts()
-    return PartsModel(parts, sum(tensor.numel() for tensor in tensors.values()))
+    return _ScriptParts(module.eval(), device)
 
 
 # Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.
