@@ -30,6 +30,10 @@ class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 
 
+class ChildError(ReportgenError):
+    """The process that reads strangers' files died, or took more than it may."""
+
+
 class OutputError(ReportgenError):
     """The report cannot be written where it was asked for."""
 
@@ -44,3 +48,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     found = get_close_matches(name, list(known), 1)
     return f", perhaps for {found[0]!r}" if found else ""
+
+
+class BugError(Exception):
+    """A fault of ours in the process that reads strangers' files; the text is its traceback."""
