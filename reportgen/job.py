@@ -3,118 +3,125 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder, Note
-from reportgen.delivery.output import Output
-from reportgen.delivery.printing import PdfPrinter
+from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.images.open_options import open_binary
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import LoadingOptions
 from reportgen.loading.inspection import Inspection, inspect_file
 from reportgen.loading.load import load
 from reportgen.loading.model_file import ModelFile
+from reportgen.outcome import BuildOutcome, deliver
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
+from reportgen.process.surroundings import Surroundings
 from reportgen.questions import Question, all_questions, runs_of
 from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import with_off_data
 from reportgen.report.page import Page
 from reportgen.report.provenance import make_provenance
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
-from reportgen.report.store import image_arrays, read_results, results_json
+from reportgen.report.store import image_archive, read_results, results_json
+from reportgen.report.terminal import answer_lines
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
+from reportgen.request import BuildRequest
 from reportgen.settings import Settings, read_groups
 from reportgen.study.assemble import make_study
+from reportgen.study.code_cache import CodeCache
 from reportgen.study.plan import fit_into, plan_build
 from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
-from reportgen.suite.profile import Cost, costs
+from reportgen.suite.profile import costs
 from reportgen.suite.suite import Findings, analyse
 
 INSPECTED_IMAGES = 64
+TRUSTED = "None: with --trust the model may do whatever its user may."
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
 
 
 @dataclass(frozen=True)
-class BuildRequest:
-    """What to report on, where to write it, and how to read the model.
-
-    Attributes
-    ----------
-    model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
-    replicates : files of other trainings of the model, read as the model is.
-    groups : a TOML file, name = [units], of units that move together.
-    output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
-        where the page is also printed to, or None; `cache` a folder where codes are kept from one
-        build to the next, or None; `results_folder` where results.json and
-        results.npz go, or None.
-    loading : how the model, and its replicates, are read.
-    command : the command line, as printed in the report.
-    """
-
-    model: Path
-    data: Path
-    output: Path
-    fit_data: Path | None = None
-    replicates: tuple[Path, ...] = ()
-    groups: Path | None = None
-    results_folder: Path | None = None
-    layout: str = "file"
-    pdf: Path | None = None
-    cache: Path | None = None
-    loading: LoadingOptions = field(default_factory=LoadingOptions)
-    command: str = ""
-
-
-@dataclass(frozen=True)
-class BuildOutcome:
-    """A report that was written.
+class MadeReport:
+    """A report that nobody has written yet.
 
     Attributes
     ----------
     results : everything in it.
-    page : its path; page_bytes its size with all that belongs to it; section_bytes the size of
-        each section.
-    profile : what each part cost, dearest first.
+    files : what is to be written.
+    outcome : what the terminal says of it.
     """
 
     results: Results
-    page: Path
-    page_bytes: int
-    section_bytes: dict[str, int]
-    profile: tuple[Cost, ...]
+    files: ReportFiles
+    outcome: BuildOutcome
 
 
 def build(
     request: BuildRequest, settings: Settings, progress: QuietProgress
 ) -> BuildOutcome | None:
-    """Make the report; None on the ranks of a job that do not write it.
+    """Make the report in this process and write it; None on ranks that do not write it.
+
+    Only for files that are trusted; `reportgen.confined` has the same for strangers' files.
 
     Raises a ReportgenError for bad input, before anything is written. An analysis that fails is
-    a line in `results.failures`, and everything else still comes out.
+    a line in the outcome, and everything else still comes out.
     """
-    output = Output(request.output, request.results_folder, request.layout)
-    printer = PdfPrinter(request.pdf) if request.pdf else None
+    delivery = Delivery(request.destination, request.inputs())
+    surroundings = Surroundings(
+        ranks=join_ranks(), written_over=delivery.written_over, confinement=TRUSTED
+    )
+    with_results = request.results_folder is not None
+    made = make_report(request, settings, progress, surroundings, with_results)
+    return None if made is None else deliver(delivery, made.files, made.outcome, progress)
+
+
+def make_report(
+    request: BuildRequest,
+    settings: Settings,
+    progress: QuietProgress,
+    surroundings: Surroundings,
+    with_results: bool = True,
+) -> MadeReport | None:
+    """Make the report and write nothing; None on the ranks of a job that do not write it.
+
+    `with_results` also makes the contents of results.json and results.npz.
+
+    Raises a ReportgenError for bad input. An analysis that fails is a line in the results, and
+    everything else still comes out.
+    """
+    ranks = surroundings.ranks
     groups = read_groups(request.groups) if request.groups else None
     questions = all_questions()
-    ranks = join_ranks()
     loading = replace(request.loading, device=_device(settings.device))
-    files = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
+    models = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
     with progress.step("images"):
-        size = settings.image_size or files[0].fixed_size()
-        open_data = partial(open_images, limit=settings.limit, seed=settings.seed, size=size)
+        size = settings.image_size or models[0].fixed_size()
+        open_data = partial(
+            open_images,
+            limit=settings.limit,
+            seed=settings.seed,
+            size=size,
+            written=surroundings.written_over,
+            open_file=surroundings.open_file,
+        )
         images = open_data(request.data)
         fit_images = open_data(request.fit_data) if request.fit_data else None
     with progress.step("model"):
-        autoencoder, *others = (load(file, images) for file in files)
+        autoencoder, *others = (load(model, images) for model in models)
         images = with_class_names(images, autoencoder.classes)
     with progress.step("codes"):
+        cache = None
+        if request.cache is not None:
+            cache = CodeCache(request.cache, autoencoder, surroundings.keep_codes)
         study = make_study(
             autoencoder,
             images,
@@ -122,8 +129,9 @@ def build(
             fit_images=fit_images,
             replicates=tuple(others),
             groups=groups,
-            cache_folder=request.cache,
+            cache=cache,
             ranks=ranks,
+            scratch=surroundings.scratch,
             on_progress=progress.decoded,
             on_encoded=progress.encoded,
         )
@@ -132,7 +140,13 @@ def build(
     with progress.step("live walk"):
         live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
     provenance = make_provenance(
-        study, images, fit_images, findings.answers, command=request.command, notes=notes
+        study,
+        images,
+        fit_images,
+        findings.answers,
+        command=request.command,
+        notes=notes,
+        confinement=surroundings.confinement,
     )
     if not ranks.writes:
         return None
@@ -142,19 +156,23 @@ def build(
     with progress.step("page"):
         page = page_within_size(results, questions, request.layout)
         results = replace(results, failures=results.failures | page.failures)
-    with progress.step("writing"):
-        kept = (results_json(results), image_arrays(results)) if output.folder else ("", {})
-        output.write(page.html, *kept, page.files)
-    if printer is not None:
-        with progress.step("printing"):
-            printer.print(output.page)
-    return BuildOutcome(
-        results=results,
-        page=output.page,
+        files = _files(page, results, with_results)
+    outcome = BuildOutcome(
+        answers=answer_lines(results),
+        failed=bool(results.failures),
         page_bytes=page.size,
         section_bytes=page.section_bytes,
         profile=costs(study.engine, progress.seconds),
     )
+    return MadeReport(results, files, outcome)
+
+
+def _files(page: Page, results: Results, with_results: bool) -> ReportFiles:
+    html = page.html.encode("utf-8")
+    if not with_results:
+        return ReportFiles(html, page.files)
+    plain = results_json(results).encode("utf-8")
+    return ReportFiles(html, page.files, plain, image_archive(results))
 
 
 def _results(
@@ -199,10 +217,12 @@ def inspect(
     data: Path | None,
     loading: LoadingOptions,
     size: tuple[int, int] | None = None,
+    open_file: Callable[[Path], BinaryIO] = open_binary,
 ) -> Inspection:
     """What a model file is and how it would be read; nothing is analysed or written.
 
-    With a `size`, (height, width), images are scaled and cropped to it.
+    With a `size`, (height, width), images are scaled and cropped to it; `open_file` opens a
+    picture.
 
     Raises a ReportgenError where DATA cannot be read; what is wrong with the model is in the
     inspection.
@@ -211,20 +231,18 @@ def inspect(
     images = None
     if data is not None:
         size = size or file.fixed_size()
-        images = open_images(data, limit=INSPECTED_IMAGES, size=size)
+        images = open_images(data, limit=INSPECTED_IMAGES, size=size, open_file=open_file)
     return inspect_file(file, images)
 
 
-def render(folder: Path, page: Path, layout: str = "file") -> Page:
-    """Make the page again from a folder's results.json and results.npz.
+def render(folder: Path, layout: str = "file") -> tuple[Page, ReportFiles]:
+    """The page again from a folder's results.json and results.npz; writes nothing.
 
     Raises ResultsError for a folder that holds no results of this version.
     """
-    output = Output(page, layout=layout)
     questions = all_questions()
-    rendered = page_within_size(read_results(folder, questions), questions, layout)
-    output.write(rendered.html, "", {}, rendered.files)
-    return rendered
+    page = page_within_size(read_results(folder, questions), questions, layout)
+    return page, ReportFiles(page.html.encode("utf-8"), page.files)
 
 
 def _device(name: str) -> str:

@@ -37,13 +37,12 @@ from reportgen.analyses import (
 )
 from reportgen.errors import ExtensionError
 from reportgen.report import views
-from reportgen.report.question import MovedCodes, Question
+from reportgen.report.question import ENTRY_POINTS, MovedCodes, Question
 from reportgen.study.study import Study
 from reportgen.suite import control
 
 __all__ = ["QUESTIONS", "MovedCodes", "Question", "all_questions", "runs_of"]
 
-ENTRY_POINTS = "reportgen.questions"
 
 QUESTIONS = (
     Question(

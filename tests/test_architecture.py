@@ -25,17 +25,24 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "misc", "common"
 # it is made here, and in the table of CONTRIBUTING.md.
 MAY_USE: dict[str, set[str]] = {
     "errors": set(),
+    "shown": set(),
+    "outcome": {"delivery", "process", "suite"},
+    "confined": {
+        *("delivery", "errors", "job", "loading", "outcome", "process", "report", "request"),
+        *("settings", "shown", "study", "suite"),
+    },
+    "request": {"delivery", "loading"},
     "settings": {"errors"},
     "autoencoder": {"errors"},
-    "process": {"errors"},
-    "delivery": {"errors"},
+    "process": {"errors", "shown"},
+    "delivery": {"errors", "process", "shown"},
     "statistics": {"autoencoder"},
-    "images": {"autoencoder", "errors"},
+    "images": {"autoencoder", "errors", "shown"},
     "loading": {"autoencoder", "errors", "process"},
     "engine": {"autoencoder", "process"},
     "study": {
         *("__init__", "autoencoder", "engine", "errors", "images", "process", "settings"),
-        "statistics",
+        *("shown", "statistics"),
     },
     "analyses": {"autoencoder", "engine", "process", "settings", "statistics", "study"},
     "suite": {*("analyses", "engine", "errors", "process", "settings", "statistics", "study")},
@@ -48,11 +55,11 @@ MAY_USE: dict[str, set[str]] = {
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
         *("analyses", "autoencoder", "delivery", "images", "live", "loading", "process", "report"),
-        *("questions", "settings", "study", "suite"),
+        *("outcome", "questions", "request", "settings", "study", "suite"),
     },
     "command": {
-        *("__init__", "errors", "job", "loading", "process", "questions", "report"),
-        *("settings", "suite"),
+        *("__init__", "confined", "errors", "job", "loading", "outcome", "process", "questions"),
+        *("report", "request", "settings", "shown", "suite"),
     },
     "__main__": {"command"},
     "__init__": {"loading"},

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reportgen import __version__
+from reportgen.command.group import BAD_INPUT, SpeakingGroup
+from reportgen.command.jobs import LONGEST_SENTENCE, builder, end_with, inspector
 from reportgen.command.options import (
     command_line,
+    config_file,
     halves_or_model,
     loading_flags,
     loading_options,
@@ -21,14 +24,13 @@ from reportgen.command.options import (
     read_options,
     setting_options,
 )
-from reportgen.errors import ReportgenError
-from reportgen.process.calm_threads import calm_threads
+from reportgen.errors import BugError, ReportgenError
+from reportgen.shown import shown
 
 if TYPE_CHECKING:
-    from reportgen.loading.inspection import Inspection
     from reportgen.process.progress import QuietProgress
 
-SECTION_FAILED, BAD_INPUT = 3, 2
+SECTION_FAILED = 3
 LARGE_PAGE_MEGABYTES = 10
 LARGE_PAGE = (
     f"Warning: the page is larger than {LARGE_PAGE_MEGABYTES} MB, more than many mailboxes and "
@@ -48,7 +50,7 @@ Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section fail
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=SpeakingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reportgen")
 def main() -> None:
     """What does each unit of an image autoencoder contribute? One HTML file answers."""
@@ -125,7 +127,6 @@ def build(
     an archive, a table of paths, or an array file. Nothing in MODEL is run without --trust beyond
     its tensor operations.
     """
-    calm_threads()
     progress = _progress(quiet or os.environ.get("RANK", "0") != "0")
     said = loading_flags(options)
     model, data = halves_or_model(model, data, said)
@@ -133,11 +134,9 @@ def build(
         raise click.UsageError("Missing argument 'DATA'.")
     try:
         settings, loading = read_options(options, said, config)
-        from reportgen.job import BuildRequest
-        from reportgen.job import build as make_report
+        from reportgen.request import BuildRequest
 
-        # What was imported is never garbage: each full collection would look through all of it.
-        gc.freeze()
+        make_report = builder(loading.trust)
         request = BuildRequest(
             model=model,
             data=data,
@@ -150,6 +149,7 @@ def build(
             results_folder=results_folder,
             cache=cache,
             loading=loading,
+            config=config_file(config),
             command=command_line(
                 model,
                 data,
@@ -161,22 +161,22 @@ def build(
             ),
         )
         outcome = make_report(request, settings, progress)
-    except ReportgenError as error:
-        click.echo(f"reportgen: {error}", err=True)
-        sys.exit(BAD_INPUT)
+    except (ReportgenError, BugError) as error:
+        end_with(error)
     if outcome is None:
         return
     if not quiet:
         from reportgen.command.summary import file_line, profile_lines, summary_lines
 
-        click.echo("\n".join(summary_lines(outcome)))
+        say = partial(click.echo, err=outcome.fills_stdout)
+        say("\n".join(summary_lines(outcome)))
         if profile:
-            click.echo("\n".join(["", *profile_lines(outcome.profile)]))
+            say("\n".join(["", *profile_lines(outcome.profile)]))
         if outcome.page_bytes > LARGE_PAGE_MEGABYTES * 1e6:
             click.echo(LARGE_PAGE, err=True)
-        if pdf is not None:
-            click.echo(file_line(pdf, pdf.stat().st_size))
-    if outcome.results.failures:
+        if pdf is not None and outcome.pdf_bytes is not None:
+            say(file_line(pdf, outcome.pdf_bytes))
+    if outcome.failed:
         sys.exit(SECTION_FAILED)
 
 
@@ -199,21 +199,23 @@ def inspect(
     Runs no analysis. Exits with 2 where MODEL could not be reported on as it is, and says what is
     missing.
     """
-    calm_threads()
     model, data = halves_or_model(model, data, said)
     try:
-        from reportgen.job import inspect as look_at
-
         settings, loading = read_options({"resize": resize}, said, config)
+        look_at = inspector(loading.trust)
         inspection = look_at(model, data, loading, settings.image_size)
-    except ReportgenError as error:
-        click.echo(f"reportgen: {error}", err=True)
-        sys.exit(BAD_INPUT)
+    except (ReportgenError, BugError) as error:
+        end_with(error)
     if as_json:
-        click.echo(json.dumps(inspection.as_json(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(inspection, ensure_ascii=False, indent=1))
     else:
-        _print_inspection(inspection)
-    if inspection.problem is not None:
+        from reportgen.command.summary import inspection_lines
+
+        click.echo("\n".join(inspection_lines(inspection)))
+        if inspection["problem"] is not None:
+            problem = shown(inspection["problem"], LONGEST_SENTENCE)
+            click.echo(f"reportgen: {problem}", err=True)
+    if inspection["problem"] is not None:
         sys.exit(BAD_INPUT)
 
 
@@ -223,37 +225,20 @@ def inspect(
 def render(results_folder: Path, page: Path | None, layout: str) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.command.summary import file_line
-    from reportgen.job import render as make_page
 
     target = page or Path(DEFAULT_OUTPUT[layout])
     try:
-        rendered = make_page(results_folder, target, layout)
-    except ReportgenError as error:
-        click.echo(f"reportgen: {error}", err=True)
-        sys.exit(BAD_INPUT)
-    click.echo(file_line(target, rendered.size))
-    sys.exit(SECTION_FAILED if rendered.failures else 0)
+        from reportgen.confined.jobs import render as make_page
+
+        outcome = make_page(results_folder, target, layout)
+    except (ReportgenError, BugError) as error:
+        end_with(error)
+    # Standard output may be where the page goes.
+    click.echo(file_line(target, outcome.page_bytes), err=outcome.fills_stdout)
+    sys.exit(SECTION_FAILED if outcome.failed else 0)
 
 
 def _progress(quiet: bool) -> QuietProgress:
     from reportgen.process.progress import QuietProgress, TerminalProgress
 
     return TerminalProgress() if sys.stderr.isatty() and not quiet else QuietProgress()
-
-
-def _print_inspection(inspection: Inspection) -> None:
-    facts = {
-        "format": inspection.format,
-        "parameters": inspection.parameters,
-        "images": inspection.input_shape,
-        "code": inspection.code_shape,
-        "variational": "yes" if inspection.is_variational else None,
-    }
-    for name, fact in facts.items():
-        if fact is not None:
-            shown = " × ".join(map(str, fact)) if isinstance(fact, tuple) else fact
-            click.echo(f"{name:<12}{shown}")
-    for note in inspection.notes:
-        click.echo(f"{note.topic:<12}{note.text}")
-    if inspection.problem is not None:
-        click.echo(f"reportgen: {inspection.problem}", err=True)

@@ -104,7 +104,7 @@ def read_options(
 
     A file that was only found may be a stranger's, as one beside a model may.
     """
-    file = config or _default_config()
+    file = config_file(config)
     settings, loading = read_settings(flags, file), LoadingOptions.of_flags(said)
     if file is None:
         return settings, loading
@@ -117,9 +117,10 @@ def read_options(
     return settings, loading.completed(table)[0]
 
 
-def _default_config() -> Path | None:
-    path = Path("reportgen.toml")
-    return path if path.is_file() else None
+def config_file(config: Path | None) -> Path | None:
+    """The settings file that was named, else the one that lies here, if there is one."""
+    found = Path("reportgen.toml")
+    return config or (found if found.is_file() else None)
 
 
 def command_line(model: Path, data: Path, loading: LoadingOptions, **options: Any) -> str:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from reportgen.job import BuildOutcome
+from reportgen.outcome import BuildOutcome
 from reportgen.report import numbers
-from reportgen.suite.control import Control
+from reportgen.shown import shown
 from reportgen.suite.profile import Cost, total_cost
 
+LONGEST_NOTE = 1000
 PARTS = {"head": "scripts and results"}
 
 
 def summary_lines(outcome: BuildOutcome) -> list[str]:
     """The verdict, what went unanswered, the page and its size, and where the time went."""
-    lines = []
-    results = outcome.results
-    for answer in results.verdict:
-        said = answer.detail
-        if answer.number is not None:
-            number = numbers.plain(answer.number, answer.scale)
-            said = f"{numbers.with_plain_spaces(number)} {answer.measure}"
-        lines.append(f"{answer.question:<32}{answer.word}: {said}")
-    control = results.answers.of(Control)
-    if control is not None:
-        state = "passed" if control.passed else "FAILED: do not trust the numbers"
-        lines.append(f"{'Linear control (PCA)':<32}{state}")
-    for name, reason in {**results.unanswered, **results.failures}.items():
-        lines.append(f"{numbers.words(name)}: not answered, {reason}")
+    lines = [*outcome.answers]
     total = total_cost(outcome.profile)
     slowest = outcome.profile[:5]
     lines.append(
-        f"\n{file_line(outcome.page, outcome.page_bytes)}  "
+        f"\n{file_line(outcome.page or '', outcome.page_bytes)}  "
         f"{numbers.count(total.decodes)} decodes  "
         f"{total.seconds:.1f} s, of which {total.model_seconds:.1f} s in the model"
     )
@@ -40,9 +30,9 @@ def summary_lines(outcome: BuildOutcome) -> list[str]:
     return [*lines, *size_lines(outcome.section_bytes)]
 
 
-def file_line(path: Path, size: int) -> str:
+def file_line(path: Path | str, size: int) -> str:
     """A file that was written, and its size."""
-    return f"{path}  {numbers.bytes_(size)}"
+    return f"{shown(path)}  {numbers.bytes_(size)}"
 
 
 def size_lines(section_bytes: dict[str, int]) -> list[str]:
@@ -62,3 +52,21 @@ def profile_lines(profile: tuple[Cost, ...]) -> list[str]:
         f"{cost.seconds - cost.model_seconds:>9.2f} s"
         for cost in (*profile, total_cost(profile))
     ]
+
+
+def inspection_lines(inspection: Mapping[str, Any]) -> list[str]:
+    """What a model file is, a line for each fact and note; see `Inspection`."""
+    facts = {
+        "format": inspection["format"],
+        "parameters": inspection["parameters"],
+        "images": inspection["input_shape"],
+        "code": inspection["code_shape"],
+        "variational": "yes" if inspection["is_variational"] else None,
+    }
+    lines = []
+    for name, fact in facts.items():
+        if fact is not None:
+            is_shape = isinstance(fact, tuple | list)
+            lines.append(f"{name:<12}{shown(' × '.join(map(str, fact)) if is_shape else fact)}")
+    notes = inspection["notes"]
+    return lines + [f"{shown(n['topic']):<12}{shown(n['text'], LONGEST_NOTE)}" for n in notes]

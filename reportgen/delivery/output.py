@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import io
-import os
+import contextlib
 import re
-import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
+from reportgen.delivery.target import Staged, Target, check_writable
 from reportgen.errors import OutputError
+from reportgen.shown import shown
 
 INDEX = "index.html"
+BESIDE = "assets"
 PICTURE_OF_OURS = re.compile(r"[0-9a-f]{16}\.webp")
+RESULTS_FILES = ("results.json", "results.npz")
 
 
 class Output:
@@ -33,75 +33,93 @@ class Output:
     def __init__(self, page: Path, folder: Path | None = None, layout: str = "file") -> None:
         self.page = page / INDEX if layout == "folder" else page
         self.folder = folder
-        if layout == "folder":
-            if page.exists() and not page.is_dir():
-                raise OutputError(f"{page} is a file; give -o the name of a folder, as report.")
-            _check_makeable(page)
-        else:
-            if page.is_dir():
-                raise OutputError(
-                    f"{page} is a folder; give -o the name of a file, as report.html."
-                )
-            check_writable(page.parent, page)
+        self.report_folder = page if layout == "folder" else None
+        with _as_output_error(page):
+            if self.report_folder is not None:
+                if page.exists() and not page.is_dir():
+                    raise OutputError(
+                        f"{shown(page)} is a file; give -o the name of a folder, as report."
+                    )
+                _check_makeable(page)
+            self.targets = tuple(self._targets())
+            for target in self.targets:
+                if target.status() is not None or target.path == page:
+                    target.check()
         if folder is not None:
-            _check_makeable(folder)
+            with _as_output_error(folder):
+                _check_makeable(folder)
+
+    @property
+    def page_is_stream(self) -> bool:
+        """Whether the page is gone once it is written, as through a pipe."""
+        return self.targets[0].is_stream
 
     def write(
         self,
-        html: str,
-        results: str,
-        images: dict[str, np.ndarray],
+        html: bytes | str,
+        results: bytes | str,
+        images: bytes,
         beside: dict[str, bytes] | None = None,
     ) -> None:
-        """Write everything to temporary files, then rename.
+        """Write everything to temporary files, then rename; what goes through a stream, last.
 
-        `beside` is what belongs beside the page, by relative path. Pictures of an earlier report
-        in the same folder are removed once the new one is there.
+        `images` is the content of results.npz, `beside` what belongs beside the page, by relative
+        path. Pictures of an earlier report in the same folder are removed once the new one is
+        there.
 
         Raises OutputError; then, and whatever else stops it, all is as it was before.
         """
-        contents = {self.page.parent / name: data for name, data in (beside or {}).items()}
-        contents[self.page] = html.encode("utf-8")
+        page, *results_files = self.targets
+        contents = [
+            (Target(self.page.parent / name, "-o"), data) for name, data in (beside or {}).items()
+        ]
+        contents.append((page, _encoded(html)))
+        contents += zip(results_files, (_encoded(results), images), strict=False)
+        write_together(contents, self.page)
+        _remove_other_pictures({target.path for target, _ in contents})
+
+    def _targets(self) -> Iterator[Target]:
+        yield Target(self.page, "-o")
         if self.folder is not None:
-            contents[self.folder / "results.json"] = results.encode("utf-8")
-            contents[self.folder / "results.npz"] = _archive(images)
-        with ExitStack() as undo:
-            try:
-                backups = _write_all(contents, undo)
-            except OSError as error:
-                raise OutputError(
-                    f"The report cannot be written to {self.page}: {error.strerror or error}."
-                ) from error
-            undo.pop_all()
-        for backup in backups:
-            backup.unlink()
-        for folder in {path.parent for path in contents if PICTURE_OF_OURS.fullmatch(path.name)}:
-            for path in folder.iterdir():
-                if PICTURE_OF_OURS.fullmatch(path.name) and path not in contents:
-                    path.unlink()
+            yield from (Target(self.folder / name, "--results") for name in RESULTS_FILES)
 
 
-def _write_all(contents: dict[Path, bytes], undo: ExitStack) -> list[Path]:
-    """Put every file in its place; `undo` learns how to take it back. Returns earlier versions."""
-    temporaries = []
-    for path, content in contents.items():
-        _make_folder(path.parent, undo)
-        temporary = _write_beside(path, content)
-        undo.callback(temporary.unlink, missing_ok=True)
-        temporaries.append(temporary)
-    backups = []
-    for temporary, path in zip(temporaries, contents, strict=True):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, f"{path} is a folder")
-        if path.exists():
-            backup = path.with_name(f"{temporary.name}.earlier")
-            os.link(path, backup)
-            backups.append(backup)
-            undo.callback(os.replace, backup, path)
-        else:
-            undo.callback(path.unlink, missing_ok=True)
-        temporary.replace(path)
-    return backups
+def identities(targets: Iterable[Target]) -> frozenset[tuple[int, int]]:
+    """Device and inode of those of the files that are there now."""
+    there = (target.status() for target in targets if not target.is_stream)
+    return frozenset((status.st_dev, status.st_ino) for status in there if status is not None)
+
+
+def write_together(contents: list[tuple[Target, bytes]], about: Path) -> None:
+    """Write all of these files or none.
+
+    Raises OutputError about `about`; then, and whatever else stops it, all is as it was before.
+    """
+    with ExitStack() as undo:
+        try:
+            needless = _write_all(contents, undo)
+        except OSError as error:
+            raise OutputError(
+                f"The report cannot be written to {shown(about)}: {error.strerror or error}."
+            ) from error
+        undo.pop_all()
+    for path in needless:
+        # The report is there; that an earlier one lies beside it is no failure.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _write_all(contents: list[tuple[Target, bytes]], undo: ExitStack) -> list[Path]:
+    """Put every file in its place; `undo` learns how to take it back.
+
+    Returns what is needless once all of them are there.
+    """
+    staged: list[Staged] = []
+    for target, content in contents:
+        _make_folder(target.place.parent, undo)
+        staged.append(target.stage(content, undo))
+    staged.sort(key=lambda waiting: waiting.is_stream)
+    return [path for waiting in staged for path in waiting.put(undo)]
 
 
 def _make_folder(folder: Path, undo: ExitStack) -> None:
@@ -115,37 +133,24 @@ def _check_makeable(folder: Path) -> None:
     check_writable(nearest, folder)
 
 
-def check_writable(folder: Path, target: Path) -> None:
-    """Raises OutputError, about `target`, where nothing can be written in `folder`."""
-    if not folder.is_dir():
-        state = "is not a folder" if folder.exists() else "does not exist"
-        raise OutputError(f"{target} cannot be written: {folder} {state}.")
+def _remove_other_pictures(written: set[Path]) -> None:
+    """Remove pictures of an earlier report where the new one's are."""
+    for folder in {path.parent for path in written if PICTURE_OF_OURS.fullmatch(path.name)}:
+        for path in folder.iterdir():
+            if PICTURE_OF_OURS.fullmatch(path.name) and path not in written:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _encoded(text: str | bytes) -> bytes:
+    return text.encode("utf-8") if isinstance(text, str) else text
+
+
+@contextlib.contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    """What the system says of a path that it does not take, as one sentence."""
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"{target} cannot be written: {error.strerror or error} in {folder}."
-        ) from error
-
-
-def _write_beside(path: Path, content: bytes) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
-
-
-def _archive(images: dict[str, np.ndarray]) -> bytes:
-    """An .npz; the time in its entries is fixed by numpy, so equal arrays give equal bytes."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **images)  # type: ignore[arg-type]
-    return buffer.getvalue()
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{shown(path)} cannot be written: {reason}.") from error

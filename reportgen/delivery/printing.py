@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from reportgen.delivery.output import check_writable
+from reportgen.delivery.output import write_together
+from reportgen.delivery.target import Target
 from reportgen.errors import OutputError
+from reportgen.shown import shown
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS = 300
@@ -28,19 +30,20 @@ class PdfPrinter:
                 f"--pdf needs Chromium or Chrome, and none of {', '.join(BROWSERS)} is on PATH; "
                 "install one, or open the page in any browser and print it."
             )
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder; give --pdf the name of a file.")
-        check_writable(target.parent, target)
+        self.target = Target(target, "--pdf")
+        self.target.check()
         self.browser = found
-        self.target = target
 
-    def print(self, page: Path) -> int:
-        """Print the page of that path; returns the PDF's bytes.
+    def print(self, page: Path, html: bytes | None = None) -> int:
+        """Print the page of that path, or `html` in its place; returns the PDF's bytes.
 
         The target is there whole or not at all. Raises OutputError where the browser fails.
         """
-        with tempfile.TemporaryDirectory(dir=self.target.parent, prefix=".printing.") as folder:
+        with tempfile.TemporaryDirectory(dir=self._folder(), prefix=".printing.") as folder:
             printed = Path(folder) / "page.pdf"
+            if html is not None:
+                page = Path(folder) / "page.html"
+                page.write_bytes(html)
             command = [
                 self.browser,
                 "--headless",
@@ -58,13 +61,20 @@ class PdfPrinter:
             try:
                 done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise OutputError(f"{self.browser} could not print {page}: {error}.") from error
+                raise OutputError(
+                    f"{self.browser} could not print {shown(page)}: {shown(error)}."
+                ) from error
             if done.returncode or not printed.is_file():
                 lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
                 raise OutputError(
-                    f"{self.browser} could not print {page}: "
-                    f"{lines[-1] if lines else f'exit code {done.returncode}'}."
+                    f"{self.browser} could not print {shown(page)}: "
+                    f"{shown(lines[-1]) if lines else f'exit code {done.returncode}'}."
                 )
-            size = printed.stat().st_size
-            printed.replace(self.target)
-        return size
+            content = printed.read_bytes()
+        write_together([(self.target, content)], self.target.path)
+        return len(content)
+
+    def _folder(self) -> Path | None:
+        """Beside the target, where some browsers may write that may not elsewhere."""
+        beside = self.target.place.parent
+        return None if self.target.is_stream or not os.access(beside, os.W_OK) else beside

@@ -31,7 +31,7 @@ def open_folder(root: Path, options: OpenOptions) -> ImageSet:
         raise DataError(_no_images(root, walk.other_files))
     options.refuse_part(shown(str(root)))
     return make_picture_images(
-        FolderFiles(root),
+        FolderFiles(root, options),
         chosen,
         shown(str(root)),
         options,

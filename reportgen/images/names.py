@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 import os
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
+
+from reportgen.shown import shown
 
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -26,19 +27,6 @@ def _natural(part: str) -> tuple:
     for number, text in zip(numbers, texts[1:], strict=True):
         keys += [(len(number), number), text]
     return tuple(keys)
-
-
-def shown(name: str) -> str:
-    """The name with bytes that are not UTF-8, control and invisible characters escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(_escaped(c) if unicodedata.category(c) in _UNSHOWN else c for c in text)
-
-
-_UNSHOWN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 # How data sets call their parts.

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from reportgen.errors import DataError
 from reportgen.images.names import shown
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """A file's bytes."""
+    return path.open("rb")
 
 
 @dataclass(frozen=True)
@@ -18,12 +26,17 @@ class OpenOptions:
     seed : of the random choice among more.
     part : the array, column or split that was named behind the path, or None.
     size : (height, width) that the images are scaled and cropped to, or None.
+    written : device and inode of each file that the report will be written to: none of them may
+        be an image.
+    open_file : opens a picture by its path.
     """
 
     limit: int | None = None
     seed: int = 0
     part: str | None = None
     size: tuple[int, int] | None = None
+    written: frozenset[tuple[int, int]] = frozenset()
+    open_file: Callable[[Path], BinaryIO] = open_binary
 
     def refuse_part(self, where: str) -> None:
         """Raise DataError where a part was named of what has none."""

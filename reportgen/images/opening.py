@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 
 from reportgen.errors import DataError
 from reportgen.images.image_set import ImageSet
 from reportgen.images.names import shown
-from reportgen.images.open_options import OpenOptions
+from reportgen.images.open_options import OpenOptions, open_binary
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
@@ -42,6 +43,8 @@ def open_images(
     limit: int | None = None,
     seed: int = 0,
     size: tuple[int, int] | None = None,
+    written: frozenset[tuple[int, int]] = frozenset(),
+    open_file: Callable[[Path], BinaryIO] = open_binary,
 ) -> ImageSet:
     """Open a folder, an archive or a table of images, or an array file, whatever its name says.
 
@@ -53,9 +56,12 @@ def open_images(
     512 MiB stay in memory. With `limit`, a random choice of that many images is read; the same
     seed chooses the same.
 
+    `written` are the device and inode of files that the report will be written to; `open_file`
+    opens a picture.
+
     Raises DataError, one sentence that names the file, where there is nothing to read, fewer than
-    two images are left, sizes differ or pixels are not finite. Damaged images among good ones are
-    left out and listed in `ImageSet.skipped`.
+    two images are left, sizes differ or pixels are not finite, or an image would be written over.
+    Damaged images among good ones are left out and listed in `ImageSet.skipped`.
     """
     path, part = split_part(Path(path))
     if size is not None:
@@ -63,7 +69,7 @@ def open_images(
     if limit is not None and limit < 2:
         raise DataError(f"A limit of {limit} images is too low; a report needs at least two.")
     try:
-        return _reader_of(path)(path, OpenOptions(limit, seed, part, size))
+        return _reader_of(path)(path, OpenOptions(limit, seed, part, size, written, open_file))
     except OSError as error:
         where = shown(str(error.filename or path))
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error

@@ -38,7 +38,7 @@ def open_listed(path: Path, table: Table, options: OpenOptions) -> ImageSet:
     outside = sum(name.startswith("/") or ".." in name.split("/") for name in chosen.names)
     text = f"{outside} of the paths in {table.where} lead out of its folder."
     return make_picture_images(
-        FolderFiles(path.parent),
+        FolderFiles(path.parent, options),
         chosen,
         table.where,
         options,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import Enum, auto
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 from reportgen.errors import SettingsError, nearest
@@ -235,6 +236,13 @@ def options_at(place: Place | None) -> list[Field[Any]]:
     """The options that may be said at a place; all of them, of None."""
     options = fields(LoadingOptions)
     return [option for option in options if place is None or place in option.metadata["places"]]
+
+
+def places_beside(model: Path) -> tuple[Path, ...]:
+    """Where settings may stand beside a model: the first that is there counts."""
+    folder = model if model.is_dir() else model.parent
+    named = model.with_suffix(".toml") if model.name else folder / "model.toml"
+    return named, folder / "model.toml", folder / "preprocessor_config.json"
 
 
 def flag_of(option: Field[Any]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError, SettingsError
-from reportgen.loading.options import LoadingOptions, Place, means_and_sds
+from reportgen.loading.options import LoadingOptions, Place, means_and_sds, places_beside
 from reportgen.loading.sentences import refusing
 
 SIZE_LIMIT = 1 << 18
@@ -27,8 +27,8 @@ def with_sidecar(model: Path, options: LoadingOptions) -> tuple[LoadingOptions, 
     files that are no TOML, unknown keys, values of the wrong kind and, without --trust, for a file
     that names code.
     """
-    folder = model if model.is_dir() else model.parent
-    for path in dict.fromkeys((model.with_suffix(".toml"), folder / "model.toml")):
+    *settings, preprocessor = places_beside(model)
+    for path in dict.fromkeys(settings):
         if path.is_file() and path != model:
             said = _read_toml(path)
             if said.model_class and not (options.model_class or options.trust):
@@ -37,7 +37,6 @@ def with_sidecar(model: Path, options: LoadingOptions) -> tuple[LoadingOptions, 
                     "may not do; say it yourself with --model-class, or pass --trust."
                 )
             return completed(options, said, f"{path.name} beside the model")
-    preprocessor = folder / "preprocessor_config.json"
     if preprocessor.is_file():
         said = LoadingOptions(normalize=_read_preprocessor(preprocessor))
         return completed(options, said, f"{preprocessor.name} beside the model")

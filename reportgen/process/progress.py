@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ class QuietProgress:
 
     def encoded(self, done: int, of: int) -> None:
         """The pass over all images has come this far."""
+
+    def said(self, line: str) -> None:
+        """Pass on a line that a library, or code of the user's, has printed."""
+        print(line, file=sys.stderr)
 
 
 class TerminalProgress(QuietProgress):
@@ -66,3 +71,7 @@ class TerminalProgress(QuietProgress):
             return
         left = (time.perf_counter() - self._started) * (of - done) / done
         self._status.update(f"{self._name}  {done:,} of {of:,} images, about {left:,.0f} s left")
+
+    def said(self, line: str) -> None:
+        """Pass on a line above the spinner."""
+        self._console.print(line, markup=False)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from reportgen.statistics.bootstrap import Estimate
+if TYPE_CHECKING:
+    from reportgen.statistics.bootstrap import Estimate
 
 DIGITS = 3
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6

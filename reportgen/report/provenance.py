@@ -30,6 +30,7 @@ def make_provenance(
     *,
     command: str,
     notes: tuple[Note, ...],
+    confinement: str = "",
 ) -> Provenance:
     """What was read and how, after all analyses have run; `notes` are added to the data's."""
     autoencoder = study.autoencoder
@@ -49,6 +50,7 @@ def make_provenance(
         data_notes=(*images.notes, *_copies(study), *_kept(study), *_shared(study), *notes),
         skipped_images=tuple((skipped.name, skipped.reason) for skipped in images.skipped),
         command=command,
+        confinement=confinement,
         versions={"reportgen": __version__, "python": platform.python_version()}
         | {library: metadata.version(library) for library in LIBRARIES},
         date=today(),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from reportgen.statistics.bootstrap import Estimate
     from reportgen.study.study import Study
 
+# Where installed packages name questions of theirs.
+ENTRY_POINTS = "reportgen.questions"
+
 ONE_AWAY = "codes with one unit alone away from the mean"
 ONE_AT_MEAN = "codes with one unit at its mean"
 ONE_AT_ZERO = "codes with a zeroed unit"

@@ -16,6 +16,8 @@ from reportgen.statistics.bootstrap import Estimate
 from reportgen.suite.answers import Answers
 
 SCHEMA_VERSION = "2.0"
+# Of results that were made before.
+NOT_TOLD = "Not told by the reportgen that made these results."
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Provenance:
     model_notes, data_notes : every choice made while reading them.
     skipped_images : names and reasons.
     command : the command line; versions of reportgen and of the libraries; date (UTC day).
+    confinement : what the process that read the files could do, and by what it was held.
     input_shape (C, H, W), code_shape; images, fit_rows, test_rows : counts.
     picture_shape : (C, h, w) of every picture kept here: input_shape, or averaged down to at most
         64 pixels across where images have more than 128.
@@ -148,6 +151,7 @@ class Provenance:
     decodes: dict[str, int]
     encodes: dict[str, int]
     row_names: dict[str, tuple[str, ...]]
+    confinement: str = NOT_TOLD
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
+from reportgen.process.scratch import Scratch
 from reportgen.settings import Settings
 from reportgen.statistics.fit_uncertainty import jackknife_groups
 from reportgen.statistics.jackknife import pca_errors_without_groups
@@ -34,26 +34,27 @@ def make_study(
     fit_images: ImageSet | None = None,
     replicates: tuple[Autoencoder, ...] = (),
     groups: dict[str, tuple[int, ...]] | None = None,
-    cache_folder: Path | None = None,
+    cache: CodeCache | None = None,
     ranks: Ranks = ALONE,
+    scratch: Scratch | None = None,
     on_progress: Callable[[int], None] = lambda decoded: None,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> Study:
     """Encode every image, decode those that are kept, choose the rows, and fit PCA.
 
     With `fit_images`, statistics are fitted on those and every image of `images` is a test row.
-    `groups` names units that move together as one. `cache_folder` keeps the codes for the next
-    build. Raises SettingsError for groups that overlap
-    or name a unit that the code does not have.
+    `groups` names units that move together as one. `cache` keeps the codes for the next
+    build, `scratch` those that are many. Raises SettingsError for groups that overlap or name a
+    unit that the code does not have.
     """
     engine = Engine(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
-    cache = None if cache_folder is None else CodeCache(cache_folder, autoencoder)
     read = partial(
         read_samples,
         engine=engine,
         settings=settings,
         cache=cache,
         ranks=ranks,
+        scratch=scratch,
         on_encoded=on_encoded,
     )
     if fit_images is None:

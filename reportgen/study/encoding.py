@@ -6,7 +6,6 @@ those of chosen rows stay. What a pass holds in memory does therefore not grow w
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import numpy as np
 
 from reportgen.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
+from reportgen.process.scratch import Scratch
 from reportgen.study.code_cache import CodeCache
 from reportgen.study.copies import fingerprints
 
@@ -48,23 +48,28 @@ def encode_all(
     *,
     cache: CodeCache | None = None,
     ranks: Ranks = ALONE,
+    scratch: Scratch | None = None,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> Encoded:
     """The codes of all images, and the pixels of the rows `kept`, in their order.
 
     `on_encoded(done, of)` is told how far the pass is. With a cache that holds the codes of these
-    images, only the kept rows are read.
+    images, only the kept rows are read. Codes that are many lie in `scratch`.
     """
     batch_size = _batch_size(images)
-    stored = None
+    first = stored = None
+    before = engine.encodes.copy()
     if cache is not None:
         first = engine.encode(_read(images, np.arange(min(batch_size, len(images)))))
         stored = cache.find(images, first)
     # Ranks on other machines may have another cache, and a pass takes all of them.
     missing = ranks.largest(float(stored is None))
     if stored is not None and not missing:
+        # They took as many encodes when they were made: the report is the same either way.
+        for asked_by, count in (engine.encodes - before).items():
+            engine.encodes[asked_by] += len(images) - count
         return Encoded(*stored, _read(images, kept))
-    codes = _new_array((len(images), engine.code_size))
+    codes = _new_array((len(images), engine.code_size), scratch or Scratch())
     prints = np.zeros((len(images), 2), dtype=np.int64)
     pixels = np.zeros((len(kept), engine.image_size), dtype=np.float32)
     order = np.argsort(kept)
@@ -74,13 +79,13 @@ def encode_all(
         rows = slice(start, min(start + batch_size, len(images)))
         batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)
-        codes[rows] = engine.encode(flat)
+        codes[rows] = engine.encode(flat) if first is None or block > 0 else first
         prints[rows] = fingerprints(flat)
         places = slice(*np.searchsorted(in_order, [rows.start, rows.stop]))
         pixels[order[places]] = flat[in_order[places] - start]
         on_encoded(rows.stop, len(images))
     ranks.add_up(codes, prints, pixels)
-    if cache is not None and ranks.writes:
+    if cache is not None and first is not None and ranks.writes:
         cache.store(images, first, codes, prints)
     return Encoded(codes, prints, pixels)
 
@@ -101,9 +106,8 @@ def _read(images: ImageSet, rows: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _new_array(shape: tuple[int, int]) -> np.ndarray:
+def _new_array(shape: tuple[int, int], scratch: Scratch) -> np.ndarray:
     """Zeros for codes: in memory, or in an unnamed file where they are many."""
     if 4 * shape[0] * shape[1] <= SPOOLED_BYTES:
         return np.zeros(shape, dtype=np.float32)
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+    return scratch.zeros(shape)

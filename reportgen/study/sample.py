@@ -11,6 +11,7 @@ import numpy as np
 
 from reportgen.engine import Engine
 from reportgen.process.ranks import ALONE, Ranks
+from reportgen.process.scratch import Scratch
 from reportgen.settings import Settings
 from reportgen.statistics.blocks import column_deviations, row_blocks
 from reportgen.statistics.norms import squared_norms
@@ -111,6 +112,7 @@ def read_samples(
     settings: Settings,
     cache: CodeCache | None = None,
     ranks: Ranks = ALONE,
+    scratch: Scratch | None = None,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Sample]:
     """One sample for each part (rows of the image set), encoded in one pass and decoded.
@@ -123,7 +125,15 @@ def read_samples(
     kept = [_some_of(rows, max(FEWEST_KEPT, room), settings.seed) for rows in parts]
     kept_rows = np.concatenate(kept)
     order = np.argsort(kept_rows)
-    encoded = encode_all(images, engine, kept_rows, cache=cache, ranks=ranks, on_encoded=on_encoded)
+    encoded = encode_all(
+        images,
+        engine,
+        kept_rows,
+        cache=cache,
+        ranks=ranks,
+        scratch=scratch,
+        on_encoded=on_encoded,
+    )
     codes, prints = encoded.codes, encoded.fingerprints
     if len(parts) > 1:
         first = first_copies(prints)

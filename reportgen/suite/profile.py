@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from reportgen.engine import Engine
+if TYPE_CHECKING:
+    from reportgen.engine import Engine
 
 # Steps of a build that no decoder counts for.
 OUTSIDE_THE_STUDY = ("images", "model", "live walk", "page", "writing", "printing")
@@ -44,6 +46,14 @@ def costs(engine: Engine, steps: Mapping[str, float]) -> tuple[Cost, ...]:
         for name, (decodes, encodes, model) in counted.items()
     ]
     return tuple(sorted(found, key=lambda cost: -cost.seconds))
+
+
+def with_steps(profile: tuple[Cost, ...], steps: Mapping[str, float]) -> tuple[Cost, ...]:
+    """The profile, and those of the build's own steps that came after it."""
+    known = {cost.name for cost in profile}
+    later = [name for name in OUTSIDE_THE_STUDY if name in steps and name not in known]
+    added = (Cost(name, 0, 0, 0.0, steps[name]) for name in later)
+    return tuple(sorted((*profile, *added), key=lambda cost: -cost.seconds))
 
 
 def total_cost(profile: tuple[Cost, ...]) -> Cost:

@@ -36,7 +36,7 @@ class LikeJenkins(http.server.SimpleHTTPRequestHandler):
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     page = page_of(example_results(units=3, side=28), layout="folder")
-    Output(folder / "report", layout="folder").write(page.html, "", {}, page.files)
+    Output(folder / "report", layout="folder").write(page.html, "", b"", page.files)
     handler = functools.partial(LikeJenkins, directory=str(folder / "report"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)

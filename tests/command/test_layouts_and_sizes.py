@@ -19,7 +19,7 @@ from reportgen.report import fitting
 from reportgen.report.fitting import page_within_size
 from reportgen.report.page import Page
 from reportgen.report.results import Results
-from reportgen.report.store import image_arrays, results_json
+from reportgen.report.store import image_archive, results_json
 from reportgen.report.thinning import Thinning, thinnings_of
 from tests.report.example import example_results, page_of
 
@@ -33,7 +33,7 @@ def results() -> Results:
 def stored(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stored")
     Output(folder / "page.html", folder / "results").write(
-        page_of(results).html, results_json(results), image_arrays(results)
+        page_of(results).html, results_json(results), image_archive(results)
     )
     return folder / "results"
 
@@ -59,9 +59,9 @@ def test_pictures_of_an_earlier_report_go_and_other_files_stay(
     results: Results, tmp_path: Path
 ) -> None:
     output = Output(tmp_path / "report", layout="folder")
-    output.write("first", "", {}, {"assets/0123456789abcdef.webp": b"old"})
+    output.write("first", "", b"", {"assets/0123456789abcdef.webp": b"old"})
     (tmp_path / "report" / "assets" / "mine.webp").write_bytes(b"mine")
-    output.write("second", "", {}, {"assets/fedcba9876543210.webp": b"new"})
+    output.write("second", "", b"", {"assets/fedcba9876543210.webp": b"new"})
     assert listing(tmp_path / "report") == {
         "index.html",
         "assets/fedcba9876543210.webp",

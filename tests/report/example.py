@@ -139,6 +139,7 @@ def example_results(
         failures={},
         settings=settings,
         provenance=Provenance(
+            confinement="Could read the inputs alone (held by Landlock 7 and seccomp).",
             model=model.source,
             data=data.source,
             fit_data=None,

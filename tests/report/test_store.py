@@ -24,7 +24,7 @@ from reportgen.errors import ResultsError
 from reportgen.questions import QUESTIONS, runs_of
 from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.schema import shipped_schema
-from reportgen.report.store import image_arrays, read_results, results_json
+from reportgen.report.store import image_archive, image_arrays, read_results, results_json
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -68,7 +68,7 @@ def degenerate(full: Results) -> Results:
 
 def written(results: Results, folder: Path) -> Path:
     Output(folder / "report.html", folder).write(
-        "<html>", results_json(results), image_arrays(results)
+        "<html>", results_json(results), image_archive(results)
     )
     return folder
 

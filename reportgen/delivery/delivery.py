@@ -1,0 +1,93 @@
+"""Everything that a command writes: checked before the work starts, written when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reportgen.delivery.collisions import Input, refuse_collisions
+from reportgen.delivery.output import Output, identities
+from reportgen.delivery.printing import PdfPrinter
+from reportgen.process.gentle_end import ended_gently
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """A finished report, ready to be written.
+
+    Attributes
+    ----------
+    html : the page.
+    beside : what belongs beside it in the layout "folder", by relative path.
+    results, images : contents of results.json and results.npz; empty where nobody asked for them.
+    """
+
+    html: bytes
+    beside: dict[str, bytes] = field(default_factory=dict)
+    results: bytes = b""
+    images: bytes = b""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the files go.
+
+    Attributes
+    ----------
+    page, layout : the page's path, or its folder's in the layout "folder".
+    results_folder, pdf, cache : folder of results.json and results.npz, file of the printed page,
+        folder of codes; None for none.
+    """
+
+    page: Path
+    layout: str = "file"
+    results_folder: Path | None = None
+    pdf: Path | None = None
+    cache: Path | None = None
+
+
+class Delivery:
+    """What will be written, found possible before the work starts.
+
+    Raises OutputError where something cannot be written, or would be written over an input.
+    """
+
+    def __init__(self, destination: Destination, inputs: tuple[Input, ...]) -> None:
+        self._output = Output(destination.page, destination.results_folder, destination.layout)
+        self._printer = PdfPrinter(destination.pdf) if destination.pdf else None
+        self._targets = [*self._output.targets]
+        if self._printer is not None:
+            self._targets.append(self._printer.target)
+        refuse_collisions(self._output, self._targets, destination.cache, inputs)
+
+    @property
+    def page(self) -> Path:
+        """The page's own path, also in the layout "folder"."""
+        return self._output.page
+
+    @property
+    def written_over(self) -> frozenset[tuple[int, int]]:
+        """Device and inode of each file that is there now and will be written over."""
+        return identities(self._targets)
+
+    @property
+    def fills_stdout(self) -> bool:
+        """Whether something goes to standard output, where nothing else belongs then."""
+        return any(target.descriptor == 1 for target in self._targets)
+
+    @property
+    def prints(self) -> bool:
+        """Whether the page is printed too."""
+        return self._printer is not None
+
+    def write(self, files: ReportFiles) -> None:
+        """Write all files but the PDF. Raises OutputError; then all is as it was before."""
+        with ended_gently():
+            self._output.write(files.html, files.results, files.images, files.beside)
+
+    def print(self, files: ReportFiles) -> int:
+        """Print the page that was written; returns the PDF's bytes. Raises OutputError."""
+        assert self._printer is not None
+        html = files.html if self._output.page_is_stream else None
+        with ended_gently():
+            return self._printer.print(self._output.page, html)

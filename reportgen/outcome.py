@@ -1,0 +1,57 @@
+"""What became of a build: all that the terminal says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reportgen.delivery.delivery import Delivery, ReportFiles
+from reportgen.process.progress import QuietProgress
+from reportgen.suite.profile import Cost, with_steps
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """A report that was made.
+
+    Attributes
+    ----------
+    answers : lines: the verdict, the control, and what went unanswered.
+    failed : whether a question or a section failed.
+    page_bytes : the page's size with all that belongs to it; section_bytes that of each section.
+    profile : what each part cost, dearest first.
+    page : the page's path; None before it is written.
+    pdf_bytes : the size of the page as PDF; None where it was not printed.
+    fills_stdout : whether the page or the PDF went to standard output.
+    """
+
+    answers: tuple[str, ...]
+    failed: bool
+    page_bytes: int
+    section_bytes: dict[str, int] = field(default_factory=dict)
+    profile: tuple[Cost, ...] = ()
+    page: Path | None = None
+    pdf_bytes: int | None = None
+    fills_stdout: bool = False
+
+
+def deliver(
+    delivery: Delivery, files: ReportFiles, outcome: BuildOutcome, progress: QuietProgress
+) -> BuildOutcome:
+    """Write a report, print it where that was asked for, and say what became of it.
+
+    Raises OutputError.
+    """
+    with progress.step("writing"):
+        delivery.write(files)
+    pdf_bytes = None
+    if delivery.prints:
+        with progress.step("printing"):
+            pdf_bytes = delivery.print(files)
+    return replace(
+        outcome,
+        page=delivery.page,
+        pdf_bytes=pdf_bytes,
+        fills_stdout=delivery.fills_stdout,
+        profile=with_steps(outcome.profile, progress.seconds),
+    )

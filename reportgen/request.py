@@ -1,0 +1,84 @@
+"""What a build is asked for: what to report on, where it goes, and every file that it reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reportgen.delivery.collisions import Input
+from reportgen.delivery.delivery import Destination
+from reportgen.loading.options import LoadingOptions, flag_of, options_at, places_beside
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to report on, where to write it, and how to read the model.
+
+    Attributes
+    ----------
+    model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
+    replicates : files of other trainings of the model, read as the model is.
+    groups : a TOML file, name = [units], of units that move together.
+    output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
+        where the page is also printed to, or None; `cache` a folder where codes are kept from one
+        build to the next, or None; `results_folder` where results.json and
+        results.npz go, or None.
+    loading : how the model, and its replicates, are read.
+    config : the settings file that was read, or None.
+    command : the command line, as printed in the report.
+    """
+
+    model: Path
+    data: Path
+    output: Path
+    fit_data: Path | None = None
+    replicates: tuple[Path, ...] = ()
+    groups: Path | None = None
+    results_folder: Path | None = None
+    layout: str = "file"
+    pdf: Path | None = None
+    cache: Path | None = None
+    loading: LoadingOptions = field(default_factory=LoadingOptions)
+    config: Path | None = None
+    command: str = ""
+
+    @property
+    def destination(self) -> Destination:
+        """Where everything goes that is written."""
+        return Destination(self.output, self.layout, self.results_folder, self.pdf, self.cache)
+
+    def inputs(self) -> tuple[Input, ...]:
+        """Every file and folder that the user named, or that stands beside them, and is read."""
+        return tuple(self._inputs())
+
+    def _inputs(self) -> Iterator[Input]:
+        models = [("MODEL", self.model), *(("--replicates", path) for path in self.replicates)]
+        for flag, spec in models:
+            for path in named_in(spec):
+                yield Input(flag, path)
+                for beside in places_beside(path):
+                    yield Input(f"the settings file beside {flag}", beside)
+        for flag, given in (("DATA", self.data), ("--fit-data", self.fit_data)):
+            if given is not None:
+                yield from (Input(flag, path) for path in named_in(given))
+        for flag, file in (("--groups", self.groups), ("--config", self.config)):
+            if file is not None:
+                yield Input(flag, file)
+        for option in options_at(None):
+            value = getattr(self.loading, option.name)
+            # --model-class file.py:Class, and whatever else is read where it names a file.
+            if isinstance(value, str):
+                flag = flag_of(option)
+                yield from (Input(flag, path) for path in named_in(Path(value)) if path.is_file())
+
+
+def named_in(spec: Path) -> Iterator[Path]:
+    """The file or folder that is there, with what is named behind a colon cut off."""
+    text = str(spec)
+    while text:
+        if os.path.lexists(text):
+            yield Path(text)
+            return
+        text = text.rpartition(":")[0]
