@@ -56,7 +56,8 @@ def loading_options(command: Any) -> Any:
             flag_of(knob),
             knob.name,
             metavar=knob.metadata["placeholder"] or None,
-            is_flag=knob.type == "bool",
+            # Of what is said to be no flag click takes no value that looks like one, as -1,1.
+            is_flag=knob.type == "bool" or None,
             help=knob.metadata["help"],
         )
         command = option(command)

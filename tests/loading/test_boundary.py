@@ -293,3 +293,65 @@ class KeptSkip(nn.Module):
 def test_a_decoder_that_uses_what_the_encoder_left_in_the_model_is_no_decoder() -> None:
     with pytest.raises(ModelError, match="bypassed"):
         autoencoder_from_module(seeded(KeptSkip)(), random_images(SHAPE))
+
+
+class TwoBooks(Book):
+    """A coarse book and a fine one, as in VQ-VAE-2: the decoder takes both, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coarser = nn.Conv2d(8, 8, 2, 2)
+        self.finer = nn.Conv2d(16, 8, 1)
+        self.coarse_book = nn.Embedding(self.words, self.depth)
+        self.enlarge = nn.ConvTranspose2d(8, 8, 2, 2)
+        self.last = nn.Conv2d(16, 8, 1)
+
+    def pair(self, x: Tensor) -> Tensor:
+        z = self.encoder(x)
+        flat = self.coarser(z).permute(0, 2, 3, 1)
+        nearest = (-(flat.unsqueeze(-2) - self.coarse_book.weight).square().sum(-1)).max(-1)
+        coarse = self.coarse_book(nearest[1]).permute(0, 3, 1, 2)
+        fine = self.quantised(self.finer(torch.cat([self.enlarge(coarse), z], 1)))
+        return torch.cat([self.enlarge(coarse), fine], 1)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return self.decoder(self.last(self.pair(x)))
+
+
+@pytest.mark.parametrize("name", ["in_memory", "exported", "traced", "onnx"])
+def test_the_code_of_two_books_is_what_the_decoder_takes_of_both(name: str, tmp_path: Path) -> None:
+    units_of(TwoBooks, name, tmp_path, lambda m, x: m.pair(x))
+
+
+class CannotBeTraced(nn.Module):
+    """Joins a mean and a choice before its own decode; its forward asks pixels for numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(256, 32), nn.ReLU())
+        self.mean, self.kind = nn.Linear(32, 4), nn.Linear(32, 3)
+        self.back = nn.Linear(7, 256)
+
+    def encode(self, x: Tensor) -> dict[str, Tensor]:
+        hidden = self.body(x)
+        return {"continuous": self.mean(hidden), "discrete": self.kind(hidden).softmax(1)}
+
+    def joined(self, x: Tensor) -> Tensor:
+        found = self.encode(x)
+        kinds = torch.zeros(len(x), 3)
+        for row, kind in enumerate(found["discrete"].argmax(1).tolist()):
+            kinds[row, kind] = 1
+        return torch.cat([found["continuous"], kinds], 1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.back(z).view(-1, 1, 16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.joined(x))
+
+
+@pytest.mark.parametrize("name", ["in_memory", "weights"])
+def test_where_a_graph_cannot_be_traced_the_code_is_what_decode_is_called_with(
+    name: str, tmp_path: Path
+) -> None:
+    units_of(CannotBeTraced, name, tmp_path, lambda m, x: m.joined(x))

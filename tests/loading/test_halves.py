@@ -172,7 +172,9 @@ def test_the_command_takes_the_data_behind_the_two_files(
     encoder, decoder = written(halves, ["traced", "onnx"], tmp_path)
     np.save(tmp_path / "x.npy", IMAGES.pixels)
     files = ["--encoder", str(encoder), "--decoder", str(decoder)]
-    said = CliRunner().invoke(main, ["inspect", str(tmp_path / "x.npy"), *files])
+    # A value that begins like an option is a value all the same.
+    given = ["--normalize", "-1,1", "--output", "pixels"]
+    said = CliRunner().invoke(main, ["inspect", str(tmp_path / "x.npy"), *given, *files])
     assert said.exit_code == 0, said.output
     assert "first.bin and second.bin: encoder and decoder in two files." in said.output
     assert inspect_model(encoder, images=IMAGES, decoder=str(decoder)).problem is None

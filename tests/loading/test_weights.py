@@ -256,7 +256,7 @@ def test_torchs_own_hooks_in_a_pickled_module_are_not_asked_of_the_user(tmp_path
             "class Net(nn.Module):\n    def __init__(self): raise SystemExit",
             "built with {}: it ends",
         ),
-        ("def Net(): nn.Linear(8, -1)", "no torch.nn.Module class"),
+        ("Net = 5", "no torch.nn.Module class, and no function"),
         (
             "class Net(nn.Module):\n    def __init__(self): nn.Linear(8, -1)",
             "built with {}: RuntimeError: .* --model-args",
@@ -444,3 +444,43 @@ def test_a_trusted_pickle_finds_its_class_beside_it(
     pixels = torch.from_numpy(images.pixels)
     with torch.no_grad():
         torch.testing.assert_close(found.encode(pixels), module.encoder(pixels))
+
+
+def test_a_function_that_makes_the_model_may_be_named(images: ImageArray, tmp_path: Path) -> None:
+    """As where a class takes other classes, which JSON cannot say."""
+    code = SOURCE.replace("from neighbour import activation", "activation = nn.Tanh")
+    code += "\ndef make(kind, units):\n    return {'sized': Sized}[kind](units)\n"
+    code += "def other():\n    return 5\n"
+    (tmp_path / "made.py").write_text(code)
+    torch.save(state(), tmp_path / "model.pt")
+    made = f"{tmp_path / 'made.py'}:make"
+    found = load(
+        tmp_path / "model.pt", images, model_class=made, model_args={"kind": "sized", "units": 3}
+    )
+    assert_has(found, state(), images)
+    with pytest.raises(ModelError, match="name a function that makes the model"):
+        load(tmp_path / "model.pt", images, model_class=made.replace(":make", ":Sized"))
+    with pytest.raises(ModelError, match="other makes a int and no module"):
+        load(tmp_path / "model.pt", images, model_class=made.replace(":make", ":other"))
+
+
+def test_a_script_that_reads_its_command_line_takes_its_defaults(
+    images: ImageArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = SOURCE.replace("from neighbour import activation", "activation = nn.Tanh")
+    code += "import argparse\nparser = argparse.ArgumentParser()\n"
+    code += "parser.add_argument('--width', default=3)\nargs = parser.parse_args()\n"
+    (tmp_path / "train.py").write_text(code)
+    torch.save(state(), tmp_path / "model.pt")
+    monkeypatch.setattr(sys, "argv", ["reportgen", "build", "model.pt", "images"])
+    found = load(tmp_path / "model.pt", images, model_class=f"{tmp_path / 'train.py'}:Fixed")
+    assert_has(found, state(), images)
+    assert sys.argv[1] == "build"
+
+
+@pytest.mark.parametrize("prefix", ["ema_model.", "whatever_wraps_it.", "a.b."])
+def test_a_prefix_that_all_names_share_is_taken_off(
+    prefix: str, source: Path, images: ImageArray, tmp_path: Path
+) -> None:
+    torch.save({prefix + name: each for name, each in state().items()}, tmp_path / "model.pt")
+    assert_has(load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed"), state(), images)

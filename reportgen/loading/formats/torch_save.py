@@ -6,7 +6,7 @@ import inspect
 import pickle
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +25,7 @@ from reportgen.loading.sentences import few, refusing
 
 def read_torch_save(
     path: Path,
-    model_class: type[nn.Module] | None,
+    model_class: Callable[..., nn.Module] | None,
     model_args: Mapping[str, Any],
     *,
     is_zip: bool,
@@ -93,7 +93,7 @@ def _load_trusted(path: Path, named: Mapping[str, Any], folder: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=pickling)
 
 
-def _classes_beside(model_class: type[nn.Module]) -> dict[str, type[nn.Module]]:
+def _classes_beside(model_class: Callable[..., nn.Module]) -> dict[str, type[nn.Module]]:
     """The class and the modules defined beside it, its building blocks."""
     module = sys.modules[model_class.__module__]
     classes = {
@@ -101,7 +101,9 @@ def _classes_beside(model_class: type[nn.Module]) -> dict[str, type[nn.Module]]:
         for name, value in vars(module).items()
         if inspect.isclass(value) and issubclass(value, nn.Module)
     }
-    return classes | {model_class.__name__: model_class}
+    if inspect.isclass(model_class) and issubclass(model_class, nn.Module):
+        classes[model_class.__name__] = model_class
+    return classes
 
 
 def _module_in(loaded: Any) -> nn.Module | None:

@@ -29,7 +29,10 @@ SHAPES = re.compile(
     r"size mismatch for (\S+): copying a param with shape torch\.Size\(\[(.*?)\]\) from "
     r"checkpoint, the shape in current model is torch\.Size\(\[(.*?)\]\)"
 )
-PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "autoencoder.", "vae.", "ae.")
+PREFIXES = (
+    *("ema_model.", "ema.", "online_model."),
+    *("module.", "model.", "_orig_mod.", "net.", "network.", "autoencoder.", "vae.", "ae."),
+)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -55,7 +58,7 @@ class Weights:
 def module_with_weights(
     path: Path,
     loaded: Any,
-    model_class: type[nn.Module] | None,
+    model_class: Callable[..., nn.Module] | None,
     model_args: Mapping[str, Any],
     key: str | None = None,
 ) -> tuple[nn.Module, tuple[Note, ...]]:
@@ -91,7 +94,7 @@ def module_with_weights(
 def module_with_parts(
     path: Path,
     found: Sequence[Weights],
-    model_class: type[nn.Module],
+    model_class: Callable[..., nn.Module],
     model_args: Mapping[str, Any],
 ) -> nn.Module:
     """A new `model_class` with weights of its parts, each under the name of one.
@@ -245,7 +248,7 @@ class _State(dict[str, Tensor]):
         return found
 
 
-def _saved_arguments(loaded: Any, model_class: type[nn.Module]) -> dict[str, Any]:
+def _saved_arguments(loaded: Any, model_class: Callable[..., nn.Module]) -> dict[str, Any]:
     """The arguments that a checkpoint keeps (Lightning: hyper_parameters) and the class takes."""
     kept = loaded.get("hyper_parameters") if isinstance(loaded, Mapping) else None
     if not isinstance(kept, Mapping):
@@ -311,9 +314,10 @@ def _renamed(weights: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
     versions = [state]
     for _ in range(3):
         latest = versions[-1]
-        prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in latest)), None)
-        if prefix is None:
+        first = next(iter(latest), "").partition(".")[0] + "."
+        if not all(key.startswith(first) for key in latest):
             break
+        prefix = first
         versions.append(latest.renamed(partial(_without, prefix)))
     unwrapped = state.renamed(lambda key: re.sub(r"(^|\.)(_orig_mod|module)\.", r"\1", key))
     parts = [state.renamed(partial(_without, p)) for p in PREFIXES]

@@ -16,7 +16,7 @@ from torch import Tensor, fx
 from reportgen.loading.graph.measure import Measurement
 from reportgen.loading.graph.operators import LINEAR_MAPS, REARRANGEMENTS, base_name, names
 from reportgen.loading.graph.paths import data_nodes, holds_code
-from reportgen.loading.graph.program import Program, module_path, origin
+from reportgen.loading.graph.program import Program, ancestors, module_path, origin, value_inputs
 
 # What encoders and decoders are called; the first two are methods at least as often as submodules.
 HALVES = (
@@ -37,7 +37,7 @@ _ONE_HOT = names("one_hot scatter scatter_ scatterelements eq equal")
 ARRANGEMENTS = REARRANGEMENTS | names(
     "permute transpose t movedim moveaxis swapaxes permute_copy transpose_copy"
 )
-_NORMS_AND_POOLS = names(
+_COMPUTES = LINEAR_MAPS | names(
     """
     batch_norm group_norm layer_norm max_pool2d max_pool2d_with_indices avg_pool2d
     adaptive_avg_pool2d upsample_nearest2d upsample_bilinear2d
@@ -168,7 +168,11 @@ def _book(route: Route, inner: list[fx.Node]) -> Boundary | None:
         return None
     last = route.place[reads[-1]]
     code = next((node for node in inner if route.place[node] >= last), None)
-    if code is None or _linear_between(route, last, route.place[code]):
+    if code is None:
+        return None
+    # Another book may be read, and what it gives be enlarged, in between.
+    behind = [n for n in route.path[last + 1 : route.place[code] + 1] if _uses(n, reads[-1])]
+    if any(base_name(node.target) in _COMPUTES for node in behind):
         return None
     code = followed(route, code, ARRANGEMENTS)
     return Boundary(code, FROM_BOOK)
@@ -256,8 +260,11 @@ def _is_among(value: Tensor, others: Sequence[Tensor]) -> bool:
 
 def _linear_between(route: Route, first: int, last: int) -> bool:
     """Whether a linear map, norm or pooling stands behind one place, up to another."""
-    computes = LINEAR_MAPS | _NORMS_AND_POOLS
-    return any(base_name(node.target) in computes for node in route.path[first + 1 : last + 1])
+    return any(base_name(node.target) in _COMPUTES for node in route.path[first + 1 : last + 1])
+
+
+def _uses(node: fx.Node, source: fx.Node) -> bool:
+    return source in ancestors([node], value_inputs)
 
 
 def _returned(

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ from reportgen.loading.modules.own_errors import own_reason
 RAISED = (Exception, SystemExit)
 
 
-def find_class(spec: str) -> type[nn.Module]:
+def find_class(spec: str) -> Callable[..., nn.Module]:
     """ "package.module:Class" or "file.py:Class" → the class.
 
     This imports the user's own code, which the user named; never a name from a model file.
@@ -31,8 +31,11 @@ def find_class(spec: str) -> type[nn.Module]:
     Raises ModelError with what is missing.
     """
     found = find_named(spec, "--model-class")
-    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
-        raise ModelError(f"--model-class {spec!r} is no torch.nn.Module class.")
+    is_function = inspect.isfunction(found)
+    if not is_function and not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        raise ModelError(
+            f"--model-class {spec!r} is no torch.nn.Module class, and no function that makes one."
+        )
     return found
 
 
@@ -91,13 +94,24 @@ def _from_package(name: str, flag: str) -> ModuleType:
 def _importing(what: str, folder: Path, advice: str = "") -> Iterator[None]:
     """Import within this block from a folder first, and turn errors into a ModelError."""
     try:
-        with importable(folder):
+        with importable(folder), _no_arguments():
             yield
     except ImportError as error:
         reason = f"{error}{advice}" if advice else reason_of(error)
         raise ModelError(f"{what} cannot be imported: {reason}.") from error
     except RAISED as error:
         raise ModelError(f"{what} cannot be imported: {reason_of(error)}.") from error
+
+
+@contextmanager
+def _no_arguments() -> Iterator[None]:
+    """Within this block a script that reads its command line finds none, and takes its defaults."""
+    before = sys.argv
+    sys.argv = before[:1]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 @contextmanager
@@ -127,13 +141,16 @@ def reason_of(error: BaseException) -> str:
     return reason
 
 
-def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
-    """Make an instance of the class. Raises ModelError naming the arguments it needs."""
+def build_model(model_class: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
+    """Make an instance of the class, or what the function makes.
+
+    Raises ModelError naming the arguments it needs.
+    """
     source = getattr(sys.modules.get(model_class.__module__), "__file__", None)
     try:
         # A class may change what it is given, import more, or ask for a GPU.
         with importable(*([Path(source).parent] if source else [])), HeldDevice("cpu"):
-            return model_class(**copy.deepcopy(dict(arguments)))
+            made = model_class(**copy.deepcopy(dict(arguments)))
     except RAISED as error:
         if isinstance(error, MemoryError) or "allocate" in str(error):
             raise ModelError(
@@ -141,10 +158,16 @@ def build_model(model_class: type[nn.Module], arguments: Mapping[str, Any]) -> n
                 "is; check --model-args."
             ) from error
         is_called_wrong = isinstance(error, TypeError) and "__init__()" in str(error)
-        advice = "; give its arguments as --model-args '{\"name\": value}'"
+        advice = (
+            "; give its arguments as --model-args '{\"name\": value}', or name a function that "
+            "makes the model"
+        )
         raise ModelError(
             f"{model_class.__name__}{inspect.signature(model_class)} cannot be built with "
             f"{dict(arguments)}: {reason_of(error)}"
             + (advice if is_called_wrong or not arguments else "; check --model-args")
             + "."
         ) from error
+    if not isinstance(made, nn.Module):
+        raise ModelError(f"{model_class.__name__} makes a {type(made).__name__} and no module.")
+    return made

@@ -36,6 +36,8 @@ class ModelParts:
         where any will do.
     is_python : whether its callables are an author's code, whose errors are shown as its own.
     optional : a callable → names of its inputs that are None where they are not given.
+    taken_by : name of a method → what it takes while the whole model runs on images; None where
+        that cannot be seen.
     hold_device : tells its code, where it asks for a GPU, to use the device in use from now on;
         says whether that is new.
     """
@@ -53,12 +55,14 @@ class ModelParts:
     fixed_batch: Callable[[], int | None] = lambda: None
     is_python: bool = False
     optional: Callable[[Callable[..., Any]], list[str]] = lambda function: []
+    taken_by: Callable[[str], Callable[[Tensor], Tensor] | None] = lambda name: None
     hold_device: Callable[[], bool] = lambda: False
 
 
 def parts_of_module(evaluated: Evaluated) -> ModelParts:
     """The parts of an eager module."""
     module = evaluated.module
+    has_forward = type(module).forward is not nn.Module.forward
 
     def part(name: str) -> Callable[[Tensor], Any] | None:
         value: Any = module
@@ -70,11 +74,34 @@ def parts_of_module(evaluated: Evaluated) -> ModelParts:
         with evaluated.running(training=True):
             return module.forward(images)
 
+    def taken_by(name: str) -> Callable[[Tensor], Tensor] | None:
+        if not inspect.ismethod(getattr(module, name, None)) or not has_forward:
+            return None
+
+        def run(images: Tensor) -> Tensor:
+            taken: list[Tensor] = []
+            original = getattr(module, name)
+
+            def seen(code: Tensor, *others: Any) -> Any:
+                taken.append(code)
+                return original(code, *others)
+
+            with evaluated.running():
+                vars(module)[name] = seen
+                try:
+                    module.forward(images)
+                finally:
+                    del vars(module)[name]
+            if len(taken) != 1:
+                raise ValueError(f"{name} is called {len(taken)} times for one batch")
+            return taken[0]
+
+        return run
+
     def graph(example: Tensor, training: bool = False) -> Program:
         with evaluated.running(training=training):
             return program_of_module(module, example)
 
-    has_forward = type(module).forward is not nn.Module.forward
     return ModelParts(
         forward=evaluated.function(module.forward) if has_forward else _no_forward,
         part=part,
@@ -89,6 +116,7 @@ def parts_of_module(evaluated: Evaluated) -> ModelParts:
         training_graph=partial(graph, training=True) if has_forward else None,
         is_python=True,
         optional=optional_arguments,
+        taken_by=taken_by,
         hold_device=evaluated.hold_device,
     )
 

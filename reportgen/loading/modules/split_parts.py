@@ -119,13 +119,29 @@ def _by_graph(
             return replace(
                 split, forward=split.quiet_forward, notes=(*kept, Note("sampling", text))
             )
+    try:
+        program = model.graph(example)
+    except ModelError:
+        found = None if options.bottleneck else _by_what_decode_takes(model, whole, sample)
+        if found is None:
+            raise
+        return found.split(whole, model.tensors())
     return split_program(
-        model.graph(example),
+        program,
         sample,
         options.device,
         options.bottleneck,
         own_halves=tuple(_own_halves(model, whole, sample[:TRIED_IMAGES])),
     )
+
+
+def _by_what_decode_takes(model: ModelParts, whole: WholeModel, sample: Tensor) -> SplitPair | None:
+    """What the model's own decode is called with, for a model that cannot be traced."""
+    encode, decode = model.taken_by("decode"), model.part("decode")
+    if encode is None or decode is None or len(model.required(decode)) > 1:
+        return None
+    pair = Pair(encode, decode, ("forward, up to its decode,", "decode"), model.misfits)
+    return try_pair(model, pair, whole, sample[:TRIED_IMAGES])[0]
 
 
 def _own_halves(model: ModelParts, whole: WholeModel, images: Tensor) -> Iterator[OwnHalves]:
