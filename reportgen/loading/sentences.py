@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from reportgen.errors import ModelError
@@ -26,8 +26,21 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def no_autoencoder(returned: str, image: Sequence[int]) -> str:
+def no_autoencoder(
+    returned: str, image: Sequence[int], shapes: Iterable[Sequence[int] | None] = ()
+) -> str:
     """The reason for refusing a model that returns tensors of these shapes for an image."""
+    for shape in shapes:
+        # As many channels, and maps of another size: strides and paddings that do not fit.
+        if shape is None or len(shape) != 3 or len(image) != 3:
+            continue
+        ratio = min(shape[1:]) / min(image[1:])
+        if shape[0] == image[0] and 0.5 < ratio < 2:
+            return (
+                f"the model returns {shape_text(shape)} for an image of {shape_text(image)}: its "
+                "layers do not keep this size, so its output cannot be compared with the image; "
+                "resize the images to what it was trained on, such as a multiple of 16"
+            )
     return (
         f"the model returns {returned or 'no tensors'} for an image of {shape_text(image)}, so it "
         "is no autoencoder of these images; a classifier or a lone encoder has nothing to decode"

@@ -56,6 +56,15 @@ class OldGpu(Net):
     def forward(self, x):
         raise RuntimeError("Found no NVIDIA driver on your system")
 
+class OffByThree(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Conv2d(1, 2, 3, 2)
+        self.decoder = nn.ConvTranspose2d(2, 1, 3, 2)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
 class BadPart(Net):
     def encode(self, x):
         raise ValueError("the moon is full")
@@ -168,3 +177,16 @@ def test_a_class_that_changes_its_arguments_gets_them_anew_each_time(source: Pat
             model_class=f"{source}:NeedsWidth",
             model_args={"width": 2, "depth": [2]},
         )
+
+
+def test_an_output_of_another_size_is_said_to_be_one(source: Path) -> None:
+    torch.manual_seed(0)
+    weights = {"encoder.weight": torch.randn(2, 1, 3, 3), "encoder.bias": torch.randn(2)}
+    weights |= {"decoder.weight": torch.randn(2, 1, 3, 3), "decoder.bias": torch.randn(1)}
+    torch.save(weights, source.parent / "off.pt")
+    with pytest.raises(ModelError) as caught:
+        load(source.parent / "off.pt", IMAGES, model_class=f"{source}:OffByThree")
+    assert "returns 1×7×7 for an image of 1×8×8: its layers do not keep this size" in str(
+        caught.value
+    )
+    assert "classifier" not in str(caught.value) and "fails" not in str(caught.value)

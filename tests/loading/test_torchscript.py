@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,38 @@ def test_a_batch_size_that_a_trace_fixed_is_kept_and_said(batch: int, tmp_path: 
     torch.testing.assert_close(found.decode(code), image)
     torch.testing.assert_close(found.forward(pixels), image)
     assert any(f"batch size at {batch}" in note.text for note in found.notes)
+
+
+class HalfPrecision(nn.Module):
+    """Converts its input to the type of its weights, and back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(144, 5))
+        self.decoder = nn.Sequential(nn.Linear(5, 144), nn.Unflatten(1, (1, 12, 12)))
+        self.norm = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        code = self.encoder(x.to(self.norm.dtype))
+        return (self.decoder(code * self.norm) + torch.tensor(0.5).to(code.dtype)).float()
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("how", ["script", "trace"])
+def test_a_script_of_any_precision_runs_in_float32(
+    how: str, kind: torch.dtype, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    module = HalfPrecision().eval().to(kind)
+    pixels = torch.from_numpy(random_images((1, 12, 12)).pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = (
+            torch.jit.script(module) if how == "script" else torch.jit.trace(module, pixels[:2])
+        )
+        torch.jit.save(script, tmp_path / "model.pt")
+    found = load(tmp_path / "model.pt", random_images((1, 12, 12)))
+    whole = module.float()
+    with torch.no_grad():
+        expected = whole(pixels)
+    torch.testing.assert_close(found.decode(found.encode(pixels)), expected, atol=1e-5, rtol=1e-4)

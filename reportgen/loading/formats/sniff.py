@@ -115,6 +115,8 @@ def _sniff_folder(path: Path) -> ModelFormat:
             return ModelFormat.DIFFUSERS
     except OSError as error:
         raise ModelError(f"{config} cannot be read: {error.strerror}.") from error
+    if (path / "saved_model.pb").is_file():
+        raise ModelError(f"{path} is a TensorFlow SavedModel; convert it to ONNX with tf2onnx.")
     raise ModelError(f"{path} is a folder, not a model file; name the file inside it.")
 
 

@@ -79,8 +79,9 @@ def find_output(program: Program, measured: Measurement, image_shape: tuple[int,
     exact = [leaf for leaf in found if measured.per_image(leaf) == image_shape]
     if found:
         return (exact or found)[0]
-    shapes = ", ".join(_shape_text(measured.per_image(leaf)) for leaf in leaves)
-    raise ModelError(f"{no_autoencoder(shapes, image_shape)}.")
+    returned = [measured.per_image(leaf) for leaf in leaves]
+    shapes = ", ".join(map(_shape_text, returned))
+    raise ModelError(f"{no_autoencoder(shapes, image_shape, returned)}.")
 
 
 def _shape_text(shape: tuple[int, ...] | None) -> str:

@@ -148,8 +148,8 @@ def try_pair(
             return None, f"{pair.names[1]} uses what {pair.names[0]} left in the model"
         if found is not None:
             return _with_checked_spread(model, found, whole, images), ""
-    named = " and ".join(pair.names)
-    return None, reason or f"{named} do not reproduce the model's own output"
+        reason = reason or f"{' and '.join(pair.names)} do not reproduce the model's own output"
+    return None, reason
 
 
 def _remembers(found: SplitPair, images: Tensor) -> bool:

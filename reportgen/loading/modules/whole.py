@@ -186,7 +186,7 @@ def _refuse_split_images(returned: Any, images: Tensor) -> None:
 def _no_image(returned: Any, shape: tuple[int, int, int]) -> str:
     tensors = [leaf for leaf in flatten(returned) if isinstance(leaf, Tensor)]
     shapes = ", ".join(shape_text(leaf.shape[1:]) or "a number" for leaf in tensors)
-    return no_autoencoder(shapes, shape)
+    return no_autoencoder(shapes, shape, [tensor.shape[1:] for tensor in tensors])
 
 
 def _misfit(model: ModelParts, shape: tuple[int, int, int], error: Exception) -> str:

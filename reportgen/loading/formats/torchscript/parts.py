@@ -51,7 +51,7 @@ def _read(path: Path, device: str, *, trust: bool) -> _ScriptParts:
     tensors = named_tensors(module)
     check_extents(tensors)
     refuse_not_finite(tensors.items())
-    return _ScriptParts(module.eval(), device)
+    return _ScriptParts(module.eval().float(), device)
 
 
 # Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.

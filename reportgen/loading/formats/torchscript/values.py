@@ -15,6 +15,7 @@ from torch import Tensor, fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.torchscript.numbers import DIVISIONS, ON_NUMBERS
+from reportgen.loading.graph.evaluation_mode import localise
 from reportgen.loading.graph.measure import misfit
 from reportgen.loading.graph.program import ProgramBuilder
 
@@ -36,6 +37,8 @@ class ShadowedGraph:
     def tensor(self, tensor: Tensor, title: str) -> fx.Node:
         """The node of a constant; one for each tensor, however often it is met."""
         key = tensor.data_ptr()
+        if tensor.is_floating_point():
+            tensor = tensor.float()
         node = self._constants.get(key) if tensor.numel() else None
         if node is None or self._shadows[node].shape != tensor.shape:
             node = self.builder.constant(tensor, title.removeprefix("self."))
@@ -65,8 +68,9 @@ class ShadowedGraph:
         """A node for one operator, and its shadow."""
         call = self.builder.call(target, args, kwargs)
         call.meta["title"] = f"{call.name} in {scope}" if scope else call.name
-        shadow_args = fx.map_arg(args, self._shadows.__getitem__)
-        shadow_kwargs = fx.map_arg(kwargs or {}, self._shadows.__getitem__)
+        # Models run in float32, whatever type they were written for.
+        shadow_args = fx.map_arg(localise(args, "cpu"), self._shadows.__getitem__)
+        shadow_kwargs = fx.map_arg(localise(kwargs or {}, "cpu"), self._shadows.__getitem__)
         try:
             self._shadows[call] = target(*shadow_args, **shadow_kwargs)
         except Exception as error:
