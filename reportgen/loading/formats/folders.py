@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
+from reportgen.loading.formats.fitting import load_into
 from reportgen.loading.formats.restricted_pickle import load_restricted
 from reportgen.loading.formats.sniff import ModelFormat, sniff
-from reportgen.loading.formats.weights import find_weights, load_into, read_safetensors
+from reportgen.loading.formats.weights import find_weights, read_safetensors
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.sentences import refusing
 

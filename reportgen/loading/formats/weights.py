@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,16 @@ from torch import Tensor, nn
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
+from reportgen.loading.formats.fitting import State, load_into
 from reportgen.loading.formats.restricted_pickle import inert_names
 from reportgen.loading.formats.tensors import check_extents
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.modules.model_class import build_model
-from reportgen.loading.sentences import few, first_line, refusing
+from reportgen.loading.sentences import few, refusing
 
 CONTAINERS = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "autoencoder"),
     *("vae", "ema_state_dict", "module", "weights", "params"),
-)
-# How torch says that a tensor does not fit.
-SHAPES = re.compile(
-    r"size mismatch for (\S+): copying a param with shape torch\.Size\(\[(.*?)\]\) from "
-    r"checkpoint, the shape in current model is torch\.Size\(\[(.*?)\]\)"
-)
-PREFIXES = (
-    *("ema_model.", "ema.", "online_model."),
-    *("module.", "model.", "_orig_mod.", "net.", "network.", "autoencoder.", "vae.", "ae."),
 )
 
 
@@ -219,7 +209,7 @@ def _is_state(value: Any) -> bool:
 
 def _checked(state: Mapping[str, Any]) -> dict[str, Tensor]:
     """Its tensors, with the versions of its modules, by which torch migrates them."""
-    tensors = _State({key: value for key, value in state.items() if isinstance(value, Tensor)})
+    tensors = State({key: value for key, value in state.items() if isinstance(value, Tensor)})
     check_extents(tensors)
     versions = getattr(state, "_metadata", None)
     if isinstance(versions, Mapping):
@@ -229,23 +219,6 @@ def _checked(state: Mapping[str, Any]) -> dict[str, Tensor]:
             if isinstance(key, str) and isinstance(value, Mapping)
         }
     return tensors
-
-
-class _State(dict[str, Tensor]):
-    """A state_dict; torch reads the versions of its modules from an attribute of this name."""
-
-    _metadata: Mapping[str, Mapping[str, Any]] | None = None
-
-    def renamed(self, rename: Callable[[str], str | None]) -> _State:
-        """The state with other names; those that become None are left out."""
-        found = _State({new: self[key] for key in self if (new := rename(key)) is not None})
-        if self._metadata is not None:
-            found._metadata = {
-                new.removesuffix("."): value
-                for key, value in self._metadata.items()
-                if (new := rename(f"{key}." if key else "")) is not None
-            }
-        return found
 
 
 def _saved_arguments(loaded: Any, model_class: Callable[..., nn.Module]) -> dict[str, Any]:
@@ -260,72 +233,6 @@ def _saved_arguments(loaded: Any, model_class: Callable[..., nn.Module]) -> dict
         for key, value in kept.items()
         if (takes_any or key in parameters) and not inert_names(value)
     }
-
-
-def load_into(path: Path, module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put weights into a module, whatever prefixes their names have.
-
-    What fits is decided by torch, which renames what older versions of its layers saved.
-
-    Raises ModelError naming what is missing or of another shape.
-    """
-    wanted = module.state_dict().keys()
-    versions = sorted(_renamed(weights), key=lambda state: len(wanted ^ state.keys()))
-    problems = []
-    for version in versions:
-        problem, misfits = _loaded(module, version)
-        if not problem:
-            return
-        problems.append((misfits, problem))
-    _, problem = min(problems, key=lambda each: each[0])
-    raise ModelError(
-        f"{path} does not fit {type(module).__name__}: {problem}; give the arguments it was "
-        "trained with as --model-args."
-    )
-
-
-def _loaded(module: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, int]:
-    """What torch finds wrong when it loads a state, "" for nothing; and how much that is.
-
-    Losses and metrics are often saved beside the model; they are not part of it.
-    """
-    try:
-        found = module.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        shapes = [
-            f"{key} ({_sizes(saved)} in the file, {_sizes(built)} in the class)"
-            for key, saved, built in SHAPES.findall(str(error))
-        ]
-        said = f"shapes differ: {few(shapes)}" if shapes else f"torch says: {first_line(error)}"
-        return said, max(1, len(shapes))
-    if not found.missing_keys:
-        return "", 0
-    besides = f", and has {few(found.unexpected_keys)} besides" if found.unexpected_keys else ""
-    return f"the file lacks {few(found.missing_keys)}{besides}", len(found.missing_keys)
-
-
-def _sizes(listed: str) -> str:
-    return "×".join(listed.split(", ")) if listed else "a single number"
-
-
-def _renamed(weights: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
-    """The weights as they are, and without the prefixes that wrappers add to their names."""
-    state = weights if isinstance(weights, _State) else _State(weights)
-    versions = [state]
-    for _ in range(3):
-        latest = versions[-1]
-        first = next(iter(latest), "").partition(".")[0] + "."
-        if not all(key.startswith(first) for key in latest):
-            break
-        prefix = first
-        versions.append(latest.renamed(partial(_without, prefix)))
-    unwrapped = state.renamed(lambda key: re.sub(r"(^|\.)(_orig_mod|module)\.", r"\1", key))
-    parts = [state.renamed(partial(_without, p)) for p in PREFIXES]
-    return [*versions, unwrapped, *(part for part in parts if part)]
-
-
-def _without(prefix: str, key: str) -> str | None:
-    return key.removeprefix(prefix) if key.startswith(prefix) else None
 
 
 def _summary(weights: Mapping[str, Tensor]) -> str:
