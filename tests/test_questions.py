@@ -132,7 +132,7 @@ def test_an_installed_package_adds_a_question_to_results_page_and_rendered_page(
     section = document.one("section", id="unit_sparsity")
     assert section.one("h2").text.startswith("Unit sparsity")
     assert "Of 40 images one is a large part" in section.text
-    assert "Unit sparsity" in document.one("nav").text
+    assert "Unit sparsity" in document.one("nav", **{"class": "contents"}).text
     order = [s.attributes["id"] for s in document.one("main").all("section")]
     assert order.index("trust") < order.index("unit_sparsity") < order.index("control")
     reportgen(folder, "render", "results", "-o", "again.html")

@@ -13,30 +13,18 @@ from reportgen.analyses.shared.baseline_draws import (
     baseline_draws,
     deviation_of_ratio,
 )
-from reportgen.analyses.shared.path_contributions import path_shares, picture_paths
+from reportgen.analyses.shared.path_contributions import (
+    path_shares,
+    picture_paths,
+)
+from reportgen.analyses.shared.ranked_shares import (
+    UnitShare,
+    ranked_shares,
+    resampled_shares,
+)
 from reportgen.statistics.bootstrap import Estimate, held_by_few, safe_ratio
 from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
-
-
-@dataclass(frozen=True)
-class UnitShare:
-    """One player's share of the change from the baseline to the row.
-
-    Attributes
-    ----------
-    unit : index of the unit; −1 for the weakest units together, "rest".
-    name : as printed.
-    share : Σ⟨φ_k, Δ⟩ / Σ‖Δ‖² over rows; signed; the shares of all players sum to 1.
-    rank : 1 for the largest share; rank_low and rank_high its 95 % interval.
-    """
-
-    unit: int
-    name: str
-    share: Estimate
-    rank: int
-    rank_low: int
-    rank_high: int
 
 
 @dataclass(frozen=True)
@@ -178,28 +166,12 @@ def unit_shares(study: Study, *, with_fit_half: bool = True) -> tuple[UnitShare,
         raise UnanswerableError("the decoder gives the same image whatever the code.")
     bootstrap = study.bootstrap(shares.rows)
     estimates = bootstrap.ratios(shares.projections, shares.changes)
-    resampled = safe_ratio(
-        bootstrap.sums(shares.projections), bootstrap.sums(shares.changes)[:, None]
-    )
+    resampled = resampled_shares(study, shares)
     if with_fit_half:
         draws = study.shared(baseline_draws)
         estimates = all_widened(estimates, deviation_of_ratio(draws.projections, draws.changes))
         resampled += _moved_by_fit_half(draws, len(resampled), study.settings.seed)
-    # The rest is many units: it stands last and takes no unit's place.
-    resampled[:, shares.player_units < 0] = -np.inf
-    ranks = 1 + np.argsort(np.argsort(-resampled, axis=1, kind="stable"), axis=1)
-    low, high = np.percentile(ranks, [2.5, 97.5], axis=0).round().astype(int)
-    return tuple(
-        UnitShare(
-            unit=int(shares.player_units[player]),
-            name=shares.players.names[player],
-            share=estimates[player],
-            rank=place + 1,
-            rank_low=int(low[player]),
-            rank_high=int(high[player]),
-        )
-        for place, player in enumerate(shares.order)
-    )
+    return ranked_shares(shares, estimates, resampled)
 
 
 def _moved_by_fit_half(draws: BaselineDraws, resamples: int, seed: int) -> np.ndarray:

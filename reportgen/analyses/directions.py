@@ -12,6 +12,7 @@ from reportgen.autoencoder import Autoencoder, UnitKind
 from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.code_directions import undetermined
 from reportgen.study.single_moves import SingleMoves, single_moves
 from reportgen.study.study import Sample, Study
 
@@ -84,7 +85,7 @@ def run(study: Study) -> Directions:
 
     return Directions(
         variance_shares=basis.variances / variance,
-        undetermined=_undetermined(basis.variances, len(study.fit)),
+        undetermined=undetermined(basis.variances, len(study.fit)),
         repeatability=_repeatability(study),
         pictures=study.pictures(basis.pictures),
         loadings=basis.loadings,
@@ -217,13 +218,6 @@ def _as_codes(study: Study, basis: _Basis, directions: np.ndarray) -> np.ndarray
     codes = np.tile(study.baseline, (len(directions), 1))
     codes[:, _coordinates(study)] = basis.mean + directions @ basis.to_codes
     return codes
-
-
-def _undetermined(variances: np.ndarray, rows: int) -> np.ndarray:
-    close = np.zeros(len(variances), dtype=bool)
-    relative = (variances[:-1] - variances[1:]) / np.maximum(variances[:-1], np.finfo(float).tiny)
-    close[:-1] = relative < 2 * np.sqrt(2 / rows)
-    return close
 
 
 def _repeatability(study: Study) -> np.ndarray:

@@ -11,50 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.reconstruction import Reconstruction
 from reportgen.report import numbers, words
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.image_parts import LARGEST_PARTS, Painter, Part, Parts, Sum
 from reportgen.report.results import Results
 
-LARGEST_PARTS = 6
 # An image opens the page where its largest parts carry so much of its change.
 CLEAR_SHARE = 0.7
-
-
-@dataclass(frozen=True)
-class Part:
-    """One picture of a sum.
-
-    Attributes
-    ----------
-    picture : its one tile.
-    name : what it is, as printed above it.
-    share, size : ⟨φ, Δ⟩ / ‖Δ‖² and ‖φ‖ / ‖Δ‖ of this image, as printed; "" where not measured.
-    unit : place of the unit in the code, for a link to its card; −1 for none.
-    """
-
-    picture: Strip
-    name: str
-    share: str = ""
-    size: str = ""
-    unit: int = -1
-
-
-@dataclass(frozen=True)
-class Sum:
-    """A whole and what it is the sum of: start, parts, and the other parts as one.
-
-    Attributes
-    ----------
-    whole, start : pictures of x̂ and of what the parts are added to.
-    parts : the largest by absolute share, then the others together.
-    total : all shares together, as printed.
-    """
-
-    whole: Part
-    start: Part
-    parts: tuple[Part, ...]
-    total: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +32,8 @@ class PicturedImage:
     name : the image's; `limit` of its signed scale, one for the model and PCA.
     thumbnail, original : the image itself, small and at full size.
     model, pca : the sums that make its two reconstructions.
+    model_otherwise : the model's sum by direction where `model` is by unit, and the other way
+        round; None where there is one way only.
     """
 
     place: int
@@ -76,6 +43,7 @@ class PicturedImage:
     original: Part
     model: Sum
     pca: Sum
+    model_otherwise: Sum | None
 
 
 @dataclass(frozen=True)
@@ -88,12 +56,17 @@ class Hero:
     images : the image that opens the page comes last, so that a style sheet can hide it.
     choices : the same images in the order of their places.
     opened_for : why that image opens the page.
+    led_by, otherwise : "unit" and "direction", the one that carries more of an image first.
+    lead_reason : how much more, as a sentence; "" without directions.
     """
 
     says: tuple[str, ...]
     images: tuple[PicturedImage, ...]
     choices: tuple[PicturedImage, ...]
     opened_for: str
+    led_by: str
+    otherwise: str
+    lead_reason: str
 
 
 def hero_of(results: Results, drawing: Drawing) -> Hero | None:
@@ -101,21 +74,41 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
     result = results.answers.of(Contributions)
     if result is None or not result.shares or not len(result.picture_names):
         return None
-    opening, opened_for = _opening(result)
+    by_direction = results.answers.of(DirectionContributions)
+    if by_direction is not None and len(by_direction.pictures) != len(result.picture_names):
+        by_direction = None
+    leading = by_direction if by_direction is not None and by_direction.leads else result
+    leads = leading is not result
+    opening, opened_for = _opening(result, leading)
     count = min(len(result.picture_names), drawing.thinning.hero_images)
     places = sorted({opening, *range(count)} if count > 1 else {opening})
-    choices = tuple(_pictured(result, results, drawing, place) for place in places)
+    choices = tuple(_pictured(results, result, by_direction, drawing, place) for place in places)
     others = tuple(image for image in choices if image.place != opening)
     last = tuple(image for image in choices if image.place == opening)
     return Hero(
-        says=tuple(_says(results)), images=others + last, choices=choices, opened_for=opened_for
+        says=tuple(_says(results)),
+        images=others + last,
+        choices=choices,
+        opened_for=opened_for,
+        led_by="direction" if leads else "unit",
+        otherwise="unit" if leads else "direction",
+        lead_reason="" if by_direction is None else _lead_reason(by_direction),
     )
 
 
-def _opening(result: Contributions) -> tuple[int, str]:
+def _lead_reason(by_direction: DirectionContributions) -> str:
+    of_directions = numbers.percent(by_direction.own_largest)
+    of_units = numbers.percent(by_direction.own_largest_of_units)
+    carried = f"carry {of_directions} by direction of the code and {of_units} by unit"
+    return f"An image's six largest parts {carried}, on average over the pictured images."
+
+
+def _opening(
+    result: Contributions, leading: Contributions | DirectionContributions
+) -> tuple[int, str]:
     """The place of the image that opens the page, and the rule that chose it, as a clause."""
     changes = np.square(result.reconstructions - result.baseline_image).sum(axis=1)
-    alone = result.row_shares[:, [share.unit >= 0 for share in result.shares]]
+    alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
     largest = -np.sort(-np.abs(np.nan_to_num(alone)), axis=1)
     clear = largest[:, :LARGEST_PARTS].sum(axis=1) >= CLEAR_SHARE
     clear &= changes >= np.median(changes)
@@ -130,45 +123,56 @@ def _opening(result: Contributions) -> tuple[int, str]:
 
 
 def _pictured(
-    result: Contributions, results: Results, drawing: Drawing, place: int
+    results: Results,
+    result: Contributions,
+    by_direction: DirectionContributions | None,
+    drawing: Drawing,
+    place: int,
 ) -> PicturedImage:
     """One image, with its parts and PCA's on one signed scale."""
-    model = _Parts(
-        pictures=result.pictures[place],
-        names=tuple(f"unit {share.name}" for share in result.shares),
-        units=tuple(share.unit for share in result.shares),
-        shares=result.row_shares[place],
-        sizes=result.row_sizes[place],
-        last_is_many=any(share.unit < 0 for share in result.shares),
-    )
+    by_unit = _own_parts(result, place, "unit ")
     pca = _pca_parts(result, results, place)
-    painter = _Painter(
-        drawing, drawing.limit(model.shown(), pca.shown()), result.picture_names[place]
-    )
-    reconstructed = result.pca_mean + result.pca_pictures[place].sum(axis=0)
+    ways = [by_unit]
+    if by_direction is not None:
+        along = _own_parts(by_direction, place, "")
+        ways = [along, by_unit] if by_direction.leads else [by_unit, along]
+    limit = drawing.limit(*(parts.shown() for parts in (*ways, pca)))
+    painter = Painter(drawing, limit, result.picture_names[place])
+    whole = painter.image(result.reconstructions[place], "reconstruction")
+    start = painter.image(result.baseline_image, "mean code")
+    model, *otherwise = (painter.total(whole, start, parts) for parts in ways)
+    by_pca = painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
     return PicturedImage(
         place=place,
         name=result.picture_names[place],
-        limit=painter.limit,
+        limit=limit,
         thumbnail=painter.thumbnail(result.originals[place]),
         original=painter.image(result.originals[place], "original"),
-        model=painter.total(
-            painter.image(result.reconstructions[place], "reconstruction"),
-            painter.image(result.baseline_image, "mean code"),
-            model,
-        ),
-        pca=painter.total(
-            painter.image(reconstructed, "PCA"), painter.image(result.pca_mean, "mean image"), pca
-        ),
+        model=model,
+        pca=painter.total(by_pca, painter.image(result.pca_mean, "mean image"), pca),
+        model_otherwise=otherwise[0] if otherwise else None,
     )
 
 
-def _pca_parts(result: Contributions, results: Results, place: int) -> _Parts:
+def _own_parts(
+    result: Contributions | DirectionContributions, place: int, before_name: str
+) -> Parts:
+    return Parts(
+        pictures=result.pictures[place],
+        names=tuple(f"{before_name}{share.name}" for share in result.shares),
+        units=tuple(share.unit if before_name else -1 for share in result.shares),
+        shares=result.row_shares[place],
+        sizes=result.row_sizes[place],
+        last_is_many=result.shares[-1].unit < 0,
+    )
+
+
+def _pca_parts(result: Contributions, results: Results, place: int) -> Parts:
     """Components are orthogonal, so that a part's share is its squared size."""
     reconstruction = results.answers.of(Reconstruction)
     shares = result.pca_row_shares[place]
     components = len(shares) if reconstruction is None else reconstruction.pca_components
-    return _Parts(
+    return Parts(
         pictures=result.pca_pictures[place],
         names=tuple(f"PC {k + 1}" for k in range(len(shares))),
         units=(-1,) * len(shares),
@@ -176,100 +180,6 @@ def _pca_parts(result: Contributions, results: Results, place: int) -> _Parts:
         sizes=np.sqrt(shares),
         last_is_many=components > len(shares),
     )
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """The parts of one image's change, in any order.
-
-    Attributes
-    ----------
-    pictures : (n, P).
-    names, units, shares, sizes : of each.
-    last_is_many : whether the last is many parts in one, the weakest.
-    """
-
-    pictures: np.ndarray
-    names: tuple[str, ...]
-    units: tuple[int, ...]
-    shares: np.ndarray
-    sizes: np.ndarray
-    last_is_many: bool
-
-    def order(self) -> np.ndarray:
-        """Places by absolute share, largest first; many in one come last."""
-        ranking = -np.abs(np.nan_to_num(self.shares))
-        if self.last_is_many:
-            ranking[-1] = np.inf
-        return np.argsort(ranking, kind="stable")
-
-    def largest(self) -> np.ndarray:
-        """Places of those that are shown alone."""
-        alone = len(self.names) - self.last_is_many
-        return self.order()[: min(LARGEST_PARTS, alone)]
-
-    def others(self) -> np.ndarray:
-        """Places of those that are shown as one."""
-        return self.order()[len(self.largest()) :]
-
-    def shown(self) -> np.ndarray:
-        """The pictures that are shown."""
-        alone, others = self.pictures[self.largest()], self.pictures[self.others()]
-        return np.concatenate([alone, others.sum(axis=0, keepdims=True)]) if len(others) else alone
-
-    def name_of_others(self) -> str:
-        """ "4 others"; "all others" where nobody counted those in the last."""
-        count = len(self.others())
-        if self.last_is_many:
-            return "all others"
-        return f"{count} other" if count == 1 else f"{count} others"
-
-
-class _Painter:
-    """Draws the pictures of one image, differences on one scale."""
-
-    def __init__(self, drawing: Drawing, limit: float, image_name: str) -> None:
-        self.limit, self._drawing, self._image_name = limit, drawing, image_name
-
-    def image(self, image: np.ndarray, name: str) -> Part:
-        """A picture on the pixel range."""
-        sprite = self._drawing.strip(self._drawing.images(image))
-        return Part(Strip(sprite, alt=f"{self._image_name}: {name}."), name)
-
-    def thumbnail(self, image: np.ndarray) -> Strip:
-        """The image, small."""
-        alt = f"Show what {self._image_name} is made of"
-        return Strip(self._drawing.thumbnails(image[None]), alt=alt, thumbnail=True)
-
-    def total(self, whole: Part, start: Part, parts: _Parts) -> Sum:
-        """A sum with its largest parts alone and the others as one."""
-        shown = [
-            self._part(
-                parts.pictures[p], parts.names[p], parts.shares[p], parts.sizes[p], parts.units[p]
-            )
-            for p in parts.largest()
-        ]
-        if len(others := parts.others()):
-            picture, share = parts.pictures[others].sum(axis=0), parts.shares[others].sum()
-            shown.append(self._part(picture, parts.name_of_others(), share))
-        return Sum(whole, start, tuple(shown), _printed(parts.shares.sum()))
-
-    def _part(
-        self, picture: np.ndarray, name: str, share: float, size: float = np.nan, unit: int = -1
-    ) -> Part:
-        said = f": {_printed(share)} of this image's change" if _printed(share) else ""
-        said += f", size {_printed(size)}" if _printed(size) else ""
-        strip = Strip(
-            self._drawing.strip(self._drawing.differences(picture, self.limit)),
-            alt=f"{self._image_name}, part of {name}{said}.",
-            limit=self.limit,
-        )
-        return Part(strip, name, _printed(share), _printed(size), unit)
-
-
-def _printed(share: float) -> str:
-    """A percentage in two digits, since it stands over a small picture; "" for none."""
-    return "" if np.isnan(share) else numbers.percent(float(share), digits=2)
 
 
 def _says(results: Results) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import traceback
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from reportgen.analyses.health import Health
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
+from reportgen.report.assets import Assets
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, headline_of
 from reportgen.report.hero import hero_of
@@ -22,17 +21,10 @@ from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.script_data import safe_in_script
 from reportgen.report.store import results_json
-from reportgen.report.template_folder import template_folder
 from reportgen.report.thinning import WHOLE, Thinning
 
 LAYOUTS = ("file", "folder")
-STYLES = ("style.css",)
-EARLY_SCRIPTS = ("theme.js",)
 HERO = "hero"
-SCRIPTS = (
-    *("frames.js", "tables.js", "contents.js", "filter.js", "walk.js", "live.js", "live_walk.js"),
-    *("values.js", "enlarge.js", "hero.js", "download.js"),
-)
 
 
 @dataclass(frozen=True)
@@ -123,7 +115,7 @@ class PageRenderer:
         shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
         environment = self._environment(album, drawing)
-        assets = _Assets(layout, drawing, self._data)
+        assets = Assets(layout, drawing, self._data)
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
         failures: dict[str, str] = {}
@@ -253,74 +245,3 @@ def _scales(drawing: Drawing) -> Any:
         "stops": list(zip(ANCHORS, ANCHOR_COLOURS, strict=True)),
     }
     return Markup(safe_in_script(json.dumps(scales, separators=(",", ":"))))
-
-
-class _Assets:
-    """Styles, scripts and results as the layout wants them, with the policy that allows them.
-
-    Of all that comes from a model or its data, only the results are in here, and they are escaped.
-    """
-
-    def __init__(self, layout: str, drawing: Drawing, data: str) -> None:
-        from markupsafe import Markup
-
-        folder = template_folder() / "assets"
-        read = lambda name: (folder / name).read_text(encoding="utf-8")  # noqa: E731
-        self.inline = layout == "file"
-        style = "".join(map(read, STYLES)) + _tile_rules(drawing)
-        early = "".join(map(read, EARLY_SCRIPTS))
-        late = "".join(map(read, SCRIPTS))
-        self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
-        self.results_json = Markup(safe_in_script(data))
-        self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
-        self.files: dict[str, bytes] = {}
-        self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results_json))
-        if not self.inline:
-            self.files = {
-                "assets/style.css": style.encode(),
-                "assets/theme.js": early.encode(),
-                "assets/page.js": late.encode(),
-                "assets/results.json": data.encode(),
-            }
-
-
-_FOLDER_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
-    "base-uri 'none'; form-action 'none'"
-)
-
-
-def _policy(style: str, *scripts: str) -> str:
-    """The Content-Security-Policy: our own styles and scripts, by hash, and inlined pictures."""
-    allowed = " ".join(_hash(script) for script in scripts)
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; img-src data:; script-src {allowed}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def _side(tile: int, most: int, least: int) -> int:
-    """Pixels across a tile of the hero: enlarged by a whole factor where one is large enough."""
-    whole = tile * (most // tile)
-    return whole if whole >= least else most
-
-
-def _tile_rules(drawing: Drawing) -> str:
-    """Style rules for the size of this report's tiles, and for each number of tiles in a strip."""
-    from reportgen.figures.sprites import gap_beside
-
-    tile, thumbnail = drawing.tile_width, drawing.thumbnail_width
-    kinds = ((".strip,.plane-row", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
-    rules = [
-        f"{kind}{{--tile:{width};--gap:{gap_beside(width)};"
-        f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
-        for kind, width, least, most in kinds
-    ]
-    rules.append(f".hero{{--side:{_side(tile, 116, 96)}px;--narrow-side:{_side(tile, 84, 56)}px}}")
-    rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
-    return "\n".join(rules) + "\n"

@@ -336,6 +336,10 @@ def test_pca_s_pictures_add_up_to_all_its_components_where_not_all_are_shown() -
     rebuilt = fitted.inverse_transform(fitted.transform(result.originals.astype(np.float64)))
     whole = result.pca_mean + result.pca_pictures.sum(axis=1)
     np.testing.assert_allclose(whole, rebuilt, atol=1e-5)
+    squares = fitted.transform(result.originals.astype(np.float64)) ** 2
+    shares = squares / squares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(result.pca_row_shares[:, :32], shares[:, :32], atol=1e-5)
+    np.testing.assert_allclose(result.pca_row_shares[:, 32], shares[:, 32:].sum(axis=1), atol=1e-5)
 
 
 def test_the_rest_takes_no_unit_s_rank_however_large_it_is() -> None:
@@ -429,13 +433,3 @@ def test_an_image_s_own_shares_of_pca_are_scikit_learn_s_squared_scores(smooth_s
     assert count == smooth_study.pca_components
     expected = squares / squares.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(result.pca_row_shares, expected, atol=1e-6)
-
-
-def test_where_not_all_components_are_shown_the_last_share_holds_all_left(wide_study) -> None:
-    result = contributions.run(wide_study)
-    assert len(result.pca_row_shares[0]) == wide_study.settings.path_players + 1
-    np.testing.assert_allclose(result.pca_row_shares.sum(axis=1), 1, atol=1e-12)
-    scores = wide_study.pca.scores(wide_study.test.images[wide_study.rows.pictures])
-    squares = scores[:, : wide_study.pca_components] ** 2
-    left = squares[:, wide_study.settings.path_players :].sum(axis=1) / squares.sum(axis=1)
-    np.testing.assert_allclose(result.pca_row_shares[:, -1], left, atol=1e-12)

@@ -83,3 +83,14 @@ def test_the_pictures_of_a_sum_are_enlarged_one_after_another(visit) -> None:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     assert caption.inner_text().startswith("9 of 9. ")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_one_link_shows_the_same_image_by_direction(visit, scripts: bool) -> None:
+    page = visit("grey", height=720, scripts=scripts).page
+    opening = page.locator(".pictured.opening")
+    opening.locator(".ways a").click()
+    shown = page.locator(".pictured:visible")
+    assert shown.count() == 1
+    assert shown.get_attribute("id") == opening.get_attribute("id") + "-otherwise"
+    assert "direction 1" in shown.inner_text()

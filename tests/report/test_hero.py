@@ -20,7 +20,7 @@ def hero(results: Results) -> Hero:
     drawn = hero_of(results, Drawing(results.provenance.picture_shape, results.pixel_range))
     assert drawn is not None
     for image in drawn.images:
-        for total in (image.model, image.pca):
+        for total in filter(None, (image.model, image.pca, image.model_otherwise)):
             # Sprites are made by other threads, which import as they go; none outlives the test.
             assert all(
                 part.picture.sprite.data for part in (total.whole, total.start, *total.parts)
@@ -98,10 +98,10 @@ def test_every_image_has_a_link_and_the_opening_one_comes_last(page: Element) ->
     section = page.one("section", id="hero")
     links = [a.attributes["href"] for a in section.one("nav").all("a")]
     articles = [a.attributes["id"] for a in section.all("article")]
-    assert sorted(links) == sorted(f"#{name}" for name in articles)
+    assert sorted(links) == sorted(f"#{n}" for n in articles if not str(n).endswith("-otherwise"))
     assert len(links) == 5
     classes = [str(a.attributes["class"]) for a in section.all("article")]
-    assert ["opening" in names for names in classes] == [False] * 4 + [True]
+    assert ["opening" in names for names in classes] == [False] * 9 + [True]
 
 
 def test_pictures_say_in_words_what_they_show(page: Element, many: Results) -> None:
@@ -141,7 +141,7 @@ def test_it_is_thinned_last(results: Results) -> None:
     assert [step.hero_images == 1 for step in steps] == [False] * (len(steps) - 1) + [True]
     page = parsed(page_of(results, thinning=steps[-1]).html)
     section = page.one("section", id="hero")
-    assert len(section.all("article")) == 1
+    assert len(section.all("article")) == 2
     assert section.all("nav") == []
 
 
@@ -164,3 +164,41 @@ def test_what_it_says_are_the_verdict_s_numbers(results: Results) -> None:
         number = lines[section].number
         assert number is not None
         assert f"{100 * number.value:.3g}" in said or f"{number.value:.3g}" in said
+
+
+def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_links_to_the_other(
+    page: Element, many: Results
+) -> None:
+    answer = many.answers["direction_contributions"]
+    assert not answer.leads
+    section = page.one("section", id="hero")
+    for image in hero(many).choices:
+        first, second = f"image-{image.place}", f"image-{image.place}-otherwise"
+        for own, other, way in ((first, second, "direction"), (second, first, "unit")):
+            link = section.one("article", id=own).one("span", **{"class": "ways"}).one("a")
+            assert link.attributes["href"] == f"#{other}"
+            assert link.text == f"by {way}"
+        assert image.model_otherwise is not None
+        shares = answer.row_shares[image.place]
+        alone = np.array([share.unit >= 0 for share in answer.shares])
+        order = np.argsort(np.where(alone, -np.abs(shares), np.inf), kind="stable")
+        *parts, rest = image.model_otherwise.parts
+        assert [part.name for part in parts] == [answer.shares[k].name for k in order[:6]]
+        assert [part.share for part in parts] == [percent(shares[k], 2) for k in order[:6]]
+        assert rest.share == percent(shares[order[6:]].sum(), 2)
+
+
+def test_the_way_that_carries_more_of_an_image_leads(many: Results) -> None:
+    answer = replace(many.answers["direction_contributions"], leads=True)
+    led = hero(with_answers(many, direction_contributions=answer))
+    assert (led.led_by, led.otherwise) == ("direction", "unit")
+    assert all(part.name.startswith("direction") for part in led.images[-1].model.parts[:6])
+    own = percent(answer.own_largest)
+    assert f"carry {own} by direction of the code" in led.lead_reason
+
+
+def test_without_directions_there_is_one_way(many: Results) -> None:
+    alone = without(many, "direction_contributions")
+    assert all(image.model_otherwise is None for image in hero(alone).choices)
+    section = parsed(page_of(alone).html).one("section", id="hero")
+    assert section.all("span", **{"class": "ways"}) == []

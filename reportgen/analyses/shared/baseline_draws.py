@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.shared.path_contributions import PathShares, path_shares
+from reportgen.autoencoder import Units
 from reportgen.engine import Coalitions, CodePanel
 from reportgen.statistics.blocks import centred_squares, in_parallel
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
@@ -101,7 +102,7 @@ def baseline_draws(study: Study) -> BaselineDraws:
 
 
 def _moved_codes(
-    study: Study, shares: PathShares, baselines: np.ndarray, rows: np.ndarray
+    study: Study, shares: PathShares[Units], baselines: np.ndarray, rows: np.ndarray
 ) -> CodePanel:
     """For each baseline and row: the single moves, then the walks in the order of shares and back.
 
@@ -127,7 +128,7 @@ def _moved_codes(
 class _Sums:
     """The sums of n moved rows, filled a few rows at a time; see `BaselineDraws`."""
 
-    def __init__(self, study: Study, shares: PathShares, count: int) -> None:
+    def __init__(self, study: Study, shares: PathShares[Units], count: int) -> None:
         self._study, self._shares = study, shares
         players, on_path = len(study.players), len(shares.players)
         self._compress, length, _ = study.compressor(2 * players * count)
@@ -199,7 +200,7 @@ def _one_step(walk: np.ndarray, back: np.ndarray, order: np.ndarray) -> np.ndarr
 
 
 def _ablations(
-    images: np.ndarray, walk: np.ndarray, shares: PathShares, player_units: np.ndarray
+    images: np.ndarray, walk: np.ndarray, shares: PathShares[Units], player_units: np.ndarray
 ) -> np.ndarray:
     """(players, P) x̂ less the image without each of the path's players."""
     without = images[2 + len(player_units) : 2 + 2 * len(player_units)]

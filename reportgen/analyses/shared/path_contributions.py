@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from reportgen.autoencoder import Units
-from reportgen.engine import Coalitions, CodePanel
+from reportgen.engine import Coalitions, CodePanel, CodeParts
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.statistics.blocks import cached_columns, over_pixels
 from reportgen.statistics.bootstrap import safe_ratio
@@ -28,17 +28,18 @@ from reportgen.study.study import Study
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
+Players = TypeVar("Players", Units, CodeParts)
 SMALL_CHANGE = 1e-3
 
 
 @dataclass(frozen=True)
-class PathShares:
+class PathShares(Generic[Players]):
     """Pooled shares of the change from the baseline to the row, over r rows.
 
     Attributes
     ----------
     players : the players on the path; with more than 32 units the weakest are one, "rest".
-    player_units : for each player the unit it is, −1 for "rest".
+    player_units : for each player the unit, or direction, that it is, −1 for "rest".
     rows : (r,) indices into the test sample.
     projections : (r, players) ⟨φ_k, Δ⟩.
     changes : (r,) ‖Δ‖², Δ = x̂ − g(z0).
@@ -50,7 +51,7 @@ class PathShares:
     codes : what was decoded.
     """
 
-    players: Units
+    players: Players
     player_units: np.ndarray
     rows: np.ndarray
     projections: np.ndarray
@@ -116,7 +117,10 @@ class Incompleteness:
 
 
 def row_paths(
-    coalitions: Coalitions, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]
+    coalitions: Coalitions | CodeParts,
+    codes: np.ndarray,
+    steps: int,
+    orders: Sequence[np.ndarray],
 ) -> Iterator[RowPath]:
     """The path of each code (n, code_size), in M = `steps` steps.
 
@@ -166,28 +170,38 @@ def _walk_weights(players: int, steps: int) -> Callable[[np.ndarray], csc_array]
     return lambda order: csc_array((halves, order[moved], starts), shape=shape)
 
 
-def paths_of(study: Study, players: Units, rows: np.ndarray, steps: int) -> Iterator[RowPath]:
+def paths_of(
+    study: Study, players: Units | CodeParts, rows: np.ndarray, steps: int
+) -> Iterator[RowPath]:
     """The paths of test rows, each in its own seeded order, from the study's baseline."""
-    coalitions = Coalitions(study.engine, players, study.baseline)
     orders = [path_order(study, row, len(players)) for row in rows]
-    return row_paths(coalitions, study.test.codes[rows], steps, orders)
+    return row_paths(_moving(study, players), study.test.codes[rows], steps, orders)
 
 
-def _paths(study: Study, players: Units, rows: np.ndarray, steps: int) -> CodePanel:
+def _moving(study: Study, players: Units | CodeParts) -> Coalitions | CodeParts:
+    if isinstance(players, CodeParts):
+        return players
+    return Coalitions(study.engine, players, study.baseline)
+
+
+def _paths(study: Study, players: Units | CodeParts, rows: np.ndarray, steps: int) -> CodePanel:
     """The codes of `paths_of`."""
-    coalitions = Coalitions(study.engine, players, study.baseline)
     orders = [path_order(study, row, len(players)) for row in rows]
-    return coalitions.paths(study.test.codes[rows], steps, orders)
+    return _moving(study, players).paths(study.test.codes[rows], steps, orders)
 
 
-def path_shares(study: Study) -> PathShares:
+def path_shares(study: Study) -> PathShares[Units]:
+    """Pooled shares of the units; see `shares_of`."""
+    return shares_of(study, *path_players(study))
+
+
+def shares_of(study: Study, players: Players, player_units: np.ndarray) -> PathShares[Players]:
     """Pooled shares, of as many of the pooled rows as their steps leave decodes for.
 
     The number of steps M doubles on 16 rows until no share moves by more than .005, or until it is
     32. The error of M steps falls as 1/M², so that a last move of d leaves about d/3.
     """
     settings = study.settings
-    players, player_units = path_players(study)
     pilot, steps = study.rows.pooled[:PILOT_ROWS], settings.pooled_path_steps
     known, step_error = _Projected(study, players, pilot, steps), float("nan")
     while 2 * steps <= settings.most_path_steps:
@@ -220,7 +234,9 @@ def path_shares(study: Study) -> PathShares:
 class _Projected:
     """⟨φ_k, Δ⟩ (r, players) and ‖Δ‖² (r,) of paths to some rows; how far they are from complete."""
 
-    def __init__(self, study: Study, players: Units, rows: np.ndarray, steps: int) -> None:
+    def __init__(
+        self, study: Study, players: Units | CodeParts, rows: np.ndarray, steps: int
+    ) -> None:
         self.projections = np.zeros((len(rows), len(players)))
         self.changes = np.zeros(len(rows))
         incompleteness = Incompleteness()
@@ -241,8 +257,12 @@ class _Projected:
 
 
 def picture_paths(study: Study) -> PicturePaths:
+    """The units' contributions to the picture rows; see `pictures_beside`."""
+    return pictures_beside(study, study.shared(path_shares))
+
+
+def pictures_beside(study: Study, pooled: PathShares[Players]) -> PicturePaths:
     """Contributions to the picture rows, as pictures, with each image's own shares and sizes."""
-    pooled = study.shared(path_shares)
     rows = study.rows.pictures
     shares, sizes = np.full((2, len(rows), len(pooled.players)), np.nan)
     pictures = []

@@ -1,0 +1,94 @@
+"""What a page needs beside its pictures: styles, scripts, results, and the policy for them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+
+from reportgen.report.drawing import Drawing
+from reportgen.report.template_folder import template_folder
+
+STYLES = ("style.css",)
+EARLY_SCRIPTS = ("theme.js",)
+SCRIPTS = (
+    *("frames.js", "tables.js", "contents.js", "filter.js", "walk.js", "live.js", "live_walk.js"),
+    *("values.js", "enlarge.js", "hero.js", "download.js"),
+)
+
+
+def packed(data: str) -> str:
+    """Text as base64 of gzip, under half of its length; the same text gives the same bytes."""
+    return base64.b64encode(gzip.compress(data.encode("utf-8"), mtime=0)).decode("ascii")
+
+
+class Assets:
+    """Styles, scripts and results as the layout wants them, with the policy that allows them.
+
+    Of all that comes from a model or its data, only the results are in here, and they are escaped.
+    """
+
+    def __init__(self, layout: str, drawing: Drawing, data: str) -> None:
+        from markupsafe import Markup
+
+        folder = template_folder() / "assets"
+        read = lambda name: (folder / name).read_text(encoding="utf-8")  # noqa: E731
+        self.inline = layout == "file"
+        style = "".join(map(read, STYLES)) + _tile_rules(drawing)
+        early = "".join(map(read, EARLY_SCRIPTS))
+        late = "".join(map(read, SCRIPTS))
+        self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
+        self.results = packed(data) if self.inline else ""
+        self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
+        self.files: dict[str, bytes] = {}
+        self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results))
+        if not self.inline:
+            self.files = {
+                "assets/style.css": style.encode(),
+                "assets/theme.js": early.encode(),
+                "assets/page.js": late.encode(),
+                "assets/results.json": data.encode(),
+            }
+            self.embedded_bytes = sum(map(len, self.files.values()))
+
+
+_FOLDER_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def _policy(style: str, *scripts: str) -> str:
+    """The Content-Security-Policy: our own styles and scripts, by hash, and inlined pictures."""
+    allowed = " ".join(_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; img-src data:; script-src {allowed}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _side(tile: int, most: int, least: int) -> int:
+    """Pixels across a tile of the hero: enlarged by a whole factor where one is large enough."""
+    whole = tile * (most // tile)
+    return whole if whole >= least else most
+
+
+def _tile_rules(drawing: Drawing) -> str:
+    """Style rules for the size of this report's tiles, and for each number of tiles in a strip."""
+    from reportgen.figures.sprites import gap_beside
+
+    tile, thumbnail = drawing.tile_width, drawing.thumbnail_width
+    kinds = ((".strip,.plane-row", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
+    rules = [
+        f"{kind}{{--tile:{width};--gap:{gap_beside(width)};"
+        f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
+        for kind, width, least, most in kinds
+    ]
+    rules.append(f".hero{{--side:{_side(tile, 116, 96)}px;--narrow-side:{_side(tile, 84, 56)}px}}")
+    rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
+    return "\n".join(rules) + "\n"

@@ -1,0 +1,123 @@
+"""Contributions of directions: shares as bars, and one strip of parts for each pictured image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses.contributions import Contributions, UnitShare
+from reportgen.analyses.direction_contributions import DirectionContributions
+from reportgen.figures.charts import IntervalBar, interval_bar
+from reportgen.report import numbers
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.question import MovedCodes
+from reportgen.report.results import Results
+from reportgen.report.views.contributions import own_share
+
+POOR_REPEAT = 0.5
+LARGE_REST = 0.25
+FULLY_SHOWN_ROWS = 3
+
+
+@dataclass(frozen=True)
+class DirectionRow:
+    """A direction's share with its bar, and how sure the direction itself is; the rest has none."""
+
+    share: UnitShare
+    bar: IntervalBar | None
+    variance_share: float | None
+    repeatability: float | None
+    undetermined: bool
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image and its parts along directions, in the order of their pooled shares."""
+
+    name: str
+    limit: float
+    strip: Strip
+
+
+@dataclass(frozen=True)
+class View:
+    """Shares, and images shown at once and folded."""
+
+    shares: tuple[DirectionRow, ...]
+    open_rows: tuple[ImageRow, ...]
+    folded_rows: tuple[ImageRow, ...]
+
+
+def view(result: DirectionContributions, results: Results, drawing: Drawing) -> View:
+    """The images are those of `contributions`."""
+    of_units = results.answers.of(Contributions)
+    count = 0 if of_units is None else min(len(result.pictures), drawing.thinning.picture_rows)
+    rows = tuple(_row(result, of_units, drawing, row) for row in range(count) if of_units)
+    largest = max((s.share.high for s in result.shares if np.isfinite(s.share.high)), default=1.0)
+    return View(
+        shares=tuple(_share(result, share, largest) for share in result.shares),
+        open_rows=rows[:FULLY_SHOWN_ROWS],
+        folded_rows=rows[FULLY_SHOWN_ROWS:],
+    )
+
+
+def _share(result: DirectionContributions, share: UnitShare, largest: float) -> DirectionRow:
+    if share.unit < 0:
+        return DirectionRow(share, None, None, None, undetermined=False)
+    return DirectionRow(
+        share=share,
+        bar=interval_bar(share.share.value, share.share.low, share.share.high, largest),
+        variance_share=float(result.variance_shares[share.unit]),
+        repeatability=float(result.repeatability[share.unit]),
+        undetermined=bool(result.undetermined[share.unit]),
+    )
+
+
+def _row(
+    result: DirectionContributions, of_units: Contributions, drawing: Drawing, row: int
+) -> ImageRow:
+    name, phi = of_units.picture_names[row], result.pictures[row]
+    limit = drawing.limit(phi)
+    names = [share.name.removeprefix("direction ") for share in result.shares]
+    shares = [own_share(share) for share in result.row_shares[row]]
+    listed = ", ".join(f"{n} ({s})" for n, s in zip(names, shares, strict=True))
+    strip = Strip(
+        sprite=drawing.strip(
+            drawing.images(of_units.reconstructions[row]),
+            drawing.images(of_units.baseline_image),
+            drawing.differences(phi, limit),
+        ),
+        alt=f"{name}: reconstruction, decoded mean code, then the parts of directions on "
+        f"±{numbers.number(limit)} with this image's own shares: {listed}.",
+        captions=("x̂ =", "g(z₀)", *(f"+ {n} {s}" for n, s in zip(names, shares, strict=True))),
+        limit=limit,
+        signed_from=2,
+    )
+    return ImageRow(name, limit, strip)
+
+
+def limits(result: DirectionContributions, results: Results) -> Iterator[str]:
+    """Directions that do not come back, or are not told from the next; a large rest."""
+    poor = np.flatnonzero(np.asarray(result.repeatability) < POOR_REPEAT) + 1
+    if poor.size:
+        yield (
+            "Not found again on the other half of the images "
+            f"(|cos| below {numbers.short(POOR_REPEAT)}), so not to be interpreted alone: "
+            f"{numbers.numbered('direction', poor.tolist())}."
+        )
+    undetermined = np.flatnonzero(result.undetermined) + 1
+    if undetermined.size:
+        yield (
+            "Too nearly as strong as the next one to be told from it: "
+            f"{numbers.numbered('direction', undetermined.tolist())}."
+        )
+    rest = sum(share.share.value for share in result.shares if share.unit < 0)
+    if rest > LARGE_REST:
+        yield f"{numbers.percent(rest)} of the change is in no direction that is shown."
+
+
+def moved(result: DirectionContributions, results: Results) -> Iterator[MovedCodes]:
+    """Codes on the paths along directions."""
+    yield MovedCodes("codes on the paths along directions", result.off_data_share)
