@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from reportgen.errors import SettingsError, nearest
+from reportgen.shown import shown
 
+# Infinity and what is not a number are not below it.
+LARGEST = 1e300
 EFFORT_FACTORS = {"quick": 0.25, "standard": 1.0, "thorough": 4.0}
 
 
@@ -166,7 +169,9 @@ def parse_size(text: str) -> tuple[int, int]:
     sides = [side.strip() for side in text.split(",")]
     sound = len(sides) <= 2 and all(side.isdecimal() and len(side) <= 5 for side in sides)
     if not sound or "0" in {side.lstrip("0") or "0" for side in sides}:
-        raise SettingsError(f"resize is {text!r}; write HEIGHT,WIDTH as 48,64, or one number.")
+        raise SettingsError(
+            f"resize is {shown(repr(text))}; write HEIGHT,WIDTH as 48,64, or one number."
+        )
     return int(sides[0]), int(sides[-1])
 
 
@@ -174,7 +179,11 @@ def _check(name: str, value: Any, rule: dict[str, Any]) -> None:
     if value is None:
         return
     if rule["choices"] is not None and value not in rule["choices"]:
-        raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(rule['choices'])}.")
+        raise SettingsError(
+            f"{name} is {shown(repr(value))}; choose one of {', '.join(rule['choices'])}."
+        )
+    if isinstance(value, int | float) and not abs(value) < LARGEST:
+        raise SettingsError(f"{name} is {shown(value)}; it must be a number below {LARGEST:g}.")
     if rule["low"] is not None and value < rule["low"]:
         raise SettingsError(f"{name} is {value}; it must be at least {rule['low']:g}.")
     if rule["high"] is not None and value > rule["high"]:
@@ -195,7 +204,9 @@ def read_loading_table(file: Path) -> dict[str, Any]:
     """The table [loading] of `reportgen.toml`, as it stands there; empty where there is none."""
     table = _read_toml(file).get("loading", {})
     if not isinstance(table, dict):
-        raise SettingsError(f"{file} sets loading to {table!r}; write a table, [loading].")
+        raise SettingsError(
+            f"{shown(file)} sets loading to {shown(repr(table))}; write a table, [loading]."
+        )
     return table
 
 
@@ -208,7 +219,9 @@ def read_groups(file: Path) -> dict[str, tuple[int, ...]]:
     for name, units in _read_toml(file).items():
         whole = isinstance(units, list) and all(type(unit) is int for unit in units)
         if not whole:
-            raise SettingsError(f"{file} sets {name} to {units!r}; write a list as [0, 3].")
+            raise SettingsError(
+                f"{shown(file)} sets {shown(name)} to {shown(repr(units))}; write a list as [0, 3]."
+            )
         groups[name] = tuple(units)
     return groups
 
@@ -218,8 +231,12 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise SettingsError(
+            f"{shown(file)} cannot be read as TOML: it is nested too deeply."
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+        raise SettingsError(f"{shown(file)} cannot be read as TOML: {shown(error)}.") from error
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -229,7 +246,9 @@ def _read_file(file: Path) -> dict[str, Any]:
     for name, value in values.items():
         if name not in known:
             meant = nearest(name, known)
-            raise SettingsError(f"{file} sets {name!r}{meant}, which is no setting of reportgen.")
+            raise SettingsError(
+                f"{shown(file)} sets {shown(repr(name))}{meant}, which is no setting of reportgen."
+            )
         _check_type(file, name, value, known[name])
     return values
 
@@ -238,11 +257,13 @@ def _check_type(file: Path, name: str, value: Any, knob: Any) -> None:
     declared = str(knob.type)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = {
-        "int": number and float(value).is_integer(),
+        "int": number and (isinstance(value, int) or value.is_integer()),
         "float": number,
         "str": isinstance(value, str),
         "bool": isinstance(value, bool),
     }[declared.removesuffix(" | None")]
     if not fits:
-        raise SettingsError(f"{file} sets {name} to {value!r}; it must be a {declared}.")
+        raise SettingsError(
+            f"{shown(file)} sets {name} to {shown(repr(value))}; it must be a {declared}."
+        )
     assert knob.default is not MISSING

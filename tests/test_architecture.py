@@ -32,7 +32,7 @@ MAY_USE: dict[str, set[str]] = {
         *("settings", "shown", "study", "suite"),
     },
     "request": {"delivery", "loading"},
-    "settings": {"errors"},
+    "settings": {"errors", "shown"},
     "autoencoder": {"errors"},
     "process": {"errors", "shown"},
     "delivery": {"errors", "process", "shown"},
@@ -50,7 +50,7 @@ MAY_USE: dict[str, set[str]] = {
     "figures": {"statistics"},
     "report": {
         *("__init__", "analyses", "autoencoder", "errors", "figures", "images", "live"),
-        *("settings", "statistics", "study", "suite"),
+        *("settings", "shown", "statistics", "study", "suite"),
     },
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {

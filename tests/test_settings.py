@@ -23,6 +23,8 @@ def test_flags_overrule_the_settings_file(tmp_path: Path) -> None:
         ("seed = true", "seed"),
         ("effort = 3", "effort"),
         ("seed = ", "TOML"),
+        (f"seed = {'[' * 100_000}", "TOML"),
+        ("seed = inf", "seed"),
     ],
 )
 def test_a_wrong_line_in_the_settings_file_is_named(tmp_path: Path, text: str, named: str) -> None:
@@ -34,7 +36,12 @@ def test_a_wrong_line_in_the_settings_file_is_named(tmp_path: Path, text: str, n
 
 
 @pytest.mark.parametrize(
-    "values", [{"seed": -1}, {"rows": 1}, {"effort": "heroic"}, {"picture_rows": 65}]
+    "values",
+    [
+        *({"seed": -1}, {"rows": 1}, {"effort": "heroic"}, {"picture_rows": 65}),
+        *({"memory": float("nan")}, {"memory": float("inf")}, {"max_seconds": float("inf")}),
+        *({"seed": 10**400}, {"memory": 10**400}),
+    ],
 )
 def test_values_outside_their_range_are_refused(values: dict) -> None:
     with pytest.raises(SettingsError, match=next(iter(values))):

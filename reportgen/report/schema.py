@@ -19,7 +19,8 @@ import numpy as np
 
 from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
-from reportgen.report.store import ANSWERS, EXTENSIONS, IMAGES_KEY, is_image_array
+from reportgen.report.store import ANSWERS, EXTENSIONS
+from reportgen.report.typed import IMAGES_KEY, is_image_array
 
 SHIPPED = Path(__file__).parent / "results.schema.json"
 NUMBER_OR_UNDEFINED = {"type": ["number", "null"]}

@@ -7,27 +7,33 @@ JSON, NaN as null. Nothing is guessed when reading: field types say what each va
 from __future__ import annotations
 
 import dataclasses
-import enum
-import functools
 import io
 import json
-import types
 import typing
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from reportgen.autoencoder import Note
-from reportgen.errors import ResultsError
+from reportgen.errors import ResultsError, SettingsError
 from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
+from reportgen.report.typed import (
+    IMAGES_KEY,
+    MismatchError,
+    Stored,
+    at,
+    hints_of,
+    is_image_array,
+    of_kind,
+)
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
-from reportgen.statistics.bootstrap import Estimate
+from reportgen.shown import shown
 from reportgen.suite.answers import Answers
 
 # Earlier schemas that are read as far as they mean the same now.
@@ -38,10 +44,9 @@ OLDER_NOTE = (
     "choice of fit images; what is flagged off data was judged by all units, those without effect "
     "too."
 )
-IMAGES_KEY = "images"
 ANSWERS, EXTENSIONS = "answers", "extensions"
 # What zipfile raises for members that are encrypted or of a later format.
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError)
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, KeyError)
 
 
 def results_json(results: Results, indent: int | None = 1) -> str:
@@ -80,29 +85,35 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     where they are missing, damaged, or of a schema version that is not known.
     """
     try:
-        plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        text = (folder / "results.json").read_text(encoding="utf-8")
+        plain = json.loads(text, parse_constant=_no_number)
         with np.load(folder / "results.npz", allow_pickle=False) as archive:
             arrays = dict(archive)
     except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
         raise ResultsError(
-            f"{folder} holds no readable results.json and results.npz ({error}); "
+            f"{shown(folder)} holds no readable results.json and results.npz ({shown(error)}); "
             "make them with reportgen build --results."
         ) from error
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version not in (SCHEMA_VERSION, *OLDER_VERSIONS):
         raise ResultsError(
-            f"{folder / 'results.json'} has schema version {version}, and this reportgen reads "
-            f"{', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report again."
+            f"{shown(folder / 'results.json')} has schema version {shown(version)}, and this "
+            f"reportgen reads {', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report "
+            "again."
         )
     try:
         if version in OLDER_VERSIONS:
-            return _older_results(plain, arrays, tuple(questions))
-        return _typed_results(plain, arrays, questions)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+            return _older_results(plain, Stored(arrays, older=True), tuple(questions))
+        return _typed_results(plain, Stored(arrays), questions)
+    except (MismatchError, SettingsError) as error:
         raise ResultsError(
-            f"{folder / 'results.json'} does not follow the schema: {error!r}; "
-            "build the report again."
+            f"{shown(folder / 'results.json')} does not follow the schema: {error}; build the "
+            "report again."
         ) from error
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number in JSON")
 
 
 def _plain_results(results: Results, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -118,7 +129,7 @@ def _plain_results(results: Results, arrays: dict[str, np.ndarray]) -> dict[str,
 
 def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        hints = _hints_of(type(value))
+        hints = hints_of(type(value))
         plain = {}
         for field in dataclasses.fields(value):
             entry, where = getattr(value, field.name), f"{path}/{field.name}".lstrip("/")
@@ -143,43 +154,46 @@ def _plain(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     return value
 
 
-@functools.cache
-def _hints_of(result: Any) -> dict[str, Any]:
-    """The types of a dataclass' fields; reading them takes longer than its numbers."""
-    return typing.get_type_hints(result, include_extras=True)
+def _typed_results(plain: Any, stored: Stored, questions: Iterable[Question]) -> Results:
+    """Results of these questions; answers to others, from packages that are not here, are left.
+
+    Raises MismatchError.
+    """
+    asked = [question for question in questions if question.answer is not None]
+    own = {question.name: question for question in asked if question.template is None}
+    declared = [field.name for field in dataclasses.fields(Results) if field.name != ANSWERS]
+    # A question that is younger than these results has no answer in them.
+    found = stored.fields(plain, set(declared), set(own))
+    with at(EXTENSIONS):
+        extensions = of_kind(found[EXTENSIONS], dict, "an object")
+        others = {q.name: q for q in asked if q.template and q.name in extensions}
+        answered_by_others = _answers(extensions, others, stored)
+    hints = hints_of(Results)
+    read: dict[str, Any] = {}
+    for name in declared:
+        if name != EXTENSIONS:
+            with at(f".{name}"):
+                read[name] = stored.typed(found[name], hints[name])
+    return Results(
+        answers=Answers(_answers(found, own, stored)),
+        extensions=Answers(answered_by_others),
+        **read,
+    )
 
 
-def is_image_array(hint: Any) -> bool:
-    """Whether a field's type says that its array goes to results.npz."""
-    return typing.get_origin(hint) is typing.Annotated and IMAGES_KEY in hint.__metadata__
-
-
-def _typed_results(
-    plain: dict[str, Any], arrays: dict[str, np.ndarray], questions: Iterable[Question]
-) -> Results:
-    """Results of these questions; answers to others, from packages that are not here, are left."""
-    own: dict[str, Any] = {}
-    extensions: dict[str, Any] = {}
-    for question in questions:
-        if question.answer is None:
-            continue
-        kind = typing.cast(Any, question.answer) | None
-        if question.template is None:
-            # A question that is younger than these results has no answer in them.
-            own[question.name] = _typed(plain.get(question.name), kind, arrays)
-        elif question.name in plain[EXTENSIONS]:
-            extensions[question.name] = _typed(plain[EXTENSIONS][question.name], kind, arrays)
-    hints = _hints_of(Results)
-    others = {
-        field.name: _typed(plain[field.name], hints[field.name], arrays)
-        for field in dataclasses.fields(Results)
-        if field.name not in (ANSWERS, EXTENSIONS)
-    }
-    return Results(answers=Answers(own), extensions=Answers(extensions), **others)
+def _answers(
+    found: Mapping[str, Any], questions: Mapping[str, Question], stored: Stored
+) -> dict[str, Any]:
+    answers = {}
+    for name, question in questions.items():
+        with at(f".{name}"):
+            kind = typing.cast(Any, question.answer) | None
+            answers[name] = stored.typed(found.get(name), kind)
+    return answers
 
 
 def _older_results(
-    plain: dict[str, Any], arrays: dict[str, np.ndarray], questions: tuple[Question, ...]
+    plain: dict[str, Any], stored: Stored, questions: tuple[Question, ...]
 ) -> Results:
     """Results of an earlier schema: what now means something else, or is not there, is unanswered.
 
@@ -187,7 +201,8 @@ def _older_results(
     """
     version = plain["schema_version"]
     answers: dict[str, Any] = {}
-    reasons: dict[str, str] = dict(plain["unanswered"])
+    with at("unanswered"):
+        reasons = dict(stored.typed(plain.get("unanswered"), dict[str, str]))
     for question in questions:
         name, kept = question.name, plain.get(question.name)
         if question.answer is None or question.template is not None:
@@ -199,11 +214,11 @@ def _older_results(
             reasons[name] = f"it was measured otherwise in results of schema {version}{BUILD_AGAIN}"
             continue
         try:
-            answers[name] = _typed(kept, question.answer, arrays)
-        except (KeyError, TypeError, AttributeError, ValueError):
+            answers[name] = stored.typed(kept, question.answer)
+        except MismatchError:
             reasons[name] = f"results of schema {version} lack part of it{BUILD_AGAIN}"
-    current = {"verdict": [], "units": [], "extensions": {}, "unanswered": reasons}
-    read = _typed_results({**plain, **current} | dict.fromkeys(answers), arrays, questions)
+    current: dict[str, Any] = {"verdict": [], "units": [], "extensions": {}, "unanswered": reasons}
+    read = _typed_results({**plain, **current} | dict.fromkeys(answers), stored, questions)
     known = Answers(answers)
     units = merge_units(known, read.settings)
     note = Note("results", OLDER_NOTE.format(version=version))
@@ -215,53 +230,3 @@ def _older_results(
         verdict=verdict_of(known, units, read.settings, reasons),
         provenance=dataclasses.replace(provenance, data_notes=(*provenance.data_notes, note)),
     )
-
-
-def _typed(plain: Any, hint: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if is_image_array(hint):
-        return arrays[plain[IMAGES_KEY]]
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if plain is None:
-            return None
-        return _typed(plain, next(a for a in arguments if a is not type(None)), arrays)
-    if hint is Estimate and isinstance(plain, float | int):
-        # A share of codes had no interval in earlier schemas.
-        return Estimate(float(plain), float("nan"), float("nan"))
-    if dataclasses.is_dataclass(hint):
-        hints = _hints_of(typing.cast(Any, hint))
-        return typing.cast(Any, hint)(
-            **{
-                f.name: _typed(_entry(plain, f.name, hints[f.name]), hints[f.name], arrays)
-                for f in _fields(hint)
-                if f.name in plain or f.default is dataclasses.MISSING
-            }
-        )
-    if hint is np.ndarray:
-        return _array(plain)
-    if origin is tuple:
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_typed(entry, arguments[0], arrays) for entry in plain)
-        return tuple(_typed(e, a, arrays) for e, a in zip(plain, arguments, strict=True))
-    if origin is dict:
-        return {key: _typed(entry, arguments[1], arrays) for key, entry in plain.items()}
-    if hint is float:
-        return float("nan") if plain is None else float(plain)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint(plain)
-    return plain
-
-
-def _entry(plain: dict[str, Any], name: str, hint: Any) -> Any:
-    """A field's value; of one that results of an earlier build lack None, where it may be None."""
-    return plain.get(name) if type(None) in typing.get_args(hint) else plain[name]
-
-
-def _fields(hint: Any) -> tuple[dataclasses.Field, ...]:
-    return tuple(field for field in dataclasses.fields(hint) if field.init)
-
-
-def _array(plain: list) -> np.ndarray:
-    """A numeric or boolean array; null reads as NaN."""
-    array = np.array(plain)
-    return np.array(plain, dtype=np.float64) if array.dtype == object else array

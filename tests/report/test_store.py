@@ -198,6 +198,14 @@ def test_json_that_is_no_report_is_refused(full: Results, tmp_path: Path, text: 
         (("units",), 5),
         (("contributions", "pictures"), {"images": "nowhere", "shape": []}),
         (("reconstruction", "curve"), [[1], [1, 2]]),
+        (("trust", "tolerance"), True),
+        (("trust", "tolerance"), 10**400),
+        (("title",), 3),
+        (("pixel_range",), [0.0, 1.0, 2.0]),
+        (("provenance", "input_shape"), [1.5, 8, 8]),
+        (("settings", "seed"), "7"),
+        (("failures",), {"trust": 5}),
+        (("nobody knows",), 1),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(full, tmp_path: Path, path, value) -> None:
@@ -296,6 +304,37 @@ def test_a_word_that_is_none_is_refused(full: Results, tmp_path: Path) -> None:
         read_results(file.parent, QUESTIONS)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(plain, shipped_schema())
+
+
+def test_what_is_wrong_is_said_with_its_place_and_escaped(full: Results, tmp_path: Path) -> None:
+    plain = damaged(full, tmp_path)
+    plain["one_picture"]["units"][1]["intensity_r2"] = "much"
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    assert "one_picture.units[1].intensity_r2 is no number" in refused(tmp_path)
+    plain = damaged(full, tmp_path)
+    plain["\x1b[2J" + "x" * 5000] = 1
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    sentence = refused(tmp_path)
+    assert "\\x1b[2J" in sentence and sentence.isprintable() and len(sentence) < 1000
+
+
+@pytest.mark.parametrize("change", ["cut", "of another kind", "missing"])
+def test_an_array_that_is_not_what_its_name_says_is_refused(
+    full: Results, tmp_path: Path, change: str
+) -> None:
+    archive = written(full, tmp_path) / "results.npz"
+    with np.load(archive) as opened:
+        arrays = dict(opened)
+    array = arrays.pop("contributions/pictures")
+    if change != "missing":
+        arrays["contributions/pictures"] = array[:-1] if change == "cut" else array.astype("U5")
+    np.savez(archive, **arrays)
+    assert "contributions.pictures" in refused(tmp_path)
+
+
+def test_json_that_is_deep_is_refused(full: Results, tmp_path: Path) -> None:
+    (written(full, tmp_path) / "results.json").write_text("[" * 10**6)
+    refused(tmp_path)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
