@@ -25,6 +25,7 @@ from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
 from reportgen.process.surroundings import Surroundings
 from reportgen.questions import Question, all_questions, runs_of
+from reportgen.report.encodable import with_encodable_text
 from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import with_off_data
 from reportgen.report.page import Page
@@ -209,7 +210,7 @@ def _results(
         settings=settings,
         provenance=provenance,
     )
-    return with_off_data(results, questions)
+    return with_encodable_text(with_off_data(results, questions))
 
 
 def inspect(

@@ -14,6 +14,8 @@ from reportgen.shown import shown
 
 # Infinity and what is not a number are not below it.
 LARGEST = 1e300
+LARGEST_FILE = 2**20
+MOST_DOTS = 200
 EFFORT_FACTORS = {"quick": 0.25, "standard": 1.0, "thorough": 4.0}
 
 
@@ -229,14 +231,35 @@ def read_groups(file: Path) -> dict[str, tuple[int, ...]]:
 def _read_toml(file: Path) -> dict[str, Any]:
     import tomllib
 
+    content = _read_text(file)
+    # For a key of n parts, the parser spends memory in n².
+    if any(line.count(".") > MOST_DOTS for line in content.splitlines()):
+        raise SettingsError(
+            f"{shown(file)} has more than {MOST_DOTS} dots in a line; break the line."
+        )
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(content)
     except RecursionError as error:
         raise SettingsError(
             f"{shown(file)} cannot be read as TOML: it is nested too deeply."
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise SettingsError(f"{shown(file)} cannot be read as TOML: {shown(error)}.") from error
+
+
+def _read_text(file: Path) -> str:
+    """A settings file's text, of a size that one may have; nothing that has no end is read."""
+    try:
+        # Opening a FIFO waits for whoever writes into it.
+        if file.exists() and not file.is_file():
+            raise SettingsError(f"{shown(file)} is no regular file; copy the settings to one.")
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise SettingsError(f"{shown(file)} is too large for a settings file; name another.")
+        return content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{shown(file)} cannot be read: {shown(error)}.") from error
 
 
 def _read_file(file: Path) -> dict[str, Any]:

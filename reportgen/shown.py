@@ -23,12 +23,24 @@ def shown(text: object, most: int = MOST_CHARACTERS) -> str:
     return line if len(line) <= most else _shortened(line, most)
 
 
+def quoted(text: object, most: int = MOST_CHARACTERS) -> str:
+    """The text likewise, in quotation marks."""
+    return f"'{shown(text, most - 2)}'"
+
+
+def encodable(text: str) -> str:
+    """The text with bytes that are not UTF-8 escaped, as they stand in a file's name."""
+    if text.isascii():
+        return text
+    encoded = _paired(text).encode("utf-8", "surrogateescape")
+    return encoded.decode("utf-8", "backslashreplace")
+
+
 def escaped(text: str) -> str:
     """The text with bytes that are not UTF-8, control and invisible characters escaped."""
     if text.isascii() and text.isprintable():
         return text
-    encoded = _paired(text).encode("utf-8", "surrogateescape")
-    readable = encoded.decode("utf-8", "backslashreplace")
+    readable = encodable(text)
     return "".join(_escape(c) if unicodedata.category(c) in _UNSHOWN else c for c in readable)
 
 

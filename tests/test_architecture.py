@@ -38,7 +38,7 @@ MAY_USE: dict[str, set[str]] = {
     "delivery": {"errors", "process", "shown"},
     "statistics": {"autoencoder"},
     "images": {"autoencoder", "errors", "shown"},
-    "loading": {"autoencoder", "errors", "process"},
+    "loading": {"autoencoder", "errors", "process", "shown"},
     "engine": {"autoencoder", "process"},
     "study": {
         *("__init__", "autoencoder", "engine", "errors", "images", "process", "settings"),

@@ -1,10 +1,11 @@
+import os
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from reportgen.errors import SettingsError
-from reportgen.settings import Settings, read_settings
+from reportgen.settings import Settings, read_groups, read_settings
 
 
 def test_flags_overrule_the_settings_file(tmp_path: Path) -> None:
@@ -25,6 +26,8 @@ def test_flags_overrule_the_settings_file(tmp_path: Path) -> None:
         ("seed = ", "TOML"),
         (f"seed = {'[' * 100_000}", "TOML"),
         ("seed = inf", "seed"),
+        (f"{'a.' * 50_000}a = 1", "dots"),
+        (f"# {'x' * 2**20}", "too large"),
     ],
 )
 def test_a_wrong_line_in_the_settings_file_is_named(tmp_path: Path, text: str, named: str) -> None:
@@ -74,3 +77,12 @@ def test_resize_is_height_and_width_or_one_number(
 def test_resize_of_no_size_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="write HEIGHT,WIDTH"):
         Settings(resize=text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("read", [read_groups, lambda file: read_settings({}, file)])
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path, read) -> None:
+    file = tmp_path / "reportgen.toml"
+    os.mkfifo(file)
+    with pytest.raises(SettingsError, match="no regular file"):
+        read(file)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from reportgen.errors import ModelError
+from reportgen.shown import shown
 
 Kinds = type[Exception] | tuple[type[Exception], ...]
 
@@ -18,12 +19,12 @@ def shape_text(shape: Sequence[int | None]) -> str:
 def few(names: Collection[str], count: int = 3) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - count} more" if len(names) > count else ""
-    return ", ".join(list(names)[:count]) + more
+    return ", ".join(shown(name) for name in list(names)[:count]) + more
 
 
 def first_line(error: BaseException) -> str:
     """The first line of what an error says; its kind where it says nothing."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return shown(str(error).strip().partition("\n")[0]) or type(error).__name__
 
 
 def no_autoencoder(

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
-from reportgen.errors import ReportgenError
+from reportgen.errors import ModelError, ReportgenError
 from reportgen.process.calm_threads import calm_threads
 from reportgen.process.channel import Channel, ChannelError
 from reportgen.process.confinement import asked_for_too_much, confine
@@ -27,6 +27,9 @@ from reportgen.process.confinement import asked_for_too_much, confine
 # What the parent sends is its own: there is no need for a limit.
 ANY_SIZE = 2**62
 END_WITH_PARENT = 1
+ENDED_BY_CODE = (
+    "The code that you named raises {kind}, which ends the program; take that out of it."
+)
 
 
 def main() -> None:
@@ -63,6 +66,10 @@ def main() -> None:
         channel.send("out of memory")
     except ReportgenError as error:
         channel.send("refused", error=type(error).__name__, sentence=_plain(str(error)))
+    except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+        # Nobody pressed Control-C here, and nothing of ours ends the program.
+        sentence = ENDED_BY_CODE.format(kind=type(error).__name__)
+        channel.send("refused", error=ModelError.__name__, sentence=sentence)
     except BaseException as error:
         kind = "out of memory" if asked_for_too_much(error) else "bug"
         channel.send(kind, traceback=_plain(traceback.format_exc())[-(2**20) :])

@@ -20,6 +20,7 @@ import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ResultsError, SettingsError
+from reportgen.report.encodable import with_encodable_text
 from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.typed import (
@@ -103,13 +104,15 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
         )
     try:
         if version in OLDER_VERSIONS:
-            return _older_results(plain, Stored(arrays, older=True), tuple(questions))
-        return _typed_results(plain, Stored(arrays), questions)
+            read = _older_results(plain, Stored(arrays, older=True), tuple(questions))
+        else:
+            read = _typed_results(plain, Stored(arrays), questions)
     except (MismatchError, SettingsError) as error:
         raise ResultsError(
             f"{shown(folder / 'results.json')} does not follow the schema: {error}; build the "
             "report again."
         ) from error
+    return with_encodable_text(read)
 
 
 def _no_number(text: str) -> NoReturn:

@@ -230,3 +230,31 @@ def test_the_report_says_what_held(work: Path) -> None:
     assert "held by Landlock" in page and "GB of memory" in page
     assert build(work, "--trust").exit_code == 0
     assert "with --trust the model may do" in (work / "r.html").read_text(encoding="utf-8")
+
+
+def test_names_and_titles_that_are_not_utf_8_stand_escaped_on_the_page(work: Path) -> None:
+    """From the model's name to a class's: nothing of them fails after the whole analysis."""
+    name = os.fsdecode(b"m\xff")
+    (work / "model.pt").rename(work / f"{name}.pt")
+    (work / "data" / name).mkdir()
+    for picture in sorted((work / "data").glob("1*.png")):
+        picture.rename(work / "data" / name / f"{name}{picture.name}")
+    (work / "data" / "other").mkdir()
+    for picture in sorted((work / "data").glob("*.png")):
+        picture.rename(work / "data" / "other" / picture.name)
+    (work / "data").rename(work / f"d{name}")
+    written = ("--results", work / "results", "--title", os.fsdecode(b"t\xff"))
+    done = build(work, *written, model=f"{name}.pt", data=f"d{name}")
+    assert done.exit_code == 0, done.output
+    page = (work / "r.html").read_text(encoding="utf-8")
+    assert "t\\xff" in page and "m\\xff" in page
+    page = CliRunner().invoke(
+        main, ["render", str(work / "results"), "-o", str(work / "again.html")]
+    )
+    assert page.exit_code == 0, page.output
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "SystemExit(3)", "GeneratorExit"])
+def test_code_that_ends_the_program_is_one_sentence(work: Path, raised: str) -> None:
+    done = build(work, *with_net(work, f"raise {raised}"), model="weights.pt")
+    assert raised.partition("(")[0] in refusal(done, work)

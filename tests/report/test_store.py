@@ -332,6 +332,16 @@ def test_an_array_that_is_not_what_its_name_says_is_refused(
     assert "contributions.pictures" in refused(tmp_path)
 
 
+def test_text_that_cannot_be_encoded_is_escaped_on_the_page(full: Results, tmp_path: Path) -> None:
+    plain = damaged(full, tmp_path)
+    plain["title"] = "ti\udcfftle"
+    plain["provenance"]["decodes"] = {"\ud800": 1}
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    read = read_results(tmp_path, QUESTIONS)
+    assert read.title == "ti\\xfftle" and read.provenance.decodes == {"\\ud800": 1}
+    assert "ti\\xfftle" in page_of(read).html.encode().decode()
+
+
 def test_json_that_is_deep_is_refused(full: Results, tmp_path: Path) -> None:
     (written(full, tmp_path) / "results.json").write_text("[" * 10**6)
     refused(tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reportgen.errors import ModelError
 from reportgen.loading.sentences import refusing
+from reportgen.shown import quoted
 
 ENTRY_LIMIT = 100_000
 # Source code in TorchScript archives is deflated; nothing legitimate in it opens to more.
@@ -39,14 +40,14 @@ class Archive:
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
         if name not in self._entries:
-            raise ModelError(f"{self.path} lacks its record {name!r}; save the model again.")
+            raise ModelError(f"{self.path} lacks its record {quoted(name)}; save the model again.")
         return self._entries[name]
 
     def read(self, name: str) -> bytes:
         """A whole record. Raises ModelError where it is missing or damaged."""
         with refusing(
             (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
-            f"{self.path} is damaged at {name!r} (<reason>); save or download it again.",
+            f"{self.path} is damaged at {quoted(name)} (<reason>); save or download it again.",
         ):
             return self._file.read(self._entry(name))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.errors import ModelError
+from reportgen.shown import quoted
 
 # A tensor may repeat its own bytes (expanded buffers do), but not into more than this.
 EXPANDED_LIMIT = 64 * 1024 * 1024
@@ -28,14 +29,14 @@ def tensor_from_bytes(
     Raises ModelError where the shape reaches outside the bytes or claims far more than they hold.
     """
     if len(size) != len(stride) or any(number < 0 for number in (*size, *stride, offset)):
-        raise ModelError(f"tensor {name!r} has an impossible shape; the file is damaged.")
+        raise ModelError(f"tensor {quoted(name)} has an impossible shape; the file is damaged.")
     item = torch.empty(0, dtype=dtype).element_size()
     if math.prod(size) == 0:
         return torch.zeros(tuple(size), dtype=dtype)
     reach = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) + 1
     if reach * item > len(data):
         raise ModelError(
-            f"tensor {name!r} needs {reach * item} bytes and the file has "
+            f"tensor {quoted(name)} needs {reach * item} bytes and the file has "
             f"{len(data)}; it is damaged."
         )
     _refuse_expansion(math.prod(size) * item, len(data), name)
@@ -52,9 +53,13 @@ def check_extents(tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelError for a loaded tensor that claims far more numbers than it stores."""
     for name, tensor in tensors.items():
         if tensor.is_meta:
-            raise ModelError(f"tensor {name!r} has a shape and no numbers; save the model again.")
+            raise ModelError(
+                f"tensor {quoted(name)} has a shape and no numbers; save the model again."
+            )
         if tensor.layout is not torch.strided or tensor.is_quantized:
-            raise ModelError(f"tensor {name!r} is sparse or quantised; save it dense in float32.")
+            raise ModelError(
+                f"tensor {quoted(name)} is sparse or quantised; save it dense in float32."
+            )
         stored = tensor.untyped_storage().nbytes()
         _refuse_expansion(tensor.numel() * tensor.element_size(), stored, name)
 
@@ -62,7 +67,7 @@ def check_extents(tensors: Mapping[str, Tensor]) -> None:
 def _refuse_expansion(claimed: int, stored: int, name: str) -> None:
     if claimed > max(stored, EXPANDED_LIMIT):
         raise ModelError(
-            f"tensor {name!r} claims {claimed / 1e9:.3g} GB and stores {stored} bytes; "
+            f"tensor {quoted(name)} claims {claimed / 1e9:.3g} GB and stores {stored} bytes; "
             "refused as unsafe."
         )
 
@@ -81,6 +86,6 @@ def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
             continue
         kind = "NaN" if bool(torch.isnan(tensor).any()) else "infinity"
         raise ModelError(
-            f"the weights {name!r} hold {kind}; the training diverged, so load an "
+            f"the weights {quoted(name)} hold {kind}; the training diverged, so load an "
             "earlier checkpoint."
         )

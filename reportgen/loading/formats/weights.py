@@ -18,6 +18,7 @@ from reportgen.loading.formats.tensors import check_extents
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.modules.model_class import build_model
 from reportgen.loading.sentences import few, refusing
+from reportgen.shown import quoted
 
 CONTAINERS = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "autoencoder"),
@@ -109,7 +110,7 @@ def _choice(taken: Weights, found: Sequence[Weights]) -> Iterator[Note]:
     others = [other.key for other in found if other.key not in taken.key.split(" and ")]
     if taken.key and others:
         text = (
-            f"The weights under {taken.key!r} are taken; the file has others under "
+            f"The weights under {quoted(taken.key)} are taken; the file has others under "
             f"{few([repr(key) for key in others])}. Choose with --weights KEY."
         )
         yield Note("weights", text)
@@ -165,7 +166,7 @@ def find_weights(path: Path, loaded: Any, key: str | None = None) -> list[Weight
     states = dict(_states_in(loaded))
     if key is not None and key not in states:
         known = ", ".join(states) or "none"
-        raise ModelError(f"{path} has no weights under {key!r} (--weights); it has {known}.")
+        raise ModelError(f"{path} has no weights under {quoted(key)} (--weights); it has {known}.")
     order = [key] if key is not None else [name for name in CONTAINERS if name in states]
     names = order if key is not None else [*order, *(name for name in states if name not in order)]
     if names:

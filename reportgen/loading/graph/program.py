@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from reportgen.loading.graph.operators import REARRANGEMENTS, SHAPE_ONLY, base_name
 from reportgen.loading.options import LoadingOptions
+from reportgen.shown import shown
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class ProgramBuilder:
 
 def title(node: fx.Node) -> str:
     """The name of a node for users: as in the model file, else as in the graph."""
-    named = str(node.meta.get("title") or node.name)
+    named = shown(node.meta.get("title") or node.name)
     whole = node.args[0] if node.target is operator.getitem else None
     if isinstance(whole, fx.Node):
         return f"{named.partition(' in ')[0]} of {title(whole)}"

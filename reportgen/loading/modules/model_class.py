@@ -18,6 +18,7 @@ from torch import nn
 from reportgen.errors import ModelError
 from reportgen.loading.modules.held_device import HeldDevice
 from reportgen.loading.modules.own_errors import own_reason
+from reportgen.shown import quoted
 
 # What the user's own code may do: scripts that are not meant to be imported end the program.
 RAISED = (Exception, SystemExit)
@@ -56,7 +57,7 @@ def find_named(spec: str, flag: str) -> Any:
         found = getattr(found, part, None)
     if found is None:
         classes = ", ".join(sorted(_module_classes(module))) or "none"
-        raise ModelError(f"{where} has no {name!r}; the models it defines are {classes}.")
+        raise ModelError(f"{where} has no {quoted(name)}; the models it defines are {classes}.")
     return found
 
 
@@ -86,7 +87,7 @@ def _from_file(path: Path, flag: str) -> ModuleType:
 def _from_package(name: str, flag: str) -> ModuleType:
     # The command runs from an installed script; the user's package is where they are.
     advice = "; install it, or give the file as path/to/file.py:Class"
-    with _importing(f"the package {name!r} (from {flag})", Path.cwd(), advice):
+    with _importing(f"the package {quoted(name)} (from {flag})", Path.cwd(), advice):
         return importlib.import_module(name)
 
 

@@ -16,6 +16,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from reportgen.errors import ModelError
 from reportgen.loading.graph.program import Program, ProgramBuilder
 from reportgen.loading.modules.returned import distribution_mean, flatten, is_distribution
+from reportgen.shown import quoted
 
 # They run a subgraph without gradients or autocast, neither of which is ever on here.
 TRANSPARENT = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
@@ -144,7 +145,8 @@ class _Converter:
                 tensor = tensors.get(str(spec.target))
                 if not isinstance(tensor, Tensor):
                     raise ModelError(
-                        f"the model holds {spec.target!r}, which is no tensor; export it without."
+                        f"the model holds {quoted(spec.target)}, which is no tensor; export "
+                        "it without."
                     )
                 self.values[node] = self.builder.constant(
                     tensor, str(spec.target).removeprefix("module.")

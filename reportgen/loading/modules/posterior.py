@@ -20,6 +20,7 @@ from reportgen.loading.modules.returned import (
     is_distribution,
 )
 from reportgen.loading.sd_convention import SdConvention
+from reportgen.shown import quoted
 
 MEAN_NAMES = names("mu mean loc embedding z_mean mu_z z_mu latent_mean q_mean means")
 CODE_NAMES = names("z latent latents code codes quantized quantize z_q last_hidden_state")
@@ -78,7 +79,7 @@ def readings(output: Any, batch: int) -> Iterator[Reading]:
     for key, value in named.items():
         if is_distribution(value):
             spread = Spread(partial(_field_sd, key), SdConvention.SD, is_known=True)
-            text = f"the mean of the distribution {key!r} it returns"
+            text = f"the mean of the distribution {quoted(key)} it returns"
             yield Reading(partial(_field_mean, key), spread, text)
     yield from _by_name(named, batch)
     yield from _by_place(output, batch)
@@ -112,7 +113,7 @@ def _by_name(named: Mapping[str, Any], batch: int) -> Iterator[Reading]:
     codes = [key for key in keys if key.lower() in CODE_NAMES]
     for key in (*means, *codes):
         spread = _named_spread(named, keys, key)
-        yield Reading(partial(_field, key), spread, f"{key!r} of the encoder's output")
+        yield Reading(partial(_field, key), spread, f"{quoted(key)} of the encoder's output")
 
 
 def _named_spread(named: Mapping[str, Any], keys: list[str], mean: str) -> Spread | None:

@@ -24,6 +24,7 @@ from reportgen.loading.modules.returned import flatten, image_of, is_batch
 from reportgen.loading.modules.whole import WholeModel, sampling_in_training, try_whole
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.split import Model, Split, relative_difference
+from reportgen.shown import quoted
 
 TRIED_IMAGES = 8
 
@@ -225,7 +226,7 @@ def _pairs(model: ModelParts, options: LoadingOptions, reasons: list[str]) -> It
             if named:
                 missing = first if encode is None else second
                 raise ModelError(
-                    f"the model has no method or submodule {missing!r}; its submodules are "
+                    f"the model has no method or submodule {quoted(missing)}; its submodules are "
                     f"{', '.join(model.children) or 'none'}."
                 )
             continue

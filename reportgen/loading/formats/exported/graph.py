@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from reportgen.errors import ModelError
 from reportgen.loading.graph.operators import ASSERTIONS, SIZE_FUNCTIONS, resolve_aten
 from reportgen.loading.graph.program import Program, ProgramBuilder
+from reportgen.shown import quoted
 
 MEMORY_FORMATS = {
     1: torch.contiguous_format,
@@ -148,9 +149,9 @@ class _Reader:
             overload = resolve_aten(parts[3], parts[4], trust=False)
         if overload is None:
             raise ModelError(
-                f"the model uses the operator {target!r}, which is not among those that are known "
-                "to be safe; load it as weights with --model-class, or pass --trust if you trust "
-                "the file's origin."
+                f"the model uses the operator {quoted(target)}, which is not among those that are "
+                "known to be safe; load it as weights with --model-class, or pass --trust if you "
+                "trust the file's origin."
             )
         given = {entry["name"]: self._value(entry["arg"]) for entry in node["inputs"]}
         args, kwargs = _place(overload, given)
@@ -213,7 +214,9 @@ class _Reader:
                 return torch.strided
             case "as_device":
                 return torch.device("cpu")
-        raise ModelError(f"the model uses an argument of kind {kind!r}, which cannot be read here.")
+        raise ModelError(
+            f"the model uses an argument of kind {quoted(kind)}, which cannot be read here."
+        )
 
     def _value_or_size(self, entry: dict[str, Any]) -> Any:
         ((kind, value),) = entry.items()

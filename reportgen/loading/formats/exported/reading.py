@@ -22,6 +22,7 @@ from reportgen.loading.formats.tensors import check_extents, tensor_from_bytes
 from reportgen.loading.graph.program import Description, Program
 from reportgen.loading.options import DESCRIBED, LoadingOptions, Place
 from reportgen.loading.sentences import refusing
+from reportgen.shown import quoted
 
 # Where torch.export.save puts extra files; the second until 2.6.
 DESCRIPTION_RECORDS = ("extra/reportgen.json", "extra_files/reportgen.json")
@@ -91,7 +92,7 @@ def _read_description(archive: Archive) -> Description | None:
     if record is None:
         return None
     found = _read_json(archive, record)
-    damaged = f"{archive.path} is damaged at {record!r}; save the model again."
+    damaged = f"{archive.path} is damaged at {quoted(record)}; save the model again."
     with refusing((*OFF_SCHEMA, SettingsError), damaged):
         places = found["code_output"], found["sd_output"]
         if not all(place is None or type(place) is int for place in places):
@@ -105,18 +106,18 @@ def _refuse_unsafe_records(archive: Archive) -> None:
     for name in archive.names:
         if name.startswith("data/constants/") and ("custom_obj" in name or "opaque_obj" in name):
             raise ModelError(
-                f"{archive.path} holds the pickled object {name!r}, which could run code when it "
-                "is opened; export the model without custom objects, or pass --trust if you "
-                "trust the file's origin."
+                f"{archive.path} holds the pickled object {quoted(name)}, which could run code "
+                "when it is opened; export the model without custom objects, or pass --trust if "
+                "you trust the file's origin."
             )
 
 
 def _read_json(archive: Archive, name: str) -> Any:
     if archive.size(name) > JSON_LIMIT:
-        raise ModelError(f"{archive.path}: {name!r} is too large to be a graph; refused.")
+        raise ModelError(f"{archive.path}: {quoted(name)} is too large to be a graph; refused.")
     with refusing(
         (ValueError, RecursionError),
-        f"{archive.path} is damaged at {name!r}; export the model again.",
+        f"{archive.path} is damaged at {quoted(name)}; export the model again.",
     ):
         return json.loads(archive.read(name))
 
@@ -132,7 +133,8 @@ def _read_payload(archive: Archive, kind: str, name: str) -> dict[str, Tensor]:
     shared: dict[str, bytearray] = {}
     with refusing(
         (*OFF_SCHEMA, ValueError),
-        f"{archive.path} is damaged at {config_name!r} (<kind>: <reason>); export the model again.",
+        f"{archive.path} is damaged at {quoted(config_name)} (<kind>: <reason>); export the "
+        "model again.",
     ):
         for tensor_name, entry in config["config"].items():
             record = f"data/{kind}/{entry['path_name']}"
@@ -167,7 +169,9 @@ def _read_saved_tensors(archive: Archive, record: str) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in loaded.items()
     ):
-        raise ModelError(f"{archive.path}: {record!r} holds more than tensors; refused as unsafe.")
+        raise ModelError(
+            f"{archive.path}: {quoted(record)} holds more than tensors; refused as unsafe."
+        )
     check_extents(loaded)
     return loaded
 
@@ -175,7 +179,9 @@ def _read_saved_tensors(archive: Archive, record: str) -> dict[str, Tensor]:
 def _read_pickled_tensor(archive: Archive, record: str) -> Tensor:
     loaded = _load_weights_only(archive, record)
     if not isinstance(loaded, Tensor):
-        raise ModelError(f"{archive.path}: {record!r} holds no plain tensor; refused as unsafe.")
+        raise ModelError(
+            f"{archive.path}: {quoted(record)} holds no plain tensor; refused as unsafe."
+        )
     check_extents({record: loaded})
     return loaded
 
@@ -184,7 +190,7 @@ def _load_weights_only(archive: Archive, record: str) -> Any:
     # torch's restricted unpickler raises whatever a hostile pickle makes it raise.
     with refusing(
         Exception,
-        f"{archive.path}: {record!r} is a pickle that holds more than tensors, or is damaged "
+        f"{archive.path}: {quoted(record)} is a pickle that holds more than tensors, or is damaged "
         "(<kind>); export the model again, or pass --trust if you trust the file's origin.",
     ):
         return torch.load(io.BytesIO(archive.read(record)), map_location="cpu", weights_only=True)

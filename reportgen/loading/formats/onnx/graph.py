@@ -20,6 +20,7 @@ from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.operators import base_name
 from reportgen.loading.graph.program import Program, ProgramBuilder
 from reportgen.loading.sentences import refusing
+from reportgen.shown import quoted
 
 # What the search knows an operator as; others keep their names in small letters.
 KNOWN_AS = {
@@ -134,14 +135,16 @@ class OnnxGraph:
         self._names[images] = self._image_input().name
         for tensor in self.model.graph.initializer:
             # onnx raises what NumPy and its own readers raise.
-            damaged = f"the weights {tensor.name!r} are damaged (<reason>); export the model again."
+            damaged = (
+                f"the weights {quoted(tensor.name)} are damaged (<reason>); export the model again."
+            )
             with refusing(Exception, damaged):
                 array = self._onnx.numpy_helper.to_array(tensor)
             self.parameters += array.size
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ModelError(
-                    f"the weights {tensor.name!r} hold NaN or infinity; the training diverged, so "
-                    "export an earlier checkpoint."
+                    f"the weights {quoted(tensor.name)} hold NaN or infinity; the training "
+                    "diverged, so export an earlier checkpoint."
                 )
         for node in self.model.graph.node:
             args = tuple(values[name] for name in node.input if name in values)

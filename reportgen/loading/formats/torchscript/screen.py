@@ -16,6 +16,8 @@ from pathlib import Path
 from reportgen.errors import ModelError
 from reportgen.loading.formats.archive import Archive, open_archive
 from reportgen.loading.graph.operators import ALLOWED, ASSERTIONS, names
+from reportgen.loading.sentences import first_line
+from reportgen.shown import quoted
 
 SOURCE_LIMIT = 16 * 1024 * 1024
 # What the serialiser writes for Python's own operations on numbers, lists and strings.
@@ -100,8 +102,9 @@ def _screen(path: Path, name: str, source: bytes) -> None:
         tree = ast.parse(source.decode("utf-8"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ModelError(
-            f"{path}: the source {name!r} in it cannot be read ({error}), so it cannot be checked; "
-            "save the model with torch.export.save, or pass --trust if you trust the file's origin."
+            f"{path}: the source {quoted(name)} in it cannot be read ({first_line(error)}), so it "
+            "cannot be checked; save the model with torch.export.save, or pass --trust if you "
+            "trust the file's origin."
         ) from error
     aliases = {
         target.id
