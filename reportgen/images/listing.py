@@ -38,18 +38,24 @@ class FolderWalk:
 
         Raises DataError for a link to a folder that holds it, and where a folder may not be read.
         """
-        waiting = [""]
+        # A folder is inside like the one that holds it: resolving each takes its depth squared.
+        waiting = [("", True)]
         while waiting:
             links: list[str] = []
             while waiting:
-                yield from self._in_folder(waiting.pop(), waiting, links)
-            waiting = sorted(links, reverse=True)
+                folder, is_inside = waiting.pop()
+                inner: list[str] = []
+                yield from self._in_folder(folder, is_inside, inner, links)
+                waiting += ((name, is_inside) for name in inner)
+            linked = sorted(links, reverse=True)
+            waiting = [(name, self._is_inside(self._root / name)) for name in linked]
 
-    def _in_folder(self, folder: str, inner: list[str], links: list[str]) -> Iterator[str]:
+    def _in_folder(
+        self, folder: str, is_inside: bool, inner: list[str], links: list[str]
+    ) -> Iterator[str]:
         place = self._root / folder
         if not self._first_visit(place):
             return
-        all_outside = not self._is_inside(place)
         try:
             with os.scandir(place) as entries:
                 for entry in entries:
@@ -59,7 +65,7 @@ class FolderWalk:
                     if not entry.is_dir():
                         if self._is_picture(entry):
                             linked = entry.is_symlink()
-                            if all_outside or (linked and not self._is_inside(Path(entry.path))):
+                            if not is_inside or (linked and not self._is_inside(Path(entry.path))):
                                 self.outside += 1
                             yield name
                     elif entry.is_symlink():

@@ -256,6 +256,23 @@ def test_linked_folders_and_files_are_followed_and_outside_files_noted(tmp_path:
     assert outside == ["3 images are reached through links that lead out of the folder."]
 
 
+def test_folders_in_folders_are_not_resolved_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resolving each of 1,500 looked at 1,500² / 2 of them, and each look walks as many again."""
+    deep = tmp_path.joinpath(*["d"] * 200)
+    deep.mkdir(parents=True)
+    for name in ("1.png", "2.png"):
+        save(deep / name, noise(8, 8))
+    resolved = []
+    resolve = Path.resolve
+    monkeypatch.setattr(
+        Path, "resolve", lambda path, strict=False: resolved.append(path) or resolve(path, strict)
+    )
+    assert len(open_images(tmp_path)) == 2
+    assert len(resolved) < 20
+
+
 def test_a_dangling_link_a_pipe_and_a_folder_called_png_stop_nothing(tmp_path: Path) -> None:
     folder_of(tmp_path, ["a.png", "b.png"])
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
