@@ -210,3 +210,27 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         path.write_bytes(content[:length])
         with pytest.raises(ModelError):
             load_autoencoder(path, images=random_images((1, 12, 12)))
+
+
+@pytest.mark.parametrize("kind", [*onnx.TensorProto.DataType.keys(), "unknown"])
+def test_weights_of_any_type_are_read_or_refused_in_a_sentence(kind: str, tmp_path: Path) -> None:
+    """Of each type in the standard, beside those in use: texts, 4-bit numbers, and what is none."""
+    path = tmp_path / "model.onnx"
+    export_onnx(Dense().eval(), torch.rand(2, 1, 12, 12), path)
+    model = onnx.load(path)
+    number = onnx.TensorProto.DataType.Value(kind) if kind != "unknown" else 99
+    beside = model.graph.initializer.add(name="beside\x1b[2J", data_type=number, dims=[2])
+    if kind == "STRING":
+        beside.string_data.extend([b"a", b"b"])
+    else:
+        bits = int("".join(filter(str.isdigit, kind.partition("E")[0])) or 32)
+        wide = {"DOUBLE": 64, "COMPLEX64": 64, "COMPLEX128": 128, "BOOL": 8}
+        beside.raw_data = bytes(max(1, wide.get(kind, bits) * 2 // 8))
+    path.write_bytes(model.SerializeToString())
+    try:
+        found = load(path, random_images((1, 12, 12)))
+    except ModelError as error:
+        assert kind in ("UNDEFINED", "unknown") or "damaged" in str(error) or "valid" in str(error)
+        assert "\n" not in str(error)
+    else:
+        assert found.decode is not None

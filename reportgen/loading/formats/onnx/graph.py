@@ -42,6 +42,8 @@ KNOWN_AS = {
     "Transpose": "permute",
 }
 
+# NumPy kinds of texts, and of numbers that torch has too; others are the small floats of ml_dtypes.
+TEXTS, NUMBERS = "OSU", "biufc"
 NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -134,12 +136,7 @@ class OnnxGraph:
         values: dict[str, fx.Node] = {self._image_input().name: images}
         self._names[images] = self._image_input().name
         for tensor in self.model.graph.initializer:
-            # onnx raises what NumPy and its own readers raise.
-            damaged = (
-                f"the weights {quoted(tensor.name)} are damaged (<reason>); export the model again."
-            )
-            with refusing(Exception, damaged):
-                array = self._onnx.numpy_helper.to_array(tensor)
+            array = self._numbers_of(tensor)
             self.parameters += array.size
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ModelError(
@@ -161,7 +158,19 @@ class OnnxGraph:
         """Its weights."""
         for tensor in self.model.graph.initializer:
             # What onnx reads cannot be written into, which torch warns of.
-            yield torch.from_numpy(self._onnx.numpy_helper.to_array(tensor).copy())
+            yield torch.from_numpy(self._numbers_of(tensor).copy())
+
+    def _numbers_of(self, tensor: Any) -> np.ndarray:
+        """An initializer's numbers, as float32 where NumPy has no such type; none of texts."""
+        # onnx raises what NumPy and its own readers raise.
+        with refusing(
+            Exception,
+            f"the weights {quoted(tensor.name)} are damaged (<reason>); export the model again.",
+        ):
+            array: np.ndarray = self._onnx.numpy_helper.to_array(tensor)
+            if array.dtype.kind in TEXTS:
+                return np.zeros(0, np.float32)
+            return array if array.dtype.kind in NUMBERS else array.astype(np.float32)
 
     def sampling(self) -> Sampling:
         """Where noise enters: what sums it with what the image gives, and what multiplies it."""
