@@ -42,8 +42,8 @@ KNOWN_AS = {
     "Transpose": "permute",
 }
 
-# NumPy kinds of texts, and of numbers that torch has too; others are the small floats of ml_dtypes.
-TEXTS, NUMBERS = "OSU", "biufc"
+# NumPy's kinds of texts.
+TEXTS = "OSU"
 NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -170,7 +170,8 @@ class OnnxGraph:
             array: np.ndarray = self._onnx.numpy_helper.to_array(tensor)
             if array.dtype.kind in TEXTS:
                 return np.zeros(0, np.float32)
-            return array if array.dtype.kind in NUMBERS else array.astype(np.float32)
+            # Small floats and integers are types of ml_dtypes, which torch does not take.
+            return array if array.dtype.isbuiltin == 1 else array.astype(np.float32)
 
     def sampling(self) -> Sampling:
         """Where noise enters: what sums it with what the image gives, and what multiplies it."""
