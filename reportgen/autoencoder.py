@@ -1,4 +1,4 @@
-"""What the analyses know of a model: `Autoencoder`; and `Units`, coordinates that move together."""
+"""The analyses' view of a model: `Autoencoder`; and `Units`, coordinates that move together."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ class Autoencoder:
 
     @property
     def is_variational(self) -> bool:
-        """Whether the posterior's standard deviation is known."""
+        """Tell whether the posterior's standard deviation is known."""
         return self.posterior_sd is not None
 
 
 class UnitKind(StrEnum):
-    """What one unit of a code is."""
+    """Kinds of unit: one coordinate of a code, a channel, or a site of its grid."""
 
     COORDINATE = "coordinate"
     CHANNEL = "channel"
@@ -104,7 +104,7 @@ class UnitKind(StrEnum):
 
 @dataclass(frozen=True)
 class Units:
-    """Which coordinates of a flattened code move together, and what they are called.
+    """Groups of coordinates of a flattened code that move together, and their names.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Units:
         return values
 
     def subset(self, chosen: Sequence[int] | np.ndarray) -> Units:
-        """Only the units in `chosen`; the coordinates of the others no longer move."""
+        """Return the units in `chosen` alone; the coordinates of the others no longer move."""
         members = tuple(self.members[unit] for unit in chosen)
         names = tuple(self.names[unit] for unit in chosen)
         return Units(members, names, self.kind, self.code_size)

@@ -220,7 +220,7 @@ def inspect(
     size: tuple[int, int] | None = None,
     open_file: Callable[[Path], BinaryIO] = open_binary,
 ) -> Inspection:
-    """What a model file is and how it would be read; nothing is analysed or written.
+    """Describe a model file and how it would be read; nothing is analysed or written.
 
     With a `size`, (height, width), images are scaled and cropped to it; `open_file` opens a
     picture.

@@ -1,4 +1,4 @@
-"""What became of a build: all that the terminal says of it."""
+"""The outcome of a build: all that the terminal says of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a build is asked for: what to report on, where it goes, and every file that it reads."""
+"""The request for a build: what to report on, where it goes, and every file that it reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reportgen.loading.options import LoadingOptions, flag_of, options_at, place
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to report on, where to write it, and how to read the model.
+    """Inputs of a build, where its files go, and how the model is read.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class BuildRequest:
 
     @property
     def destination(self) -> Destination:
-        """Where everything goes that is written."""
+        """Return the paths of all files that are to be written."""
         return Destination(self.output, self.layout, self.results_folder, self.pdf, self.cache)
 
     def inputs(self) -> tuple[Input, ...]:

@@ -34,7 +34,7 @@ def _knob(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a build does, apart from where its files are.
+    """Choices of a build, apart from where its files are.
 
     Fields marked as flags are the command's options; all of them may stand in `reportgen.toml`.
     Raises SettingsError, naming the field, where a value is outside its range.
@@ -162,7 +162,7 @@ class Settings:
 
     @property
     def effort_factor(self) -> float:
-        """What `effort` multiplies row counts by."""
+        """The factor that `effort` multiplies row counts by."""
         return EFFORT_FACTORS[self.effort]
 
 

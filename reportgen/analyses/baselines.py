@@ -104,7 +104,7 @@ class _Ablations:
 
 
 def _ablations(study: Study, codes: CodePanel) -> _Ablations:
-    """Of the statistics rows' codes with one player ablated, as many for each as it has donors."""
+    """Measure the statistics rows with one player ablated, averaged over the player's donors."""
     rows, players = study.rows.statistics, len(study.players)
     squares, damages = np.zeros((2, len(rows), players))
     for place, images in study.decode_mine(len(rows), codes.row):

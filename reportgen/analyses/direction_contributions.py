@@ -131,7 +131,7 @@ def _coordinates(study: Study) -> np.ndarray:
 
 
 def _found(study: Study, coordinates: np.ndarray) -> CodeDirections:
-    """As many directions as hold .9 of the fitted variance, between 6 and 16."""
+    """Find as many directions as hold .9 of the fitted variance, between 6 and 16."""
     fit, seed = study.fit, study.settings.seed
     found = code_directions(fit.codes[:, coordinates], fit.reconstructions, MOST_SHOWN, seed)
     if not found.fitted_variance > 0:

@@ -18,7 +18,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class UnitDrawing:
-    """What one unit does to measures of the image.
+    """Effect of one unit's value on measures of the image.
 
     Attributes
     ----------

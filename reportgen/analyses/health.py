@@ -198,7 +198,7 @@ def _copies(correlations: np.ndarray, rows: int, settings: Settings) -> np.ndarr
 
 
 def _distinct(copies: np.ndarray, live: np.ndarray) -> int:
-    """How many live units there are where those that copy each other are one."""
+    """Count the live units, those that copy each other as one."""
     from scipy.sparse.csgraph import connected_components
 
     if len(live) == 0:

@@ -26,7 +26,7 @@ SHOWN_QUANTILES = (0.02, 0.16, 0.84, 0.98)
 
 @dataclass(frozen=True)
 class UnitPicture:
-    """How far one picture explains a unit.
+    """Share of a unit's effects that one picture explains.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""If units were independent: linear, curved, not additive on codes with shuffled units."""
+"""Linear, curved and not additive shares on codes with shuffled units, as if independent."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def _with_half(study: Study, model_errors: np.ndarray) -> tuple[float | None, bo
 
 
 def _crossing(curve: np.ndarray, level: float) -> float:
-    """Where a rising curve over k = 0, 1, … reaches `level`, by linear interpolation."""
+    """Return the k at which a rising curve over 0, 1, … reaches `level`, interpolated linearly."""
     reached = np.flatnonzero(curve >= level)
     if len(reached) == 0:
         return float(len(curve) - 1)

@@ -20,7 +20,7 @@ from reportgen.study.study import Study
 
 @dataclass(frozen=True)
 class UnitReplication:
-    """How well one unit came back.
+    """Agreement of one unit with the replicates: how well it came back in each.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ def _values(study: Study, units: Units) -> Variables:
 
 @dataclass(frozen=True)
 class _Compared:
-    """Of each of K single units: |r| of its match, that one's share, R² on all of the other's."""
+    """Matches of K single units: |r| of each match, its share, R² on all of the other's units."""
 
     strength: np.ndarray
     shares: np.ndarray

@@ -171,7 +171,7 @@ class _Held:
 
 
 def _joined(first: _Held, others: _Held) -> _Held:
-    """Of the rows of both, in order."""
+    """Append the rows of the others to the first, in order."""
     for name in ("missed", "total", "differences", "contributions"):
         both = getattr(first, name), getattr(others, name)
         setattr(first, name, np.concatenate(both))
@@ -179,7 +179,7 @@ def _joined(first: _Held, others: _Held) -> _Held:
 
 
 def _settled(study: Study, coarser: _Held, finer: _Held) -> bool:
-    """Whether doubling the steps has moved the miss by less than 2 % of itself."""
+    """Tell whether doubling the steps has moved the miss by less than 2 % of itself."""
     allowed = max(study.settings.settled_miss * finer.miss, SMALLEST_MOVE)
     return not abs(finer.miss - coarser.miss) >= allowed
 

@@ -25,7 +25,7 @@ KEPT_FACTORS = 3
 
 
 class FactorKind(StrEnum):
-    """Where a factor comes from: the pixels, a column of labels.csv, the images' classes."""
+    """Source of a factor: the pixels, a column of labels.csv, the images' classes."""
 
     IMAGE = "image"
     GIVEN = "given"
@@ -34,7 +34,7 @@ class FactorKind(StrEnum):
 
 @dataclass(frozen=True)
 class Factor:
-    """How one unit goes with one factor.
+    """Association of one unit with one factor.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ CHECKED_ROWS = 256
 
 
 class Bottleneck(StrEnum):
-    """Whether the code is all that the decoder gets."""
+    """Answers to whether the code is all that the decoder gets."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"

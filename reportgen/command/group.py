@@ -39,7 +39,7 @@ class SpeakingGroup(click.Group):
 
 
 def _raised_by_printing(error: OSError) -> bool:
-    """Whether it came out of click's echo, or of the last flush here."""
+    """Tell whether an error came out of click's echo, or of the last flush here."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

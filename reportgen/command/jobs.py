@@ -1,4 +1,4 @@
-"""Which process does a job, and how a command ends that could not be done."""
+"""The process that does a job, and the end of a command that could not be done."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_SENTENCE = 4000
 
 
 def builder(trust: bool) -> Callable[..., BuildOutcome | None]:
-    """What makes and writes a report: a confined process, or for trusted files this one."""
+    """Choose what makes a report: a confined process, or for trusted files this one."""
     if not trust:
         from reportgen.confined.jobs import build as build_confined
 
@@ -33,7 +33,7 @@ def builder(trust: bool) -> Callable[..., BuildOutcome | None]:
 
 
 def inspector(trust: bool) -> Callable[..., dict[str, Any]]:
-    """What says what a model file is, likewise."""
+    """Choose what describes a model file: a confined process, or for trusted files this one."""
     if not trust:
         from reportgen.confined.jobs import inspect as inspect_confined
 
@@ -55,14 +55,14 @@ def end_with(error: ReportgenError | BugError) -> NoReturn:
 
 
 def _prepare() -> None:
-    """What has to be set before numerical libraries are imported."""
+    """Set what has to be set before numerical libraries are imported."""
     from reportgen.process.calm_threads import calm_threads
 
     calm_threads()
 
 
 def _freeze() -> None:
-    """What was imported is never garbage: each full collection would look through all of it."""
+    """Spare imports the garbage collector: each full collection would look through all of them."""
     import gc
 
     gc.freeze()

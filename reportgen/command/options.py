@@ -65,7 +65,7 @@ def loading_options(command: Any) -> Any:
 
 
 def page_options(command: Any) -> Any:
-    """Where the page goes, and whether it is one file or a folder."""
+    """Add the options for the page's path, and for one file or a folder."""
     layout = click.option(
         "--layout",
         type=click.Choice(("file", "folder")),
@@ -101,7 +101,7 @@ def halves_or_model(
 def read_options(
     flags: dict[str, Any], said: dict[str, Any], config: Path | None
 ) -> tuple[Settings, LoadingOptions]:
-    """What the flags say of the work and of the model, and else the settings file.
+    """Read the settings and the loading options from the flags, and else from the settings file.
 
     A file that was only found may be a stranger's, as one beside a model may.
     """

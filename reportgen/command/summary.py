@@ -1,4 +1,4 @@
-"""What the terminal shows once a report is written."""
+"""Lines that the terminal shows once a report is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def file_line(path: Path | str, size: int) -> str:
 
 
 def size_lines(section_bytes: dict[str, int]) -> list[str]:
-    """What each part of the page takes, largest first, in lines of at most 100 characters."""
+    """List the bytes of each part of the page, largest first, in lines of up to 100 characters."""
     ordered = sorted(section_bytes.items(), key=lambda part: -part[1])
     parts = [
         f"{PARTS.get(name, numbers.words(name))} {numbers.bytes_(size)}" for name, size in ordered
@@ -55,7 +55,7 @@ def profile_lines(profile: tuple[Cost, ...]) -> list[str]:
 
 
 def inspection_lines(inspection: Mapping[str, Any]) -> list[str]:
-    """What a model file is, a line for each fact and note; see `Inspection`."""
+    """Describe a model file, a line for each fact and note; see `Inspection`."""
     facts = {
         "format": inspection["format"],
         "parameters": inspection["parameters"],

@@ -1,4 +1,4 @@
-"""What a confined child may ask its parent for, and what it gets."""
+"""Requests that a confined child may make of its parent, and the answers."""
 
 from __future__ import annotations
 

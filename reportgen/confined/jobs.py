@@ -118,7 +118,7 @@ def make_report(
 def inspect(
     model: Path, data: Path | None, loading: LoadingOptions, size: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """What a model file is and how it would be read, as `Inspection.as_json` has it.
+    """Describe a model file and how it would be read, as `Inspection.as_json` does.
 
     Raises as `build`.
     """
@@ -166,7 +166,7 @@ def render(folder: Path, page: Path, layout: str) -> BuildOutcome:
 
 
 def names_code(loading: LoadingOptions, models: Iterable[Path]) -> bool:
-    """Whether the user names code of their own that is to run."""
+    """Tell whether the user names code of their own that is to run."""
     functions = (ADAPTER.fullmatch(str(model)) and not model.exists() for model in models)
     return bool(loading.model_class) or any(functions)
 
@@ -238,7 +238,7 @@ def _files_of(done: Message) -> ReportFiles:
 
 
 def _inspection_of(done: Message) -> dict[str, Any]:
-    """What `Inspection.as_json` gave. Raises ChannelError for what it cannot have given."""
+    """Return what `Inspection.as_json` gave. Raises ChannelError for what it cannot have given."""
     found = done.fields.get("inspection")
     if not isinstance(found, dict) or not isinstance(found.get("notes"), list):
         raise ChannelError("no inspection came")

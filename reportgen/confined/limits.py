@@ -1,4 +1,4 @@
-"""How much memory and time a confined process may take, and how to give it more.
+"""Limits on a confined process's memory and time, and how to raise them.
 
 `--memory` says how much images, and what is computed from them, may take. The libraries, the model
 and what it computes come on top: 4 GB, four times the size of the model's files, and half a GB for

@@ -1,4 +1,4 @@
-"""What a confined process may read: the inputs, and what Python and its libraries are made of."""
+"""Paths that a confined process may read: the inputs, and Python's and its libraries' own."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pythons_own(work: Iterable[Path] = ()) -> list[Path]:
 
 
 def drivers_own() -> tuple[list[Path], list[Path]]:
-    """What the driver of a GPU reads, and the devices that it writes to."""
+    """Return the files that a GPU's driver reads, and the devices that it writes to."""
     devices = [*Path("/dev").glob("nvidia*"), *map(Path, DRIVER_DEVICES)]
     return [*map(Path, DRIVER_FILES)], devices
 

@@ -1,4 +1,4 @@
-"""What runs inside a confined process: the job, with the parent at its doors."""
+"""The job as it runs inside a confined process, with the parent at its doors."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def said_of(held: Held, limits: str) -> str:
 
 @contextmanager
 def doors_named(held: Held) -> Iterator[None]:
-    """Where code of the user's own runs into a shut door or a limit, name what opens it."""
+    """Name what opens a shut door, or raises a limit, that code of the user's own runs into."""
     try:
         yield
     except Exception as error:
@@ -241,14 +241,14 @@ def doors_named(held: Held) -> Iterator[None]:
 
 
 def freeze() -> None:
-    """What was imported is never garbage: each full collection would look through all of it."""
+    """Spare imports the garbage collector: each full collection would look through all of them."""
     import gc
 
     gc.freeze()
 
 
 def _way_out(error: BaseException, held: Held) -> str:
-    """What the user may do about an error that the confinement caused; "" where it did not."""
+    """Say what the user may do about an error that the confinement caused; "" for any other."""
     if held.memory_bytes is not None and asked_for_too_much(error):
         return (
             f"The process may have {held.memory_bytes / 1e9:.1f} GB; a larger --memory allows more."

@@ -149,7 +149,7 @@ def _refuse_report_folder(folder: Path, given: Input) -> None:
 
 
 def place_of(path: Path) -> Place:
-    """Where a path leads, also if nothing is there yet. Raises OSError."""
+    """Return the place that a path leads to, also if nothing is there yet. Raises OSError."""
     real = Path(os.path.realpath(path))
     missing: list[str] = []
     while True:
@@ -167,7 +167,7 @@ def _place_of(target: Target) -> Place:
 
 
 def _swallows(target: Target) -> bool:
-    """Whether what is written there is gone, so that two outputs do not meet."""
+    """Tell whether what is written there is gone, so that two outputs do not meet."""
     return str(target.place) == os.devnull
 
 
@@ -195,7 +195,7 @@ def _lies_in(path: Path, folder: os.stat_result | None) -> bool:
 
 
 def _is_linked_from(folder: Path, status: os.stat_result) -> bool:
-    """Whether a file outside the folder is one of its files: through a link, or a second name."""
+    """Tell whether a file outside the folder is one of its files: by a link, or a second name."""
     wanted = _identity(status)
     return any(
         _leads_to(entry, wanted)

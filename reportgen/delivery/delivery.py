@@ -30,7 +30,7 @@ class ReportFiles:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the files go.
+    """Paths of all files that a build writes.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Destination:
 
 
 class Delivery:
-    """What will be written, found possible before the work starts.
+    """All that will be written, found possible before the work starts.
 
     Raises OutputError where something cannot be written, or would be written over an input.
     """
@@ -72,12 +72,12 @@ class Delivery:
 
     @property
     def fills_stdout(self) -> bool:
-        """Whether something goes to standard output, where nothing else belongs then."""
+        """Tell whether something goes to standard output, where nothing else belongs then."""
         return any(target.descriptor == 1 for target in self._targets)
 
     @property
     def prints(self) -> bool:
-        """Whether the page is printed too."""
+        """Tell whether the page is printed too."""
         return self._printer is not None
 
     def write(self, files: ReportFiles) -> None:

@@ -19,7 +19,7 @@ RESULTS_FILES = ("results.json", "results.npz")
 
 
 class Output:
-    """Where a report goes. Nothing appears under its final name before all of it is written.
+    """Files of one report. None appears under its final name before all of them are written.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Output:
 
     @property
     def page_is_stream(self) -> bool:
-        """Whether the page is gone once it is written, as through a pipe."""
+        """Tell whether the page is gone once it is written, as through a pipe."""
         return self.targets[0].is_stream
 
     def write(
@@ -148,7 +148,7 @@ def _encoded(text: str | bytes) -> bytes:
 
 @contextlib.contextmanager
 def _as_output_error(path: Path) -> Iterator[None]:
-    """What the system says of a path that it does not take, as one sentence."""
+    """Turn the system's refusal of a path into one sentence, an OutputError."""
     try:
         yield
     except (OSError, ValueError) as error:

@@ -50,11 +50,11 @@ class Target:
 
     @property
     def is_stream(self) -> bool:
-        """Whether bytes go through it: it has no earlier content, and none that can be put back."""
+        """Tell whether bytes pass through: no earlier content, and none that can be put back."""
         return self._is_stream
 
     def status(self) -> os.stat_result | None:
-        """What is there now, behind all links; None for nothing."""
+        """Return the status of what is there now, behind all links; None for nothing."""
         try:
             return self.place.stat() if self.descriptor is None else os.fstat(self.descriptor)
         except (FileNotFoundError, NotADirectoryError):
@@ -90,7 +90,7 @@ class Target:
         return Staged(self, content, beside)
 
     def _refuse_or_classify(self) -> bool:
-        """Whether the path leads to a device or a pipe; raises OSError for what cannot be one."""
+        """Tell whether the path is a device's or pipe's; raises OSError for what cannot be one."""
         status = self.status()
         if any(self.place.is_relative_to(folder) for folder in SYSTEM_FOLDERS):
             raise OSError(errno.EACCES, "it belongs to the system")
@@ -103,7 +103,7 @@ class Target:
         raise OSError(errno.EINVAL, "it is a disk or a socket")
 
     def _can_be_overwritten(self) -> bool:
-        """Whether the file may be written to though its folder takes no other in its place."""
+        """Tell whether the file may be written to though its folder takes no other in its place."""
         if not self.place.is_file() or not os.access(self.place, os.W_OK):
             return False
         try:
@@ -127,7 +127,7 @@ class Staged:
 
     @property
     def is_stream(self) -> bool:
-        """Whether nobody can take it back once it is put."""
+        """Tell whether nobody can take it back once it is put."""
         return self._target.is_stream
 
     def put(self, undo: ExitStack) -> list[Path]:
@@ -213,7 +213,7 @@ def _require_writable(descriptor: int) -> None:
 
 
 def _keep(place: Path, undo: ExitStack, keep: Callable[[Path, Path], None]) -> Path:
-    """What is in the file now, kept beside it; `undo` learns to put it back and to remove it."""
+    """Keep a copy of the file beside it; `undo` learns to put it back and to remove it."""
     name = f".{place.name[:40]}.{os.urandom(6).hex()}.earlier"
     earlier = _folder_for_copies(place) / name
     undo.callback(earlier.unlink, missing_ok=True)

@@ -49,6 +49,7 @@ class Engine:
 
     Attributes
     ----------
+    code_size, image_size : number of coordinates in a code, and of values in a flattened image, P.
     block_size : number of codes that are decoded together; memory holds at least two such blocks.
     forwards, encodes : the number of images decoded, and encoded, by the analysis' name.
     seconds : the seconds in which the model was at work, by the analysis' name.

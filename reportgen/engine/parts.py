@@ -34,7 +34,7 @@ class CodeParts:
 
     @property
     def players(self) -> CodeParts:
-        """What moves on a path, as `Coalitions.players` is."""
+        """The units that move on a path, as `Coalitions.players` is."""
         return self
 
     def paths(self, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]) -> CodePanel:

@@ -1,4 +1,4 @@
-"""What was asked of `open_images`, handed to whichever module reads the path."""
+"""The request made of `open_images`, handed to whichever module reads the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the live walk needs, from a study and the walks that were pre-rendered."""
+"""Inputs of the live walk, from a study and the walks that were pre-rendered."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def assemble(
 
 
 def _size_notes(split: Split, pixels: int) -> Iterator[Note]:
-    """What follows from a code of words, and from one that is no smaller than the image."""
+    """Note what follows from a code of words, and from one that is no smaller than the image."""
     if split.code_book is not None:
         words, depth = split.code_book.shape
         yield Note(

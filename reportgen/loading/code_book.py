@@ -43,7 +43,7 @@ def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> Tensor | None:
 
 
 def _hold(words: Tensor, sites: Tensor, span: float) -> bool:
-    """Whether each row of the one stands among the rows of the other."""
+    """Tell whether each row of the one stands among the rows of the other."""
     # By matrix products the distance of a word from itself would not be zero.
     exactly = "donot_use_mm_for_euclid_dist"
     nearest = torch.cdist(sites, words.to(sites.device), compute_mode=exactly).min(dim=1).values

@@ -20,7 +20,7 @@ DESCRIBED = ("normalize", "output", "bottleneck")
 
 
 class Place(Enum):
-    """Where an option may be said, besides to `load_autoencoder` and `inspect_model`."""
+    """Places an option may stand in, besides `load_autoencoder` and `inspect_model`."""
 
     COMMAND = auto()
     BESIDE = auto()  # In a file beside the model, and in the table [loading] of reportgen.toml.
@@ -101,7 +101,7 @@ def _option(
 
 @dataclass(frozen=True)
 class LoadingOptions:
-    """What is said of a model, by whoever says it; None, False or empty where nothing is.
+    """All that is said of a model, by whoever says it; None, False or empty where nothing is.
 
     Raises SettingsError, naming the option, for a value of another kind.
     """
@@ -239,7 +239,7 @@ def options_at(place: Place | None) -> list[Field[Any]]:
 
 
 def places_beside(model: Path) -> tuple[Path, ...]:
-    """Where settings may stand beside a model: the first that is there counts."""
+    """List the files beside a model that may hold settings: the first that is there counts."""
     folder = model if model.is_dir() else model.parent
     named = model.with_suffix(".toml") if model.name else folder / "model.toml"
     return named, folder / "model.toml", folder / "preprocessor_config.json"

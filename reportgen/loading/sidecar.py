@@ -21,7 +21,7 @@ DOT_LIMIT = 200
 
 
 def with_sidecar(model: Path, options: LoadingOptions) -> tuple[LoadingOptions, tuple[Note, ...]]:
-    """What the user says of a model, completed by the settings beside its file, with a note of it.
+    """Complete what the user says of a model by the settings beside its file, with a note of it.
 
     They stand in NAME.toml, else model.toml, else preprocessor_config.json. Raises ModelError for
     files that are no TOML, unknown keys, values of the wrong kind and, without --trust, for a file

@@ -81,7 +81,7 @@ class _Program(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Forbidden:
-    """What the filter forbids besides what it always does.
+    """System calls that the filter forbids besides those that it always does.
 
     Attributes
     ----------

@@ -90,7 +90,7 @@ def _channel() -> Channel:
 
 
 def _packages_of(group: str) -> list[str]:
-    """Where the packages lie that have entry points in this group: perhaps beside the inputs.
+    """Locate the packages that have entry points in this group: perhaps beside the inputs.
 
     Their folders are listed once, here: importlib remembers what it found there.
     """

@@ -49,7 +49,7 @@ CRASHES = {
 
 @dataclass(frozen=True)
 class Confinement:
-    """What the child may still do; see `confine`.
+    """Rights that the child keeps, and its limits; see `confine`.
 
     Attributes
     ----------
@@ -252,7 +252,7 @@ class _Printed:
                 self._lines.append(shown(text, LONGEST_LINE))
 
     def take(self, *, to_the_end: bool = False) -> list[str]:
-        """What was printed since this was asked for last, escaped, a line each.
+        """Return what was printed since this was last asked for, escaped, a line each.
 
         `to_the_end` waits for the last line, of a process that is about to end.
         """
@@ -271,7 +271,7 @@ class _Printed:
 
 
 def _import_path() -> list[str]:
-    """Where the child imports from: as here, but for the folder that the user happens to be in.
+    """Return the child's import path: ours, but for the folder that the user happens to be in.
 
     A file that lies beside the data is not to be imported for one of the libraries.
     """

@@ -1,4 +1,4 @@
-"""What this process may still do, given up for good: before a stranger's file is opened.
+"""Rights given up for good by this process, before a stranger's file is opened.
 
 Landlock holds files, seccomp holds system calls, and limits hold memory and time. They are the
 kernel's, bind every library and every thread that comes later, and nothing in the process can take
@@ -31,7 +31,7 @@ LAST_SECONDS = 5
 
 @dataclass(frozen=True)
 class Held:
-    """What holds this process, and what does not.
+    """Means that hold this process, and those that are missing.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ def confine(
 
 
 def asked_for_too_much(error: BaseException | None) -> bool:
-    """Whether Python, or a library in its own words, says that memory ran out."""
+    """Tell whether Python, or a library in its own words, says that memory ran out."""
     while error is not None:
         said = str(error)
         if isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY):
@@ -146,7 +146,7 @@ class _CapabilityHeader(ctypes.Structure):
 
 
 def _give_up_capabilities() -> None:
-    """Of root's rights, keep the one to read files of others."""
+    """Keep, of root's rights, the one to read files of others."""
     if os.geteuid() != 0:
         return
     header = _CapabilityHeader(CAPABILITIES_VERSION, 0)

@@ -1,4 +1,4 @@
-"""What a build tells the terminal while it runs."""
+"""Progress of a build, told to the terminal while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a build finds around it, in a process of its own or in the caller's."""
+"""Surroundings of a build, in a process of its own or in the caller's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page needs beside its pictures: styles, scripts, results, and the policy for them."""
+"""A page's needs beside its pictures: styles, scripts, results, and the policy for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands above the sections: the trust line, and whether the page describes data at all."""
+"""The lines above the sections: the trust line, and whether the page describes data at all."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Headline:
 
 
 def headline_of(results: Results) -> Headline:
-    """From the same numbers as the sections."""
+    """Make the headline from the same numbers as the sections."""
     reconstruction = results.answers.of(Reconstruction)
     return Headline(
         decoder_only=reconstruction is not None and reconstruction.r2.value < 0,
@@ -67,7 +67,7 @@ def headline_of(results: Results) -> Headline:
 
 
 def in_sample_reason(results: Results) -> str:
-    """Why fit and test images are the same; "" where they are not."""
+    """Say why fit and test images are the same; "" where they are not."""
     trust = results.answers.of(Trust)
     if trust is None or not trust.in_sample:
         return ""

@@ -48,7 +48,7 @@ class PicturedImage:
 
 @dataclass(frozen=True)
 class Hero:
-    """What stands above all sections.
+    """The opening of the page, above all sections.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ def _pca_parts(result: Contributions, results: Results, place: int) -> Parts:
 
 
 def _says(results: Results) -> Iterator[str]:
-    """How good the reconstruction is, and what other ways to take the image apart would give."""
+    """Say how good the reconstruction is, and what other ways to take an image apart would give."""
     lines = {line.section: line for line in results.verdict if line.number is not None}
     if (line := lines.get("reconstruction")) is not None and line.number is not None:
         how = {words.Word.NO: "not at all"}.get(line.words[-1], line.words[-1].value)

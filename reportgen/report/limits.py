@@ -1,4 +1,4 @@
-"""What would make a section misleading for this model, from the numbers of its own results."""
+"""Reasons for a section to mislead for this model, from the numbers of its own results."""
 
 from __future__ import annotations
 

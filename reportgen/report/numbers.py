@@ -1,4 +1,4 @@
-"""How numbers are printed, everywhere alike: three significant digits, a real minus sign.
+"""Formats of numbers, everywhere alike: three significant digits, a real minus sign.
 
 Percentages have at most three decimals: beyond them a share says nothing to a reader, and
 results.json holds it in full.
@@ -119,7 +119,7 @@ def plain(estimate: Estimate | None, scale: NumberScale = "ratio") -> str:
 
 
 def has_effect(estimate: Estimate | None) -> bool:
-    """Whether a ratio's numerator is more than rounding, so that a number can be printed."""
+    """Tell whether a ratio's numerator is more than rounding, so that a number can be printed."""
     return estimate is not None and not abs(estimate.value) < NO_EFFECT
 
 
@@ -143,7 +143,7 @@ def words(name: str) -> str:
 
 
 def capitalise(text: str) -> str:
-    """With a capital first letter, unless that is a symbol such as ρ or x̂; the rest as it is."""
+    """Capitalise the first letter, unless that is a symbol such as ρ or x̂; the rest as it is."""
     symbol = text[:1] > "z" or text[1:2] > "z"
     return text if symbol else text[:1].upper() + text[1:]
 

@@ -1,4 +1,4 @@
-"""Which codes of which question were off data, in one place."""
+"""Codes of every question that were off data, in one place."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class PageRenderer:
         sizes: dict[str, int],
         failures: dict[str, str],
     ) -> Any:
-        """What stands above the sections, where there is such; one that fails is left out."""
+        """Render the hero above the sections, where there is one; one that fails is left out."""
         if HERO in self._results.failures:
             return ""
         beside = album.file_bytes

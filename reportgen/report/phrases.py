@@ -26,7 +26,7 @@ def percentages(parts: dict[str, Estimate]) -> str:
 
 
 def equivalent_components(result: Reconstruction) -> str:
-    """How many components do as well: "14.2 PCA components [13.1, 15.0]", "at most …"."""
+    """Say how many components do as well: "14.2 PCA components [13.1, 15.0]", "at most …"."""
     equivalent = result.equivalent_components
     if equivalent is None:
         return "undefined"

@@ -1,4 +1,4 @@
-"""Where a report comes from: files, choices, versions, rows and decodes."""
+"""The origin of a report: files, choices, versions, rows and decodes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make_provenance(
     notes: tuple[Note, ...],
     confinement: str = "",
 ) -> Provenance:
-    """What was read and how, after all analyses have run; `notes` are added to the data's."""
+    """Describe what was read and how, after all analyses; `notes` are added to the data's."""
     autoencoder = study.autoencoder
     rows, shares = study.rows, answers.of(Contributions)
     kinds = {
@@ -93,7 +93,7 @@ def _copies(study: Study) -> Iterator[Note]:
 
 
 def _kept(study: Study) -> tuple[Note, ...]:
-    """What --memory had no room for."""
+    """Note what --memory had no room for."""
     every = len(study.fit.every_code), len(study.test.every_code)
     if every == (len(study.fit), len(study.test)):
         return ()
@@ -110,7 +110,7 @@ def _kept(study: Study) -> tuple[Note, ...]:
 
 
 def _shared(study: Study) -> tuple[Note, ...]:
-    """How many processes made the report."""
+    """Note how many processes made the report."""
     count = study.ranks.count
     if count == 1:
         return ()

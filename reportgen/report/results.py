@@ -117,7 +117,7 @@ class OffDataSummary:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the report comes from.
+    """The origin of a report: what was read and run, and how.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the terminal is told of results."""
+"""Sentences that tell the terminal of results."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ NOT_ASKED = "this question was not asked."
 
 
 class _Verdict:
-    """What every line of the verdict is made from."""
+    """The numbers that every line of the verdict is made from, and the lines."""
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ def _missed_by_the_sum(gap: Estimate) -> str:
 
 
 def _of_fewer_units(result: Additivity) -> str:
-    """What two units at a time miss, and units taken away; "" for two units, where all are one."""
+    """Say what two units at a time miss, and units taken away; "" for two units: all are one."""
     if len(result.sets[0].units) == 2:
         return ""
     assert result.gap_by_size is not None, "this build measured them"

@@ -181,7 +181,7 @@ def spoken(words: Sequence[Word]) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital first letter."""
+    """Capitalise the first letter."""
     return text[:1].upper() + text[1:]
 
 
@@ -193,7 +193,7 @@ def weaker_end(measure: Estimate) -> float:
 
 
 def beside_pca(difference: Estimate | None, settings: Settings) -> str:
-    """What is said of R² less PCA's; "" where the model does better, or in sample (None)."""
+    """Compare R² with PCA's in words; "" where the model does better, or in sample (None)."""
     if difference is None or not np.isfinite(difference.low):
         return ""
     near = abs(difference.value) < settings.like_pca
@@ -203,7 +203,7 @@ def beside_pca(difference: Estimate | None, settings: Settings) -> str:
 
 
 class Drawing(StrEnum):
-    """Whether a unit draws what it goes with."""
+    """Answers to whether a unit draws what it goes with."""
 
     DRAWS = "draws"
     MAY_DRAW = "may draw"
@@ -211,7 +211,7 @@ class Drawing(StrEnum):
 
 
 def draws(does: Estimate, settings: Settings) -> Drawing:
-    """By what one sd of the unit moves the measure, in its sd; not to be asked of NaN."""
+    """Judge by what one sd of the unit moves the measure, in its sd; not to be asked of NaN."""
     limit = settings.drawn_deviations
     if weaker_end(does) > limit:
         return Drawing.DRAWS
@@ -220,13 +220,13 @@ def draws(does: Estimate, settings: Settings) -> Drawing:
 
 
 def is_same_picture(rho: Estimate, settings: Settings) -> bool:
-    """Whether one picture explains so much of what a unit does that it is all there is to say."""
+    """Tell whether one picture explains so much of a unit's effect that no more is to be said."""
     weak = rho.low if np.isfinite(rho.low) else rho.value
     return bool(min(weak, rho.value) >= settings.same_picture)
 
 
 def is_off_data(moved: Estimate, real: Estimate, settings: Settings) -> bool:
-    """Whether moved codes are flagged so much more often than real ones that it must be said."""
+    """Tell whether moved codes are flagged so much more often than real ones that it is said."""
     weak = moved.low if np.isfinite(moved.low) else moved.value
     return bool(weak > settings.off_data_factor * max(real.value, FLAGGED_ANYWAY))
 
@@ -243,7 +243,7 @@ def words_table(settings: Settings) -> str:
 
 
 def _steps(scale: Scale, settings: Settings) -> str:
-    """From the best word to the worst: "from .95 *linear*; from .8 *mostly*; else *no*"."""
+    """List the words from best to worst: "from .95 *linear*; from .8 *mostly*; else *no*"."""
     side = "below" if scale.small_is_good else "from"
     steps = [
         f"{side} {_limit(threshold, settings):g} *{word}*"

@@ -88,7 +88,7 @@ class Bootstrap:
 
 
 def held_by_few(*sums: np.ndarray) -> bool:
-    """Whether the largest 1 % of rows, at least one, hold over a quarter of a sum of terms (n,).
+    """Tell whether the largest 1 % of rows, at least one, hold over a quarter of a sum (n,).
 
     Then resamples mostly lack the rows that decide, and an interval is too narrow. Below 32 rows
     nothing is said, since one of so few may well be a quarter.

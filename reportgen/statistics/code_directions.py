@@ -133,7 +133,7 @@ def _by_least_squares(codes: np.ndarray, images: np.ndarray, most: int) -> CodeD
 
 
 def _by_ridge(codes: np.ndarray, images: np.ndarray, most: int, seed: int) -> CodeDirections:
-    """With K = ZZᵀ and G = X̂X̂ᵀ, both n × n, the fitted values are HX̂, H = K(K + λ)⁻¹."""
+    """Fit by K = ZZᵀ and G = X̂X̂ᵀ, both n × n: the fitted values are HX̂, H = K(K + λ)⁻¹."""
     standardised, mean, scale = _standardised(codes)
     rows = len(standardised)
     kernel = standardised @ standardised.T

@@ -1,4 +1,4 @@
-"""What the fit half adds to an interval: another half would have another mean code, another PCA.
+"""The fit half's part of an interval: another half would have another mean code, another PCA.
 
 A bootstrap over test rows knows nothing of that. Each half-width of its interval is therefore
 widened in quadrature by 1.96 sd of what the fit half adds. Of numbers that need no decodes the sd

@@ -44,14 +44,14 @@ def equally_wide(values: np.ndarray) -> np.ndarray:
 
 
 def entropy(bins: np.ndarray) -> float:
-    """Of classes (n,), in nat."""
+    """Return the entropy of classes (n,), in nat."""
     shares = np.bincount(bins) / len(bins)
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())
 
 
 def mutual_information(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two columns of classes (n,), in nat: that of their table, without a correction."""
+    """Return the mutual information of two columns of classes (n,), in nat, not corrected."""
     from sklearn.metrics import mutual_info_score
 
     counts = np.zeros((first.max() + 1, second.max() + 1), dtype=np.intp)
@@ -60,7 +60,7 @@ def mutual_information(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def chance_information(first: np.ndarray, second: np.ndarray, seed: int) -> float:
-    """What the mutual information is on average once one of the columns is shuffled."""
+    """Return the mean mutual information of two columns, in nat, once one of them is shuffled."""
     generator = np.random.default_rng([seed, 10])
     shuffled = [mutual_information(generator.permutation(first), second) for _ in range(SHUFFLES)]
     return float(np.mean(shuffled))

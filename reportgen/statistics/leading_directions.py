@@ -13,7 +13,7 @@ MISSED = 1e-4
 
 @dataclass(frozen=True)
 class LeadingDirections:
-    """What σ₁² and Σσ² of one uncentred stack (r, q), and of resamples of its rows, come from.
+    """Terms that σ₁² and Σσ² of one uncentred stack (r, q) and of resamples of its rows come from.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class LeadingDirections:
 
 
 def leading_directions(stack: np.ndarray) -> LeadingDirections:
-    """Of rows (r, q), in float64, from their products or the columns', whichever are fewer.
+    """Decompose rows (r, q) in float64, from their products or the columns', the fewer of both.
 
     NaN where a row is not a number.
     """

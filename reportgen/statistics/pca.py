@@ -63,7 +63,7 @@ class Pca:
         return np.maximum(total[:, None] - np.pad(explained, ((0, 0), (1, 0))), 0)
 
     def first(self, count: int) -> Pca:
-        """With the first `count` components alone, so that the others' memory is free."""
+        """Keep the first `count` components alone, so that the others' memory is free."""
         if count >= len(self.components):
             return self
         return replace(self, components=self.components[:count].copy())
@@ -221,7 +221,7 @@ def _with_sign(components: np.ndarray) -> np.ndarray:
 
 
 def _fit_large(images: np.ndarray, count: int, seed: int) -> Pca:
-    """By ARPACK where few components are wanted, else in full."""
+    """Fit by ARPACK where few components are wanted, else in full."""
     from sklearn.decomposition import PCA
 
     rows, smaller = len(images), min(images.shape)

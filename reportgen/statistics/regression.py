@@ -60,6 +60,8 @@ class Splines:
     Attributes
     ----------
     ridge : the penalty, infinite where no curve predicts rows that were left out.
+    coefficients, intercept : (m, q) and (q,), for m features and q target columns; the intercept
+        is 0, since residuals have no mean.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class Splines:
 
 
 class _Residual:
-    """What a linear fit leaves of its own targets, block by block."""
+    """Residuals of a linear fit on its own targets, block by block."""
 
     def __init__(self, linear: Affine, regressors: np.ndarray, targets: np.ndarray) -> None:
         self._linear, self._targets = linear, targets
@@ -168,7 +170,7 @@ def squares_left(
 
 @dataclass(frozen=True)
 class VarianceShares:
-    """What part of the targets' variance a linear map explains, curves add, and neither explains.
+    """Shares of the targets' variance that a linear map explains, curves add, and neither explains.
 
     Attributes
     ----------
@@ -237,7 +239,7 @@ def variance_shares(
 
 
 class _Without:
-    """What fits leave of the test targets where each tenth of the fit rows is left out."""
+    """Residuals on the test targets of fits that leave out each tenth of the fit rows."""
 
     def __init__(
         self,
@@ -279,12 +281,12 @@ def _curved(missed_linear: np.ndarray, missed: np.ndarray, total: np.ndarray) ->
 def added_to_shares(
     missed_further: np.ndarray, missed_linear: np.ndarray, missed: np.ndarray, total: np.ndarray
 ) -> np.ndarray:
-    """What a further fit explains of what is not additive, from sums of squares; at least 0."""
+    """Return what a further fit explains of the not additive, from sums of squares; at least 0."""
     explained = 1 - safe_ratio(missed_further, total)
     additive = 1 - _not_additive(missed_linear, missed, total)
     return np.maximum(0, explained - additive)
 
 
 def _not_additive(missed_linear: np.ndarray, missed: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """What is left to 1."""
+    """Return what linear and curved leave of 1."""
     return 1 - _linear(missed_linear, total) - _curved(missed_linear, missed, total)

@@ -1,4 +1,4 @@
-"""How much of one set of variables lies in the linear span of another, on rows not fitted on."""
+"""Overlap of two sets of variables: the share of one in the linear span of the other, held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model and its images to a study: one pass over them, the split into halves, PCA."""
+"""Assembly of a study from a model and its images: one pass, the split into halves, PCA."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class CodeCache:
 
 
 def _record(code_size: int) -> np.dtype:
-    """What is kept of one image."""
+    """Return the type of one image's record: its code and its fingerprint."""
     return np.dtype([("code", "<f4", (code_size,)), ("fingerprint", "<i8", (2,))])
 
 

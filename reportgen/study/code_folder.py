@@ -60,7 +60,7 @@ class UnfinishedEntry:
         self._file: BinaryIO = os.fdopen(handle, "wb")
 
     def add(self, piece: bytes | memoryview) -> None:
-        """What comes next. Raises SettingsError."""
+        """Write the next piece. Raises SettingsError."""
         try:
             self._file.write(piece)
         except OSError as error:

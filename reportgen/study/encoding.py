@@ -27,7 +27,7 @@ SPOOLED_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Encoded:
-    """What one pass over n images leaves.
+    """Codes, fingerprints and kept pixels of n images, from one pass over them.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How many decodes a build will take, and fewer rows where the user has set a time."""
+"""Plan of a build's decodes, and fewer rows where the user has set a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images each number is computed on: seeded, the same for the same settings, no clock."""
+"""Images that each number is computed on: seeded, the same for the same settings, no clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all analyses share, computed once: codes, reconstructions, rows, statistics, the decoder."""
+"""The study that all analyses share: codes, reconstructions, rows, statistics, the decoder."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Study:
 
     @property
     def in_sample(self) -> bool:
-        """Whether the numbers are computed on the rows that the statistics were fitted on."""
+        """Tell whether the numbers are computed on the rows that the statistics were fitted on."""
         return self.fit is self.test
 
     @property
@@ -161,7 +161,7 @@ class Study:
         return len(self.pca.components)
 
     def is_negligible(self, squares: float, rows: int) -> bool:
-        """Whether a sum of squares over rows is rounding: below 1e-10 of the model's own.
+        """Tell whether a sum of squares over rows is rounding: below 1e-10 of the model's own.
 
         The model's own is Σ‖x̂‖² of as many test rows.
         """
@@ -173,7 +173,7 @@ class Study:
         return float(sum(squared_norms(images[b]).sum() for b in row_blocks(images))) / len(images)
 
     def compressor(self, stacked: int) -> tuple[Callable[[np.ndarray], np.ndarray], int, bool]:
-        """What to apply to images (n, P) of which `stacked` are kept together; see `sketch`."""
+        """Choose a compressor of images (n, P), `stacked` of them kept together; see `sketch`."""
         limit = self.settings.memory_bytes // 8
         return compressor(self.engine.image_size, stacked, self.settings.seed, limit)
 
@@ -217,7 +217,7 @@ class Study:
     def decode_mine(
         self, count: int, request: Callable[[int], np.ndarray], engine: Engine | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Of so many requests (n_i, code_size), this rank's: their place and images.
+        """Decode this rank's of so many requests (n_i, code_size): their place and images.
 
         Another engine than the study's may decode them.
         """
@@ -249,7 +249,7 @@ class Study:
     def decoded_panel(
         self, codes: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Of codes (n, code_size), in blocks: images, their pictures, which codes are off data."""
+        """Decode codes (n, code_size) by blocks: images, pictures, which codes are off data."""
         for part, images in self.engine.decode_blocks(codes):
             flagged = self.off_data.flags(codes[part], self.engine, images)
             yield images, self.pictures(images), flagged

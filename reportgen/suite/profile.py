@@ -1,4 +1,4 @@
-"""What each part of a build cost: decodes, encodes, and seconds in the model and outside it."""
+"""Costs of each part of a build: decodes, encodes, and seconds in the model and outside it."""
 
 from __future__ import annotations
 

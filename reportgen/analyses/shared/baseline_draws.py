@@ -1,4 +1,4 @@
-"""What hangs on the mean code z0, at z0 and at four other mean codes that it might have been.
+"""All numbers that hang on the mean code z0, at z0 and at four others that it might have been.
 
 Another fit half has another mean code, and with it other gaps, effects, ρ, shares and misses. All
 of them are computed again from each drawn mean code, over the same few rows; how far they move is
@@ -104,7 +104,7 @@ def baseline_draws(study: Study) -> BaselineDraws:
 def _moved_codes(
     study: Study, shares: PathShares[Units], baselines: np.ndarray, rows: np.ndarray
 ) -> CodePanel:
-    """For each baseline and row: the single moves, then the walks in the order of shares and back.
+    """Return each baseline's and row's single moves, then its walks in order of shares and back.
 
     The walks are without their ends.
     """
@@ -140,7 +140,7 @@ class _Sums:
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What other ranks have filled in elsewhere."""
+        """Arrays that other ranks have filled in elsewhere."""
         moves = self.solo, self.last, self.damage, self.ends, self.before
         return (*moves, self.stacks, self.projections, self.changes, self.misses, self.left)
 

@@ -27,7 +27,7 @@ PLAYERS_TOGETHER = 4
 
 @dataclass(frozen=True)
 class CoalitionTable:
-    """What is kept of every table row's coalitions.
+    """Energies, projections and misses kept of every table row's coalitions.
 
     Attributes
     ----------

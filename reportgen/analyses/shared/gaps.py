@@ -57,7 +57,7 @@ def are_shown(moves: SingleMoves) -> np.ndarray:
 
 
 def gap_of(bootstrap: Bootstrap, missed: np.ndarray, combined: np.ndarray) -> Gap:
-    """From the squared norms (n,) of Δ_S − ΣΔ_k and of Δ_S."""
+    """Return the gap, from the squared norms (n,) of Δ_S − ΣΔ_k and of Δ_S."""
     return Gap(
         gap=bootstrap.ratio(np.sqrt(missed), np.sqrt(combined)),
         r2_sum=bootstrap.explained(missed, combined),

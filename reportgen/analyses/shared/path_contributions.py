@@ -111,7 +111,7 @@ class Incompleteness:
         )
 
     def over(self, ranks: Ranks) -> float:
-        """Of the images of all ranks; 0 where nothing changes."""
+        """Return the share missed by the images of all ranks; 0 where nothing changes."""
         missed, change = (ranks.largest(float(number)) for number in self._missed_and_change)
         return 0.0 if change == 0 else missed / change
 

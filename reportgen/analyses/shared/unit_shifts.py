@@ -20,7 +20,7 @@ SMALLEST_STEP = 0.01
 
 @dataclass(frozen=True)
 class UnitShifts:
-    """What the m live units' shifts do on R rows.
+    """Measures of R rows' images with each of the m live units shifted by a step.
 
     Attributes
     ----------

@@ -163,7 +163,7 @@ def _named_node(route: Route, named: str) -> fx.Node:
 
 
 def is_inside(path: str, named: str) -> bool:
-    """Whether a submodule's path is a name, ends with it, or lies inside such a one."""
+    """Tell whether a submodule's path is a name, ends with it, or lies inside such a one."""
     return f".{path}.".find(f".{named}.") >= 0
 
 

@@ -1,4 +1,4 @@
-"""Where a model itself has its code, as its graph shows: that beats the narrowest point.
+"""The place where a model itself has its code, as its graph shows, before the narrowest point.
 
 In this order: where noise is added to a mean; what comes out of a code book; what its encoder gives
 and its decoder takes; what it returns beside the reconstruction.
@@ -52,7 +52,7 @@ FROM_BOOK = "what the model's code book gives"
 
 @dataclass(frozen=True)
 class Sampling:
-    """Where a graph draws Gaussian noise.
+    """Nodes of a graph at which Gaussian noise enters.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Route:
         return self.measured.size(node)
 
     def narrower_after(self, node: fx.Node) -> bool:
-        """Whether a node that holds less stands behind this one."""
+        """Tell whether a node that holds less stands behind this one."""
         place = self.place
         return any(place[n] > place[node] and self.size(n) < self.size(node) for n in self.inner)
 
@@ -161,7 +161,7 @@ def _noise(route: Route, inner: list[fx.Node], sampling: Sampling, limit: int) -
 
 
 def _book(route: Route, inner: list[fx.Node]) -> Boundary | None:
-    """What a code book gives: rows of a constant, chosen by the place of a minimum or maximum."""
+    """Find a code book's rows: those of a constant, chosen by the place of a minimum or maximum."""
     data = data_nodes(route.program)
     reads = [node for node in route.path if _reads_book(node, data, route.measured)]
     if not reads:
@@ -193,12 +193,12 @@ def _reads_book(node: fx.Node, data: set[fx.Node], measured: Measurement) -> boo
 
 
 def holds_code_or_rows(node: fx.Node, measured: Measurement) -> bool:
-    """Whether a node holds floating-point numbers, for each image or for each site of all."""
+    """Tell whether a node holds floating-point numbers, for each image or each site of all."""
     return measured.is_float(node) and measured.shape(node) is not None
 
 
 def _is_place(node: fx.Node, data: set[fx.Node]) -> bool:
-    """Whether integers are where something was smallest or largest."""
+    """Tell whether integers are places where something was smallest or largest."""
     return any(base_name(step.target) in _PLACES for step in _back(node, data, ARRANGEMENTS))
 
 
@@ -224,7 +224,7 @@ def _back(node: fx.Node, data: set[fx.Node], through: Iterable[str]) -> list[fx.
 
 
 def _halves(route: Route, inner: list[fx.Node]) -> Boundary | None:
-    """What the encoder gives and the decoder takes, where nothing that computes lies between."""
+    """Find what the encoder gives and the decoder takes, if nothing that computes lies between."""
     for first, second in HALVES:
         given = [route.place[n] for n in route.path if first in module_path(n).split(".")]
         taking = [route.place[n] for n in route.path if second in module_path(n).split(".")]
@@ -259,7 +259,7 @@ def _is_among(value: Tensor, others: Sequence[Tensor]) -> bool:
 
 
 def _linear_between(route: Route, first: int, last: int) -> bool:
-    """Whether a linear map, norm or pooling stands behind one place, up to another."""
+    """Tell whether a linear map, norm or pooling stands behind one place, up to another."""
     return any(base_name(node.target) in _COMPUTES for node in route.path[first + 1 : last + 1])
 
 
@@ -270,7 +270,7 @@ def _uses(node: fx.Node, source: fx.Node) -> bool:
 def _returned(
     route: Route, inner: list[fx.Node], sampling: Sampling, limit: int
 ) -> Boundary | None:
-    """What the model returns beside the image, with a second output like it before any other."""
+    """Find what the model returns beside the image, before any other what has a twin."""
     leaves = [leaf for leaf in route.program.leaves if isinstance(leaf, fx.Node)]
     data = data_nodes(route.program)
     origins = [origin(leaf) for leaf in leaves]
@@ -286,7 +286,7 @@ def _returned(
 
 
 def _has_twin(node: fx.Node, leaves: list[fx.Node], data: set[fx.Node], route: Route) -> bool:
-    """Whether another output off the path has the same shape, as a log-variance has."""
+    """Tell whether another output off the path has the same shape, as a log-variance has."""
     return any(
         leaf in data
         and origin(leaf) not in route.place

@@ -39,7 +39,7 @@ def returning(program: Program, leaf: fx.Node) -> Program:
 
 
 def values_of(program: Program, nodes: Sequence[fx.Node], images: Tensor) -> tuple[Tensor, ...]:
-    """What nodes of a program hold for images, arranged as it takes them."""
+    """Compute what nodes of a program hold for images, arranged as it takes them."""
     part = program.copy()
     places = dict(zip(program.graph.nodes, part.graph.nodes, strict=True))
     part.output.args = (tuple(places[node] for node in nodes),)

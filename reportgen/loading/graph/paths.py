@@ -28,7 +28,7 @@ def nodes_between(program: Program, output: fx.Node) -> list[fx.Node]:
 
 
 def data_users(node: fx.Node, path: set[fx.Node]) -> list[fx.Node]:
-    """What of a path uses a node."""
+    """Return the nodes of a path that use a node."""
     return [user for user in node.users if user in path]
 
 
@@ -47,7 +47,7 @@ def crossed_by_all(path: list[fx.Node]) -> list[fx.Node]:
 
 
 def holds_code(node: fx.Node, measured: Measurement) -> bool:
-    """Whether a node holds floating-point numbers for each image."""
+    """Tell whether a node holds floating-point numbers for each image."""
     return measured.is_float(node) and measured.size(node) > 0
 
 

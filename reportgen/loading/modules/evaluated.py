@@ -45,7 +45,7 @@ class Evaluated:
 
     @property
     def can_be_changed(self) -> bool:
-        """Whether the module is ours to store otherwise."""
+        """Tell whether the module is ours to store otherwise."""
         return not self._is_borrowed
 
     def function(self, called: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ class Evaluated:
             yield self.module
 
     def hold_device(self) -> bool:
-        """From now on code that asks for a GPU runs on the device in use; whether that is new."""
+        """Run code that asks for a GPU on the device in use from now on; tell if that is new."""
         is_new = not self.holds_device
         self.holds_device = True
         return is_new

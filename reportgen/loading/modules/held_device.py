@@ -33,6 +33,6 @@ class HeldDevice(TorchFunctionMode):
 
 
 def asks_for_gpu(error: BaseException) -> bool:
-    """Whether an error is about a GPU that is not there, or not in use."""
+    """Tell whether an error is about a GPU that is not there, or not in use."""
     said = str(error)
     return any(words in said for words in ("CUDA", "NVIDIA driver", "cuda", "on the same device"))

@@ -129,7 +129,7 @@ def importable(*folders: Path) -> Iterator[None]:
 
 
 def folder_of(spec: str | None) -> Path:
-    """Where a class named as "file.py:Class" lies; the current folder for one of a package."""
+    """Return the folder of a class named "file.py:Class"; the current one for one of a package."""
     where = (spec or "").rpartition(":")[0]
     return Path(where).resolve().parent if where.endswith(".py") else Path.cwd()
 

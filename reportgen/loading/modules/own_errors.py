@@ -1,4 +1,4 @@
-"""What an author's own code raises, as its own: kind, message, file and line, and what follows."""
+"""Errors of an author's own code, as its own: kind, message, file, line, and what follows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OwnCodeError(ModelError):
 
 
 def is_about_shapes(error: BaseException) -> bool:
-    """Whether what was raised says that shapes disagree, as for images of another size."""
+    """Tell whether an error says that shapes disagree, as for images of another size."""
     return not isinstance(error, AttributeError | NameError | ImportError) and bool(
         _SHAPES.search(str(error))
     )

@@ -68,12 +68,12 @@ class SplitPair:
 
     @property
     def is_wide(self) -> bool:
-        """Whether the code holds as many numbers as the image, or more."""
+        """Tell whether the code holds as many numbers as the image, or more."""
         return self.code[0].numel() >= math.prod(self.layout.shape)
 
     @property
     def may_hold_code_inside(self) -> bool:
-        """Whether the decoder does what is done to a code before it is decoded."""
+        """Tell whether the decoder does what is done to a code before it is decoded."""
         return self.decoder_draws or self.decoder_looks_up
 
     def encode(self, images: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def try_pair(
 
 
 def _remembers(found: SplitPair, images: Tensor) -> bool:
-    """Whether a code is decoded otherwise once other images were encoded, as with kept skips."""
+    """Tell whether a code is decoded otherwise once other images were encoded (kept skips)."""
     with torch.no_grad():
         before = found.decode(found.code)
         try:
@@ -241,7 +241,7 @@ def _with_checked_spread(
 def _with_untested_spread(
     found: SplitPair, spread: Spread, images: Tensor, never_samples: bool
 ) -> SplitPair:
-    """What the spread stands for where no sampling tests it: only a logarithm can be negative.
+    """Interpret a spread that no sampling tests: only a logarithm can be negative.
 
     What is nowhere negative, or belongs to a model that is known to sample in no mode, is left out
     unless its name tells what it is.

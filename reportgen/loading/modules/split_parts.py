@@ -137,7 +137,7 @@ def _by_graph(
 
 
 def _by_what_decode_takes(model: ModelParts, whole: WholeModel, sample: Tensor) -> SplitPair | None:
-    """What the model's own decode is called with, for a model that cannot be traced."""
+    """Split at what the model's own decode is called with, where the model cannot be traced."""
     encode, decode = model.taken_by("decode"), model.part("decode")
     if encode is None or decode is None or len(model.required(decode)) > 1:
         return None
@@ -181,7 +181,7 @@ def _own_halves(model: ModelParts, whole: WholeModel, images: Tensor) -> Iterato
 
 
 def _gives(split: Split, whole: WholeModel, images: Tensor) -> bool:
-    """Whether a split model gives what the whole model gives."""
+    """Tell whether a split model gives what the whole model gives."""
     assert split.quiet_forward is not None and whole.output is not None
     with torch.no_grad():
         return relative_difference(whole.output, split.quiet_forward(images)) <= TOLERANCE

@@ -1,4 +1,4 @@
-"""What units draw: the codes it moves; the units' cards and sentences show the numbers."""
+"""Units that draw what they go with: the codes moved; cards and sentences show the numbers."""
 
 from __future__ import annotations
 

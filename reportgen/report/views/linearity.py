@@ -1,4 +1,4 @@
-"""How linear on the data: one stacked bar, the model's and the control's."""
+"""Linearity on the data: one stacked bar, the model's and the control's."""
 
 from __future__ import annotations
 

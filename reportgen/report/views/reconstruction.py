@@ -81,7 +81,7 @@ def _curve(result: Reconstruction) -> Chart:
 
 
 def _crossing(result: Reconstruction) -> tuple[float, float, str] | None:
-    """Where PCA's curve reaches the model's level, if it does."""
+    """Locate the point where PCA's curve reaches the model's level, if it does."""
     equivalent = result.equivalent_components
     if equivalent is None or result.equivalent_beyond or not np.isfinite(equivalent.value):
         return None

@@ -97,7 +97,7 @@ ROLES = (
 
 
 def row_role(place: int, count: int) -> str:
-    """Why a walk row was chosen."""
+    """Say why a walk row was chosen."""
     if count == len(ROLES) or place == 0:
         return ROLES[place]
     return "chosen by reconstruction error"

@@ -160,8 +160,8 @@ def _walks(
 def _ablations(
     results: Results, drawing: Drawing, unit: Unit
 ) -> tuple[tuple[LabelledStrip, ...], float]:
-    """With | without, then three views of the unit on one scale for all rows: moved alone from the
-    mean code | contribution | what ablation takes away.
+    """Draw with | without, then three views of the unit on one scale for all rows: moved alone from
+    the mean code | contribution | what ablation takes away.
     """
     result = results.answers.of(Ablation)
     if result is None:
@@ -228,7 +228,7 @@ def _contribution(results: Results, unit: Unit, name: str) -> _Contribution | No
 
 
 def _broken(captions: list[str]) -> tuple[str, ...]:
-    """With the one long word able to break where tiles are narrow."""
+    """Let the one long word of captions break where tiles are narrow."""
     return tuple(caption.replace("contribution", "contri\u00adbution") for caption in captions)
 
 
