@@ -13,8 +13,9 @@ from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.statistics.code_directions import undetermined
+from reportgen.study.sample import Sample
 from reportgen.study.single_moves import SingleMoves, single_moves
-from reportgen.study.study import Sample, Study
+from reportgen.study.study import Study
 
 ROWS_PER_UNIT = 5
 SMALLEST_VARIANCE = 1e-10

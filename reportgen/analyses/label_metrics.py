@@ -159,7 +159,7 @@ def _is_known(entry: object) -> bool:
     return entry != "" and entry == entry
 
 
-def _column(name: str, entries: list) -> LabelColumn | None:
+def _column(name: str, entries: list[float | str]) -> LabelColumn | None:
     """A usable factor; None where it does not vary or is a name for each image."""
     try:
         values = np.array([float(entry) for entry in entries])

@@ -128,7 +128,7 @@ def _component_counts(
     """Numbers in the first 0, 1, … players; ends where PCA's components do."""
     numbers = np.cumsum([0, *(len(members[player]) for player in order)])
     steps = 1 + int(np.sum(numbers < study.pca_components))
-    return np.minimum(numbers, study.pca_components)[:steps].tolist()
+    return [int(count) for count in np.minimum(numbers, study.pca_components)[:steps]]
 
 
 def _pca_sums(study: Study, row: int, counts: list[int]) -> np.ndarray:

@@ -184,7 +184,8 @@ def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _match(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.optimize import linear_sum_assignment
 
-    return linear_sum_assignment(strength, maximize=True)
+    ours, theirs = linear_sum_assignment(strength, maximize=True)
+    return ours, theirs
 
 
 def _shares(study: Study) -> np.ndarray:

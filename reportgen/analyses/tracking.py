@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -121,7 +121,7 @@ def _varies(column: np.ndarray) -> bool:
     return len(known) >= FEWEST_KNOWN and bool(np.ptp(known) > 0)
 
 
-def _numeric(factors: dict[str, tuple]) -> dict[str, np.ndarray]:
+def _numeric(factors: Mapping[str, tuple[float | str, ...]]) -> dict[str, np.ndarray]:
     """The columns of labels.csv that are numbers."""
     numeric = {}
     for name, column in factors.items():

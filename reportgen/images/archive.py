@@ -16,11 +16,12 @@ from reportgen.images.checksum import file_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.label_table import table_places
 from reportgen.images.listing import IGNORED_FOLDERS
-from reportgen.images.names import Chosen, choose, shown
+from reportgen.images.names import Chosen, choose
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import class_file, make_picture_images
 from reportgen.images.picture_set import PictureFiles
+from reportgen.shown import shown
 
 LARGEST_MEMBER = 256 * 2**20
 MOST_UNPACKED = 64 * 2**30

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 # In the order they are looked for; x_test and no x_train, for a report is best made on images that
 # the model was not trained on.

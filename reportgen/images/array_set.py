@@ -22,11 +22,11 @@ from reportgen.images.array_stream import (
 )
 from reportgen.images.checksum import file_source
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture_notes import choice_note, class_note, size_notes
 from reportgen.images.pixel_scale import PixelScale, find_scale, summarise
 from reportgen.images.resizing import cover
+from reportgen.shown import shown
 
 BLOCK_BYTES = 16 * 2**20
 

@@ -10,8 +10,8 @@ from typing import IO
 import numpy as np
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
+from reportgen.shown import shown
 
 MOST_BYTES = 4 * 2**30
 BLOCK_BYTES = 16 * 2**20

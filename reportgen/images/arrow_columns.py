@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
 from reportgen.images.table import cell_text
+from reportgen.shown import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

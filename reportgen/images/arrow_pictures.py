@@ -14,12 +14,13 @@ from reportgen.images.arrow_columns import Columns, read_columns
 from reportgen.images.arrow_shards import ShardRows
 from reportgen.images.image_set import ImageSet
 from reportgen.images.label_table import LabelTable, match_labels
-from reportgen.images.names import Chosen, shown
+from reportgen.images.names import Chosen
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_table import declared_classes
 from reportgen.images.picture import LARGEST_FILE, UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
 from reportgen.images.table import Line, Table, column_names
+from reportgen.shown import shown
 
 # Each has a name and a place in memory.
 MOST_CHOSEN = 2**24

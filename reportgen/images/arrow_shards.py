@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reportgen.errors import DataError
 from reportgen.images.arrow_columns import arrow_damage_is_a_sentence
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reportgen.autoencoder import SourceFile
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 
 class FilesChecksum:

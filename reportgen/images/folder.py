@@ -10,10 +10,11 @@ from reportgen.errors import DataError
 from reportgen.images.folder_files import FolderFiles
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
-from reportgen.images.names import choose, shown
+from reportgen.images.names import choose
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import make_picture_images
+from reportgen.shown import shown
 
 
 def open_folder(root: Path, options: OpenOptions) -> ImageSet:

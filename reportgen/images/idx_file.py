@@ -24,8 +24,8 @@ from reportgen.images.array_names import label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import ArrayHeader, read_rows
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
+from reportgen.shown import shown
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
 from reportgen.images.image_set import Factors
-from reportgen.images.names import shown
 from reportgen.images.table import Table
+from reportgen.shown import shown
 
 # The second to fourth are the names of Hugging Face's image folders.
 TABLE_NAMES = ("labels.csv", "metadata.csv", "metadata.jsonl", "metadata.parquet")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 IGNORED_FOLDERS = frozenset(("__MACOSX",))
 

@@ -12,18 +12,19 @@ from hashlib import blake2b
 from reportgen.shown import shown
 
 _DIGITS = re.compile(r"([0-9]+)")
+_Key = tuple[str | tuple[int, str], ...]
 
 
-def natural_order(name: str) -> tuple:
+def natural_order(name: str) -> tuple[tuple[_Key, ...], str]:
     """Sort key: folder by folder, numbers by value, letter case last ("2.png" < "10.png")."""
     return tuple(_natural(part) for part in name.split("/")), name
 
 
-def _natural(part: str) -> tuple:
+def _natural(part: str) -> _Key:
     # Digits are compared as (length, digits) without leading zeros: int() refuses very long runs.
     pieces = _DIGITS.split(part.casefold())
     texts, numbers = pieces[::2], [run.lstrip("0") for run in pieces[1::2]]
-    keys: list = [texts[0]]
+    keys: list[str | tuple[int, str]] = [texts[0]]
     for number, text in zip(numbers, texts[1:], strict=True):
         keys += [(len(number), number), text]
     return tuple(keys)

@@ -25,8 +25,8 @@ from reportgen.images.array_names import find_images, find_labels, label_words, 
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import ArrayHeader, read_rows, require_complete
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
+from reportgen.shown import shown
 
 
 def open_npy(path: Path, options: OpenOptions) -> ImageSet:

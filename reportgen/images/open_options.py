@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 
 def open_binary(path: Path) -> BinaryIO:

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from reportgen.errors import DataError
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions, open_binary
+from reportgen.shown import shown
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP = b"\x1f\x8b"
@@ -103,7 +103,8 @@ def split_part(path: Path) -> tuple[Path, str | None]:
 def _reader_of(path: Path) -> Callable[..., ImageSet]:
     """The function that reads this path; its module is imported only now."""
     module, function = _format_of(path)
-    return getattr(import_module(f"reportgen.images.{module}"), function)
+    reader: Callable[..., ImageSet] = getattr(import_module(f"reportgen.images.{module}"), function)
+    return reader
 
 
 def _format_of(path: Path) -> tuple[str, str]:

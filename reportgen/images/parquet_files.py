@@ -14,10 +14,11 @@ from reportgen.images.arrow_shards import ParquetShard, ShardRows
 from reportgen.images.checksum import file_source, files_source
 from reportgen.images.image_set import ImageSet
 from reportgen.images.listing import FolderWalk
-from reportgen.images.names import SPLITS, natural_order, shown
+from reportgen.images.names import SPLITS, natural_order
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_table import listed_table
 from reportgen.images.table_file import open_listed
+from reportgen.shown import shown
 
 SUFFIX = frozenset((".parquet",))
 # As the Hugging Face hub names shards: train-00000-of-00003.parquet.

@@ -8,8 +8,8 @@ from pathlib import Path
 from reportgen.errors import DataError
 from reportgen.images.arrow_columns import read_columns
 from reportgen.images.arrow_shards import ParquetShard, ShardRows
-from reportgen.images.names import shown
 from reportgen.images.table import Line, Table, cell_text, column_names, file_column, line_of
+from reportgen.shown import shown
 
 
 def parquet_table(source: Path | bytes, where: str) -> Table:

@@ -11,12 +11,13 @@ from reportgen.errors import DataError
 from reportgen.images.checksum import FilesChecksum
 from reportgen.images.image_set import ImageSet
 from reportgen.images.label_table import LabelTable, match_labels, table_places
-from reportgen.images.names import Chosen, class_folders, natural_order, shown
+from reportgen.images.names import Chosen, class_folders, natural_order
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_notes import choice_note, class_note, conversion_notes, size_notes
 from reportgen.images.picture_set import PictureFiles, PictureSet, read_picture_set
 from reportgen.images.table_reading import read_table
+from reportgen.shown import shown
 
 CLASS_SUFFIX = ".cls"
 

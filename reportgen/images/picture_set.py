@@ -14,7 +14,6 @@ import numpy as np
 from reportgen.errors import DataError
 from reportgen.images.checksum import FilesChecksum
 from reportgen.images.image_set import SkippedImage
-from reportgen.images.names import shown
 from reportgen.images.picture import (
     Header,
     UnreadableImageError,
@@ -24,6 +23,7 @@ from reportgen.images.picture import (
     without_pillow_warnings,
 )
 from reportgen.images.resizing import cover
+from reportgen.shown import shown
 
 KEPT_BYTES = 512 * 2**20
 

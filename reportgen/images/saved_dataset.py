@@ -17,9 +17,9 @@ from reportgen.images.arrow_pictures import open_rows
 from reportgen.images.arrow_shards import ShardRows, StreamShard
 from reportgen.images.checksum import file_source, files_source
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_files import choose_split
+from reportgen.shown import shown
 
 STATE = "state.json"
 INFORMATION = "dataset_info.json"

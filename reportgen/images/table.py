@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reportgen.errors import DataError
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 FILE_COLUMNS = ("file", "path", "filename", "file_name", "filepath", "file_path", "image_path")
 NESTED = (dict, list, bytes)

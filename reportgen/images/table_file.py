@@ -10,12 +10,13 @@ from reportgen.errors import DataError
 from reportgen.images.folder_files import FolderFiles
 from reportgen.images.image_set import ImageSet
 from reportgen.images.label_table import match_labels
-from reportgen.images.names import choose, shown
+from reportgen.images.names import choose
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
 from reportgen.images.table import Table
 from reportgen.images.table_reading import read_table
+from reportgen.shown import shown
 
 
 def open_table(path: Path, options: OpenOptions) -> ImageSet:

@@ -19,10 +19,10 @@ from typing import IO, Any, BinaryIO
 from reportgen.errors import DataError
 from reportgen.images.archive import LARGEST_MEMBER, MOST_UNPACKED, open_archive
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_set import PictureFiles
+from reportgen.shown import shown
 
 _Member = tuple[tarfile.TarInfo, tarfile.TarFile]
 LARGEST_HEADER = 2**20

@@ -20,8 +20,8 @@ from reportgen.images.array_names import find_images, find_labels, label_words, 
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import choose_rows, require_room
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
+from reportgen.shown import shown
 
 
 def open_torch(path: Path, options: OpenOptions) -> ImageSet:

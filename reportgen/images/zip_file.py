@@ -18,9 +18,9 @@ from reportgen.images.archive import (
     open_archive,
 )
 from reportgen.images.image_set import ImageSet
-from reportgen.images.names import shown
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
+from reportgen.shown import shown
 
 
 def open_zip(path: Path, options: OpenOptions) -> ImageSet:

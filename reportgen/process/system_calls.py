@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 # Audit architecture, from linux/audit.h.
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7
@@ -189,7 +190,7 @@ def number_of(name: str, machine: int) -> int | None:
     return NUMBERS[name][0 if machine == X86_64 else 1]
 
 
-def call(name: str, *arguments: int | ctypes.Array | ctypes.Structure | None) -> int:
+def call(name: str, *arguments: int | ctypes.Array[Any] | ctypes.Structure | None) -> int:
     """Make a system call. Raises OSError."""
     machine = architecture()
     number = None if machine is None else number_of(name, machine)

@@ -28,7 +28,8 @@ NUMBER_OR_UNDEFINED = {"type": ["number", "null"]}
 
 def shipped_schema() -> dict[str, Any]:
     """The schema in the package."""
-    return json.loads(SHIPPED.read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    return schema
 
 
 def derived_schema(questions: Iterable[Question]) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def pooled_count(players: int, steps: int, settings: Settings) -> int:
 
 def _scaled(count: int, factor: float) -> int:
     """METHODS' clamp to 32 … 256 rows, times the effort."""
-    return max(2, round(np.clip(count, FEWEST_STATISTIC_ROWS, MOST_STATISTIC_ROWS) * factor))
+    clamped = min(max(count, FEWEST_STATISTIC_ROWS), MOST_STATISTIC_ROWS)
+    return max(2, round(clamped * factor))
 
 
 def _walk_rows(codes: np.ndarray, squared_errors: np.ndarray, count: int, seed: int) -> np.ndarray:

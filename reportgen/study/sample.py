@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from reportgen.study.encoding import encode_all
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet
+    from reportgen.images.image_set import Factors
 
 FEWEST_KEPT = 64
 FEWEST_TO_SPLIT = 20
@@ -48,7 +49,7 @@ class Sample:
     reconstructions: np.ndarray
     names: tuple[str, ...]
     labels: tuple[str, ...] | None
-    factors: dict[str, tuple[Any, ...]]
+    factors: Factors
     every_code: np.ndarray
     fingerprints: np.ndarray
     every_fingerprint: np.ndarray

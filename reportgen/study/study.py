@@ -208,7 +208,8 @@ class Study:
         """`compute()`, computed once for each key."""
         if key not in self._shared:
             self._shared[key] = compute()
-        return self._shared[key]
+        kept: Shared = self._shared[key]
+        return kept
 
     def _bootstraps(self) -> dict[Any, Bootstrap]:
         """Resamples: they depend on nothing but the number of rows."""

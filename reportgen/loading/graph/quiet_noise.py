@@ -44,11 +44,11 @@ class QuietNoise(UncompiledMode):
     def __enter__(self) -> Any:
         """Remember where torch's random numbers are."""
         self._states.append(torch.get_rng_state())
-        return super().__enter__()
+        return super().__enter__()  # type: ignore[no-untyped-call]  # torch's own
 
     def __exit__(self, *raised: Any) -> None:
         """Put torch's random numbers back there."""
-        super().__exit__(*raised)
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]  # torch's own
         torch.set_rng_state(self._states.pop())
 
     def __torch_dispatch__(

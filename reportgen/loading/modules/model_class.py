@@ -31,7 +31,7 @@ def find_class(spec: str) -> Callable[..., nn.Module]:
 
     Raises ModelError with what is missing.
     """
-    found = find_named(spec, "--model-class")
+    found: Callable[..., nn.Module] = find_named(spec, "--model-class")
     is_function = inspect.isfunction(found)
     if not is_function and not (inspect.isclass(found) and issubclass(found, nn.Module)):
         raise ModelError(

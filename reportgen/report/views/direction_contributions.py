@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses.contributions import Contributions, UnitShare
+from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
+from reportgen.analyses.shared.ranked_shares import UnitShare
 from reportgen.figures.charts import IntervalBar, interval_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
