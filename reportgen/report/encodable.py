@@ -16,7 +16,8 @@ Value = TypeVar("Value")
 
 def with_encodable_text(value: Value) -> Value:
     """The value, with what cannot be encoded escaped in every text of it; itself where all can."""
-    return _readable(value)
+    readable: Value = _readable(value)
+    return readable
 
 
 def _readable(value: Any) -> Any:

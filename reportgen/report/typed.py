@@ -93,7 +93,7 @@ class Stored:
 
     def fields(self, plain: Any, needed: set[str], optional: set[str]) -> dict[str, Any]:
         """An object that has these fields and no others. Raises MismatchError."""
-        found = of_kind(plain, dict, "an object")
+        found: dict[str, Any] = of_kind(plain, dict, "an object")
         for name in sorted(needed - found.keys()):
             with at(f".{name}"):
                 _mismatch("is missing")
@@ -157,9 +157,10 @@ def _scalar(plain: Any, hint: Any) -> Any:
 
 
 def _one_of(plain: Any, words: Iterable[str]) -> str:
-    if of_kind(plain, str, "a text") not in words:
+    word: str = of_kind(plain, str, "a text")
+    if word not in words:
         _mismatch("is no word that can stand there")
-    return plain
+    return word
 
 
 def _number(plain: Any) -> float:
