@@ -12,6 +12,7 @@ from typing import BinaryIO
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder, Note
 from reportgen.delivery.delivery import Delivery, ReportFiles
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.images.open_options import open_binary
 from reportgen.live.program import LiveWalk
@@ -236,7 +237,7 @@ def inspect(
     return inspect_file(file, images)
 
 
-def render(folder: Path, layout: str = "file") -> tuple[Page, ReportFiles]:
+def render(folder: Path, layout: PageLayout = "file") -> tuple[Page, ReportFiles]:
     """The page again from a folder's results.json and results.npz; writes nothing.
 
     Raises ResultsError for a folder that holds no results of this version.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.delivery import Destination
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.loading.options import LoadingOptions, flag_of, options_at, places_beside
 
 
@@ -37,7 +38,7 @@ class BuildRequest:
     replicates: tuple[Path, ...] = ()
     groups: Path | None = None
     results_folder: Path | None = None
-    layout: str = "file"
+    layout: PageLayout = "file"
     pdf: Path | None = None
     cache: Path | None = None
     loading: LoadingOptions = field(default_factory=LoadingOptions)

@@ -53,8 +53,8 @@ MAY_USE: dict[str, set[str]] = {
     "live": {"analyses", "process", "study"},
     "figures": {"statistics"},
     "report": {
-        *("__init__", "analyses", "autoencoder", "errors", "figures", "images", "live"),
-        *("settings", "shown", "statistics", "study", "suite"),
+        *("__init__", "analyses", "autoencoder", "delivery", "errors", "figures", "images"),
+        *("live", "settings", "shown", "statistics", "study", "suite"),
     },
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
@@ -62,8 +62,8 @@ MAY_USE: dict[str, set[str]] = {
         *("outcome", "questions", "request", "settings", "study", "suite"),
     },
     "command": {
-        *("__init__", "confined", "errors", "job", "loading", "outcome", "process", "questions"),
-        *("report", "request", "settings", "shown", "suite"),
+        *("__init__", "confined", "delivery", "errors", "job", "loading", "outcome", "process"),
+        *("questions", "report", "request", "settings", "shown", "suite"),
     },
     "__main__": {"command"},
     "__init__": {"loading"},

@@ -24,6 +24,7 @@ from reportgen.command.options import (
     read_options,
     setting_options,
 )
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ReportgenError
 from reportgen.shown import shown
 
@@ -36,7 +37,7 @@ LARGE_PAGE = (
     f"Warning: the page is larger than {LARGE_PAGE_MEGABYTES} MB, more than many mailboxes and "
     "trackers take; --max-size leaves pictures out."
 )
-DEFAULT_OUTPUT = {"file": "report.html", "folder": "report"}
+DEFAULT_OUTPUT: dict[PageLayout, str] = {"file": "report.html", "folder": "report"}
 
 EPILOG = """
 \b
@@ -108,7 +109,7 @@ def build(
     model: Path,
     data: Path | None,
     page: Path | None,
-    layout: str,
+    layout: PageLayout,
     pdf: Path | None,
     results_folder: Path | None,
     fit_data: Path | None,
@@ -222,7 +223,7 @@ def inspect(
 @main.command()
 @click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
 @page_options
-def render(results_folder: Path, page: Path | None, layout: str) -> None:
+def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.command.summary import file_line
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from reportgen.delivery.page_layout import LAYOUTS
 from reportgen.errors import SettingsError
 from reportgen.loading.options import LoadingOptions, Place, flag_of, options_at
 from reportgen.settings import Settings, read_loading_table, read_settings
@@ -68,7 +69,7 @@ def page_options(command: Any) -> Any:
     """Add the options for the page's path, and for one file or a folder."""
     layout = click.option(
         "--layout",
-        type=click.Choice(("file", "folder")),
+        type=click.Choice(LAYOUTS),
         default="file",
         show_default=True,
         help="One file, or a folder of index.html and assets/ for servers that forbid inline "

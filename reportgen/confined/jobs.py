@@ -24,6 +24,7 @@ from reportgen.confined.tasks import BuildTask, InspectTask, RenderTask
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.delivery import Delivery, Destination, ReportFiles
 from reportgen.delivery.output import RESULTS_FILES
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.loading.options import LoadingOptions
 from reportgen.outcome import BuildOutcome, deliver
 from reportgen.process.channel import ChannelError, Message
@@ -143,7 +144,7 @@ def inspect(
         return _inspection_of(done)
 
 
-def render(folder: Path, page: Path, layout: str) -> BuildOutcome:
+def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
     """Make the page again from a folder's results, in a confined child, and write it.
 
     Raises as `build`.

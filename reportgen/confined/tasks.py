@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import ModelError, ReportgenError
 from reportgen.loading.options import LoadingOptions
 from reportgen.process.channel import Channel
@@ -106,7 +107,7 @@ class RenderTask:
     """Make the page of a folder of results; see `job.render`."""
 
     folder: Path
-    layout: str
+    layout: PageLayout
 
     def __call__(self, channel: Channel, held: Held) -> None:
         """Make it, and hand it over."""

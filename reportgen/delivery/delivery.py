@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reportgen.delivery.collisions import Input, refuse_collisions
 from reportgen.delivery.output import Output, identities
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.printing import PdfPrinter
 from reportgen.process.gentle_end import ended_gently
 
@@ -40,7 +41,7 @@ class Destination:
     """
 
     page: Path
-    layout: str = "file"
+    layout: PageLayout = "file"
     results_folder: Path | None = None
     pdf: Path | None = None
     cache: Path | None = None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.target import Staged, Target, check_writable
 from reportgen.errors import OutputError
 from reportgen.shown import shown
@@ -30,7 +31,7 @@ class Output:
     Raises OutputError at once where a folder is missing or cannot be written to.
     """
 
-    def __init__(self, page: Path, folder: Path | None = None, layout: str = "file") -> None:
+    def __init__(self, page: Path, folder: Path | None = None, layout: PageLayout = "file") -> None:
         self.page = page / INDEX if layout == "folder" else page
         self.folder = folder
         self.report_folder = page if layout == "folder" else None

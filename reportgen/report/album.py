@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.figures.sprites import Sprite
 
 PICTURE_FOLDER = "assets"
@@ -22,7 +23,7 @@ class Album:
     pictures beyond `most_bytes` raises AlbumFullError.
     """
 
-    def __init__(self, layout: str, most_bytes: float = math.inf) -> None:
+    def __init__(self, layout: PageLayout, most_bytes: float = math.inf) -> None:
         self.layout = layout
         self.files: dict[str, bytes] = {}
         self._room = most_bytes

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.report.drawing import Drawing
 from reportgen.report.template_folder import template_folder
 
@@ -28,7 +29,7 @@ class Assets:
     Of all that comes from a model or its data, only the results are in here, and they are escaped.
     """
 
-    def __init__(self, layout: str, drawing: Drawing, data: str) -> None:
+    def __init__(self, layout: PageLayout, drawing: Drawing, data: str) -> None:
         from markupsafe import Markup
 
         folder = template_folder() / "assets"

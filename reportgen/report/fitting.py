@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import OutputError
 from reportgen.report import numbers
 from reportgen.report.page import Page, PageRenderer
@@ -15,7 +16,9 @@ from reportgen.report.thinning import thinnings_of
 USUAL_MEGABYTES, LARGEST_MEGABYTES = 5.0, 25.0
 
 
-def page_within_size(results: Results, questions: Sequence[Question], layout: str = "file") -> Page:
+def page_within_size(
+    results: Results, questions: Sequence[Question], layout: PageLayout = "file"
+) -> Page:
     """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
 
     `thinnings_of` says in which order pictures go. Where a view or a template fails, the page is

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reportgen.analyses.health import Health
+from reportgen.delivery.page_layout import PageLayout
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
@@ -23,7 +24,6 @@ from reportgen.report.script_data import safe_in_script
 from reportgen.report.store import results_json
 from reportgen.report.thinning import WHOLE, Thinning
 
-LAYOUTS = ("file", "folder")
 HERO = "hero"
 
 
@@ -63,7 +63,7 @@ class Rendered:
 def render_page(
     results: Results,
     questions: Sequence[Question],
-    layout: str = "file",
+    layout: PageLayout = "file",
     thinning: Thinning = WHOLE,
 ) -> Page:
     """The page of these results; the same results give the same bytes.
@@ -81,7 +81,7 @@ class PageRenderer:
     Pictures, compiled templates and results.json are kept from one to the next.
     """
 
-    def __init__(self, results: Results, questions: Sequence[Question], layout: str) -> None:
+    def __init__(self, results: Results, questions: Sequence[Question], layout: PageLayout) -> None:
         from reportgen.report.templates import Templates
 
         self._results, self._layout = results, layout

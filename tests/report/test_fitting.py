@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from reportgen.delivery.page_layout import LAYOUTS
 from reportgen.figures import sprites
 from reportgen.questions import QUESTIONS
-from reportgen.report.page import LAYOUTS, PageRenderer
+from reportgen.report.page import PageRenderer
 from reportgen.report.thinning import WHOLE, thinnings_of
 
 
