@@ -19,6 +19,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "reportgen"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 330
+TEMPLATES = REPOSITORY / "templates"
+LONGEST_TEMPLATE_LINE = 110  # In characters: sentences hold signs of several bytes.
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "misc", "common", "tools", "stuff"}
 # Files that another branch is changing: their docstrings are mended behind it, and these lines go.
 BEING_REWRITTEN = ("loading/formats", "report/store.py", "report/typed.py")
@@ -350,6 +352,18 @@ def test_only_the_command_and_its_progress_print() -> None:
 def test_modules_are_short() -> None:
     lines = {shown(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
     assert {path: count for path, count in lines.items() if count > LONGEST_MODULE} == {}
+
+
+def test_lines_of_templates_are_short() -> None:
+    templates = [path for path in sorted(TEMPLATES.rglob("*")) if path.is_file()]
+    broken = [
+        shown(path, number)
+        for path in templates
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > LONGEST_TEMPLATE_LINE
+    ]
+    assert broken == []
+    assert {"report.html.j2", "style.css", "live.js"} <= {path.name for path in templates}
 
 
 def test_modules_are_named_for_what_they_hold() -> None:

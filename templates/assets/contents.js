@@ -5,7 +5,8 @@
   const sections = [...document.querySelectorAll("main > section")];
   let current = null;
   const follow = () => {
-    const reached = sections.filter((s) => s.getBoundingClientRect().top < window.innerHeight * 0.35).pop() ?? sections[0];
+    const above = sections.filter((s) => s.getBoundingClientRect().top < window.innerHeight * 0.35);
+    const reached = above.pop() ?? sections[0];
     if (!reached || reached.id === current) return;
     links.get(current)?.removeAttribute("aria-current");
     links.get(reached.id)?.setAttribute("aria-current", "location");
@@ -16,7 +17,8 @@
 
   const focusable = () => {
     for (const region of document.querySelectorAll(".scroll")) {
-      const scrolls = region.scrollWidth > region.clientWidth + 1 || region.scrollHeight > region.clientHeight + 1;
+      const scrolls =
+        region.scrollWidth > region.clientWidth + 1 || region.scrollHeight > region.clientHeight + 1;
       if (scrolls) region.tabIndex = 0; else region.removeAttribute("tabindex");
     }
   };
@@ -28,7 +30,8 @@
   const open = () => {
     let target = null;
     try { target = document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { return; }
-    for (let inside = target?.closest("details"); inside; inside = inside.parentElement.closest("details")) inside.open = true;
+    const holder = (element) => element?.closest("details");
+    for (let inside = holder(target); inside; inside = holder(inside.parentElement)) inside.open = true;
   };
   window.addEventListener("hashchange", open);
   open();

@@ -4,7 +4,8 @@
   const dialog = document.querySelector("dialog.enlarged");
   const canvas = dialog.querySelector("canvas");
   const cursor = dialog.querySelector(".enlarged-cursor");
-  const [caption, value] = [dialog.querySelector(".enlarged-caption"), dialog.querySelector(".enlarged-value")];
+  const caption = dialog.querySelector(".enlarged-caption");
+  const value = dialog.querySelector(".enlarged-value");
   const lightness = dialog.querySelector("[data-lightness]");
   let shown = null;
   let place = 0;
@@ -43,7 +44,9 @@
     factor = Math.max(1, Math.floor(Math.min(448, window.innerWidth * 0.8) / tile));
     canvas.style.width = `${tile * factor}px`;
     const blank = Number(image().dataset.blank);
-    const [at, of] = sum().length ? [sum().indexOf(shown), sum().length] : [place - blank, frames.count(image()) - blank];
+    const [at, of] = sum().length
+      ? [sum().indexOf(shown), sum().length]
+      : [place - blank, frames.count(image()) - blank];
     caption.textContent = `${at + 1} of ${of}${names[place] ? `, ${names[place]}` : ""}. ${image().alt}`;
     canvas.setAttribute("aria-label", caption.textContent);
     lightness.hidden = frames.scales.channels < 3 || !isChange();
@@ -94,10 +97,12 @@
     point(Math.floor((event.clientY - box.top) / factor), Math.floor((event.clientX - box.left) / factor));
   }, { passive: true });
   dialog.addEventListener("keydown", (event) => {
-    const [down, across] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+    const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const [down, across] = steps[event.key] ?? [0, 0];
     if (event.target === canvas && (down || across)) {
       event.preventDefault();
-      const [row, column] = pixel ?? [Math.floor(canvas.height / 2) - down, Math.floor(canvas.width / 2) - across];
+      const middle = [Math.floor(canvas.height / 2) - down, Math.floor(canvas.width / 2) - across];
+      const [row, column] = pixel ?? middle;
       point(row + down, column + across);
     } else if (across) step(across);
   });

@@ -7,8 +7,9 @@
   const [input, output] = [tools.querySelector("input"), tools.querySelector("output")];
   const units = [...document.querySelectorAll("table.units tbody tr")].map((row) => {
     const part = document.getElementById(`unit-${row.dataset.unit}`);
-    const words = [...(part?.querySelectorAll(".sentence, .words") ?? [])].map((element) => element.textContent);
-    return { row, part, text: [`unit ${row.textContent}`, ...words].join(" ").toLowerCase().replace(/\s+/g, " ") };
+    const described = [...(part?.querySelectorAll(".sentence, .words") ?? [])];
+    const words = [`unit ${row.textContent}`, ...described.map((element) => element.textContent)];
+    return { row, part, text: words.join(" ").toLowerCase().replace(/\s+/g, " ") };
   });
   const show = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);

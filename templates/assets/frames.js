@@ -5,7 +5,8 @@ const frames = (() => {
 
   const number = (value) => {
     if (!Number.isFinite(value)) return "undefined";
-    const text = value === 0 ? "0" : Math.abs(value) < 0.001 || Math.abs(value) >= 1e6 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+    const far = value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 1e6);
+    const text = far ? value.toExponential(2) : String(Number(value.toPrecision(3)));
     return text.replace("-", "−");
   };
 
@@ -24,7 +25,8 @@ const frames = (() => {
     const paint = () => {
       canvas.width = tile;
       canvas.height = height;
-      canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, place * step, 0, tile, height, 0, 0, tile, height);
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      context.drawImage(image, place * step, 0, tile, height, 0, 0, tile, height);
     };
     if (image.complete) paint(); else image.addEventListener("load", paint, { once: true });
   };
@@ -41,7 +43,11 @@ const frames = (() => {
     draw,
     say: (text) => { spoken.textContent = text; },
     count: (image) => Number(image.dataset.tiles),
-    captions: (strip) => [...strip.querySelectorAll(".captions span")].map((span) => span.textContent.replace(/[\u00ad\u200b]/g, "")),
-    flags: (strip) => [...strip.querySelectorAll(".marks span")].map((span) => span.classList.contains("flagged")),
+    captions: (strip) => {
+      const spans = [...strip.querySelectorAll(".captions span")];
+      return spans.map((span) => span.textContent.replace(/[\u00ad\u200b]/g, ""));
+    },
+    flags: (strip) =>
+      [...strip.querySelectorAll(".marks span")].map((span) => span.classList.contains("flagged")),
   };
 })();

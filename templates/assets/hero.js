@@ -4,7 +4,8 @@
   const choices = [...document.querySelectorAll(".choices a")];
   if (!choices.length) return;
   const opening = "#" + document.querySelector(".pictured.opening").id;
-  const current = () => choices.find((a) => a.hash === location.hash.replace(/-otherwise$/, "")) ?? choices.find((a) => a.hash === opening);
+  const choice = (hash) => choices.find((a) => a.hash === hash);
+  const current = () => choice(location.hash.replace(/-otherwise$/, "")) ?? choice(opening);
   const mark = () => {
     for (const a of choices) a.removeAttribute("aria-current");
     current().setAttribute("aria-current", "true");

@@ -7,13 +7,16 @@ const live = (() => {
     const sign = bits & 0x8000 ? -1 : 1;
     const exponent = (bits >> 10) & 0x1f;
     const fraction = bits & 0x3ff;
-    return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -14 * (fraction / 1024);
+    return exponent
+      ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024)
+      : sign * 2 ** -14 * (fraction / 1024);
   };
 
   /* Abramowitz and Stegun 7.1.26: within 1.5e-7. */
   const erf = (x) => {
     const t = 1 / (1 + 0.3275911 * Math.abs(x));
-    const series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    const series =
+      ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
     return Math.sign(x) * (1 - series * Math.exp(-x * x));
   };
   const softplus = (x) => (x > 20 ? x : Math.log1p(Math.exp(x)));
@@ -41,8 +44,13 @@ const live = (() => {
     log_sigmoid_forward: () => (x) => -softplus(-x),
     leaky_relu: (n) => (x) => (x > 0 ? x : n.negative_slope[0] * x),
     elu: (n) => (x) => n.scale[0] * (x > 0 ? x : n.alpha[0] * Math.expm1(n.input_scale[0] * x)),
-    softplus: (n) => (x) => (n.beta[0] * x > n.threshold[0] ? x : Math.log1p(Math.exp(n.beta[0] * x)) / n.beta[0]),
-    clamp: (n) => (x) => Math.min(Math.max(x, n.min?.[0] ?? n.min_val?.[0] ?? -Infinity), n.max?.[0] ?? n.max_val?.[0] ?? Infinity),
+    softplus: (n) => (x) =>
+      n.beta[0] * x > n.threshold[0] ? x : Math.log1p(Math.exp(n.beta[0] * x)) / n.beta[0],
+    clamp: (n) => (x) =>
+      Math.min(
+        Math.max(x, n.min?.[0] ?? n.min_val?.[0] ?? -Infinity),
+        n.max?.[0] ?? n.max_val?.[0] ?? Infinity,
+      ),
     gelu: () => (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
     gelu_tanh: () => (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
     pow: (n) => (x) => x ** n.exponent[0],
@@ -60,13 +68,15 @@ const live = (() => {
   /* Largest number of values in a band. */
   const BAND = 2 ** 19;
 
-  /* Places o of a convolution's coarser side whose o · stride − padding + k · dilation lies in the finer one. */
+  /* Places o of a convolution's coarser side whose o · stride − padding + k · dilation lies in the finer
+     one. */
   const overlap = (coarse, fine, stride, shift) => [
     Math.max(0, Math.ceil(-shift / stride)),
     Math.min(coarse - 1, Math.floor((fine - 1 - shift) / stride)),
   ];
 
-  /* out (rows × width) = a (rows × inner) · b (inner × width), width a multiple of 4: four by four sums at a time. */
+  /* out (rows × width) = a (rows × inner) · b (inner × width), width a multiple of 4: four by four sums at
+     a time. */
   const multiply = (a, b, out, rows, inner, width) => {
     let row = 0;
     for (; row + 4 <= rows; row += 4) {
@@ -105,10 +115,12 @@ const live = (() => {
     }
   };
 
-  const transpose = (values, rows, columns) => values.map((_, k) => values[(k % rows) * columns + Math.floor(k / rows)]);
+  const transpose = (values, rows, columns) =>
+    values.map((_, k) => values[(k % rows) * columns + Math.floor(k / rows)]);
 
   /* A convolution as a product of matrices, a band of rows at a time. The coarse side is the result of a
-     convolution and the input of a transposed one; each tap of the kernel pairs its places with the fine side's. */
+     convolution and the input of a transposed one; each tap of the kernel pairs its places with the fine
+     side's. */
   const convolution = (n, w) => {
     const transposed = n.transposed[0] === 1;
     const groups = n.groups[0];
@@ -138,7 +150,8 @@ const live = (() => {
             const [left, right] = overlap(coarse[2], fine[2], strideX, shiftX);
             for (let row = Math.max(first, top); row <= Math.min(first + rows - 1, bottom); row++) {
               const from = tap * size + (row - first) * coarse[2];
-              visit(from + left, from + right, base + (row * strideY + shiftY) * fine[2] + shiftX + left * strideX);
+              const place = base + (row * strideY + shiftY) * fine[2] + shiftX + left * strideX;
+              visit(from + left, from + right, place);
             }
           }
         }
@@ -160,7 +173,9 @@ const live = (() => {
           const [start, count] = [first * coarse[2], rows * coarse[2]];
           const at = (channel) => (group * coarseChannels + channel) * coarseArea + start;
           if (transposed) {
-            for (let c = 0; c < coarseChannels; c++) plane.set(input.subarray(at(c), at(c) + count), c * size);
+            for (let c = 0; c < coarseChannels; c++) {
+              plane.set(input.subarray(at(c), at(c) + count), c * size);
+            }
             multiply(weights[group], plane, columns, taps, coarseChannels, size);
             eachTap(first, rows, group, scatter);
           } else {
@@ -183,7 +198,9 @@ const live = (() => {
       for (let row = 0; row * outputs < result.length; row++) {
         for (let o = 0; o < outputs; o++) {
           let sum = w.bias ? w.bias[o] : 0;
-          for (let i = 0, at = o * size, from = row * size; i < size; i++) sum += w.weight[at + i] * input[from + i];
+          const at = o * size;
+          const from = row * size;
+          for (let i = 0; i < size; i++) sum += w.weight[at + i] * input[from + i];
           result[row * outputs + o] = sum;
         }
       }
@@ -198,7 +215,9 @@ const live = (() => {
         return shape[dimension];
       }
       let written = 0;
-      for (let k = 0; k < shape[dimension]; k++) written += walk(dimension + 1, from + k * step, to + written);
+      for (let k = 0; k < shape[dimension]; k++) {
+        written += walk(dimension + 1, from + k * step, to + written);
+      }
       return written;
     };
     if (shape.length) walk(0, n.offset[0], 0); else result[0] = input[n.offset[0]];
@@ -218,7 +237,9 @@ const live = (() => {
         const to = (channel * rows + row) * columns;
         for (let column = 0, across = 0; column < columns; column++) {
           let sum = 0;
-          for (let t = 0; t < n.column_counts[column]; t++, across++) sum += n.column_factors[across] * line[n.column_places[across]];
+          for (let t = 0; t < n.column_counts[column]; t++, across++) {
+            sum += n.column_factors[across] * line[n.column_places[across]];
+          }
           result[to + column] = sum;
         }
       }
@@ -227,7 +248,9 @@ const live = (() => {
 
   /* Runs of `size` values, each on its own. */
   const runs = (input, result, size, perRun) => {
-    for (let start = 0; start < input.length; start += size) perRun(input.subarray(start, start + size), start / size);
+    for (let start = 0; start < input.length; start += size) {
+      perRun(input.subarray(start, start + size), start / size);
+    }
   };
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -300,10 +323,14 @@ const live = (() => {
   /* decode(code: Float32Array) → the image, a Float32Array of its own. */
   const decoder = (steps, weights) => {
     const bits = new DataView(bytes(weights).buffer);
-    const constant = ([offset, count]) => Float32Array.from({ length: count }, (_, k) => half(bits.getUint16(2 * (offset + k), true)));
-    const runs = steps.map((step) => compile(step, Object.fromEntries(Object.entries(step.weights).map(([name, place]) => [name, constant(place)]))));
+    const constant = ([offset, count]) =>
+      Float32Array.from({ length: count }, (_, k) => half(bits.getUint16(2 * (offset + k), true)));
+    const constants = (step) =>
+      Object.fromEntries(Object.entries(step.weights).map(([name, place]) => [name, constant(place)]));
+    const runs = steps.map((step) => compile(step, constants(step)));
     const results = steps.map((step) => new Float32Array(step.shape.reduce((a, b) => a * b, 1)));
-    const run = (code, k) => runs[k](steps[k].inputs.map((place) => (place === 0 ? code : results[place - 1])), results[k]);
+    const run = (code, k) =>
+      runs[k](steps[k].inputs.map((place) => (place === 0 ? code : results[place - 1])), results[k]);
     const varying = [true];
     steps.forEach((step, k) => {
       varying.push(step.inputs.some((place) => varying[place]));

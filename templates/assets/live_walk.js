@@ -12,8 +12,10 @@
   const codes = data.rows.map((_, row) => all.slice(row * codeSize, (row + 1) * codeSize));
   const player = document.getElementById("live-template").content.cloneNode(true).firstElementChild;
   const find = (name) => player.querySelector(`[data-live="${name}"]`);
-  const [state, distance, gap, scale, link, choice] = ["state", "distance", "gap", "scale", "link", "row"].map(find);
-  const canvas = { image: find("image"), sum: find("sum"), together: find("together"), difference: find("difference") };
+  const fields = ["state", "distance", "gap", "scale", "link", "row"];
+  const [state, distance, gap, scale, link, choice] = fields.map(find);
+  const pictures = ["image", "sum", "together", "difference"];
+  const canvas = Object.fromEntries(pictures.map((name) => [name, find(name)]));
   const rowTemplate = document.getElementById("live-unit-template");
 
   const { number } = frames;
@@ -30,7 +32,9 @@
   };
   const codeOf = (moved) => {
     const code = codes[position.row].slice();
-    for (const [k, value] of moved) for (const place of data.units[k].members) code[place] += value - start.own[k];
+    for (const [k, value] of moved) {
+      for (const place of data.units[k].members) code[place] += value - start.own[k];
+    }
     return code;
   };
   const minus = (a, b) => a.map((value, k) => value - b[k]);
@@ -57,17 +61,19 @@
   const channel = (values, k, c) => values[k + (channels < 3 ? 0 : c * size)];
   const drawImage = (target, values) => {
     const [low, high] = frames.scales.range;
-    const level = (k, c) => Math.round(255 * Math.min(1, Math.max(0, (channel(values, k, c) - low) / (high - low))));
+    const level = (k, c) =>
+      Math.round(255 * Math.min(1, Math.max(0, (channel(values, k, c) - low) / (high - low))));
     paint(target, (k) => [level(k, 0), level(k, 1), level(k, 2)]);
   };
   const drawChange = (target, change, limit) => {
     const signed = (k, c) => (limit > 0 ? channel(change, k, c) / limit : 0);
     const grey = (value) => Math.round(128 + 127 * Math.min(1, Math.max(-1, value || 0)));
-    paint(target, (k) => (channels < 3 ? frames.diverging(signed(k, 0)) : [0, 1, 2].map((c) => grey(signed(k, c)))));
+    const colour = (k) => [0, 1, 2].map((c) => grey(signed(k, c)));
+    paint(target, (k) => (channels < 3 ? frames.diverging(signed(k, 0)) : colour(k)));
   };
 
   const squaredDistance = () => {
-    const delta = data.units.map((_, k) => (position.moved.has(k) ? position.moved.get(k) - start.own[k] : 0));
+    const delta = data.units.map((_, k) => (position.moved.get(k) ?? start.own[k]) - start.own[k]);
     return delta.reduce((sum, d, j) => {
       const across = data.precision[j].reduce((total, value, k) => total + value * delta[k], 0);
       return sum + d * (2 * data.slopes[position.row][j] + across);
@@ -79,7 +85,8 @@
     const sum = new Float32Array(together.length);
     for (const [k, value] of position.moved) changeOf(k, value).forEach((change, p) => { sum[p] += change; });
     const difference = minus(together, sum);
-    const limit = [sum, together, difference].reduce((largest, values) => values.reduce((a, b) => Math.max(a, Math.abs(b)), largest), 0);
+    const larger = (largest, value) => Math.max(largest, Math.abs(value));
+    const limit = [sum, together, difference].reduce((largest, values) => values.reduce(larger, largest), 0);
     drawChange(canvas.sum, sum, limit);
     drawChange(canvas.together, together, limit);
     drawChange(canvas.difference, difference, limit);
@@ -92,7 +99,10 @@
       : "The image is the same wherever these units are.";
   };
 
-  const fragment = () => `#walk=${position.row}${[...position.moved].map(([k, value]) => `&u${data.units[k].index}=${value}`).join("")}`;
+  const fragment = () => {
+    const moves = [...position.moved].map(([k, value]) => `&u${data.units[k].index}=${value}`);
+    return `#walk=${position.row}${moves.join("")}`;
+  };
   let waiting = 0;
   const announce = (text) => {
     clearTimeout(waiting);
@@ -100,7 +110,8 @@
       state.textContent = text;
       link.href = fragment();
       /* Sandboxed pages may not touch their address. */
-      try { if (position.moved.size || location.hash.startsWith("#walk=")) history.replaceState(null, "", fragment()); } catch { /* The link still has it. */ }
+      if (!position.moved.size && !location.hash.startsWith("#walk=")) return;
+      try { history.replaceState(null, "", fragment()); } catch { /* The link still has it. */ }
     }, 250);
   };
 
@@ -111,11 +122,19 @@
     const far = squaredDistance();
     const off = far > data.largest_distance;
     distance.classList.toggle("off", off);
-    distance.textContent = `${off ? "Off data, as about 1 in 100 real codes is. " : "On data. "}Squared distance ${number(far)}; real codes stay below ${number(data.largest_distance)} in 99 of 100 images.`;
+    const place = off ? "Off data, as about 1 in 100 real codes is." : "On data.";
+    const usual = `real codes stay below ${number(data.largest_distance)} in 99 of 100 images`;
+    distance.textContent = `${place} Squared distance ${number(far)}; ${usual}.`;
     const moves = [...position.moved].map(([k, value]) => `${data.units[k].name} at ${number(value)}`);
-    const what = moves.length ? `Unit${moves.length > 1 ? "s" : ""} ${moves.join(", ")}; the others unchanged.` : "The reconstruction, nothing moved.";
-    for (const [name, target] of Object.entries(canvas)) target.setAttribute("aria-label", name === "image" ? what : `${target.dataset.name}: ${gap.textContent}`);
-    announce(`${what}${off ? " Off data." : ""}${moves.length > 1 ? ` ${gap.textContent.split(":")[0]}.` : ""}`);
+    const what = moves.length
+      ? `Unit${moves.length > 1 ? "s" : ""} ${moves.join(", ")}; the others unchanged.`
+      : "The reconstruction, nothing moved.";
+    for (const [name, target] of Object.entries(canvas)) {
+      const label = name === "image" ? what : `${target.dataset.name}: ${gap.textContent}`;
+      target.setAttribute("aria-label", label);
+    }
+    const missed = moves.length > 1 ? ` ${gap.textContent.split(":")[0]}.` : "";
+    announce(`${what}${off ? " Off data." : ""}${missed}`);
   };
   let drawn = 0;
   const ask = () => {
@@ -138,7 +157,9 @@
     slider.max = String(high);
     slider.setAttribute("aria-label", `Unit ${unit.name}`);
     typed.setAttribute("aria-label", `Value of unit ${unit.name}`);
-    row.querySelectorAll(".quantile").forEach((mark, place) => { mark.setAttribute("x1", x(unit.quantiles[place])); mark.setAttribute("x2", x(unit.quantiles[place])); });
+    row.querySelectorAll(".quantile").forEach((mark, place) => {
+      for (const end of ["x1", "x2"]) mark.setAttribute(end, x(unit.quantiles[place]));
+    });
     const meanMark = row.querySelector(".mean");
     meanMark.setAttribute("x1", x(unit.mean));
     meanMark.setAttribute("x2", x(unit.mean));
@@ -147,11 +168,14 @@
       const value = position.moved.get(k) ?? start.own[k];
       const inside = value >= unit.low[position.row] - 1e-9 && value <= unit.high[position.row] + 1e-9;
       slider.value = String(value);
-      if (document.activeElement !== typed || Number(typed.value) !== value) typed.value = String(shortened(value));
-      slider.setAttribute("aria-valuetext", `${number(value)}${inside ? "" : ", outside the data-supported range"}`);
+      const isTyped = document.activeElement === typed && Number(typed.value) === value;
+      if (!isTyped) typed.value = String(shortened(value));
+      const doubt = inside ? "" : ", outside the data-supported range";
+      slider.setAttribute("aria-valuetext", `${number(value)}${doubt}`);
       row.classList.toggle("moved", position.moved.has(k));
       supported.setAttribute("x", x(unit.low[position.row]));
-      supported.setAttribute("width", String((1000 * (unit.high[position.row] - unit.low[position.row])) / (high - low)));
+      const span = (1000 * (unit.high[position.row] - unit.low[position.row])) / (high - low);
+      supported.setAttribute("width", String(span));
     };
     const move = (value) => {
       if (!Number.isFinite(value)) return;
@@ -201,7 +225,8 @@
     const widest = canvas.image.parentElement.clientWidth;
     const third = find("compare").clientWidth / 3 - 12;
     for (const [name, target] of Object.entries(canvas)) {
-      const factor = Math.max(1, Math.floor(name === "image" ? widest / width : Math.min(third, 168) / width));
+      const room = name === "image" ? widest : Math.min(third, 168);
+      const factor = Math.max(1, Math.floor(room / width));
       target.style.width = `${Math.min(width * factor, name === "image" ? widest : third)}px`;
     }
   };
@@ -214,7 +239,10 @@
   if (pair.length < 2) example.remove();
   example.textContent = `Try units ${pair.map((unit) => unit.name).join(" and ")}`;
   example.addEventListener("click", () => {
-    const far = (unit, k) => [unit.low[position.row], unit.high[position.row]].reduce((a, b) => (Math.abs(b - start.own[k]) > Math.abs(a - start.own[k]) ? b : a));
+    const far = (unit, k) => {
+      const [low, high] = [unit.low[position.row], unit.high[position.row]];
+      return Math.abs(high - start.own[k]) > Math.abs(low - start.own[k]) ? high : low;
+    };
     restart(position.row, new Map(pair.map((unit, k) => [k, shortened(far(unit, k))])));
   });
   find("reset").addEventListener("click", () => restart(position.row));

@@ -6,7 +6,8 @@ const values = (() => {
   const table = Array.from({ length: 2 * LEVELS + 1 }, (_, k) => diverging(k / LEVELS - 1));
   const signedOf = (colour) => {
     const distance = (entry) => entry.reduce((sum, value, c) => sum + Math.abs(value - colour[c]), 0);
-    return table.reduce((best, entry, k) => (distance(entry) < distance(table[best]) ? k : best), 0) / LEVELS - 1;
+    const nearest = (best, entry, k) => (distance(entry) < distance(table[best]) ? k : best);
+    return table.reduce(nearest, 0) / LEVELS - 1;
   };
   const names = scales.channels === 3 ? ["red", "green", "blue"] : ["channel 1", "channel 2", "channel 3"];
 
@@ -17,14 +18,18 @@ const values = (() => {
       return number(limit === null ? low + ((high - low) * colour[0]) / 255 : limit * signedOf(colour));
     }
     const [low, high] = scales.range;
-    const one = (level) => (limit === null ? low + ((high - low) * level) / 255 : (limit * (level - 128)) / 127);
+    const one = (level) =>
+      limit === null ? low + ((high - low) * level) / 255 : (limit * (level - 128)) / 127;
     return colour.map((level, c) => `${names[c]} ${number(one(level))}`).join(", ");
   };
 
   const limitOf = (image, place) =>
-    image.dataset.signed !== undefined && place >= Number(image.dataset.signed) ? Number(image.dataset.limit) : null;
+    image.dataset.signed !== undefined && place >= Number(image.dataset.signed)
+      ? Number(image.dataset.limit)
+      : null;
 
-  /* A pixel of a tile in words; "" where the browser keeps pictures from scripts, as beside a page on disk. */
+  /* A pixel of a tile in words; "" where the browser keeps pictures from scripts, as beside a page on
+     disk. */
   const canvas = document.createElement("canvas");
   let drawn = { image: null, place: -1 };
   const at = (image, place, row, column) => {
@@ -32,7 +37,9 @@ const values = (() => {
       if (drawn.image !== image || drawn.place !== place) frames.draw(canvas, image, place);
       drawn = { image, place };
       const pixel = canvas.getContext("2d").getImageData(column, row, 1, 1).data;
-      return pixel[3] ? `row ${row + 1}, column ${column + 1}: ${printed([...pixel.slice(0, 3)], limitOf(image, place))}` : "";
+      if (!pixel[3]) return "";
+      const value = printed([...pixel.slice(0, 3)], limitOf(image, place));
+      return `row ${row + 1}, column ${column + 1}: ${value}`;
     } catch { return ""; }
   };
 
