@@ -165,7 +165,7 @@ def _content(path: Path, is_plain: bool) -> Iterator[Any]:
 
 
 class _Unpacked(io.RawIOBase):
-    """What an archive unpacks to; damage is tarfile's own error, as a file's is an OSError."""
+    """An archive's unpacked bytes; damage is tarfile's own error, as a file's is an OSError."""
 
     def __init__(self, content: IO[bytes]) -> None:
         super().__init__()
