@@ -86,7 +86,7 @@ def run(study: Study) -> DirectionContributions:
     where the decoder gives the same image whatever the code.
     """
     coordinates = _coordinates(study)
-    found = _found(study, coordinates)
+    found, undetermined_order = _found(study, coordinates)
     shares = shares_of(study, _players(study, coordinates, found), _numbered(found))
     if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
@@ -103,7 +103,7 @@ def run(study: Study) -> DirectionContributions:
         variance_shares=found.variances / found.fitted_variance,
         ridge=found.ridge,
         fit_rows=found.rows,
-        undetermined=undetermined(found.variances, found.rows),
+        undetermined=undetermined_order,
         repeatability=_repeatability(study, coordinates, found),
         steps=shares.steps,
         step_error=shares.step_error,
@@ -130,14 +130,19 @@ def _coordinates(study: Study) -> np.ndarray:
     return varying
 
 
-def _found(study: Study, coordinates: np.ndarray) -> CodeDirections:
-    """Find as many directions as hold .9 of the fitted variance, between 6 and 16."""
+def _found(study: Study, coordinates: np.ndarray) -> tuple[CodeDirections, np.ndarray]:
+    """Find as many directions as hold .9 of the fitted variance, between 6 and 16.
+
+    Whose order is undetermined comes with them, the last one's beside the first not shown.
+    """
     fit, seed = study.fit, study.settings.seed
-    found = code_directions(fit.codes[:, coordinates], fit.reconstructions, MOST_SHOWN, seed)
+    # One more than can be shown, beside which the last one's order is judged.
+    found = code_directions(fit.codes[:, coordinates], fit.reconstructions, MOST_SHOWN + 1, seed)
     if not found.fitted_variance > 0:
         raise UnanswerableError("no part of the reconstruction is linear in the code.")
     held = np.cumsum(found.variances) / found.fitted_variance
-    return found.first(int(np.clip((held < HELD_VARIANCE).sum() + 1, FEWEST_SHOWN, MOST_SHOWN)))
+    count = int(np.clip((held < HELD_VARIANCE).sum() + 1, FEWEST_SHOWN, MOST_SHOWN))
+    return found.first(count), undetermined(found.variances, found.rows)[:count]
 
 
 def _players(study: Study, coordinates: np.ndarray, found: CodeDirections) -> CodeParts:
@@ -163,8 +168,11 @@ def _numbered(found: CodeDirections) -> np.ndarray:
 
 
 def _repeatability(study: Study, coordinates: np.ndarray, found: CodeDirections) -> np.ndarray:
-    """|cosine| between pictures of the same direction found on two halves of the fit rows."""
-    shuffled = np.random.default_rng([study.settings.seed, 33]).permutation(len(study.fit))
+    """|cosine| between pictures of the same direction found on two halves of the fit rows.
+
+    The halves are those of `directions`, so that both give one number where both are defined.
+    """
+    shuffled = np.random.default_rng([study.settings.seed, 9]).permutation(len(study.fit))
     half, count = len(shuffled) // 2, len(found.variances)
     first, second = (
         code_directions(

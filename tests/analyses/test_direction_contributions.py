@@ -177,7 +177,7 @@ def test_what_no_direction_takes_is_uncorrelated_with_them() -> None:
     np.testing.assert_allclose(y.T @ y / 400, np.eye(3), atol=1e-6)
 
 
-def test_a_direction_is_found_again_on_other_images_and_noise_is_not(linear: Study) -> None:
+def test_a_direction_is_found_again_on_other_images(linear: Study) -> None:
     assert direction_contributions.run(linear).repeatability.min() > 0.9
 
 
@@ -221,3 +221,19 @@ def test_a_spatial_code_s_directions_mix_all_its_numbers() -> None:
     result = direction_contributions.run(study)
     assert result.code_numbers == 18
     assert result.completeness_error < 1e-5
+
+
+def test_repeats_are_m11_s_where_those_are_defined(smooth_study: Study) -> None:
+    result, before = direction_contributions.run(smooth_study), directions.run(smooth_study)
+    count = len(result.repeatability)
+    np.testing.assert_allclose(result.repeatability, before.repeatability[:count], atol=1e-6)
+
+
+def test_the_last_shown_direction_is_judged_beside_the_first_that_is_not() -> None:
+    """One strong direction and seven that are alike: the sixth, the last shown, is as the seventh."""
+    weights = np.linalg.qr(np.random.default_rng(5).normal(size=(20, 8)))[0].T
+    weights[0] *= 10
+    basis = torch.from_numpy(weights).float()
+    study = study_of(lambda z: z @ basis, decoders.gaussian_codes(400, 8))
+    result = direction_contributions.run(study)
+    np.testing.assert_array_equal(result.undetermined, [False] + 5 * [True])
