@@ -80,7 +80,7 @@ QUESTIONS = (
     Question(
         name="direction_contributions",
         title="Contributions of directions",
-        lead="What does each direction of the code contribute, where no single unit says much?",
+        lead="What does each direction of the code contribute, as principal components do?",
         run=direction_contributions.run,
         answer=direction_contributions.DirectionContributions,
         view=views.direction_contributions.view,

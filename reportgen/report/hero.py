@@ -10,16 +10,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen.analyses.additivity import Additivity
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.reconstruction import Reconstruction
-from reportgen.report import numbers, words
+from reportgen.analyses.subtraction import Subtraction
+from reportgen.report import numbers, phrases, words
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.headline import WORRYING_OFF_DATA
 from reportgen.report.image_parts import LARGEST_PARTS, Painter, Part, Parts, Sum
-from reportgen.report.results import Results
+from reportgen.report.results import Results, VerdictLine
 
 # An image opens the page where its largest parts carry so much of its change.
 CLEAR_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to take an image apart, beside PCA's; `limit` is that of their one signed scale."""
+
+    limit: float
+    model: Sum
+    pca: Sum
 
 
 @dataclass(frozen=True)
@@ -29,21 +41,18 @@ class PicturedImage:
     Attributes
     ----------
     place : among the pictured images, in anchors.
-    name : the image's; `limit` of its signed scale, one for the model and PCA.
+    name : the image's.
     thumbnail, original : the image itself, small and at full size.
-    model, pca : the sums that make its two reconstructions.
-    model_otherwise : the model's sum by direction where `model` is by unit, and the other way
-        round; None where there is one way only.
+    led, otherwise : its reconstruction as sums by unit and by direction, the page's first way
+        first; `otherwise` is None where there is one way only.
     """
 
     place: int
     name: str
-    limit: float
     thumbnail: Strip
     original: Part
-    model: Sum
-    pca: Sum
-    model_otherwise: Sum | None
+    led: Way
+    otherwise: Way | None
 
 
 @dataclass(frozen=True)
@@ -99,8 +108,17 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
 def _lead_reason(by_direction: DirectionContributions) -> str:
     of_directions = numbers.percent(by_direction.own_largest)
     of_units = numbers.percent(by_direction.own_largest_of_units)
-    carried = f"carry {of_directions} by direction of the code and {of_units} by unit"
-    return f"An image's six largest parts {carried}, on average over the pictured images."
+    if np.isnan(by_direction.own_largest - by_direction.own_largest_of_units):
+        return ""
+    first, why = (
+        ("Directions", "that is over 5 percentage points more")
+        if by_direction.leads
+        else ("Units", "directions would have to carry over 5 percentage points more")
+    )
+    return (
+        f"An image's largest parts, six at most, carry {of_directions} by direction of the code "
+        f"and {of_units} by unit, on average over the pictured images. {first} come first: {why}."
+    )
 
 
 def _opening(
@@ -109,16 +127,18 @@ def _opening(
     """The place of the image that opens the page, and the rule that chose it, as a clause."""
     changes = np.square(result.reconstructions - result.baseline_image).sum(axis=1)
     alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
-    largest = -np.sort(-np.abs(np.nan_to_num(alone)), axis=1)
-    clear = largest[:, :LARGEST_PARTS].sum(axis=1) >= CLEAR_SHARE
+    alone = np.nan_to_num(alone)
+    falling = np.argsort(-np.abs(alone), axis=1, kind="stable")
+    largest = np.take_along_axis(alone, falling[:, :LARGEST_PARTS], axis=1)
+    clear = largest.sum(axis=1) >= CLEAR_SHARE
     clear &= changes >= np.median(changes)
     if not clear.any():
         return int(np.argmax(changes)), "it changes most from the decoded mean code"
     return (
-        int(np.argmin(np.where(clear, largest[:, 0], np.inf))),
-        f"several parts share in it: of the pictured half that changes most, and whose "
-        f"{LARGEST_PARTS} largest parts carry {numbers.percent(CLEAR_SHARE, digits=2)} of the "
-        "change or more, it is the one whose largest part is smallest",
+        int(np.argmin(np.where(clear, np.abs(largest[:, 0]), np.inf))),
+        "it is in that half of the pictured images that changes most and its largest parts, six "
+        f"at most, carry {numbers.percent(CLEAR_SHARE, digits=2)} of its change or more; of all "
+        "such images it is the one whose largest part is smallest",
     )
 
 
@@ -129,28 +149,36 @@ def _pictured(
     drawing: Drawing,
     place: int,
 ) -> PicturedImage:
-    """One image, with its parts and PCA's on one signed scale."""
+    """One image, by unit and by direction."""
     by_unit = _own_parts(result, place, "unit ")
     pca = _pca_parts(result, results, place)
     ways = [by_unit]
     if by_direction is not None:
         along = _own_parts(by_direction, place, "")
         ways = [along, by_unit] if by_direction.leads else [by_unit, along]
-    limit = drawing.limit(*(parts.shown() for parts in (*ways, pca)))
-    painter = Painter(drawing, limit, result.picture_names[place])
-    whole = painter.image(result.reconstructions[place], "reconstruction")
-    start = painter.image(result.baseline_image, "mean code")
-    model, *otherwise = (painter.total(whole, start, parts) for parts in ways)
-    by_pca = painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
+    led, *otherwise = (_way(result, drawing, place, parts, pca) for parts in ways)
+    painter = Painter(drawing, led.limit, result.picture_names[place])
     return PicturedImage(
         place=place,
         name=result.picture_names[place],
-        limit=limit,
         thumbnail=painter.thumbnail(result.originals[place]),
         original=painter.image(result.originals[place], "original"),
-        model=model,
+        led=led,
+        otherwise=otherwise[0] if otherwise else None,
+    )
+
+
+def _way(result: Contributions, drawing: Drawing, place: int, parts: Parts, pca: Parts) -> Way:
+    """The model's sum and PCA's on one signed scale."""
+    limit = drawing.limit(parts.shown(), pca.shown())
+    painter = Painter(drawing, limit, result.picture_names[place])
+    whole = painter.image(result.reconstructions[place], "reconstruction")
+    start = painter.image(result.baseline_image, "mean code")
+    by_pca = painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
+    return Way(
+        limit=limit,
+        model=painter.total(whole, start, parts),
         pca=painter.total(by_pca, painter.image(result.pca_mean, "mean image"), pca),
-        model_otherwise=otherwise[0] if otherwise else None,
     )
 
 
@@ -184,24 +212,61 @@ def _pca_parts(result: Contributions, results: Results, place: int) -> Parts:
 
 def _says(results: Results) -> Iterator[str]:
     """Say how good the reconstruction is, and what other ways to take an image apart would give."""
-    lines = {line.section: line for line in results.verdict if line.number is not None}
-    if (line := lines.get("reconstruction")) is not None and line.number is not None:
-        how = {words.Word.NO: "not at all"}.get(line.words[-1], line.words[-1].value)
-        yield f"The model reconstructs {how} (R² {numbers.number(line.number.value)})."
-    if (line := lines.get("subtraction")) is not None and line.number is not None:
-        if line.words == (words.Word.VALID,):
-            missed = numbers.in_scale(line.number.value, line.scale)
-            yield f"Zeroing a unit and subtracting would give the same pictures to within {missed}."
-        else:
-            pictures = _missed(line.number.value, "these pictures' size")
-            yield f"Pictures made by zeroing a unit and subtracting {pictures}."
-    if (line := lines.get("additivity")) is not None and line.number is not None:
-        together = _missed(line.number.value, "what they do together")
-        yield f"The effects of units moved one at a time, summed, {together}."
+    yield from _reconstructs(results)
+    yield from _zeroing(results)
+    yield from _summing(results)
+    yield from _off_data(results)
 
 
-def _missed(value: float, whole: str) -> str:
-    """ "miss 58 % of it", or where it is more than that "are off by 1.25 times it"."""
-    if value > 1:
-        return f"are off by {numbers.in_scale(value, 'times')} {whole}"
-    return f"miss {numbers.percent(value)} of {whole}"
+def _line(results: Results, section: str) -> VerdictLine | None:
+    """The verdict's line of a section, where it has a number."""
+    lines = (line for line in results.verdict if line.section == section)
+    return next((line for line in lines if line.number is not None), None)
+
+
+def _reconstructs(results: Results) -> Iterator[str]:
+    line = _line(results, "reconstruction")
+    if line is not None and line.number is not None and line.words:
+        graded = ["not at all" if word == words.Word.NO else word.value for word in line.words]
+        how = " to ".join(dict.fromkeys([graded[0], graded[-1]]))
+        measure = line.measure.removeprefix("R² ")
+        yield f"The model reconstructs {how} (R² {numbers.number(line.number.value)} {measure})."
+
+
+def _zeroing(results: Results) -> Iterator[str]:
+    line, result = _line(results, "subtraction"), results.answers.of(Subtraction)
+    if line is None or line.number is None or result is None:
+        return
+    missed = phrases.misses(line.number.value, "contributions' size")
+    if line.words == (words.Word.VALID,):
+        missed = f"gives contributions from the zero code: it {missed}"
+    yield f"Zeroing a unit and subtracting {missed} ({_images(result.rows)})."
+
+
+def _summing(results: Results) -> Iterator[str]:
+    line, result = _line(results, "additivity"), results.answers.of(Additivity)
+    if line is None or line.number is None or result is None:
+        return
+    missed = phrases.misses(line.number.value, "their joint one")
+    if result.cannot_be_judged:
+        yield (
+            "Whether units' single effects add up cannot be judged from the mean code; from a "
+            f"real code their sum {missed} ({_images(result.sweep_rows)})."
+        )
+    else:
+        yield f"The sum of units' single effects {missed} ({_images(result.rows)})."
+
+
+def _off_data(results: Results) -> Iterator[str]:
+    """Warn where parts such as these are the decoder away from data."""
+    result = results.answers.of(Contributions)
+    if result is not None and result.off_data_share.value > WORRYING_OFF_DATA:
+        share = numbers.percent(result.off_data_share.value)
+        yield (
+            f"Beware: {share} of the codes that parts are made from are off data, unlike real "
+            f"images' codes ({_images(result.rows)})."
+        )
+
+
+def _images(count: int) -> str:
+    return f"{numbers.count(count)} image{'' if count == 1 else 's'}"

@@ -88,7 +88,7 @@ class Parts:
         return np.concatenate([alone, others.sum(axis=0, keepdims=True)]) if len(others) else alone
 
     def name_of_others(self) -> str:
-        """ "4 others"; "all others" where nobody counted those in the last."""
+        """ "4 others"; "the rest" where nobody counted those in the last."""
         count = len(self.others())
         if self.last_is_many:
             return "the rest"
@@ -102,9 +102,10 @@ class Painter:
         self.limit, self._drawing, self._image_name = limit, drawing, image_name
 
     def image(self, image: np.ndarray, name: str) -> Part:
-        """A picture on the pixel range."""
+        """A picture on the pixel range; its name, which may be long for its tile, can be broken."""
         sprite = self._drawing.strip(self._drawing.images(image))
-        return Part(Strip(sprite, alt=f"{self._image_name}: {name}."), name)
+        breakable = name.replace("reconstruction", "recon\u00adstruction")
+        return Part(Strip(sprite, alt=f"{self._image_name}: {name}."), breakable)
 
     def thumbnail(self, image: np.ndarray) -> Strip:
         """The image, small."""

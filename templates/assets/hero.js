@@ -1,13 +1,18 @@
 "use strict";
-/* The chosen image: marked among the others, and reached with j and k. The choice is the address. */
+/* The chosen image: marked among the others, and reached with j and k. The choice is the address.
+   The next image is shown the same way as this one, by unit or by direction. */
 (() => {
   const choices = [...document.querySelectorAll(".choices a")];
   if (!choices.length) return;
   const opening = "#" + document.querySelector(".pictured.opening").id;
-  const choice = (hash) => choices.find((a) => a.hash === hash);
-  const current = () => choice(location.hash.replace(/-otherwise$/, "")) ?? choice(opening);
+  const imageOf = (hash) => hash.replace(/-otherwise$/, "");
+  const current = () => choices.find((a) => imageOf(a.hash) === imageOf(location.hash)) ?? choices.find((a) => imageOf(a.hash) === opening);
   const mark = () => {
-    for (const a of choices) a.removeAttribute("aria-current");
+    const otherwise = /^#image-\d+-otherwise$/.test(location.hash) ? "-otherwise" : "";
+    for (const a of choices) {
+      a.removeAttribute("aria-current");
+      a.hash = imageOf(a.hash) + otherwise;
+    }
     current().setAttribute("aria-current", "true");
   };
   window.addEventListener("hashchange", mark);

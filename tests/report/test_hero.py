@@ -12,6 +12,8 @@ from reportgen.report.hero import Hero, hero_of
 from reportgen.report.numbers import percent
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
+from reportgen.report.words import Word
+from reportgen.statistics.bootstrap import Estimate
 from tests.report.example import example_results, page_of, with_answers, without
 from tests.report.parsed import Element, parsed
 
@@ -20,7 +22,8 @@ def hero(results: Results) -> Hero:
     drawn = hero_of(results, Drawing(results.provenance.picture_shape, results.pixel_range))
     assert drawn is not None
     for image in drawn.images:
-        for total in filter(None, (image.model, image.pca, image.model_otherwise)):
+        ways = filter(None, (image.led, image.otherwise))
+        for total in (total for way in ways for total in (way.model, way.pca)):
             # Sprites are made by other threads, which import as they go; none outlives the test.
             assert all(
                 part.picture.sprite.data for part in (total.whole, total.start, *total.parts)
@@ -43,12 +46,12 @@ def test_parts_are_the_image_s_six_largest_and_the_others_as_one(many: Results) 
     for image in hero(many).choices:
         shares, sizes = answer.row_shares[image.place], answer.row_sizes[image.place]
         order = np.argsort(-np.abs(shares), kind="stable")
-        *alone, others = image.model.parts
+        *alone, others = image.led.model.parts
         assert [part.name for part in alone] == [f"unit {answer.shares[k].name}" for k in order[:6]]
         assert [part.share for part in alone] == [percent(shares[k], 2) for k in order[:6]]
         assert [part.size for part in alone] == [percent(sizes[k], 2) for k in order[:6]]
         assert (others.name, others.share) == ("8 others", percent(shares[order[6:]].sum(), 2))
-        assert image.model.total == percent(1.0)
+        assert image.led.model.total == percent(1.0)
 
 
 def test_pca_s_parts_are_its_largest_on_that_image(many: Results) -> None:
@@ -56,7 +59,7 @@ def test_pca_s_parts_are_its_largest_on_that_image(many: Results) -> None:
     for image in hero(many).choices:
         squares = np.square(answer.pca_pictures[image.place].astype(float)).sum(axis=1)
         order = np.argsort(-squares)
-        *alone, _ = image.pca.parts
+        *alone, _ = image.led.pca.parts
         assert [part.name for part in alone] == [f"PC {k + 1}" for k in order[:6]]
         shares = squares / squares.sum()
         assert [part.share for part in alone] == [percent(shares[k], 2) for k in order[:6]]
@@ -64,7 +67,7 @@ def test_pca_s_parts_are_its_largest_on_that_image(many: Results) -> None:
 
 def test_few_units_are_all_shown_and_nothing_is_left(results: Results) -> None:
     for image in hero(results).choices:
-        assert [part.name.split()[0] for part in image.model.parts] == ["unit"] * 4
+        assert [part.name.split()[0] for part in image.led.model.parts] == ["unit"] * 4
 
 
 def test_of_the_images_that_change_most_the_one_with_the_smallest_largest_part_opens(
@@ -109,7 +112,7 @@ def test_pictures_say_in_words_what_they_show(page: Element, many: Results) -> N
     article = section.all("article")[-1]
     texts = [str(image.attributes["alt"]) for image in article.all("img")]
     opening = hero(many).images[-1]
-    first = opening.model.parts[0]
+    first = opening.led.model.parts[0]
     assert len(texts) == 10 + 9
     assert texts[3] == (
         f"{opening.name}, part of {first.name}: {first.share} of this image's change, "
@@ -124,8 +127,8 @@ def test_an_image_at_the_mean_code_has_no_share_to_show(many: Results) -> None:
     shares[1], sizes[1] = np.nan, np.nan
     changed = with_answers(many, contributions=replace(answer, row_shares=shares, row_sizes=sizes))
     image = hero(changed).choices[1]
-    assert image.model.total == ""
-    assert {part.share for part in image.model.parts} == {""}
+    assert image.led.model.total == ""
+    assert {part.share for part in image.led.model.parts} == {""}
     section = parsed(page_of(changed).html).one("section", id="hero")
     assert "nan" not in section.text.split()
 
@@ -178,11 +181,11 @@ def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_links_to_the
             link = section.one("article", id=own).one("span", **{"class": "ways"}).one("a")
             assert link.attributes["href"] == f"#{other}"
             assert link.text == f"by {way}"
-        assert image.model_otherwise is not None
+        assert image.otherwise is not None
         shares = answer.row_shares[image.place]
         alone = np.array([share.unit >= 0 for share in answer.shares])
         order = np.argsort(np.where(alone, -np.abs(shares), np.inf), kind="stable")
-        *parts, rest = image.model_otherwise.parts
+        *parts, rest = image.otherwise.model.parts
         assert [part.name for part in parts] == [answer.shares[k].name for k in order[:6]]
         assert [part.share for part in parts] == [percent(shares[k], 2) for k in order[:6]]
         assert rest.share == percent(shares[order[6:]].sum(), 2)
@@ -192,13 +195,83 @@ def test_the_way_that_carries_more_of_an_image_leads(many: Results) -> None:
     answer = replace(many.answers["direction_contributions"], leads=True)
     led = hero(with_answers(many, direction_contributions=answer))
     assert (led.led_by, led.otherwise) == ("direction", "unit")
-    assert all(part.name.startswith("direction") for part in led.images[-1].model.parts[:6])
+    assert all(part.name.startswith("direction") for part in led.images[-1].led.model.parts[:6])
     own = percent(answer.own_largest)
     assert f"carry {own} by direction of the code" in led.lead_reason
 
 
 def test_without_directions_there_is_one_way(many: Results) -> None:
     alone = without(many, "direction_contributions")
-    assert all(image.model_otherwise is None for image in hero(alone).choices)
+    assert all(image.otherwise is None for image in hero(alone).choices)
     section = parsed(page_of(alone).html).one("section", id="hero")
     assert section.all("span", **{"class": "ways"}) == []
+
+
+def test_parts_that_undo_each_other_do_not_make_a_strip_clear(many: Results) -> None:
+    answer = many.answers["contributions"]
+    undone = np.zeros_like(answer.row_shares)
+    undone[:, :2] = 0.9, -0.8
+    drawn = hero(with_answers(many, contributions=replace(answer, row_shares=undone)))
+    assert drawn.opened_for == "it changes most from the decoded mean code"
+
+
+def test_the_word_is_the_verdict_s_with_both_ends_of_its_interval(results: Results) -> None:
+    lines = [
+        replace(line, words=(Word.PARTLY, Word.WELL)) if line.section == "reconstruction" else line
+        for line in results.verdict
+    ]
+    said = hero(replace(results, verdict=tuple(lines))).says[0]
+    assert said.startswith("The model reconstructs partly to well (R² ")
+    assert said.endswith(" on held-out images).")
+
+
+def test_pooled_numbers_say_over_how_many_images(results: Results) -> None:
+    zeroing, summing = hero(results).says[1:]
+    assert f"({results.answers['subtraction'].rows} images)" in zeroing
+    assert f"({results.answers['additivity'].rows} images)" in summing
+
+
+def test_a_mean_code_that_sums_cannot_be_judged_from_is_said(results: Results) -> None:
+    answer = replace(results.answers["additivity"], cannot_be_judged=True)
+    said = hero(with_answers(results, additivity=answer)).says[2]
+    assert "cannot be judged from the mean code" in said
+    assert f"({answer.sweep_rows} images)" in said
+
+
+def test_parts_made_of_codes_off_data_carry_a_warning(results: Results) -> None:
+    answer = results.answers["contributions"]
+    assert not any("off data" in said for said in hero(results).says)
+    away = replace(answer, off_data_share=Estimate(0.855, 0.8, 0.9))
+    warning = hero(with_answers(results, contributions=away)).says[-1]
+    assert warning.startswith("Beware: 85.5 % of the codes".replace(" %", "\u202f%"))
+    assert f"({answer.rows} images)" in warning
+
+
+def test_each_way_has_the_scale_of_its_own_pictures_and_pca_s(many: Results) -> None:
+    for image in hero(many).choices:
+        assert image.otherwise is not None
+        for way, answer in (
+            (image.led, many.answers["contributions"]),
+            (image.otherwise, many.answers["direction_contributions"]),
+        ):
+            pictures = answer.pictures[image.place]
+            shares = np.array([share.unit >= 0 for share in answer.shares])
+            ranking = np.where(shares, -np.abs(answer.row_shares[image.place]), np.inf)
+            order = np.argsort(ranking, kind="stable")
+            pca = many.answers["contributions"].pca_pictures[image.place]
+            largest = np.argsort(-np.square(pca.astype(float)).sum(axis=1), kind="stable")
+            shown = [*pictures[order[:6]], pictures[order[6:]].sum(axis=0)]
+            shown += [*pca[largest[:6]], pca[largest[6:]].sum(axis=0)]
+            assert way.limit == pytest.approx(np.abs(shown).max(), rel=1e-6)
+
+
+def test_which_way_comes_first_is_said_with_its_rule(many: Results) -> None:
+    answer = many.answers["direction_contributions"]
+    units_first = hero(many).lead_reason
+    assert (
+        "Units come first: directions would have to carry over 5 percentage points" in units_first
+    )
+    leads = with_answers(many, direction_contributions=replace(answer, leads=True))
+    assert "Directions come first: that is over 5 percentage points more" in hero(leads).lead_reason
+    unknown = replace(answer, own_largest=float("nan"))
+    assert hero(with_answers(many, direction_contributions=unknown)).lead_reason == ""
