@@ -247,7 +247,7 @@ def _summing(results: Results) -> Iterator[str]:
     line, result = _line(results, "additivity"), results.answers.of(Additivity)
     if line is None or line.number is None or result is None:
         return
-    missed = phrases.misses(line.number.value, "their joint one")
+    missed = phrases.misses(line.number.value, "their joint effect")
     if result.cannot_be_judged:
         yield (
             "Whether units' single effects add up cannot be judged from the mean code; from a "

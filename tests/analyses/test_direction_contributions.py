@@ -230,7 +230,7 @@ def test_repeats_are_m11_s_where_those_are_defined(smooth_study: Study) -> None:
 
 
 def test_the_last_shown_direction_is_judged_beside_the_first_that_is_not() -> None:
-    """One strong direction and seven that are alike: the sixth, the last shown, is as the seventh."""
+    """One strong direction and seven alike: the sixth, the last shown, is as the seventh."""
     weights = np.linalg.qr(np.random.default_rng(5).normal(size=(20, 8)))[0].T
     weights[0] *= 10
     basis = torch.from_numpy(weights).float()

@@ -94,3 +94,29 @@ def test_one_link_shows_the_same_image_by_direction(visit, scripts: bool) -> Non
     assert shown.count() == 1
     assert shown.get_attribute("id") == opening.get_attribute("id") + "-otherwise"
     assert "direction 1" in shown.inner_text()
+
+
+@pytest.mark.parametrize("otherwise", [False, True], ids=["first way", "other way"])
+def test_the_chosen_image_stays_when_the_reader_goes_elsewhere_on_the_page(
+    visit, otherwise: bool
+) -> None:
+    page = visit("grey").page
+    shown = page.locator(".pictured:visible")
+    if otherwise:
+        shown.locator(".ways a").click()
+    page.locator(".choices a").nth(1).click()
+    chosen = shown.get_attribute("id")
+    assert chosen == ("image-1-otherwise" if otherwise else "image-1")
+    page.evaluate("location.hash = '#contributions'")
+    page.wait_for_function("scrollY > 0")
+    assert shown.count() == 1
+    assert shown.get_attribute("id") == chosen
+    assert page.locator(".choices a[aria-current]").get_attribute("href") == f"#{chosen}"
+
+
+def test_a_share_and_a_size_of_many_digits_are_shown_whole(visit) -> None:
+    page = visit("colour").page
+    cut = """(says) => [...document.querySelectorAll('.pictured.opening .part-share')].map((p) => {
+      p.innerHTML = says; return p.scrollWidth > p.clientWidth; })"""
+    long = "<b>−0.022\u202f%</b> <span>size 0.31\u202f%</span>"
+    assert not any(page.evaluate(cut, long))
