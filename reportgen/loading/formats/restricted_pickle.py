@@ -1,7 +1,7 @@
 """Opens torch.save files so that nothing in them runs.
 
-torch's restricted unpickler builds tensors, plain containers and what it is told to allow. Here it
-may build torch.nn's own layers and the classes that the user names. Every other name in the file
+Our own unpickler (`checked_pickle`) builds tensors, plain containers, torch.nn's own layers and
+modules of the classes that the user names, and calls none of them. Every other name in the file
 becomes an inert stand-in, so that the weights beside it (an optimiser's, a logger's leftovers in a
 training checkpoint) can still be read.
 """
@@ -15,19 +15,28 @@ import mmap
 import pickle
 import pickletools
 import re
+import sys
 import warnings
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.archive import open_archive
-from reportgen.loading.sentences import refusing
+from reportgen.loading.formats.checked_pickle import (
+    CheckedUnpickler,
+    StandIn,
+    Storage,
+    StorageKind,
+    mapped_name,
+)
+from reportgen.loading.formats.checked_state import check_entries, check_parts, fill
+from reportgen.loading.formats.checked_tensors import makers
+from reportgen.loading.sentences import first_line, refusing
 
 # How torch names what it never imports.
 BLOCKED = re.compile(r"unsupported GLOBAL (\S+) whose module \S+ is blocked")
@@ -40,7 +49,7 @@ FUNCTIONS = (
 )
 
 
-class Inert:
+class Inert(StandIn):
     """A stand-in for an object of an unknown class; it holds nothing and does nothing."""
 
     wanted = ""
@@ -54,7 +63,7 @@ class Inert:
     def __setstate__(self, state: Any) -> None: ...
 
 
-class PlainDict:
+class PlainDict(StandIn):
     """A stand-in for a class of dictionaries: what the file makes of it is a plain one."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -62,7 +71,7 @@ class PlainDict:
         return collections.OrderedDict()
 
 
-class PlainList:
+class PlainList(StandIn):
     """A stand-in for a class of lists: what the file makes of it is a plain one."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -87,7 +96,7 @@ def load_restricted(path: Path, named: Mapping[str, Any], *, is_zip: bool) -> An
         allowed[name] = type(f"Inert{number}", (Inert,), {"wanted": name})
     while True:
         try:
-            return _load(path, allowed)
+            return _load(path, allowed, is_zip)
         except pickle.UnpicklingError as error:
             filled = _refused_container(error, allowed)
             if filled is None:
@@ -95,15 +104,10 @@ def load_restricted(path: Path, named: Mapping[str, Any], *, is_zip: bool) -> An
             allowed |= filled
 
 
-def _load(path: Path, allowed: Mapping[str, Any]) -> Any:
-    # On the meta device a hostile pickle cannot spend memory by building huge layers; real weights
-    # bring their own device.
-    entries: list[Any] = [(value, name) for name, value in allowed.items()]
+def _load(path: Path, table: Mapping[str, Any], is_zip: bool) -> Any:
+    # A damaged or hostile pickle makes the unpickler raise anything.
     with (
         warnings.catch_warnings(),
-        torch.serialization.safe_globals(entries),
-        torch.device("meta"),
-        # A damaged or hostile pickle makes the unpickler raise anything.
         refusing(
             Exception,
             f"{path} is damaged, or written by something other than torch.save (<kind>: <reason>); "
@@ -112,7 +116,82 @@ def _load(path: Path, allowed: Mapping[str, Any]) -> Any:
         ),
     ):
         warnings.simplefilter("ignore")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            loaded, states = (_load_zip if is_zip else _load_legacy)(path, table)
+            check_entries(loaded)
+            fill(states)
+            for built, _ in states:
+                if isinstance(built, nn.Module):
+                    check_parts(built)
+        except ModelError as error:
+            raise error if str(path) in str(error) else ModelError(f"{path}: {error}") from error
+        return loaded
+
+
+def _load_zip(path: Path, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Any, Any]]]:
+    with open_archive(path) as archive:
+        if "byteorder" in archive and archive.read("byteorder") != sys.byteorder.encode():
+            raise ModelError("it was saved on a machine with another order of bytes.")
+        contents: dict[str, Tensor] = {}
+
+        def storage(named: tuple[Any, ...]) -> Storage:
+            kind, key, _, count = named[1:5]
+            if key not in contents:
+                contents[key] = _bytes_as_tensor(bytearray(archive.read(f"data/{key}")))
+            return _storage(kind, contents[key], count)
+
+        unpickler = CheckedUnpickler(io.BytesIO(archive.read("data.pkl")), table, storage)
+        return unpickler.load(), unpickler.states
+
+
+def _load_legacy(path: Path, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Any, Any]]]:
+    """The layout before torch 1.6: pickles one after another, then the bytes of the storages."""
+    contents: dict[str, Tensor] = {}
+    size = path.stat().st_size
+
+    def storage(named: tuple[Any, ...]) -> Storage:
+        kind, key, _, count = named[1:5]
+        view = named[5] if len(named) > 5 else None
+        if view is not None:
+            raise ModelError("it holds views of storages, as torch wrote them before 0.4.")
+        wanted = _storage_bytes(kind, count)
+        if wanted > size:
+            raise ModelError("it claims more bytes than it has; it is damaged or unsafe.")
+        if key not in contents:
+            contents[key] = torch.zeros(wanted, dtype=torch.uint8)
+        return _storage(kind, contents[key], count)
+
+    with path.open("rb") as file:
+        for _ in range(LEGACY_PREAMBLE):
+            CheckedUnpickler(file, {}, storage).load()
+        unpickler = CheckedUnpickler(file, table, storage)
+        loaded = unpickler.load()
+        keys = CheckedUnpickler(file, {}, storage).load()
+        if type(keys) is not list or set(map(str, keys)) != set(map(str, contents)):
+            raise ModelError("it lacks some of its storages; it is damaged.")
+        for key in keys:
+            # The number of entries, which is known already.
+            file.read(8)
+            if file.readinto(contents[key].numpy()) != len(contents[key]):  # type: ignore[arg-type]
+                raise ModelError("it ends within a storage; it is cut off.")
+    return loaded, unpickler.states
+
+
+def _storage(kind: Any, content: Tensor, count: Any) -> Storage:
+    if _storage_bytes(kind, count) > len(content):
+        raise ModelError("it stores fewer bytes than a storage has; it is damaged.")
+    return Storage(content[: _storage_bytes(kind, count)], kind.dtype)
+
+
+def _storage_bytes(kind: Any, count: Any) -> int:
+    if not isinstance(kind, StorageKind) or type(count) is not int or count < 0:
+        raise ModelError("it names something else than a storage; it is damaged.")
+    item = 1 if kind.dtype is None else torch.empty(0, dtype=kind.dtype).element_size()
+    return item * count
+
+
+def _bytes_as_tensor(content: bytearray) -> Tensor:
+    return torch.frombuffer(content, dtype=torch.uint8) if content else torch.zeros(0).byte()
 
 
 def _names_in(path: Path, is_zip: bool) -> set[str]:
@@ -139,17 +218,15 @@ def _globals(file: Any) -> Iterator[str]:
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name == "GLOBAL":
             module, name = str(argument).split(" ", 1)
-            # Protocol 2, which torch.save writes, uses Python 2's names.
-            module, name = NAME_MAPPING.get((module, name), (module, name))
-            yield f"{IMPORT_MAPPING.get(module, module)}.{name}"
+            yield mapped_name(module, name)
 
 
 def _torch_objects() -> dict[str, Any]:
     """All of torch.nn's layers, activations and distributions, and containers of their state."""
     objects: dict[str, Any] = {
+        **makers(),
         "collections.defaultdict": PlainDict,
         "collections.deque": PlainList,
-        "builtins.frozenset": frozenset,
         "torch.nn.parallel.data_parallel.DataParallel": nn.DataParallel,
         "torch.nn.parameter.Buffer": getattr(nn, "Buffer", nn.Parameter),
     }
@@ -197,12 +274,11 @@ def _is_inert_class(value: Any) -> bool:
 
 
 def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
-    # torch puts advice to switch the protection off before what went wrong.
-    said = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    said = str(error)
     blocked = BLOCKED.search(said)
     if blocked is not None:
         said = f"it names {blocked[1]}"
-    reason = said.partition("\n")[0].partition(". Please use")[0].rstrip(".")
+    reason = first_line(error).rstrip(".") if blocked is None else said
     if "persistent_load" in reason:
         reason = "a whole module in the layout that torch used before 1.6"
     return (
