@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from reportgen.errors import ModelError
 from reportgen.shown import shown
@@ -46,6 +47,17 @@ def no_autoencoder(
         f"the model returns {returned or 'no tensors'} for an image of {shape_text(image)}, so it "
         "is no autoencoder of these images; a classifier or a lone encoder has nothing to decode"
     )
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put a file's name before what a ModelError of this block says, where it does not say it."""
+    try:
+        yield
+    except ModelError as error:
+        if str(path) in str(error):
+            raise
+        raise ModelError(f"{path}: {error}") from error
 
 
 @contextmanager

@@ -63,6 +63,17 @@ def makers() -> dict[str, Any]:
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: Any = None) -> Tensor:
     """A plain tensor that views a storage, none of it outside. No hooks, no metadata."""
+    sizes, strides, dtype = check_view(storage, offset, size, stride, dtype)
+    if math.prod(sizes) == 0:
+        return torch.empty(sizes, dtype=dtype, device="cpu")
+    whole = storage.content.numel() // dtype.itemsize * dtype.itemsize
+    return torch.as_strided(storage.content[:whole].view(dtype), sizes, strides, offset)
+
+
+def check_view(
+    storage: Any, offset: Any, size: Any, stride: Any, dtype: Any = None
+) -> tuple[tuple[int, ...], tuple[int, ...], torch.dtype]:
+    """Size, stride and type of a tensor that lies within its storage. Raises ModelError."""
     dtype = storage.dtype if isinstance(storage, Storage) and dtype is None else dtype
     if not isinstance(storage, Storage) or not isinstance(dtype, torch.dtype):
         raise pickle.UnpicklingError("a tensor without a storage")
@@ -71,16 +82,14 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: Any = None
     sizes, strides = _whole(size), _whole(stride)
     if len(sizes) != len(strides) or len(sizes) > MOST_DIMENSIONS or type(offset) is not int:
         raise ModelError("a tensor has an impossible shape; the file is damaged.")
-    item = torch.empty(0, dtype=dtype).element_size()
+    item = dtype.itemsize
     held = storage.content.numel() // item
     reach = offset + 1 + sum((n - 1) * step for n, step in zip(sizes, strides, strict=True))
     if offset < 0 or (math.prod(sizes) > 0 and reach > held):
         raise ModelError(
             f"a tensor needs {reach * item} bytes and its storage has {held * item}; it is damaged."
         )
-    if math.prod(sizes) == 0:
-        return torch.empty(sizes, dtype=dtype, device="cpu")
-    return torch.as_strided(storage.content[: held * item].view(dtype), sizes, strides, offset)
+    return sizes, strides, dtype
 
 
 def _tensor_of_type(

@@ -36,7 +36,7 @@ from reportgen.loading.formats.checked_pickle import (
 )
 from reportgen.loading.formats.checked_state import check_entries, check_parts, fill
 from reportgen.loading.formats.checked_tensors import makers
-from reportgen.loading.sentences import first_line, refusing
+from reportgen.loading.sentences import first_line, naming, refusing
 
 # How torch names what it never imports.
 BLOCKED = re.compile(r"unsupported GLOBAL (\S+) whose module \S+ is blocked")
@@ -116,15 +116,13 @@ def _load(path: Path, table: Mapping[str, Any], is_zip: bool) -> Any:
         ),
     ):
         warnings.simplefilter("ignore")
-        try:
+        with naming(path):
             loaded, states = (_load_zip if is_zip else _load_legacy)(path, table)
             check_entries(loaded)
             fill(states)
             for built, _ in states:
                 if isinstance(built, nn.Module):
                     check_parts(built)
-        except ModelError as error:
-            raise error if str(path) in str(error) else ModelError(f"{path}: {error}") from error
         return loaded
 
 
@@ -186,7 +184,7 @@ def _storage(kind: Any, content: Tensor, count: Any) -> Storage:
 def _storage_bytes(kind: Any, count: Any) -> int:
     if not isinstance(kind, StorageKind) or type(count) is not int or count < 0:
         raise ModelError("it names something else than a storage; it is damaged.")
-    item = 1 if kind.dtype is None else torch.empty(0, dtype=kind.dtype).element_size()
+    item = 1 if kind.dtype is None else kind.dtype.itemsize
     return item * count
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.archive import Archive, open_archive
+from reportgen.loading.formats.torchscript.pickles import check_pickle
 from reportgen.loading.graph.operators import ALLOWED, ASSERTIONS, names
 from reportgen.loading.sentences import first_line
 from reportgen.shown import quoted
@@ -87,6 +88,8 @@ def _screened_record(archive: Archive, name: str) -> bytes:
         _screen(archive.path, name, record)
     elif name.endswith(".pkl") and b"torch.classes" in record:
         raise _refused(archive.path, "a custom C++ class")
+    if name.endswith(".pkl"):
+        check_pickle(archive, name, record)
     return record
 
 
