@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
+from reportgen.loading.graph.argument_checks import check_arguments
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.program import Program, title
 from reportgen.loading.sentences import first_line
@@ -81,6 +82,10 @@ class _Recorder(fx.Interpreter):
         super().__init__(program.root, graph=program.graph)
         self.extra_traceback = False
         self.recorded: dict[fx.Node, Any] = {}
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        check_arguments(target, args, kwargs)
+        return super().call_function(target, args, kwargs)
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)

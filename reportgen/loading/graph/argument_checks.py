@@ -1,0 +1,161 @@
+"""Arguments that torch's own operators do not check, before they run for the first time.
+
+These read or write beside their tensors, or stop the processor, when sizes that a graph gives them
+do not fit; others refuse by themselves. Models in use call them, so that they stay allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reportgen.errors import ModelError
+from reportgen.loading.graph.operators import base_name, names
+
+BATCH_NORMS = names(
+    """
+    native_batch_norm cudnn_batch_norm _native_batch_norm_legit _native_batch_norm_legit_functional
+    _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update
+    """
+)
+DIVISIONS = names("div div_ divide divide_ floor_divide remainder fmod true_divide")
+
+
+def check_arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise ModelError where an operator would be given what it does not check."""
+    name = base_name(target)
+    check = CHECKS.get(name)
+    if check is None or not isinstance(target, torch._ops.OpOverload):
+        return
+    given = dict(zip((a.name for a in target._schema.arguments), args, strict=False)) | dict(kwargs)
+    if not check(given):
+        raise ModelError(
+            f"the model's operator {name} has arguments that do not fit together; refused as "
+            "unsafe."
+        )
+
+
+def _batch_norm(given: Mapping[str, Any]) -> bool:
+    """Each statistic and weight has a number for each channel."""
+    images = given["input"]
+    per_channel = ("weight", "bias", "running_mean", "running_var")
+    return images.dim() >= 2 and all(
+        given.get(name) is None or tuple(given[name].shape) == (images.shape[1],)
+        for name in per_channel
+    )
+
+
+def _group_norm(given: Mapping[str, Any]) -> bool:
+    count, channels, pixels, groups = (given[name] for name in ("N", "C", "HxW", "group"))
+    whole = min(count, channels, pixels, groups) > 0 and channels % groups == 0
+    return (
+        whole
+        and count * channels * pixels == given["input"].numel()
+        and all(
+            given.get(name) is None or tuple(given[name].shape) == (channels,)
+            for name in ("weight", "bias")
+        )
+    )
+
+
+def _strided(given: Mapping[str, Any]) -> bool:
+    """The view lies within the tensor's own storage."""
+    tensor, size, stride = given["self"], given["size"], given["stride"]
+    if len(size) != len(stride) or min([0, *size, *stride]) < 0:
+        return False
+    reach = 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    held = tensor.untyped_storage().nbytes() // tensor.element_size() - tensor.storage_offset()
+    return math.prod(size) == 0 or reach <= held
+
+
+def _repeats(given: Mapping[str, Any]) -> bool:
+    """No negative number of times, and an output of their sum."""
+    repeats = given.get("repeats")
+    if not isinstance(repeats, Tensor):
+        return True
+    size = given.get("output_size")
+    if repeats.is_floating_point() or repeats.dim() > 1 or bool((repeats < 0).any()):
+        return False
+    if repeats.numel() == 1 and isinstance(given.get("self"), Tensor):
+        return size is None or given.get("dim") is None or _repeated(given, repeats) == size
+    return size is None or size == int(repeats.sum())
+
+
+def _repeated(given: Mapping[str, Any], repeats: Tensor) -> int:
+    return int(given["self"].shape[given["dim"]]) * int(repeats)
+
+
+def _weight_norm(given: Mapping[str, Any]) -> bool:
+    """One length for each slice along the first or the last dimension."""
+    weight, lengths, dim = given["v"], given["g"], given.get("dim", 0)
+    last = weight.dim() - 1
+    return (
+        weight.dim() > 0
+        and dim in (0, last)
+        and weight.dtype == lengths.dtype
+        and lengths.numel() == weight.shape[dim]
+    )
+
+
+def _real_from_complex(given: Mapping[str, Any]) -> bool:
+    spectrum, size = given["self"], given["last_dim_size"]
+    return (
+        _fourier(given)
+        and spectrum.is_complex()
+        and size >= 1
+        and size // 2 + 1 <= spectrum.shape[given["dim"][-1]]
+    )
+
+
+def _complex_from_real(given: Mapping[str, Any]) -> bool:
+    return _fourier(given) and given["self"].is_floating_point()
+
+
+def _fourier(given: Mapping[str, Any]) -> bool:
+    dims = given["dim"]
+    rank = given["self"].dim()
+    whole = len(dims) > 0 and all(-rank <= dim < rank for dim in dims)
+    return whole and len({dim % rank for dim in dims}) == len(dims) and given["normalization"] < 3
+
+
+def _antialiased(given: Mapping[str, Any]) -> bool:
+    """Scales that are those of the sizes."""
+    images, size = given.get("self", given.get("input")), given.get("output_size")
+    scales = given.get("scale_factors") or [given.get("scales_h"), given.get("scales_w")]
+    if images is None or images.dim() != 4 or size is None:
+        return images is not None and images.dim() == 4 and all(0 < s < 2**16 for s in scales if s)
+    sides = images.shape[2:]
+    return len(size) == 2 == len(scales) and all(
+        scale is None or (math.isfinite(scale) and scale > 0 and abs(side * scale - wanted) <= 1)
+        for side, scale, wanted in zip(sides, scales, size, strict=True)
+    )
+
+
+def _division(given: Mapping[str, Any]) -> bool:
+    """Not the least whole number by −1, which no whole number is, and which stops the processor."""
+    above, below = given.get("self"), given.get("other")
+    if not isinstance(above, Tensor) or above.is_floating_point() or above.is_complex():
+        return True
+    if above.dtype == torch.bool:
+        return True
+    has_least = bool((above == torch.iinfo(above.dtype).min).any())
+    by_minus_one = bool((below == -1).any()) if isinstance(below, Tensor) else below == -1
+    return not (has_least and by_minus_one)
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    **dict.fromkeys(BATCH_NORMS, _batch_norm),
+    **dict.fromkeys(DIVISIONS, _division),
+    **dict.fromkeys(names("_weight_norm _weight_norm_interface"), _weight_norm),
+    **dict.fromkeys(names("_upsample_bilinear2d_aa _upsample_bicubic2d_aa"), _antialiased),
+    "_upsample_lanczos2d_aa": _antialiased,
+    "native_group_norm": _group_norm,
+    "_reshape_alias": _strided,
+    "repeat_interleave": _repeats,
+    "_fft_c2r": _real_from_complex,
+    "_fft_r2c": _complex_from_real,
+}
