@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import weakref
 
+import pytest
 import torch
 from torch import Tensor, fx
 
+from reportgen.errors import ModelError
 from reportgen.loading.graph.program import Program, ProgramBuilder
 
 aten = torch.ops.aten
@@ -67,3 +69,11 @@ def test_a_compiled_program_stays_as_it_was_compiled() -> None:
     next(node for node in made.graph.nodes if node.op == "call_function").target = aten.abs.default
     assert torch.equal(run(torch.ones(1))[0], -torch.ones(1))
     assert torch.equal(made.compiled()(-torch.ones(1))[0], torch.ones(1))
+
+
+def test_a_graph_of_more_operations_than_a_model_has_is_refused() -> None:
+    builder = ProgramBuilder()
+    value = builder.image_input()
+    with pytest.raises(ModelError, match="more than 20,000 operations"):
+        for _ in range(20_001):
+            value = builder.call(torch.ops.aten.relu.default, (value,))

@@ -10,9 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from reportgen.errors import ModelError
 from reportgen.loading.graph.operators import REARRANGEMENTS, SHAPE_ONLY, base_name
 from reportgen.loading.options import LoadingOptions
 from reportgen.shown import shown
+
+# The largest models have some thousands; the search takes longer than linear time.
+MOST_CALLS = 20_000
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ class ProgramBuilder:
     graph: fx.Graph = field(default_factory=fx.Graph)
     root: nn.Module = field(default_factory=nn.Module)
     _constants: int = 0
+    _calls: int = 0
 
     def image_input(self) -> fx.Node:
         """The one placeholder."""
@@ -151,7 +156,12 @@ class ProgramBuilder:
         kwargs: dict[str, Any] | None = None,
         title: str = "",
     ) -> fx.Node:
-        """A node for one operator."""
+        """A node for one operator. Raises ModelError for more than a model has."""
+        self._calls += 1
+        if self._calls > MOST_CALLS:
+            raise ModelError(
+                f"the model's graph has more than {MOST_CALLS:,} operations; refused as unsafe."
+            )
         node = self.graph.call_function(target, args, kwargs or {})
         node.meta["title"] = title
         return node
