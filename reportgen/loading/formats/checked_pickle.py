@@ -76,7 +76,7 @@ def mapped_name(module: str, name: str) -> str:
 _PythonsUnpickler: Any = pickle._Unpickler
 
 
-class CheckedUnpickler(_PythonsUnpickler):
+class CheckedUnpickler(_PythonsUnpickler):  # type: ignore[misc]
     """Makes an object of a pickle from what `table` says that its names stand for.
 
     `storage` finds the bytes that a persistent id names. States of objects are left in `states`.

@@ -124,14 +124,14 @@ def _not_dense(*_: Any) -> Any:
     raise ModelError("a tensor in it is sparse or quantised; save it dense in float32.")
 
 
-def _dictionary(pairs: Any = ()) -> collections.OrderedDict:
+def _dictionary(pairs: Any = ()) -> collections.OrderedDict[Any, Any]:
     return collections.OrderedDict((checked_key(key), value) for key, value in _list(pairs))
 
 
-def _list(entries: Any) -> list[Any] | tuple[Any, ...]:
+def _list(entries: Any) -> list[Any]:
     if isinstance(entries, Mapping) or type(entries) not in (list, tuple):
         raise pickle.UnpicklingError("a container that is made of something else than a list")
-    return entries
+    return list(entries)
 
 
 def _complex(real: Any, imaginary: Any = 0.0) -> complex:

@@ -69,7 +69,7 @@ def _strided(given: Mapping[str, Any]) -> bool:
         return False
     reach = 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     held = tensor.untyped_storage().nbytes() // tensor.element_size() - tensor.storage_offset()
-    return math.prod(size) == 0 or reach <= held
+    return math.prod(size) == 0 or bool(reach <= held)
 
 
 def _repeats(given: Mapping[str, Any]) -> bool:
