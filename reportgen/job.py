@@ -14,12 +14,14 @@ from reportgen.autoencoder import Autoencoder, Note
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.images.channels import in_all_channels, in_channels
+from reportgen.images.names import shown
 from reportgen.images.open_options import open_binary
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import LoadingOptions
 from reportgen.loading.inspection import Inspection, inspect_file
-from reportgen.loading.load import load
+from reportgen.loading.load import load, load_fitting
 from reportgen.loading.model_file import ModelFile
 from reportgen.outcome import BuildOutcome, deliver
 from reportgen.process.progress import QuietProgress
@@ -118,7 +120,10 @@ def make_report(
         images = open_data(request.data)
         fit_images = open_data(request.fit_data) if request.fit_data else None
     with progress.step("model"):
-        autoencoder, *others = (load(model, images) for model in models)
+        autoencoder, images = load_fitting(models[0], in_all_channels(images))
+        others = [load(model, images) for model in models[1:]]
+        if fit_images is not None:
+            fit_images = in_channels(fit_images, images.shape[0], shown(str(request.fit_data)))
         images = with_class_names(images, autoencoder.classes)
     with progress.step("codes"):
         cache = None
@@ -230,11 +235,15 @@ def inspect(
     inspection.
     """
     file = ModelFile(model, loading)
-    images = None
-    if data is not None:
-        size = size or file.fixed_size()
-        images = open_images(data, limit=INSPECTED_IMAGES, size=size, open_file=open_file)
-    return inspect_file(file, images)
+    if data is None:
+        return inspect_file(file, None)
+    size = size or file.fixed_size()
+    images = open_images(data, limit=INSPECTED_IMAGES, size=size, open_file=open_file)
+    found = inspect_file(file, in_all_channels(images))
+    if found.input_shape is not None and found.input_shape[0] != images.shape[0]:
+        images = in_channels(images, found.input_shape[0], shown(str(data)))
+    notes = (note for note in images.notes if note.topic == "channels")
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def render(folder: Path, layout: PageLayout = "file") -> tuple[Page, ReportFiles]:

@@ -332,3 +332,22 @@ def test_inspect_names_what_is_missing(tmp_path: Path) -> None:
     result = run("inspect", tmp_path / "weights.pt")
     assert result.exit_code == 2
     assert "--model-class" in result.output
+
+
+def test_grey_files_saved_as_colour_are_read_for_a_grey_model(small: Path, tmp_path: Path) -> None:
+    colour = tmp_path / "colour"
+    colour.mkdir()
+    for path in (small / "images").iterdir():
+        Image.open(path).convert("RGB").save(colour / path.name)
+    found = []
+    for name, data in (("of grey", small / "images"), ("of colour", colour)):
+        out = "--results", tmp_path / name, "-o", tmp_path / f"{name}.html", "-q"
+        settings = "--normalize", "0,1", "--effort", "quick", "--fit-data", colour
+        result = run("build", small / "model.pt", data, *settings, *out)
+        assert result.exit_code == 0, result.output
+        found.append(json.loads((tmp_path / name / "results.json").read_text(encoding="utf-8")))
+    grey, of_colour = found
+    expected = grey["reconstruction"]["r2"]["value"]
+    assert of_colour["reconstruction"]["r2"]["value"] == pytest.approx(expected)
+    notes = of_colour["provenance"]["data_notes"]
+    assert any("one channel was kept" in note["text"] for note in notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class ImageSet:
     source : the folder or file; its size and SHA-256 cover what was read (see docs/data.md).
     notes : what was found and how it was read, for the report's provenance.
     skipped : images that could not be read, in the order of their names.
+    with_alpha : function that reads the same pictures with their transparency as a fourth channel;
+        None where there is none, or it is there already.
     """
 
     shape: tuple[int, int, int]
@@ -57,6 +59,7 @@ class ImageSet:
     notes: tuple[Note, ...] = ()
     skipped: tuple[SkippedImage, ...] = ()
     pixels: PixelStore = field(kw_only=True, repr=False)
+    with_alpha: Callable[[], ImageSet] | None = field(default=None, kw_only=True, repr=False)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -26,6 +26,7 @@ class OpenOptions:
     seed : of the random choice among more.
     part : the array, column or split that was named behind the path, or None.
     size : (height, width) that the images are scaled and cropped to, or None.
+    alpha : whether transparency is kept as a fourth channel.
     written : device and inode of each file that the report will be written to: none of them may
         be an image.
     open_file : opens a picture by its path.
@@ -35,6 +36,7 @@ class OpenOptions:
     seed: int = 0
     part: str | None = None
     size: tuple[int, int] | None = None
+    alpha: bool = False
     written: frozenset[tuple[int, int]] = frozenset()
     open_file: Callable[[Path], BinaryIO] = open_binary
 

@@ -69,7 +69,8 @@ def open_images(
     if limit is not None and limit < 2:
         raise DataError(f"A limit of {limit} images is too low; a report needs at least two.")
     try:
-        return _reader_of(path)(path, OpenOptions(limit, seed, part, size, written, open_file))
+        options = OpenOptions(limit, seed, part, size, written=written, open_file=open_file)
+        return _reader_of(path)(path, options)
     except OSError as error:
         where = shown(str(error.filename or path))
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error

@@ -1,8 +1,8 @@
 """One picture file: its header without decoding, and its pixels as Pillow decodes them.
 
 Colours are converted as `Image.convert("RGB")` does it, which is also how torchvision's folder
-data sets read them, so that the report sees what the model most likely saw: alpha is dropped,
-palettes and CMYK become RGB. EXIF orientation is applied.
+data sets read them, so that the report sees what the model most likely saw: palettes and CMYK
+become RGB, and alpha is dropped unless four channels are asked for. EXIF orientation is applied.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Header:
     width, height : pixels, after EXIF orientation.
     channels : 1 for greyscale, else 3.
     dtype : uint8, uint16 (16-bit greyscale) or float32 (floating-point TIFF).
-    alpha : whether transparency is dropped.
+    alpha : whether it has transparency.
     animated : whether more frames follow the first.
     """
 
@@ -81,6 +81,7 @@ def read_header(stream: BinaryIO) -> Header:
 def read_pixels(stream: BinaryIO, header: Header, channels: int, dtype: np.dtype) -> np.ndarray:
     """Decode to (channels, H, W) of `dtype`, which is at least as wide as the header's.
 
+    Four channels are red, green, blue and alpha; a picture without transparency is opaque.
     Raises UnreadableImageError, also where the decoded size is not the header's.
     """
     with _opened(stream) as image:
@@ -89,7 +90,8 @@ def read_pixels(stream: BinaryIO, header: Header, channels: int, dtype: np.dtype
             raise UnreadableImageError("its size changes while it is decoded")
         pixels = _widened(_native_pixels(image, channels), dtype)
     if pixels.ndim == 2:
-        return np.broadcast_to(pixels, (channels, *pixels.shape))
+        repeated = np.broadcast_to(pixels, (channels, *pixels.shape))
+        return _with_white_alpha(repeated) if channels == 4 else repeated
     return pixels.transpose(2, 0, 1)
 
 
@@ -157,7 +159,7 @@ def _dtype(mode: str) -> np.dtype:
 
 
 def _native_pixels(image: Image.Image, channels: int) -> np.ndarray:
-    """The picture's pixels, (H, W) or (H, W, 3), in its own depth."""
+    """The picture's pixels, (H, W) or (H, W, channels), in its own depth."""
     if image.mode == "F":
         values = np.asarray(image)
         # A NaN compares as False, so it is refused too.
@@ -169,8 +171,14 @@ def _native_pixels(image: Image.Image, channels: int) -> np.ndarray:
         if values.min() < 0 or values.max() > 65535:
             raise UnreadableImageError("its integer pixels are not all between 0 and 65535")
         return values.astype(np.uint16)
-    mode = "L" if channels == 1 else "RGB"
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     return np.asarray(image if image.mode == mode else image.convert(mode))
+
+
+def _with_white_alpha(pixels: np.ndarray) -> np.ndarray:
+    opaque = pixels.copy()
+    opaque[3] = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
+    return opaque
 
 
 def _widened(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from reportgen.autoencoder import Note, SourceFile
@@ -38,14 +40,15 @@ def make_picture_images(
     `labels.csv` is looked for. Raises DataError beginning with `where`.
     """
     names = sorted(chosen.names, key=natural_order)
-    pictures = read_picture_set(files, names, where, size=options.size)
+    notes = tuple(notes)
+    pictures = read_picture_set(files, names, where, size=options.size, alpha=options.alpha)
     table = _label_table(files, chosen.shared_folder, pictures, where, table_for)
     classes, origin = _classes(files, chosen.shared_folder, pictures, table, where)
     all_notes = [choice_note(chosen.count, len(names), options.seed)]
     if options.size is not None:
         sizes = Counter((header.height, header.width) for header in pictures.headers)
         all_notes += size_notes(sizes, options.size)
-    all_notes += [*conversion_notes(pictures.headers), *notes]
+    all_notes += [*conversion_notes(pictures.headers, options.alpha), *notes]
     if classes is not None:
         all_notes.append(class_note(classes, origin))
         if table is not None and table.classes not in (None, classes):
@@ -56,6 +59,18 @@ def make_picture_images(
             )
     if table is not None:
         all_notes += table.notes
+    with_alpha = None
+    if not options.alpha and any(header.alpha for header in pictures.headers):
+        with_alpha = partial(
+            make_picture_images,
+            files,
+            chosen,
+            where,
+            replace(options, alpha=True),
+            source=source,
+            table_for=table_for,
+            notes=notes,
+        )
     return ImageSet(
         shape=pictures.shape,
         names=tuple(shown(name) for name in pictures.names),
@@ -66,6 +81,7 @@ def make_picture_images(
         notes=tuple(all_notes),
         skipped=pictures.skipped,
         pixels=pictures.pixels,
+        with_alpha=with_alpha,
     )
 
 

@@ -44,7 +44,7 @@ def class_note(classes: Sequence[str], origin: str) -> Note:
     return Note("labels", f"{count} {'class' if count == 1 else 'classes'} from {origin}.")
 
 
-def conversion_notes(headers: Sequence[Header]) -> list[Note]:
+def conversion_notes(headers: Sequence[Header], alpha_kept: bool = False) -> list[Note]:
     """Notes of what was changed in the pictures on the way to pixels."""
     total = len(headers)
     notes = []
@@ -58,6 +58,11 @@ def conversion_notes(headers: Sequence[Header]) -> list[Note]:
     alpha = sum(header.alpha for header in headers)
     if alpha:
         text = f"Transparency was dropped in {alpha} images, as Pillow's convert('RGB') does."
+        if alpha_kept:
+            text = (
+                f"Transparency was kept as the fourth channel, as the model takes four: {alpha} of "
+                f"{total} images have it{', the others are opaque' if alpha < total else ''}."
+            )
         notes.append(Note("channels", text))
     animated = sum(header.animated for header in headers)
     if animated:

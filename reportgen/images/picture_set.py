@@ -113,11 +113,13 @@ def read_picture_set(
     where: str,
     *,
     size: tuple[int, int] | None = None,
+    alpha: bool = False,
     kept_bytes: int = KEPT_BYTES,
 ) -> PictureSet:
     """Read every header, then decode every file once, so that a damaged file is found now.
 
     With a `size`, (height, width), pictures of other sizes are scaled to cover it and cropped.
+    With `alpha`, every picture has four channels.
     Raises DataError, beginning with `where`, if sizes differ (from headers alone) or fewer than two
     pictures can be read.
     """
@@ -125,7 +127,7 @@ def read_picture_set(
         headers, skipped = _read_headers(files, names)
         if size is None:
             _require_one_size(headers, where)
-        kept = _room_for(headers.values(), size, kept_bytes)
+        kept = _room_for(headers.values(), size, alpha, kept_bytes)
         checksum = FilesChecksum()
         good: list[str] = []
         for name, header in headers.items():
@@ -191,13 +193,13 @@ def _require_one_size(headers: Mapping[str, Header], where: str) -> None:
 
 
 def _room_for(
-    headers: Iterable[Header], size: tuple[int, int] | None, kept_bytes: int
+    headers: Iterable[Header], size: tuple[int, int] | None, alpha: bool, kept_bytes: int
 ) -> np.ndarray:
     """An empty array for as many decoded pictures as `kept_bytes` hold, in their widest depth."""
     headers = list(headers)
     if not headers:
         return np.empty((0, 1, 1, 1), np.uint8)
-    channels = max(header.channels for header in headers)
+    channels = 4 if alpha else max(header.channels for header in headers)
     dtype = max((header.dtype for header in headers), key=lambda dtype: dtype.itemsize)
     height, width = size or (headers[0].height, headers[0].width)
     count = min(len(headers), kept_bytes // (channels * height * width * dtype.itemsize))

@@ -66,7 +66,8 @@ def inspect_model(
     from reportgen.loading.inspection import inspect_file
     from reportgen.loading.model_file import ModelFile
 
-    return inspect_file(ModelFile(path, _said(options, "inspect_model")), images)
+    candidates = None if images is None else [images]
+    return inspect_file(ModelFile(path, _said(options, "inspect_model")), candidates)
 
 
 def autoencoder_from_module(

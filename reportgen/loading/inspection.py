@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +75,11 @@ class _RandomImages:
         return self._pixels[list(rows)]
 
 
-def inspect_file(file: ModelFile, images: ImageSource | None) -> Inspection:
-    """Inspect a model file; see `reportgen.loading.inspect_model`."""
+def inspect_file(file: ModelFile, images: Iterable[ImageSource] | None) -> Inspection:
+    """Inspect a model file; see `reportgen.loading.inspect_model`.
+
+    The first of the images that fit are taken, as in `load_fitting`.
+    """
     source, kind, parameters = None, None, None
     try:
         source = file.source
@@ -84,10 +88,10 @@ def inspect_file(file: ModelFile, images: ImageSource | None) -> Inspection:
             model = file.read()
         parameters = model.parameters
         if images is None:
-            found, _ = _on_random_images(file, model)
+            found = _on_random_images(file, model)
             question = None
         else:
-            found, question = load_or_ask(file, images, model)
+            found, question, _ = load_or_ask(file, images, model)
     except (ModelError, DataError) as error:
         return Inspection(source, kind, parameters, None, None, False, (), str(error))
     notes = found.notes
@@ -107,7 +111,7 @@ def inspect_file(file: ModelFile, images: ImageSource | None) -> Inspection:
     )
 
 
-def _on_random_images(file: ModelFile, model: Model) -> tuple[Autoencoder, str | None]:
+def _on_random_images(file: ModelFile, model: Model) -> Autoencoder:
     """Load by random images of the shape that the user says, the file declares, or the model takes.
 
     Raises ModelError where no shape is known.
@@ -119,7 +123,7 @@ def _on_random_images(file: ModelFile, model: Model) -> tuple[Autoencoder, str |
     own: OwnCodeError | None = None
     for shape in shapes:
         try:
-            return load_or_ask(file, _RandomImages(shape), model)
+            return load_or_ask(file, [_RandomImages(shape)], model)[0]
         except DataError:
             # This size does not fit; another may.
             continue

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from reportgen.loading.sentences import first_line, shape_text
 from reportgen.loading.sidecar import completed
 from reportgen.loading.split import Model
 
+Images = TypeVar("Images", bound=ImageSource)
+
 
 def load(file: ModelFile, images: ImageSource) -> Autoencoder:
     """The `Autoencoder` in a file.
@@ -30,19 +33,43 @@ def load(file: ModelFile, images: ImageSource) -> Autoencoder:
     Raises ModelError where it cannot be read, split or run, or its pixel scale is not settled;
     DataError where the images do not fit.
     """
-    found, question = load_or_ask(file, images)
+    return load_fitting(file, [images])[0]
+
+
+def load_fitting(file: ModelFile, candidates: Iterable[Images]) -> tuple[Autoencoder, Images]:
+    """Load a file with the first of these images, in one number of channels or another, that fit.
+
+    `candidates` are at least one set of images, made as they are asked for. Raises as `load` does,
+    and where none fits, what is wrong with the first.
+    """
+    found, question, images = load_or_ask(file, candidates)
     if question is not None:
         with file.named():
             raise ModelError(question)
-    return found
+    return found, images
 
 
 def load_or_ask(
-    file: ModelFile, images: ImageSource, model: Model | None = None
-) -> tuple[Autoencoder, str | None]:
-    """Load a file; also return the question to the user about its pixel scale, or None.
-    `model` is the model in the file, where it was read before.
+    file: ModelFile, candidates: Iterable[Images], model: Model | None = None
+) -> tuple[Autoencoder, str | None, Images]:
+    """Load a file as `load_fitting` does; the second value is the question to the user, or None.
+
+    The question is about its pixel scale. `model` is the model in the file, where it was read
+    before.
     """
+    refused: DataError | None = None
+    for images in candidates:
+        try:
+            return *_loaded(file, images, model), images
+        except DataError as error:
+            refused = refused or error
+    assert refused is not None, "there is at least one candidate"
+    raise refused
+
+
+def _loaded(
+    file: ModelFile, images: ImageSource, model: Model | None
+) -> tuple[Autoencoder, str | None]:
     sample = _sample(images, file.options)
     with file.named(), seeded():
         model = model or file.read()
