@@ -89,7 +89,8 @@ def find_scale(dtype: np.dtype, values: ValueSummary) -> PixelScale:
         return PixelScale(-1, 2, (0.0, 1.0), f"{seen} were taken as [−1, 1] and mapped to [0, 1].")
     if low >= 0 and high <= 255 and (values.whole or high > 64):
         return PixelScale(0, 255, (0.0, 1.0), f"{seen} were divided by 255.")
-    if dtype == np.uint16:
+    # Whatever the byte order, which is a part of the type.
+    if dtype.kind == "u" and dtype.itemsize == 2:
         return PixelScale(0, 65535, (0.0, 1.0), f"{seen} of 16 bits were divided by 65535.")
     top = high if high > low else low + 1
     return PixelScale(0, 1, (low, top), f"{seen} are on no usual pixel scale and were kept.")

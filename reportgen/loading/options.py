@@ -147,8 +147,8 @@ class LoadingOptions:
     )
     normalize: str | None = _option(
         "HOW",
-        "How pixels are scaled for MODEL: 0,1 or -1,1 or 0,255 or imagenet or dataset or "
-        "'mean=0.5 std=0.5' [default: found by reconstruction error].",
+        "How pixels are scaled for MODEL: 0,1 or -1,1 or 0,255 or imagenet or dataset or 12-bit or "
+        "max or 'mean=0.5 std=0.5' [default: found by reconstruction error].",
         *Place,
     )
     output: str | None = _option(

@@ -21,7 +21,7 @@ from reportgen.loading.modules.returned import distribution_mean, flatten, is_di
 from reportgen.loading.modules.split_parts import find_pair
 from reportgen.loading.modules.whole import try_whole
 from reportgen.loading.options import DESCRIBED, LoadingOptions
-from reportgen.loading.scaling import parse_scaling
+from reportgen.loading.known_scalings import parse_scaling
 from reportgen.loading.split import exact_arithmetic, relative_difference
 
 TOLERANCE = 1e-5

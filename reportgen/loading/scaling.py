@@ -10,9 +10,13 @@ import torch
 from torch import Tensor
 
 from reportgen.errors import ModelError
+from reportgen.loading.known_scalings import Scaling, known_scalings, parse_scaling
 
 # A scaling wins only by this much; measured margins between right and wrong can be 7 %.
 MARGIN = 0.2
+# A scale is found only where the model explains this share of the images' variance on it: without
+# the right one among those tried, one that explains little still comes first.
+EXPLAINS = 0.5
 # Two scalings whose reconstructions differ by less of the images' variance tell the same story.
 SAME_STORY = 0.01
 # What comes out of a model: pixels scaled as those that go in; logits, to which a sigmoid is
@@ -24,48 +28,8 @@ WORDS: dict[Output, str] = {
     "unit pixels": "[0, 1] pixels out",
 }
 PLAIN = "0,1 (pixels out)"
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_SD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Pixels on the data's scale → (pixels − shift) / scale, what the model was trained on.
-
-    Attributes
-    ----------
-    name : as printed, and as --normalize takes it.
-    shift, scale : one number, or one for each channel.
-    """
-
-    name: str
-    shift: tuple[float, ...] = (0.0,)
-    scale: tuple[float, ...] = (1.0,)
-
-    @property
-    def is_identity(self) -> bool:
-        """Tell whether it changes nothing."""
-        return self.shift == (0.0,) and self.scale == (1.0,)
-
-    def apply(self, images: Tensor) -> Tensor:
-        """Data's scale → model's scale."""
-        if self.is_identity:
-            return images
-        return (images - self._per_channel(self.shift, images)) / self._per_channel(
-            self.scale, images
-        )
-
-    def undo(self, images: Tensor) -> Tensor:
-        """Model's scale → data's scale."""
-        if self.is_identity:
-            return images
-        return images * self._per_channel(self.scale, images) + self._per_channel(
-            self.shift, images
-        )
-
-    @staticmethod
-    def _per_channel(numbers: tuple[float, ...], images: Tensor) -> Tensor:
-        return torch.tensor(numbers, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+# A share of the range; what an affine model gives is exact but for rounding.
+ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -99,11 +63,15 @@ class PixelScale:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A pixel scale that was tried, with its reconstructions and their mean squared error."""
+    """A pixel scale that was tried, with its reconstructions and their mean squared error.
+
+    `place` is its place in the order in which scales were tried: the usual ones come first.
+    """
 
     pixel_scale: PixelScale
     reconstructions: Tensor
     error: float
+    place: int
 
     @property
     def name(self) -> str:
@@ -118,48 +86,9 @@ class _Candidate:
         output = " --output logits" if scale.output == "logits" else ""
         return f"--normalize {scale.scaling.name}{output}"
 
-
-def known_scalings(sample: Tensor) -> list[Scaling]:
-    """The pixel scalings that models are usually trained with, for images of this kind."""
-    channels = sample.shape[1]
-    mean = sample.mean(dim=(0, 2, 3), dtype=torch.float64)
-    sd = sample.to(torch.float64).std(dim=(0, 2, 3), correction=0)
-    scalings = [
-        Scaling("0,1"),
-        Scaling("-1,1", (0.5,), (0.5,)),
-        Scaling("0,255", (0.0,), (1 / 255,)),
-    ]
-    if channels == 3:
-        scalings.append(Scaling("imagenet", IMAGENET_MEAN, IMAGENET_SD))
-    if bool((sd > 0).all()):
-        scalings.append(Scaling("dataset", tuple(mean.tolist()), tuple(sd.tolist())))
-    return scalings
-
-
-def parse_scaling(text: str, sample: Tensor) -> Scaling:
-    """The scaling that --normalize names. Raises ModelError with the choices."""
-    for scaling in known_scalings(sample):
-        if scaling.name == text.strip().lower():
-            return scaling
-    parts = dict(part.split("=", 1) for part in text.split() if "=" in part)
-    try:
-        if set(parts) != {"mean", "std"}:
-            raise ValueError
-        mean = tuple(float(number) for number in parts["mean"].split(","))
-        sd = tuple(float(number) for number in parts["std"].split(","))
-        if not all(number > 0 for number in sd):
-            raise ValueError
-    except ValueError as error:
-        raise ModelError(
-            f"--normalize {text!r} is not known; give 0,1 · -1,1 · 0,255 · imagenet · dataset, or "
-            "mean=0.5,0.5,0.5 std=0.5,0.5,0.5."
-        ) from error
-    channels = int(sample.shape[1])
-    if {len(mean), len(sd)} - {1, channels}:
-        raise ModelError(
-            f"--normalize {text!r} has {len(mean)} means for images with {channels} channels."
-        )
-    return Scaling(text, mean, sd)
+    def is_clearly_better(self, other: _Candidate) -> bool:
+        """Tell whether the other's error is larger by more than right and wrong may differ."""
+        return self.error <= (1 - MARGIN) * other.error
 
 
 def find_pixel_scale(
@@ -184,7 +113,7 @@ def find_pixel_scale(
     if normalize is not None:
         candidates = [parse_scaling(normalize, sample)]
     on_unit_scale = float(sample.min()) >= 0 and float(sample.max()) <= 1
-    tried = []
+    tried: list[_Candidate] = []
     for scaling in candidates:
         returned = reconstruct(scaling.apply(sample))
         if not bool(torch.isfinite(returned).all()):
@@ -193,14 +122,26 @@ def find_pixel_scale(
             pixel_scale = PixelScale(scaling, kind, "")
             pixels = pixel_scale.to_data(returned)
             error = float((pixels - sample).square().mean(dtype=torch.float64))
-            tried.append(_Candidate(pixel_scale, pixels, error))
+            tried.append(_Candidate(pixel_scale, pixels, error, len(tried)))
     if not tried:
         raise ModelError(
             "the model returns NaN or infinity for these images under every input scaling; check "
             "its weights, or give the scaling it was trained on with --normalize."
         )
     tried.sort(key=lambda candidate: candidate.error)
-    return _choose(tried, sample, normalize, output)
+    found = _choose(tried, sample, normalize, output)
+    plain = next((each for each in tried if each.name == PLAIN), None)
+    if found.is_settled or normalize is not None or plain is None:
+        return found.pixel_scale
+    if _is_affine(reconstruct, sample):
+        text = (
+            "The model is affine: on every scale with one factor, its units contribute the same, "
+            "and reconstructions differ by a constant picture alone. Pixel scale 0,1 (pixels out) "
+            f"was taken (mean squared error {plain.error:.3g}; {tried[0].error:.3g} as "
+            f"{tried[0].name})."
+        )
+        return replace(plain.pixel_scale, text=text)
+    return found.pixel_scale
 
 
 def _output_kinds(
@@ -219,35 +160,72 @@ def _output_kinds(
     return kinds
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """A pixel scale, and whether it is said or found rather than assumed or asked for."""
+
+    pixel_scale: PixelScale
+    is_settled: bool
+
+
+def _is_affine(reconstruct: Callable[[Tensor], Tensor], sample: Tensor) -> bool:
+    """Tell whether images between and beyond two others are reconstructed between and beyond."""
+    others = sample.flip(0)
+    first, second = reconstruct(sample), reconstruct(others)
+    span = float((first - second).abs().max())
+    if span == 0:
+        return False
+    return all(
+        float(
+            (
+                reconstruct(share * sample + (1 - share) * others)
+                - (share * first + (1 - share) * second)
+            )
+            .abs()
+            .max()
+        )
+        <= ROUNDING * span
+        for share in (0.5, 3.0)
+    )
+
+
 def _choose(
     ranked: list[_Candidate], sample: Tensor, normalize: str | None, output: str | None
-) -> PixelScale:
+) -> _Choice:
     """Choose the best candidate, with a question where it is not clearly best and that matters."""
     best = ranked[0]
     if normalize is not None and output is not None:
-        return replace(best.pixel_scale, text=f"Pixel scale {best.name}, as given.")
+        return _settled(best, f"Pixel scale {best.name}, as given.")
     if len(ranked) == 1:
         said = "input scaling" if normalize is not None else "output"
-        return replace(best.pixel_scale, text=f"Pixel scale {best.name}; the {said} as given.")
+        return _settled(best, f"Pixel scale {best.name}; the {said} as given.")
     variance = float(sample.var(dim=0, correction=0).mean(dtype=torch.float64))
+    close = [each for each in ranked if not best.is_clearly_better(each)]
+    # Plain [0, 1] is what most models are trained on.
+    chosen = next((each for each in close if each.name == PLAIN), None)
+    if chosen is None:
+        alike = [each for each in close if not _differ(best, each, variance)]
+        chosen = min(alike, key=lambda each: each.place)
+    rivals = [each for each in close if each.flags != chosen.flags]
+    others = [each for each in rivals if _differ(chosen, each, variance)]
+    is_one = len(close) == 1 or (chosen.name != PLAIN and not others)
+    next_best = ranked[min(len(close), len(ranked) - 1)] if is_one else ranked[1]
     evidence = (
-        f"mean squared error {best.error:.3g} against {ranked[1].error:.3g} for {ranked[1].name}, "
+        f"mean squared error {best.error:.3g} against {next_best.error:.3g} for {next_best.name}, "
         f"the next best; the images' variance is {variance:.3g}"
     )
     said = ""
     if normalize is not None or output is not None:
         said = f" ({'input scaling' if normalize is not None else 'output'} as given)"
-    close = [each for each in ranked if best.error > (1 - MARGIN) * each.error]
     reconstructs = best.error < variance
-    if len(close) < 2 and reconstructs:
-        text = f"Pixel scale {best.name}{said}, found by reconstruction: {evidence}."
-        return replace(best.pixel_scale, text=text)
-    # Plain [0, 1] is what most models are trained on.
-    chosen = next((each for each in close if each.name == PLAIN), best)
-    rivals = [each for each in close if each.flags != chosen.flags]
-    if reconstructs and any(_differ(chosen, rival, variance) for rival in rivals):
+    explains = normalize is not None or best.error <= (1 - EXPLAINS) * variance
+    if reconstructs and explains and is_one:
+        text = f"Pixel scale {chosen.name}{said}, found by reconstruction: {evidence}."
+        return _settled(chosen, text)
+    if reconstructs and (others or not explains):
         text = f"Pixel scale{said} not settled by reconstruction: {evidence}."
-        return replace(chosen.pixel_scale, text=text, question=_question([chosen, *rivals]))
+        question = _question([chosen, *others]) if explains else _little(ranked, variance)
+        return _Choice(replace(chosen.pixel_scale, text=text, question=question), False)
     reason = (
         "those as good give the same pictures"
         if reconstructs
@@ -257,7 +235,11 @@ def _choose(
         f"Pixel scale {chosen.name}{said} is assumed: reconstruction does not settle it, {reason} "
         f"({evidence}). Say which with --normalize and --output."
     )
-    return replace(chosen.pixel_scale, text=text)
+    return _Choice(replace(chosen.pixel_scale, text=text), False)
+
+
+def _settled(chosen: _Candidate, text: str) -> _Choice:
+    return _Choice(replace(chosen.pixel_scale, text=text), True)
 
 
 def _differ(one: _Candidate, other: _Candidate, variance: float) -> bool:
@@ -272,4 +254,14 @@ def _question(candidates: list[_Candidate]) -> str:
     return (
         f"how its pixels are scaled cannot be told from these images: the mean squared error is "
         f"{errors}, closer than {MARGIN:.0%}; say what it was trained on, such as {flags}."
+    )
+
+
+def _little(ranked: list[_Candidate], variance: float) -> str:
+    errors = ", ".join(f"{each.error:.3g} as {each.name}" for each in ranked[:3])
+    flags = " or ".join(dict.fromkeys(each.flags for each in ranked[:3]))
+    return (
+        f"how its pixels are scaled cannot be told from these images: on none of the usual scales "
+        f"does it explain {EXPLAINS:.0%} of their variance, {variance:.3g} (the mean squared error "
+        f"is {errors}); say what it was trained on, such as {flags} or --normalize 'mean=0 std=1'."
     )

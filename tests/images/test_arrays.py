@@ -66,6 +66,8 @@ def test_column_major_and_byte_swapped_arrays_are_read_alike(tmp_path: Path) -> 
         (0, 1, np.bool_, 0, 1),
         (0, 255, np.int64, 0, 255),
         (0, 65535, np.uint16, 0, 65535),
+        (0, 4095, ">u2", 0, 65535),
+        (0, 65535, "<u2", 0, 65535),
         (0, 200, np.uint16, 0, 255),
         (0, 1, np.float32, 0, 1),
         (0, 1, np.float64, 0, 1),
@@ -78,7 +80,7 @@ def test_column_major_and_byte_swapped_arrays_are_read_alike(tmp_path: Path) -> 
     ],
 )
 def test_known_scales_are_mapped_to_0_and_1(
-    tmp_path: Path, low: float, high: float, dtype: type, zero: float, span: float
+    tmp_path: Path, low: float, high: float, dtype: str | type, zero: float, span: float
 ) -> None:
     stored = np.linspace(low, high, 2 * 5 * 5).reshape(2, 5, 5).astype(dtype)
     if (low, high, dtype) == (0, 3, np.float32):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from reportgen.errors import ModelError
 from reportgen.loading import autoencoder_from_module, inspect_model, save
-from reportgen.loading.scaling import IMAGENET_MEAN, IMAGENET_SD
+from reportgen.loading.known_scalings import IMAGENET_MEAN, IMAGENET_SD, known_scalings
 from tests.loading.image_array import ImageArray
 
 UNITS = 12
@@ -146,7 +146,7 @@ def test_logits_are_recognised_and_squashed() -> None:
     assert float((restored - pixels).square().mean()) < 2e-3
 
 
-def test_what_reconstruction_does_not_settle_is_assumed_and_said() -> None:
+def test_an_affine_model_is_taken_on_the_unit_scale_and_said_to_be_one() -> None:
     """A linear model without an offset reconstructs alike on scales that differ by a factor."""
     images = smooth_images(channels=1)
 
@@ -166,7 +166,7 @@ def test_what_reconstruction_does_not_settle_is_assumed_and_said() -> None:
             return self.decode(self.encode(x))
 
     text = note(autoencoder_from_module(Orthogonal(), images))
-    assert "Pixel scale 0,1 (pixels out) is assumed" in text and "--normalize" in text
+    assert text.startswith("The model is affine") and "Pixel scale 0,1 (pixels out) was" in text
 
 
 def test_flags_are_checked() -> None:
@@ -198,7 +198,8 @@ class Undecided(nn.Module):
         return x.flatten(1) @ self.axes.T
 
     def decode(self, z: Tensor) -> Tensor:
-        return (z @ self.axes + self.extra).view(-1, 1, 12, 12)
+        bent = self.extra * (1 + 0.2 * torch.sin(50 * z[:, 1:2]))
+        return (z @ self.axes + bent).view(-1, 1, 12, 12)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x))
@@ -241,3 +242,66 @@ def test_a_model_that_reconstructs_nothing_is_not_asked_about() -> None:
     images = smooth_images(channels=1)
     text = note(autoencoder_from_module(Dim(images), images))
     assert "is assumed" in text and "images' mean" in text, text
+
+
+def times(images: ImageArray, factor: float) -> ImageArray:
+    return ImageArray(images.pixels * factor)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_a_depth_of_fewer_bits_in_sixteen_is_found(bits: int) -> None:
+    images = smooth_images(channels=1)
+    top = (2**bits - 1) / 65535
+    found = autoencoder_from_module(Memory(torch.from_numpy(images.pixels)), times(images, top))
+    assert f"Pixel scale {bits}-bit (pixels out), found by reconstruction" in note(found)
+    pixels = torch.from_numpy(images.pixels) * top
+    restored = found.decode(found.encode(pixels))
+    assert float((restored - pixels).square().mean()) < 0.05 * float(pixels.var(0).mean())
+
+
+def test_values_as_they_are_in_the_file_are_scaled_by_their_depth() -> None:
+    images = smooth_images(channels=1)
+    found = autoencoder_from_module(Memory(torch.from_numpy(images.pixels)), times(images, 4095))
+    assert "Pixel scale 12-bit (pixels out), found by reconstruction" in note(found)
+
+
+@pytest.mark.parametrize("factor", [0.03, 0.3, 7000.0])
+def test_a_model_trained_on_shares_of_the_maximum_is_found(factor: float) -> None:
+    images = smooth_images(channels=1)
+    images = times(images, 1 / float(images.pixels.max()))
+    found = autoencoder_from_module(Memory(torch.from_numpy(images.pixels)), times(images, factor))
+    assert "Pixel scale max (pixels out), found by reconstruction" in note(found), note(found)
+
+
+def test_a_largest_value_near_white_is_no_scale_of_its_own() -> None:
+    images = torch.from_numpy(smooth_images(channels=1).pixels)
+    names = [scaling.name for scaling in known_scalings(images * 0.9)]
+    assert names == ["0,1", "-1,1", "0,255", "dataset"]
+    assert [each.name for each in known_scalings(images * 0.06)][4:] == ["12-bit", "14-bit", "max"]
+
+
+def test_a_best_scale_that_explains_little_is_asked_for_with_numbers() -> None:
+    """The right one, 1.7 times the pixels and 0.4, is not among those tried."""
+    images = smooth_images(channels=1)
+    pixels = torch.from_numpy(images.pixels)
+    model = Memory(1.7 * pixels + 0.4)
+    with pytest.raises(ModelError) as refused:
+        autoencoder_from_module(model, images)
+    text = str(refused.value)
+    variance = float(pixels.var(0, correction=0).mean())
+    assert "on none of the usual scales does it explain 50% of their variance" in text, text
+    assert f"{variance:.2g}" in text and "--normalize" in text
+    right = "mean=-0.235294 std=0.588235"
+    assert "as given" in note(autoencoder_from_module(model, images, normalize=right))
+
+
+def test_depths_and_the_maximum_can_be_said(tmp_path: Path) -> None:
+    images = times(smooth_images(channels=1), 4095 / 65535)
+    model = Linear(torch.from_numpy(images.pixels) * 65535 / 4095)
+    found = autoencoder_from_module(model, images, normalize="12-bit", output="pixels")
+    assert note(found) == "Pixel scale 12-bit (pixels out), as given."
+    pixels = torch.from_numpy(images.pixels)
+    expected = model.encode(pixels * 65535 / 4095)
+    torch.testing.assert_close(found.encode(pixels), expected, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ModelError, match=r"10-bit.*not known.*12-bit · 14-bit · max"):
+        autoencoder_from_module(model, images, normalize="10-bit")
