@@ -5,10 +5,11 @@ from __future__ import annotations
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from lzma import LZMAError
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from reportgen.errors import DataError
@@ -20,6 +21,7 @@ from reportgen.images.names import Chosen, choose
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import class_file, make_picture_images
+from reportgen.images.picture_notes import other_files_notes
 from reportgen.images.picture_set import PictureFiles
 from reportgen.shown import shown
 
@@ -43,7 +45,8 @@ def open_archive(
     where = shown(str(path))
     options.refuse_part(where)
     with damage_is_a_sentence(where):
-        names = (name for name, _ in _safe(members(), where) if _is_picture(name))
+        others: Counter[str] = Counter()
+        names = _pictures(_safe(members(), where), others)
         chosen = choose(names, options.limit, options.seed)
         if not chosen.names:
             raise DataError(
@@ -52,7 +55,12 @@ def open_archive(
             )
         opened = files(_wanted(_safe(members(), where), chosen, where))
         return make_picture_images(
-            opened, chosen, where, options, source=lambda checksum: file_source(path)
+            opened,
+            chosen,
+            where,
+            options,
+            source=lambda checksum: file_source(path),
+            notes=other_files_notes(others),
         )
 
 
@@ -86,9 +94,14 @@ def _safe(members: Iterator[tuple[str, Member | None]], where: str) -> Iterator[
             yield "/".join(parts), member
 
 
-def _is_picture(name: str) -> bool:
-    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return bool(stem and dot) and f".{suffix.lower()}" in SUFFIXES
+def _pictures(members: Iterable[tuple[str, Member]], others: Counter[str]) -> Iterator[str]:
+    """Yield the names of pictures, and count the suffixes of other files."""
+    for name, _ in members:
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in SUFFIXES:
+            yield name
+        else:
+            others[suffix] += 1
 
 
 @contextmanager

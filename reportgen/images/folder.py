@@ -14,6 +14,7 @@ from reportgen.images.names import choose
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import make_picture_images
+from reportgen.images.picture_notes import listed_suffixes, other_files_notes
 from reportgen.shown import shown
 
 
@@ -42,17 +43,15 @@ def open_folder(root: Path, options: OpenOptions) -> ImageSet:
 
 
 def _walk_notes(walk: FolderWalk) -> list[Note]:
-    if not walk.outside:
-        return []
-    text = f"{walk.outside} images are reached through links that lead out of the folder."
-    return [Note("images", text)]
+    notes = other_files_notes(walk.other_files)
+    if walk.outside:
+        text = f"{walk.outside} images are reached through links that lead out of the folder."
+        notes.append(Note("images", text))
+    return notes
 
 
 def _no_images(root: Path, others: Counter[str]) -> str:
-    kinds = ", ".join(
-        f"{count} × {suffix or 'no suffix'}" for suffix, count in others.most_common(3)
-    )
-    found = f"only other files ({kinds})" if others else "no files"
+    found = f"only other files ({listed_suffixes(others)})" if others else "no files"
     return (
         f"No images in {shown(str(root))}: it holds {found}. Give a folder of PNG, JPEG, WebP, "
         "BMP, TIFF or GIF files, or the array or archive file itself."

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from reportgen.errors import DataError
 from reportgen.shown import shown
 
-IGNORED_FOLDERS = frozenset(("__MACOSX",))
+# What macOS, network storage by Synology, file systems and Windows put beside the user's own.
+IGNORED_FOLDERS = frozenset(("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN"))
 
 
 class FolderWalk:

@@ -9,6 +9,11 @@ import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.images.picture import Header
+from reportgen.shown import shown
+
+# Tables of labels and files of classes are looked for beside images.
+READ_BESIDE = frozenset((".csv", ".jsonl", ".parquet", ".cls"))
+MOST_LISTED = 4
 
 
 def choice_note(found: int, chosen: int, seed: int) -> Note:
@@ -16,6 +21,25 @@ def choice_note(found: int, chosen: int, seed: int) -> Note:
     if chosen == found:
         return Note("images", f"All {found} images were read.")
     return Note("images", f"{chosen} of {found} images were chosen at random (seed {seed}).")
+
+
+def other_files_notes(suffixes: Mapping[str, int]) -> list[Note]:
+    """A note of the files that are no images of a known type; `suffixes` counts them by suffix."""
+    left_out = {suffix: count for suffix, count in suffixes.items() if suffix not in READ_BESIDE}
+    count = sum(left_out.values())
+    if not count:
+        return []
+    files = "1 other file was" if count == 1 else f"{count} other files were"
+    text = f"{files} left out, as no images of a type that is read: {listed_suffixes(left_out)}."
+    return [Note("images", text)]
+
+
+def listed_suffixes(suffixes: Mapping[str, int]) -> str:
+    """The most frequent suffixes of files, with their numbers."""
+    ordered = sorted(suffixes.items(), key=lambda each: (-each[1], each[0]))
+    listed = [f"{count} × {shown(suffix) or 'no suffix'}" for suffix, count in ordered]
+    more = len(listed) - MOST_LISTED
+    return ", ".join(listed[:MOST_LISTED]) + (f" and {more} more types" if more > 0 else "")
 
 
 def size_notes(sizes: Mapping[tuple[int, int], int], size: tuple[int, int]) -> list[Note]:

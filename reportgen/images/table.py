@@ -56,9 +56,15 @@ def column_names(names: Sequence[str], where: str) -> tuple[str, ...]:
     return columns
 
 
-def file_column(names: Sequence[str]) -> int:
-    """The place of the column that holds the files: by a usual name, else the first."""
-    return next((i for i, name in enumerate(names) if name.lower() in FILE_COLUMNS), 0)
+def file_column(names: Sequence[str], first_line: Sequence[str] = ()) -> int:
+    """The place of the column that holds the files: by a usual name, else the first.
+
+    A first column without a name that begins with a number is pandas' index: then the second.
+    """
+    has_name = bool(names) and names[0] != "" and not names[0].startswith("Unnamed: ")
+    is_index = not has_name and bool(first_line) and first_line[0].strip().isdecimal()
+    usual = int(is_index and len(names) > 1)
+    return next((i for i, name in enumerate(names) if name.lower() in FILE_COLUMNS), usual)
 
 
 def cell_text(value: Any) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -37,10 +38,11 @@ def read_table(name: str, content: bytes, where: str) -> Table:
 
 
 def _csv_table(content: bytes, where: str) -> Table:
-    header = next(_csv_rows(content, where), (1, []))[1]
+    first_rows = [row for _, row in islice(_csv_rows(content, where), 2)]
+    header = first_rows[0] if first_rows else []
     if len(header) < 2:
         raise DataError(_needs_lines(where))
-    column = file_column([name.strip() for name in header])
+    column = file_column([name.strip() for name in header], *first_rows[1:])
     named = column_names(header, where)
 
     def lines() -> Iterator[Line]:

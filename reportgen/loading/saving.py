@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reportgen.errors import ModelError
 from reportgen.loading.formats.reading import read_model
 from reportgen.loading.formats.sniff import sniff
+from reportgen.loading.known_scalings import parse_scaling
 from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.model_parts import parts_of_module
 from reportgen.loading.modules.module_graph import export_module
@@ -21,7 +22,6 @@ from reportgen.loading.modules.returned import distribution_mean, flatten, is_di
 from reportgen.loading.modules.split_parts import find_pair
 from reportgen.loading.modules.whole import try_whole
 from reportgen.loading.options import DESCRIBED, LoadingOptions
-from reportgen.loading.known_scalings import parse_scaling
 from reportgen.loading.split import exact_arithmetic, relative_difference
 
 TOLERANCE = 1e-5

@@ -88,6 +88,25 @@ def test_hidden_files_and_other_files_are_ignored(tmp_path: Path) -> None:
     assert open_images(tmp_path).names == ("a.png", "b.PNG")
 
 
+def test_folders_of_storage_and_file_systems_are_no_classes(tmp_path: Path) -> None:
+    folders = ("cat", "dog", "@eaDir", "lost+found", "$RECYCLE.BIN", "dog/@eaDir")
+    folder_of(tmp_path, [f"{folder}/a.png" for folder in folders])
+    images = open_images(tmp_path)
+    assert images.labels == ("cat", "dog")
+
+
+def test_files_of_other_types_are_counted(tmp_path: Path) -> None:
+    folder_of(tmp_path / "data", ["a.png", "b.png"])
+    (tmp_path / "data" / "labels.csv").write_text("file,size\na.png,1\n")
+    for name in ("c.avif", "d.AVIF", "e.jp2", "noend"):
+        (tmp_path / "data" / name).write_bytes(b"?")
+    shutil.make_archive(str(tmp_path / "data"), "zip", tmp_path / "data")
+    said = "4 other files were left out"
+    for path in (tmp_path / "data", tmp_path / "data.zip"):
+        text = " ".join(note.text for note in open_images(path).notes)
+        assert said in text and "2 × .avif, 1 × no suffix, 1 × .jp2." in text, text
+
+
 def test_a_damaged_image_among_good_ones_is_named_and_left_out(tmp_path: Path) -> None:
     expected = folder_of(tmp_path, ["a.png", "b.png", "d.png"])
     whole = (tmp_path / "b.png").read_bytes()

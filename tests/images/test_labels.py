@@ -118,3 +118,82 @@ def test_a_file_name_that_two_images_have_must_be_a_path(tmp_path: Path) -> None
     table = "file,size\na.png,1\n"
     with pytest.raises(DataError, match=r"2 images are called a\.png; write the path"):
         opened(tmp_path, table, ["x/a.png", "y/a.png"])
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("u\u0308ber.png", "\u00fcber.png"),
+        ("\u00fcber.png", "u\u0308ber.png"),
+        ("A.PNG", "a.png"),
+        ("STRASSE.png", "straße.png"),
+        ("C:\\data\\x\\a.png", "x/a.png"),
+        ("/home/me/data/x/a.png", "x/a.png"),
+        ("X\\A.png", "x/a.png"),
+        ("0001", "0001.png"),
+        ("x/0001", "x/0001.png"),
+        ("0001", "x/0001.png"),
+        ("v1.0", "v1.0.png"),
+        ("images/a.png", "a.png"),
+    ],
+)
+def test_names_that_are_written_otherwise_are_matched(
+    tmp_path: Path, written: str, name: str
+) -> None:
+    images = opened(tmp_path, f"file,size\n{written},3\nother.png,5\n", [name, "z.png"])
+    assert images.factors is not None
+    found = dict(zip(images.names, images.factors["size"], strict=True))
+    assert found[name] == 3 and math.isnan(found["z.png"])
+    assert "1 of them are written otherwise" in " ".join(note.text for note in images.notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        (["a,1"], ["a.png", "a.bmp"]),
+        (["A.png,1", "A.PNG,2"], ["a.png", "b.png"]),
+        (["train/a.png,1", "test/a.png,2"], ["a.png", "b.png"]),
+        (["y/a.png,1"], ["x/a.png", "x/b.png"]),
+        (["a.jpg,1"], ["a.png", "b.png"]),
+    ],
+)
+def test_what_may_mean_another_image_is_not_matched(
+    tmp_path: Path, lines: list[str], names: list[str]
+) -> None:
+    table = "file,size\n" + "\n".join([*lines, "sure.png,9"])
+    images = opened(tmp_path, table, [*names, "sure.png"])
+    assert images.factors is not None
+    found = dict(zip(images.names, images.factors["size"], strict=True))
+    assert found.pop("sure.png") == 9
+    assert all(math.isnan(size) for size in found.values())
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        ",file,size\n0,a.png,0.5\n1,b.png,2\n",
+        ",picture,size\n0,a.png,0.5\n1,b.png,2\n",
+        "file,Unnamed: 0,size\na.png,7,0.5\nb.png,8,2\n",
+        "index,file,size\n1,a.png,0.5\n2,b.png,2\n",
+    ],
+)
+def test_a_column_that_numbers_the_lines_is_no_factor(tmp_path: Path, table: str) -> None:
+    images = opened(tmp_path, table, ["a.png", "b.png"])
+    assert images.factors == {"size": (0.5, 2.0)}
+    assert "numbers its lines and was left out" in " ".join(note.text for note in images.notes)
+
+
+def test_an_index_that_does_not_number_the_lines_is_a_factor(tmp_path: Path) -> None:
+    table = "file,index\na.png,5\nb.png,3\n"
+    assert opened(tmp_path, table, ["a.png", "b.png"]).factors == {"index": (5.0, 3.0)}
+    table = ",size\na.png,5\nb.png,3\n"
+    assert opened(tmp_path, table, ["a.png", "b.png"]).factors == {"size": (5.0, 3.0)}
+
+
+def test_decimal_commas_are_numbers_where_they_cannot_be_thousands(tmp_path: Path) -> None:
+    lines = ["file;size;angle;count;mixed", "a.png;0,5;-1,25e1;1,500;1.5", "b.png;2;;2,000;1,5"]
+    found = opened(tmp_path, "\n".join(lines), ["a.png", "b.png"]).factors
+    assert found is not None
+    assert found["size"] == (0.5, 2.0)
+    assert found["angle"][0] == -12.5 and math.isnan(found["angle"][1])
+    assert found["count"] == ("1,500", "2,000") and found["mixed"] == ("1.5", "1,5")
