@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.errors import DataError
+from reportgen.images.array_facts import ArrayFacts
 from reportgen.images.array_layout import ArrayLayout, find_layout
 from reportgen.images.array_stream import (
     ArrayHeader,
@@ -41,7 +42,7 @@ class ArrayRows:
     places : (n,) the place of each chosen image in `values`.
     rows : (n,) its row number in the file.
     count : number of rows in the file.
-    labels : (n,) class names, or None.
+    facts : the class names and factors beside them.
     description : the array's name and its file's, for sentences.
     """
 
@@ -49,8 +50,8 @@ class ArrayRows:
     places: np.ndarray
     rows: np.ndarray
     count: int
-    labels: tuple[str, ...] | None
     description: str
+    facts: ArrayFacts = field(default_factory=ArrayFacts)
 
     @classmethod
     def chosen(
@@ -69,10 +70,10 @@ class ArrayRows:
         if stream is None:
             require_complete(header, path.stat().st_size, where)
             rows = choose_rows(count, options.limit, options.seed)
-            return cls(RowsOnDisk(path, header), rows, rows, count, None, where)
+            return cls(RowsOnDisk(path, header), rows, rows, count, where)
         rows = rows_to_read(header, options, where)
         values = read_rows(stream, header, rows, where)
-        return cls(values, np.arange(len(rows)), rows, count, None, where)
+        return cls(values, np.arange(len(rows)), rows, count, where)
 
 
 class ArrayStore:
@@ -129,8 +130,9 @@ def make_array_set(
         Note("layout", f"{array.description} was read as {layout.name}."),
         Note("scaling", f"{array.values.dtype} {scale.sentence}"),
     ]
-    if array.labels is not None:
-        notes.append(class_note(array.labels, "the file's labels"))
+    if array.facts.labels is not None:
+        notes.append(class_note(array.facts.labels, "the file's labels"))
+    notes += array.facts.notes
     channels, height, width = layout.shape
     if options.size is not None:
         notes += size_notes({(height, width): len(array.rows)}, options.size)
@@ -138,8 +140,8 @@ def make_array_set(
     return ImageSet(
         shape=(channels, height, width),
         names=tuple(f"{name}[{row}]" for row in array.rows),
-        labels=array.labels,
-        factors=None,
+        labels=array.facts.labels,
+        factors=array.facts.factors,
         pixel_range=scale.pixel_range,
         source=file_source(path),
         notes=tuple(notes),

@@ -20,6 +20,7 @@ from typing import IO, cast
 import numpy as np
 
 from reportgen.errors import DataError
+from reportgen.images.array_facts import ArrayFacts
 from reportgen.images.array_names import label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import ArrayHeader, read_rows
@@ -42,7 +43,7 @@ def open_idx(path: Path, options: OpenOptions) -> ImageSet:
         layout = require_images(header.shape, header.dtype, where)
         packed = stream if _is_zipped(path) else None
         array = ArrayRows.chosen(path, header, options, where, packed)
-    array = replace(array, labels=_labels(path, array.count, array.rows))
+    array = replace(array, facts=ArrayFacts(_labels(path, array.count, array.rows)))
     return make_array_set(path, array, layout, options)
 
 

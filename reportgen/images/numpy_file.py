@@ -21,7 +21,8 @@ from numpy.lib import format as npy_format
 
 from reportgen.errors import DataError
 from reportgen.images.archive import damage_is_a_sentence
-from reportgen.images.array_names import find_images, find_labels, label_words, require_labels
+from reportgen.images.array_facts import facts_of
+from reportgen.images.array_names import find_images
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import ArrayHeader, read_rows, require_complete
 from reportgen.images.image_set import ImageSet
@@ -52,7 +53,8 @@ def open_npz(path: Path, options: OpenOptions) -> ImageSet:
             else:
                 stored = replace(header, offset=start + header.offset)
                 array = ArrayRows.chosen(path, stored, options, where)
-        array = replace(array, labels=_labels(archive, name, array.count, array.rows))
+        facts = facts_of(archive, name, array.count, array.rows, archive.name)
+        array = replace(array, facts=facts)
     return make_array_set(path, array, layout, options)
 
 
@@ -99,6 +101,17 @@ class _Archive:
         *_, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
         return member.header_offset + LOCAL_HEADER.size + int(name_bytes) + int(extra_bytes)
 
+    def kind_of(self, name: str) -> tuple[tuple[int, ...], np.dtype] | None:
+        """Shape and type of an array; None where only unpickling would read it."""
+        with self._file.open(self._members[name]) as stream:
+            header = _read_header(stream, f"{self.name}, array {shown(name)}", refuse_objects=False)
+        return None if header.dtype.hasobject else (header.shape, header.dtype)
+
+    def rows_of(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Some rows of an array, by their numbers."""
+        with self.array(name) as (stream, header, where):
+            return read_rows(stream, header, rows, where)
+
     def dimensions(self, name: str) -> int:
         """The number of axes of this array; −1 where only unpickling would read it."""
         try:
@@ -121,7 +134,7 @@ def _archive(path: Path) -> Iterator[_Archive]:
         raise DataError(f"{where} is encrypted; save it without a password.") from error
 
 
-def _read_header(stream: IO[bytes], where: str) -> ArrayHeader:
+def _read_header(stream: IO[bytes], where: str, refuse_objects: bool = True) -> ArrayHeader:
     """Read an array's header, up to its first number. Raises DataError beginning with `where`."""
     try:
         version = npy_format.read_magic(stream)
@@ -136,19 +149,10 @@ def _read_header(stream: IO[bytes], where: str) -> ArrayHeader:
         # NumPy parses the header as Python text, and lets that parser's errors through.
         reason = " ".join(str(error).split())
         raise DataError(f"{where} is not a readable NumPy array: {reason}.") from error
-    if dtype.hasobject:
+    if dtype.hasobject and refuse_objects:
         raise DataError(
             f"{where} holds Python objects, which are never unpickled; save one array of numbers."
         )
-    if any(length < 0 for length in shape) or not shape:
+    if any(length < 0 for length in shape) or (not shape and refuse_objects):
         raise DataError(f"{where} has shape {shape}, which holds no images.")
     return ArrayHeader(shape, fortran_order, dtype, stream.tell())
-
-
-def _labels(archive: _Archive, images: str, count: int, rows: np.ndarray) -> tuple[str, ...] | None:
-    name = find_labels(archive.names, images)
-    if name is None:
-        return None
-    with archive.array(name) as (stream, header, where):
-        require_labels(header.shape, header.dtype, count, where)
-        return label_words(read_rows(stream, header, rows, where))

@@ -16,7 +16,8 @@ from torch.utils.data import TensorDataset
 
 from reportgen.errors import DataError
 from reportgen.images.archive import damage_is_a_sentence
-from reportgen.images.array_names import find_images, find_labels, label_words, require_labels
+from reportgen.images.array_facts import facts_of
+from reportgen.images.array_names import find_images
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import choose_rows, require_room
 from reportgen.images.image_set import ImageSet
@@ -38,14 +39,14 @@ def open_torch(path: Path, options: OpenOptions) -> ImageSet:
     images = _checked(tensors[name], description)
     layout = require_images(tuple(images.shape), _numpy_type(images, description), description)
     rows = choose_rows(len(images), options.limit, options.seed)
-    labels = _labels(tensors, name, len(images), rows, where)
+    facts = facts_of(_Tensors(tensors, where), name, len(images), rows, where)
     if images.dtype == torch.bfloat16:
         # NumPy has no such type.
         require_room(4 * images[0].numel(), len(rows), description)
         values, places = images[torch.from_numpy(rows)].float().numpy(), np.arange(len(rows))
     else:
         values, places = images.numpy(), rows
-    array = ArrayRows(values, places, rows, len(images), labels, description)
+    array = ArrayRows(values, places, rows, len(images), description, facts)
     return make_array_set(path, array, layout, options)
 
 
@@ -122,13 +123,23 @@ def _numpy_type(tensor: Tensor, where: str) -> np.dtype:
         raise DataError(f"{where} holds {tensor.dtype} values; save float32 or uint8.") from error
 
 
-def _labels(
-    tensors: Mapping[str, Tensor], images: str, count: int, rows: np.ndarray, where: str
-) -> tuple[str, ...] | None:
-    name = find_labels(tensors, images)
-    if name is None:
-        return None
-    description = f"{where}, {shown(name)}"
-    labels = _checked(tensors[name], description)
-    require_labels(tuple(labels.shape), _numpy_type(labels, description), count, description)
-    return label_words(labels.numpy()[rows])
+class _Tensors:
+    """The tensors of a file; see `NamedArrays`."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], where: str) -> None:
+        self._tensors = tensors
+        self._where = where
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._tensors)
+
+    def kind_of(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        where = f"{self._where}, {shown(name)}"
+        tensor = _checked(self._tensors[name], where)
+        return tuple(tensor.shape), _numpy_type(tensor, where)
+
+    def rows_of(self, name: str, rows: np.ndarray) -> np.ndarray:
+        tensor = _checked(self._tensors[name], f"{self._where}, {shown(name)}")
+        chosen = tensor[torch.from_numpy(rows)]
+        return (chosen.float() if chosen.dtype == torch.bfloat16 else chosen).numpy()

@@ -1,0 +1,126 @@
+"""What stands beside an array of images in its file: their class labels and factors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from reportgen.autoencoder import Note
+from reportgen.images.array_names import find_labels, label_words, require_labels
+from reportgen.images.image_set import Factors
+from reportgen.images.names import shown
+
+# Arrays of one row of numbers an image, and those with the names of their columns.
+FACTOR_ARRAYS = ("latents_values", "factors", "factor_values", "latents")
+FACTOR_NAMES = ("latents_names", "factor_names", "factors_names", "label_names", "labels_names")
+# The file of dSprites has its names in a pickle, in this order.
+DSPRITES = frozenset(("imgs", "latents_classes", "latents_values", "metadata"))
+DSPRITES_FACTORS = ("color", "shape", "scale", "orientation", "posX", "posY")
+MOST_FACTORS = 64
+
+
+@dataclass(frozen=True)
+class ArrayFacts:
+    """The class labels and factors of chosen images; see `ImageSet`."""
+
+    labels: tuple[str, ...] | None = None
+    factors: Factors | None = None
+    notes: tuple[Note, ...] = ()
+
+
+class NamedArrays(Protocol):
+    """The arrays of a file, by name."""
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of all arrays."""
+        ...
+
+    def kind_of(self, name: str) -> tuple[tuple[int, ...], np.dtype] | None:
+        """Shape and type; None where only unpickling would read it."""
+        ...
+
+    def rows_of(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Some rows of an array, by their numbers."""
+        ...
+
+
+def facts_of(
+    arrays: NamedArrays, images: str, count: int, rows: np.ndarray, where: str
+) -> ArrayFacts:
+    """The labels and factors of the chosen rows of `count` images, by the arrays' usual names.
+
+    Labels of shape (N, F) are classes where each row is one 1 among zeros, else F factors. What
+    cannot be read is left out, with a note. Raises DataError for labels of another number than
+    the images.
+    """
+    labels: tuple[str, ...] | None = None
+    factors: Factors = {}
+    notes = []
+    name = find_labels(arrays.names, images)
+    if name is not None:
+        described = f"{where}, {shown(name)}"
+        kind = arrays.kind_of(name)
+        if kind is None:
+            text = "holds Python objects, which are never unpickled, and was left out."
+            notes.append(Note("labels", f"{described} {text}"))
+        elif _is_table(*kind, count):
+            table = arrays.rows_of(name, rows)
+            if _is_one_hot(table):
+                labels = label_words(table.argmax(axis=1))
+                notes.append(Note("labels", f"{described} is one-hot: a class is its place."))
+            else:
+                factors |= _columns(arrays, name, table)
+        elif len(kind[0]) > 2 and kind[0][0] == count:
+            text = f"has shape {kind[0]}, no label an image, and was left out."
+            notes.append(Note("labels", f"{described} {text}"))
+        else:
+            require_labels(*kind, count, described)
+            labels = label_words(arrays.rows_of(name, rows))
+    by_lower_name = {each.lower(): each for each in arrays.names}
+    for usual in FACTOR_ARRAYS:
+        found = by_lower_name.get(usual)
+        kind = arrays.kind_of(found) if found not in (None, images, name) else None
+        if found is not None and kind is not None and _is_table(*kind, count):
+            factors |= _columns(arrays, found, arrays.rows_of(found, rows))
+            break
+    if factors:
+        text = f"{where} gives {', '.join(factors)} for each image."
+        notes.append(Note("labels", text))
+    return ArrayFacts(labels, factors or None, tuple(notes))
+
+
+def _is_table(shape: tuple[int, ...], dtype: np.dtype, count: int) -> bool:
+    """Whether an array holds a row of at least two numbers for each image."""
+    return len(shape) == 2 and shape[0] == count and shape[1] > 1 and dtype.kind in "buif"
+
+
+def _is_one_hot(table: np.ndarray) -> bool:
+    return bool(np.isin(table, (0, 1)).all() and (table.sum(axis=1) == 1).all())
+
+
+def _columns(arrays: NamedArrays, name: str, table: np.ndarray) -> Factors:
+    """The columns of a table of numbers by their names; infinite numbers count as missing."""
+    numbers = table[:, :MOST_FACTORS].astype(np.float64)
+    numbers[~np.isfinite(numbers)] = np.nan
+    named = _column_names(arrays, table.shape[1]) or tuple(
+        f"{shown(name)} {place}" for place in range(1, table.shape[1] + 1)
+    )
+    return {each: tuple(column) for each, column in zip(named, numbers.T.tolist(), strict=False)}
+
+
+def _column_names(arrays: NamedArrays, count: int) -> tuple[str, ...]:
+    """As many different names as there are columns, from an array beside; () where none are."""
+    by_lower_name = {each.lower(): each for each in arrays.names}
+    for usual in FACTOR_NAMES:
+        found = by_lower_name.get(usual)
+        kind = None if found is None else arrays.kind_of(found)
+        if found is not None and kind is not None and kind[0] == (count,) and kind[1].kind in "SU":
+            names = label_words(arrays.rows_of(found, np.arange(count)))
+            if len(set(names)) == count:
+                return names
+    is_dsprites = set(arrays.names) >= DSPRITES and count == len(DSPRITES_FACTORS)
+    return DSPRITES_FACTORS if is_dsprites else ()
