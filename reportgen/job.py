@@ -15,7 +15,6 @@ from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.images.channels import in_all_channels, in_channels
-from reportgen.images.names import shown
 from reportgen.images.open_options import open_binary
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
@@ -123,7 +122,7 @@ def make_report(
         autoencoder, images = load_fitting(models[0], in_all_channels(images))
         others = [load(model, images) for model in models[1:]]
         if fit_images is not None:
-            fit_images = in_channels(fit_images, images.shape[0], shown(str(request.fit_data)))
+            fit_images = in_channels(fit_images, images.shape[0], fit_images.source.name)
         images = with_class_names(images, autoencoder.classes)
     with progress.step("codes"):
         cache = None
@@ -241,7 +240,7 @@ def inspect(
     images = open_images(data, limit=INSPECTED_IMAGES, size=size, open_file=open_file)
     found = inspect_file(file, in_all_channels(images))
     if found.input_shape is not None and found.input_shape[0] != images.shape[0]:
-        images = in_channels(images, found.input_shape[0], shown(str(data)))
+        images = in_channels(images, found.input_shape[0], images.source.name)
     notes = (note for note in images.notes if note.topic == "channels")
     return replace(found, notes=(*found.notes, *notes))
 

@@ -1,4 +1,4 @@
-"""What stands beside an array of images in its file: their class labels and factors."""
+"""Class labels and factors that stand beside an array of images in its file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from reportgen.autoencoder import Note
 from reportgen.images.array_names import find_labels, label_words, require_labels
 from reportgen.images.image_set import Factors
-from reportgen.images.names import shown
+from reportgen.shown import shown
 
 # Arrays of one row of numbers an image, and those with the names of their columns.
 FACTOR_ARRAYS = ("latents_values", "factors", "factor_values", "latents")
@@ -94,7 +94,7 @@ def facts_of(
 
 
 def _is_table(shape: tuple[int, ...], dtype: np.dtype, count: int) -> bool:
-    """Whether an array holds a row of at least two numbers for each image."""
+    """Tell whether an array holds a row of at least two numbers for each image."""
     return len(shape) == 2 and shape[0] == count and shape[1] > 1 and dtype.kind in "buif"
 
 
