@@ -18,7 +18,9 @@
       const caption = frames.captions(strip)[place];
       const flagged = frames.flags(strip)[place];
       frames.draw(canvas, strip.querySelector("img"), place);
-      const what = place === 0 ? "The reconstruction, nothing moved." : `Unit ${strip.dataset.walkUnit} at ${caption}, the others unchanged.`;
+      const what = place === 0
+        ? "The reconstruction, nothing moved."
+        : `Unit ${strip.dataset.walkUnit} at ${caption}, the others unchanged.`;
       state.textContent = what + (flagged ? " Off data, as few real codes are." : "");
       canvas.setAttribute("aria-label", state.textContent);
     };
@@ -32,7 +34,9 @@
         const ownText = captions[0].replace(/^x̂ /, "");
         const own = Number(ownText.replace("−", "-"));
         const values = captions.slice(1).map((text) => Number(text.replace("−", "-")));
-        const nearest = values.reduce((best, value, place) => (Math.abs(value - own) < Math.abs(values[best] - own) ? place : best), 0);
+        const distance = (place) => Math.abs(values[place] - own);
+        const nearer = (best, _, place) => (distance(place) < distance(best) ? place : best);
+        const nearest = values.reduce(nearer, 0);
         slider.querySelector(".slider-name").textContent = `unit ${strip.dataset.walkUnit}`;
         input.max = String(values.length - 1);
         input.value = input.dataset.own = String(nearest);
@@ -71,7 +75,8 @@
       const [original, model, pca] = row.querySelectorAll(".strip");
       const figure = document.createElement("figure");
       const caption = document.createElement("figcaption");
-      caption.textContent = `${row.closest(".picture-row").querySelector("h4").textContent.trim()}: original, model, PCA`;
+      const name = row.closest(".picture-row").querySelector("h4").textContent.trim();
+      caption.textContent = `${name}: original, model, PCA`;
       const canvases = [original, model, pca].map((strip) => {
         const canvas = document.createElement("canvas");
         canvas.setAttribute("role", "img");
@@ -93,7 +98,8 @@
         row.forEach(([canvas, image], kind) => {
           const frame = kind === 0 ? 0 : Math.min(at, frames.count(image) - 1);
           frames.draw(canvas, image, frame);
-          canvas.setAttribute("aria-label", `${["Original", "Model", "PCA"][kind]}${kind ? `, ${steps[at]}` : ""}`);
+          const shown = ["Original", "Model", "PCA"][kind];
+          canvas.setAttribute("aria-label", `${shown}${kind ? `, ${steps[at]}` : ""}`);
         });
       }
     };
