@@ -19,7 +19,7 @@ from reportgen.report.views.contributions import own_share
 
 POOR_REPEAT = 0.5
 LARGE_REST = 0.25
-FULLY_SHOWN_ROWS = 3
+SHOWN_ROWS = 1
 
 
 @dataclass(frozen=True)
@@ -44,23 +44,22 @@ class ImageRow:
 
 @dataclass(frozen=True)
 class View:
-    """Shares, and images shown at once and folded."""
+    """Shares, and the first images; the page's top shows all of them."""
 
     shares: tuple[DirectionRow, ...]
-    open_rows: tuple[ImageRow, ...]
-    folded_rows: tuple[ImageRow, ...]
+    rows: tuple[ImageRow, ...]
 
 
 def view(result: DirectionContributions, results: Results, drawing: Drawing) -> View:
     """The images are those of `contributions`."""
     of_units = results.answers.of(Contributions)
-    count = 0 if of_units is None else min(len(result.pictures), drawing.thinning.picture_rows)
+    shown = min(SHOWN_ROWS, drawing.thinning.picture_rows)
+    count = 0 if of_units is None else min(len(result.pictures), shown)
     rows = tuple(_row(result, of_units, drawing, row) for row in range(count) if of_units)
     largest = max((s.share.high for s in result.shares if np.isfinite(s.share.high)), default=1.0)
     return View(
         shares=tuple(_share(result, share, largest) for share in result.shares),
-        open_rows=rows[:FULLY_SHOWN_ROWS],
-        folded_rows=rows[FULLY_SHOWN_ROWS:],
+        rows=rows,
     )
 
 
