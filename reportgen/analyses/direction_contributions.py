@@ -18,15 +18,24 @@ from reportgen.analyses.shared.path_contributions import (
     pictures_beside,
     shares_of,
 )
-from reportgen.analyses.shared.ranked_shares import UnitShare, ranked_shares, resampled_shares
+from reportgen.analyses.shared.ranked_shares import (
+    UnitShare,
+    ranked_shares,
+    resampled_shares,
+)
 from reportgen.engine import CodeParts
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.code_directions import CodeDirections, code_directions, undetermined
+from reportgen.statistics.code_directions import (
+    CodeDirections,
+    code_directions,
+    repeatability,
+    undetermined,
+)
+from reportgen.statistics.largest_parts import largest_parts
 from reportgen.study.study import Study
 
 FEWEST_SHOWN, MOST_SHOWN = 6, 16
 HELD_VARIANCE = 0.9
-LARGEST_PARTS = 6
 LEADS_BY = 0.05
 
 
@@ -168,26 +177,15 @@ def _numbered(found: CodeDirections) -> np.ndarray:
 
 
 def _repeatability(study: Study, coordinates: np.ndarray, found: CodeDirections) -> np.ndarray:
-    """|cosine| between pictures of the same direction found on two halves of the fit rows.
+    """(d,) as `repeatability`, NaN for directions that a half lacks."""
+    fit, seed, cosines = study.fit, study.settings.seed, np.full(len(found.variances), np.nan)
 
-    The halves are those of `directions`, so that both give one number where both are defined.
-    """
-    shuffled = np.random.default_rng([study.settings.seed, 9]).permutation(len(study.fit))
-    half, count = len(shuffled) // 2, len(found.variances)
-    first, second = (
-        code_directions(
-            study.fit.codes[np.ix_(rows, coordinates)],
-            study.fit.reconstructions[rows],
-            count,
-            study.settings.seed,
-        ).pictures
-        for rows in (np.sort(shuffled[:half]), np.sort(shuffled[half:]))
-    )
-    both = min(len(first), len(second))
-    products = np.abs(np.einsum("dp,dp->d", first[:both], second[:both]))
-    norms = np.linalg.norm(first[:both], axis=1) * np.linalg.norm(second[:both], axis=1)
-    cosines = np.full(count, np.nan)
-    cosines[:both] = np.divide(products, norms, out=np.full(both, np.nan), where=norms > 0)
+    def pictures_of(rows: np.ndarray) -> np.ndarray:
+        codes = fit.codes[np.ix_(rows, coordinates)]
+        return code_directions(codes, fit.reconstructions[rows], len(cosines), seed).pictures
+
+    both = repeatability(pictures_of, len(fit), seed)
+    cosines[: len(both)] = both
     return cosines
 
 
@@ -195,6 +193,4 @@ def _own_largest(shares: np.ndarray, player_units: np.ndarray) -> float:
     """Mean over r images of what their own six largest parts carry, of shares (r, players)."""
     alone = shares[:, player_units >= 0]
     alone = alone[~np.isnan(alone).any(axis=1)]
-    order = np.argsort(-np.abs(alone), axis=1, kind="stable")[:, :LARGEST_PARTS]
-    carried = np.take_along_axis(alone, order, axis=1).sum(axis=1)
-    return float(carried.mean()) if len(carried) else float("nan")
+    return float(largest_parts(alone).sum(axis=1).mean()) if len(alone) else float("nan")

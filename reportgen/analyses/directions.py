@@ -12,13 +12,12 @@ from reportgen.autoencoder import Autoencoder, UnitKind
 from reportgen.engine import CodePanel
 from reportgen.statistics.blocks import centred_squares, columns_filled
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.code_directions import undetermined
+from reportgen.statistics.code_directions import WhiteCodes, repeatability, undetermined
 from reportgen.study.sample import Sample
 from reportgen.study.single_moves import SingleMoves, single_moves
 from reportgen.study.study import Study
 
 ROWS_PER_UNIT = 5
-SMALLEST_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -132,34 +131,22 @@ def _coordinates(study: Study) -> np.ndarray:
 
 
 class _Basis:
-    """y = UᵀΣ^(−½)(z − m) over the players of flat codes, and back.
-
-    Units are first divided by their sd, so that which directions have no variance does not depend
-    on the units' scales.
-    """
+    """y = UᵀΣ^(−½)(z − m) over the players of flat codes, and back."""
 
     def __init__(self, codes: np.ndarray, images: np.ndarray, players: np.ndarray) -> None:
-        codes = codes[:, players].astype(np.float64)
-        self.mean = codes.mean(axis=0)
-        deviations = codes.std(axis=0)
-        deviations[deviations == 0] = 1
-        standardised = (codes - self.mean) / deviations
-        values, vectors = np.linalg.eigh(standardised.T @ standardised / len(codes))
-        kept = values > SMALLEST_VARIANCE * values.max()
-        values, vectors = values[kept], vectors[:, kept]
-        whiten = vectors / np.sqrt(values)
-        white = standardised @ whiten
+        found = WhiteCodes(codes[:, players])
         # White codes have mean 0 and unit covariance, so least squares is a mean product.
         slopes = columns_filled(
-            white.shape[1],
+            found.white.shape[1],
             images,
-            lambda some: white.T @ images[:, some].astype(np.float64) / len(codes),
+            lambda some: found.white.T @ images[:, some].astype(np.float64) / len(codes),
         )
         variances, rotation = np.linalg.eigh(slopes @ slopes.T)
         self.variances, rotation = np.maximum(variances[::-1], 0), rotation[:, ::-1]
-        scaled = rotation.T @ (vectors * np.sqrt(values)).T
-        self.to_directions = (whiten @ rotation) / deviations[:, None]
-        self.to_codes = scaled * deviations
+        scaled = rotation.T @ found.colour
+        self.mean = found.mean
+        self.to_directions = (found.whiten @ rotation) / found.scale[:, None]
+        self.to_codes = scaled * found.scale
         self.pictures = rotation.T @ slopes
         self.loadings = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
 
@@ -222,15 +209,9 @@ def _as_codes(study: Study, basis: _Basis, directions: np.ndarray) -> np.ndarray
 
 
 def _repeatability(study: Study) -> np.ndarray:
-    """|cosine| between pictures of the same direction found on two halves of the fit rows."""
-    shuffled = np.random.default_rng([study.settings.seed, 9]).permutation(len(study.fit))
-    half = len(shuffled) // 2
-    halves = (np.sort(rows) for rows in (shuffled[:half], shuffled[half:]))
-    first, second = (
-        _Basis(study.fit.codes[rows], study.fit.reconstructions[rows], _coordinates(study)).pictures
-        for rows in halves
-    )
-    count = min(len(first), len(second))
-    products = np.abs(np.einsum("dp,dp->d", first[:count], second[:count]))
-    norms = np.linalg.norm(first[:count], axis=1) * np.linalg.norm(second[:count], axis=1)
-    return np.divide(products, norms, out=np.full(count, np.nan), where=norms > 0)
+    fit, coordinates = study.fit, _coordinates(study)
+
+    def pictures_of(rows: np.ndarray) -> np.ndarray:
+        return _Basis(fit.codes[rows], fit.reconstructions[rows], coordinates).pictures
+
+    return repeatability(pictures_of, len(fit), study.settings.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -278,6 +278,3 @@ def _plain(outcome: Any) -> dict[str, Any]:
         name: named[name]
         for name in ("answers", "failed", "page_bytes", "section_bytes", "profile")
     }
-
-
-Task = Callable[[Channel, Held], None]

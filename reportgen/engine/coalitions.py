@@ -64,6 +64,18 @@ class CodesInParts:
         return self.panel.of_row(self.place, part)
 
 
+def growing(order: Sequence[int] | np.ndarray) -> np.ndarray:
+    """(players + 1, players) memberships: nobody, the first of `order`, the first two, …"""
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[np.asarray(order)] = np.arange(len(order))
+    return rank[None, :] < np.arange(len(order) + 1)[:, None]
+
+
+def both_ways(order: Sequence[int] | np.ndarray) -> np.ndarray:
+    """(2 (players + 1), players) `growing` in this order, then in the reverse: a step of a path."""
+    return np.concatenate([growing(order), growing(order[::-1])])
+
+
 class Coalitions:
     """The value function v over coalitions of units, for one decoder and one baseline.
 
@@ -128,9 +140,7 @@ class Coalitions:
 
     def growing(self, order: Sequence[int] | np.ndarray) -> np.ndarray:
         """(players + 1, players) memberships: nobody, the first of `order`, the first two, …"""
-        rank = np.empty(len(self.players), dtype=np.intp)
-        rank[np.asarray(order)] = np.arange(len(self.players))
-        return rank[None, :] < np.arange(len(self.players) + 1)[:, None]
+        return growing(order)
 
     def scaled(self, code: np.ndarray, factor: float) -> np.ndarray:
         """The code at `factor` of the way from the baseline; the stored code itself at 1.
@@ -160,7 +170,7 @@ class Coalitions:
         """(n, code_size) the codes of these numbers (n,) on `path`."""
         marks = np.stack([self.scaled(code, step / steps) for step in range(steps + 1)])
         step, place = np.divmod(numbers, 2 * (len(self.players) + 1))
-        walks = np.concatenate([self.growing(order), self.growing(order[::-1])])
+        walks = both_ways(order)
         return np.where(self._inside(walks[place]), marks[step + 1], marks[step])
 
     def paths(self, codes: np.ndarray, steps: int, orders: Sequence[np.ndarray]) -> CodePanel:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.engine.coalitions import CodePanel
+from reportgen.engine.coalitions import CodePanel, both_ways
 from reportgen.engine.engine import Engine
 
 
@@ -54,10 +54,7 @@ class CodeParts:
         self, code: np.ndarray, steps: int, order: np.ndarray, numbers: np.ndarray
     ) -> np.ndarray:
         step, place = np.divmod(numbers, 2 * (len(self) + 1))
-        walk, moved = np.divmod(place, len(self) + 1)
-        rank = np.empty((2, len(self)), np.intp)
-        rank[0, order], rank[1, order[::-1]] = np.arange(len(self)), np.arange(len(self))
-        taken = (step[:, None] + (rank[walk] < moved[:, None])) / steps
+        taken = (step[:, None] + both_ways(order)[place]) / steps
         mixed = (self.baseline + taken @ self.parts_of(code)).astype(np.float32)
         # The ends are the codes themselves, to the last bit.
         mixed[(taken == 0).all(axis=1)] = self.baseline

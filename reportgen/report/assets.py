@@ -26,10 +26,11 @@ def packed(data: str) -> str:
 class Assets:
     """Styles, scripts and results as the layout wants them, with the policy that allows them.
 
-    Of all that comes from a model or its data, only the results are in here, and they are escaped.
+    Of all that comes from a model or its data, only the results are in here: `data` as a file of
+    its own in the layout "folder", else `results`, the same packed.
     """
 
-    def __init__(self, layout: PageLayout, drawing: Drawing, data: str) -> None:
+    def __init__(self, layout: PageLayout, drawing: Drawing, data: str, results: str) -> None:
         from markupsafe import Markup
 
         folder = template_folder() / "assets"
@@ -39,7 +40,7 @@ class Assets:
         early = "".join(map(read, EARLY_SCRIPTS))
         late = "".join(map(read, SCRIPTS))
         self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
-        self.results = packed(data) if self.inline else ""
+        self.results = results
         self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
         self.files: dict[str, bytes] = {}
         self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results))

@@ -18,8 +18,9 @@ from reportgen.analyses.subtraction import Subtraction
 from reportgen.report import numbers, phrases, words
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.headline import WORRYING_OFF_DATA
-from reportgen.report.image_parts import LARGEST_PARTS, Painter, Part, Parts, Sum
+from reportgen.report.image_parts import Painter, Part, Parts, Sum
 from reportgen.report.results import Results, VerdictLine
+from reportgen.statistics.largest_parts import largest_parts
 
 # An image opens the page where its largest parts carry so much of its change.
 CLEAR_SHARE = 0.7
@@ -127,9 +128,7 @@ def _opening(
     """The place of the image that opens the page, and the rule that chose it, as a clause."""
     changes = np.square(result.reconstructions - result.baseline_image).sum(axis=1)
     alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
-    alone = np.nan_to_num(alone)
-    falling = np.argsort(-np.abs(alone), axis=1, kind="stable")
-    largest = np.take_along_axis(alone, falling[:, :LARGEST_PARTS], axis=1)
+    largest = largest_parts(np.nan_to_num(alone))
     clear = largest.sum(axis=1) >= CLEAR_SHARE
     clear &= changes >= np.median(changes)
     if not clear.any():

@@ -8,8 +8,7 @@ import numpy as np
 
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
-
-LARGEST_PARTS = 6
+from reportgen.statistics.largest_parts import LARGEST_PARTS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from reportgen.delivery.page_layout import PageLayout
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
-from reportgen.report.assets import Assets
+from reportgen.report.assets import Assets, packed
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA, headline_of
 from reportgen.report.hero import hero_of
@@ -93,6 +93,7 @@ class PageRenderer:
         self._headline = headline_of(results)
         self._maker, self._templates = SpriteMaker(), Templates(questions)
         self._data = results_json(results, indent=None)
+        self._packed = packed(self._data) if layout == "file" else ""
 
     def render(self, thinning: Thinning) -> Page:
         """The page without the pictures that `thinning` leaves out."""
@@ -115,7 +116,7 @@ class PageRenderer:
         shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
         environment = self._environment(album, drawing)
-        assets = Assets(layout, drawing, self._data)
+        assets = Assets(layout, drawing, self._data, self._packed)
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
         failures: dict[str, str] = {}

@@ -7,7 +7,8 @@ linear decoder they are the principal components of its reconstructions, whateve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,16 +55,12 @@ class CodeDirections:
 
     def first(self, count: int) -> CodeDirections:
         """The first `count` of them."""
-        return CodeDirections(
-            mean=self.mean,
+        return replace(
+            self,
             readout=self.readout[:, :count],
             drawn=self.drawn[:count],
             pictures=self.pictures[:count],
             variances=self.variances[:count],
-            fitted_variance=self.fitted_variance,
-            total_variance=self.total_variance,
-            ridge=self.ridge,
-            rows=self.rows,
         )
 
 
@@ -95,6 +92,22 @@ def undetermined(variances: np.ndarray, rows: int) -> np.ndarray:
     return close
 
 
+def repeatability(
+    pictures_of: Callable[[np.ndarray], np.ndarray], rows: int, seed: int
+) -> np.ndarray:
+    """|cosine| between pictures of the same direction found on two random halves of so many rows.
+
+    `pictures_of` gives (d, P) for rows (n,). As many as both halves have; NaN for an empty picture.
+    """
+    shuffled = np.random.default_rng([seed, 9]).permutation(rows)
+    half = rows // 2
+    first, second = (pictures_of(np.sort(some)) for some in (shuffled[:half], shuffled[half:]))
+    count = min(len(first), len(second))
+    products = np.abs(np.einsum("dp,dp->d", first[:count], second[:count]))
+    norms = np.linalg.norm(first[:count], axis=1) * np.linalg.norm(second[:count], axis=1)
+    return np.divide(products, norms, out=np.full(count, np.nan), where=norms > 0)
+
+
 def _standardised(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Codes with mean 0 and sd 1 in float64, their mean, and their sd with 1 for 0."""
     codes = codes.astype(np.float64)
@@ -105,24 +118,41 @@ def _standardised(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return codes, mean, scale
 
 
+class WhiteCodes:
+    """Codes (n, m) as q white ones: mean 0, unit covariance.
+
+    Numbers of the code are first divided by their sd, so that which directions have no variance
+    does not depend on their scales.
+
+    Attributes
+    ----------
+    mean, scale : (m,) of the codes; a scale of 0 is 1.
+    white : (n, q) (z − mean) / scale @ whiten.
+    whiten, colour : (m, q) and (q, m), from standardised codes to white ones and back.
+    """
+
+    def __init__(self, codes: np.ndarray) -> None:
+        standardised, self.mean, self.scale = _standardised(codes)
+        values, vectors = np.linalg.eigh(standardised.T @ standardised / len(codes))
+        kept = values > SMALLEST_VARIANCE * values.max()
+        values, vectors = values[kept], vectors[:, kept]
+        self.whiten = vectors / np.sqrt(values)
+        self.colour = (vectors * np.sqrt(values)).T
+        self.white = standardised @ self.whiten
+
+
 def _by_least_squares(codes: np.ndarray, images: np.ndarray, most: int) -> CodeDirections:
-    standardised, mean, scale = _standardised(codes)
-    rows = len(standardised)
-    values, vectors = np.linalg.eigh(standardised.T @ standardised / rows)
-    kept = values > SMALLEST_VARIANCE * values.max()
-    values, vectors = values[kept], vectors[:, kept]
-    whiten = vectors / np.sqrt(values)
+    found, rows = WhiteCodes(codes), len(codes)
     # White codes have mean 0 and unit covariance, so least squares is a mean product.
-    white = standardised @ whiten
-    squares, total = _products(images, white.T / rows)
+    squares, total = _products(images, found.white.T / rows)
     variances, rotation = np.linalg.eigh(squares)
     variances, rotation = np.maximum(variances[::-1], 0), rotation[:, ::-1][:, :most]
-    pictures = _applied(images, rotation.T @ white.T / rows)
+    pictures = _applied(images, rotation.T @ found.white.T / rows)
     sign = _signs(pictures)
     return CodeDirections(
-        mean=mean,
-        readout=(whiten @ rotation) / scale[:, None] * sign,
-        drawn=(rotation.T @ (vectors * np.sqrt(values)).T) * scale * sign[:, None],
+        mean=found.mean,
+        readout=(found.whiten @ rotation) / found.scale[:, None] * sign,
+        drawn=(rotation.T @ found.colour) * found.scale * sign[:, None],
         pictures=pictures * sign[:, None],
         variances=variances[:most],
         fitted_variance=float(variances.sum()),
@@ -137,7 +167,7 @@ def _by_ridge(codes: np.ndarray, images: np.ndarray, most: int, seed: int) -> Co
     standardised, mean, scale = _standardised(codes)
     rows = len(standardised)
     kernel = standardised @ standardised.T
-    gram, total = _products(images, np.eye(rows))
+    gram, total = _products(images)
     values, vectors = np.linalg.eigh(kernel)
     largest = max(float(values[-1]), np.finfo(np.float64).tiny)
     relative = _chosen_ridge(kernel, gram, largest, seed)
@@ -182,15 +212,16 @@ def _chosen_ridge(kernel: np.ndarray, gram: np.ndarray, largest: float, seed: in
     return RELATIVE_RIDGES[int(np.argmin(errors))]
 
 
-def _products(images: np.ndarray, rows_mixed: np.ndarray) -> tuple[np.ndarray, float]:
-    """M X̂X̂ᵀ Mᵀ of the centred images (n, P), M (k, n), and ΣX̂²."""
+def _products(images: np.ndarray, rows_mixed: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+    """M X̂X̂ᵀ Mᵀ of the centred images (n, P), M (k, n) or without one X̂X̂ᵀ, and ΣX̂²."""
 
     def of(columns: slice) -> tuple[np.ndarray, float]:
         block = _centred(images, columns)
-        mixed = rows_mixed @ block
+        mixed = block if rows_mixed is None else rows_mixed @ block
         return mixed @ mixed.T, float(np.vdot(block, block))
 
-    products, total = np.zeros((len(rows_mixed),) * 2), 0.0
+    size = len(images) if rows_mixed is None else len(rows_mixed)
+    products, total = np.zeros((size, size)), 0.0
     for some, squares in in_parallel(of, column_blocks(images)):
         products += some
         total += squares

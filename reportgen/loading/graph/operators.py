@@ -151,11 +151,6 @@ LINEAR_MAPS = names(
     """
 )
 CONVOLUTIONS = names("conv2d convolution _convolution conv_transpose2d")
-LOOKUPS = names(
-    """
-    argmin argmax round round_ embedding one_hot index_select gather index sign topk bincount
-    """
-)
 # The same numbers in another arrangement.
 REARRANGEMENTS = names(
     """

@@ -127,25 +127,24 @@ def _no_forward(images: Tensor) -> Any:
 
 def required_arguments(function: Callable[..., Any]) -> list[str]:
     """Names of the positional arguments that have no default."""
-    if isinstance(function, nn.Module):
-        function = function.forward
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+    required = (p for p in _parameters(function) if p.default is inspect.Parameter.empty)
+    return [parameter.name for parameter in required if parameter.kind in kinds]
 
 
 def optional_arguments(function: Callable[..., Any]) -> list[str]:
     """Names of the arguments that are None where they are not given."""
+    return [parameter.name for parameter in _parameters(function) if parameter.default is None]
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Of a function or a module's forward; none of what Python cannot look into."""
     if isinstance(function, nn.Module):
         function = function.forward
     try:
-        parameters = inspect.signature(function).parameters.values()
+        return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return []
-    return [parameter.name for parameter in parameters if parameter.default is None]
 
 
 def expected_input(module: nn.Module) -> str | None:

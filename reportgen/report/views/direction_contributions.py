@@ -16,8 +16,8 @@ from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.contributions import own_share
+from reportgen.report.views.directions import doubts
 
-POOR_REPEAT = 0.5
 LARGE_REST = 0.25
 SHOWN_ROWS = 1
 
@@ -100,19 +100,7 @@ def _row(
 
 def limits(result: DirectionContributions, results: Results) -> Iterator[str]:
     """Directions that do not come back, or are not told from the next; a large rest."""
-    poor = np.flatnonzero(np.asarray(result.repeatability) < POOR_REPEAT) + 1
-    if poor.size:
-        yield (
-            "Not found again on the other half of the images "
-            f"(|cos| below {numbers.short(POOR_REPEAT)}), so not to be interpreted alone: "
-            f"{numbers.numbered('direction', poor.tolist())}."
-        )
-    undetermined = np.flatnonzero(result.undetermined) + 1
-    if undetermined.size:
-        yield (
-            "Too nearly as strong as the next one to be told from it: "
-            f"{numbers.numbered('direction', undetermined.tolist())}."
-        )
+    yield from doubts(result.repeatability, result.undetermined, "not to be interpreted alone")
     rest = sum(share.share.value for share in result.shares if share.unit < 0)
     if rest > LARGE_REST:
         yield f"{numbers.percent(rest)} of the change is in no direction that is shown."

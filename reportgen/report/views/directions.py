@@ -44,18 +44,23 @@ def view(result: Directions, results: Results, drawing: Drawing) -> View:
 
 def limits(result: Directions, results: Results) -> Iterator[str]:
     """Directions that do not come back, or are not told from the next."""
-    poor = np.flatnonzero(np.asarray(result.repeatability) < POOR_REPEAT) + 1
+    yield from doubts(result.repeatability, result.undetermined, "not to be interpreted")
+
+
+def doubts(repeatability: np.ndarray, undetermined: np.ndarray, what: str) -> Iterator[str]:
+    """Say which directions do not come back, and `what` follows, and which the next one equals."""
+    poor = np.flatnonzero(np.asarray(repeatability) < POOR_REPEAT) + 1
     if poor.size:
         yield (
             "Not found again on the other half of the images "
-            f"(|cos| below {numbers.short(POOR_REPEAT)}), so not to be interpreted: "
+            f"(|cos| below {numbers.short(POOR_REPEAT)}), so {what}: "
             f"{numbers.numbered('direction', poor.tolist())}."
         )
-    undetermined = np.flatnonzero(result.undetermined) + 1
-    if undetermined.size:
+    near = np.flatnonzero(undetermined) + 1
+    if near.size:
         yield (
             "Too nearly as strong as the next one to be told from it: "
-            f"{numbers.numbered('direction', undetermined.tolist())}."
+            f"{numbers.numbered('direction', near.tolist())}."
         )
 
 
