@@ -116,7 +116,7 @@ def make_report(
             written=surroundings.written_over,
             open_file=surroundings.open_file,
         )
-        images = open_data(request.data)
+        images = open_data(request.data, labels=request.labels)
         fit_images = open_data(request.fit_data) if request.fit_data else None
     with progress.step("model"):
         autoencoder, images = load_fitting(models[0], in_all_channels(images))
@@ -223,12 +223,13 @@ def inspect(
     data: Path | None,
     loading: LoadingOptions,
     size: tuple[int, int] | None = None,
+    labels: Path | None = None,
     open_file: Callable[[Path], BinaryIO] = open_binary,
 ) -> Inspection:
     """Describe a model file and how it would be read; nothing is analysed or written.
 
-    With a `size`, (height, width), images are scaled and cropped to it; `open_file` opens a
-    picture.
+    With a `size`, (height, width), images are scaled and cropped to it; `labels` is the file of
+    --labels, `open_file` opens a picture.
 
     Raises a ReportgenError where DATA cannot be read; what is wrong with the model is in the
     inspection.
@@ -237,7 +238,9 @@ def inspect(
     if data is None:
         return inspect_file(file, None)
     size = size or file.fixed_size()
-    images = open_images(data, limit=INSPECTED_IMAGES, size=size, open_file=open_file)
+    images = open_images(
+        data, limit=INSPECTED_IMAGES, size=size, labels=labels, open_file=open_file
+    )
     found = inspect_file(file, in_all_channels(images))
     if found.input_shape is not None and found.input_shape[0] != images.shape[0]:
         images = in_channels(images, found.input_shape[0], images.source.name)

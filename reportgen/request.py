@@ -21,6 +21,7 @@ class BuildRequest:
     ----------
     model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
     replicates : files of other trainings of the model, read as the model is.
+    labels : a file of classes and factors of DATA's images, a column named behind a colon; or None.
     groups : a TOML file, name = [units], of units that move together.
     output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
         where the page is also printed to, or None; `cache` a folder where codes are kept from one
@@ -36,6 +37,7 @@ class BuildRequest:
     output: Path
     fit_data: Path | None = None
     replicates: tuple[Path, ...] = ()
+    labels: Path | None = None
     groups: Path | None = None
     results_folder: Path | None = None
     layout: PageLayout = "file"
@@ -61,7 +63,8 @@ class BuildRequest:
                 yield Input(flag, path)
                 for beside in places_beside(path):
                     yield Input(f"the settings file beside {flag}", beside)
-        for flag, given in (("DATA", self.data), ("--fit-data", self.fit_data)):
+        data = (("DATA", self.data), ("--fit-data", self.fit_data), ("--labels", self.labels))
+        for flag, given in data:
             if given is not None:
                 yield from (Input(flag, path) for path in named_in(given))
         for flag, file in (("--groups", self.groups), ("--config", self.config)):

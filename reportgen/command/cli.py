@@ -82,6 +82,13 @@ def main() -> None:
     "then every image of DATA is held out.",
 )
 @click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE[:COLUMN]",
+    help="Classes or factors of DATA's images, a row an image: .csv, .tsv, .jsonl, .parquet, .npy, "
+    ".npz or IDX.",
+)
+@click.option(
     "--replicates",
     type=click.Path(path_type=Path),
     multiple=True,
@@ -113,6 +120,7 @@ def build(
     pdf: Path | None,
     results_folder: Path | None,
     fit_data: Path | None,
+    labels: Path | None,
     replicates: tuple[Path, ...],
     groups: Path | None,
     config: Path | None,
@@ -145,6 +153,7 @@ def build(
             layout=layout,
             pdf=pdf,
             fit_data=fit_data,
+            labels=labels,
             replicates=replicates,
             groups=groups,
             results_folder=results_folder,
@@ -156,6 +165,7 @@ def build(
                 data,
                 loading,
                 fit_data=fit_data,
+                labels=labels,
                 replicates=replicates,
                 groups=groups,
                 **options,
@@ -184,6 +194,13 @@ def build(
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE[:COLUMN]",
+    help="Classes or factors of DATA's images, a row an image: .csv, .tsv, .jsonl, .parquet, .npy, "
+    ".npz or IDX.",
+)
 @loading_options
 @click.option("--resize", help="As in build: HEIGHT,WIDTH that images are scaled and cropped to.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -191,6 +208,7 @@ def inspect(
     model: Path,
     data: Path | None,
     config: Path | None,
+    labels: Path | None,
     resize: str | None,
     as_json: bool,
     **said: Any,
@@ -204,7 +222,7 @@ def inspect(
     try:
         settings, loading = read_options({"resize": resize}, said, config)
         look_at = inspector(loading.trust)
-        inspection = look_at(model, data, loading, settings.image_size)
+        inspection = look_at(model, data, loading, settings.image_size, labels)
     except (ReportgenError, BugError) as error:
         end_with(error)
     if as_json:

@@ -117,14 +117,18 @@ def make_report(
 
 
 def inspect(
-    model: Path, data: Path | None, loading: LoadingOptions, size: tuple[int, int] | None
+    model: Path,
+    data: Path | None,
+    loading: LoadingOptions,
+    size: tuple[int, int] | None,
+    labels: Path | None = None,
 ) -> dict[str, Any]:
     """Describe a model file and how it would be read, as `Inspection.as_json` does.
 
     Raises as `build`.
     """
     settings = Settings()
-    request = BuildRequest(model, data or model, Path(os.devnull), loading=loading)
+    request = BuildRequest(model, data or model, Path(os.devnull), labels=labels, loading=loading)
     confinement = _confinement(
         [given.path for given in request.inputs()],
         settings,
@@ -132,7 +136,7 @@ def inspect(
         code=names_code(loading, (model,)),
     )
     child = ChildProcess(
-        InspectTask(model, data, loading, size),
+        InspectTask(model, data, loading, size, labels),
         confinement,
         most_bytes=confinement.memory_bytes or LARGEST_MESSAGE,
         about=shown(model) if data is None else f"{shown(model)} and {shown(data)}",

@@ -91,6 +91,7 @@ class InspectTask:
     data: Path | None
     loading: LoadingOptions
     size: tuple[int, int] | None
+    labels: Path | None = None
 
     def __call__(self, channel: Channel, held: Held) -> None:
         """Look at it, and say so."""
@@ -98,7 +99,9 @@ class InspectTask:
 
         freeze()
         with doors_named(held):
-            inspection = inspect(self.model, self.data, self.loading, self.size, Opener(channel))
+            inspection = inspect(
+                self.model, self.data, self.loading, self.size, self.labels, Opener(channel)
+            )
         channel.send("done", inspection=inspection.as_json())
 
 

@@ -23,6 +23,7 @@ from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import class_file, make_picture_images
 from reportgen.images.picture_notes import other_files_notes
 from reportgen.images.picture_set import PictureFiles
+from reportgen.images.places import Places, places_in_natural_order
 from reportgen.shown import shown
 
 LARGEST_MEMBER = 256 * 2**20
@@ -48,6 +49,12 @@ def open_archive(
         others: Counter[str] = Counter()
         names = _pictures(_safe(members(), where), others)
         chosen = choose(names, options.limit, options.seed)
+
+        def places(readable: tuple[str, ...]) -> Places:
+            with damage_is_a_sentence(where):
+                every_name = _pictures(_safe(members(), where), Counter())
+                return places_in_natural_order(readable, every_name)
+
         if not chosen.names:
             raise DataError(
                 f"{where} holds no images; give an archive of PNG, JPEG, WebP, BMP, TIFF or GIF "
@@ -60,6 +67,7 @@ def open_archive(
             where,
             options,
             source=lambda checksum: file_source(path),
+            places=places,
             notes=other_files_notes(others),
         )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from reportgen.autoencoder import Note
+from reportgen.errors import DataError
 from reportgen.images.array_names import find_labels, label_words, require_labels
 from reportgen.images.image_set import Factors
 from reportgen.shown import shown
@@ -20,6 +22,9 @@ FACTOR_NAMES = ("latents_names", "factor_names", "factors_names", "label_names",
 DSPRITES = frozenset(("imgs", "latents_classes", "latents_values", "metadata"))
 DSPRITES_FACTORS = ("color", "shape", "scale", "orientation", "posX", "posY")
 MOST_FACTORS = 64
+# Whole numbers of more different values are numbers, unless their name says classes.
+MOST_CLASSES = 100
+CLASS_ARRAYS = re.compile(r"y|y_.*|.*labels?|.*targets?|.*class(es)?", re.I)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,16 @@ class ArrayFacts:
     labels: tuple[str, ...] | None = None
     factors: Factors | None = None
     notes: tuple[Note, ...] = ()
+
+    def reordered(self, order: np.ndarray) -> ArrayFacts:
+        """The facts of images whose `order` these are: the first of these is image order[0]."""
+        back = np.argsort(order).tolist()
+        labels, factors = self.labels, self.factors
+        return replace(
+            self,
+            labels=None if labels is None else tuple(labels[i] for i in back),
+            factors=None if factors is None else {n: _picked(c, back) for n, c in factors.items()},
+        )
 
 
 class NamedArrays(Protocol):
@@ -59,7 +74,7 @@ def facts_of(
     """
     labels: tuple[str, ...] | None = None
     factors: Factors = {}
-    notes = []
+    notes: list[Note] = []
     name = find_labels(arrays.names, images)
     if name is not None:
         described = f"{where}, {shown(name)}"
@@ -67,19 +82,13 @@ def facts_of(
         if kind is None:
             text = "holds Python objects, which are never unpickled, and was left out."
             notes.append(Note("labels", f"{described} {text}"))
-        elif _is_table(*kind, count):
-            table = arrays.rows_of(name, rows)
-            if _is_one_hot(table):
-                labels = label_words(table.argmax(axis=1))
-                notes.append(Note("labels", f"{described} is one-hot: a class is its place."))
-            else:
-                factors |= _columns(arrays, name, table)
         elif len(kind[0]) > 2 and kind[0][0] == count:
             text = f"has shape {kind[0]}, no label an image, and was left out."
             notes.append(Note("labels", f"{described} {text}"))
         else:
-            require_labels(*kind, count, described)
-            labels = label_words(arrays.rows_of(name, rows))
+            found_facts = facts_of_array(arrays, name, count, rows, described)
+            labels, factors = found_facts.labels, found_facts.factors or {}
+            notes += found_facts.notes
     by_lower_name = {each.lower(): each for each in arrays.names}
     for usual in FACTOR_ARRAYS:
         found = by_lower_name.get(usual)
@@ -91,6 +100,61 @@ def facts_of(
         text = f"{where} gives {', '.join(factors)} for each image."
         notes.append(Note("labels", text))
     return ArrayFacts(labels, factors or None, tuple(notes))
+
+
+def facts_of_array(
+    arrays: NamedArrays, name: str, count: int, rows: np.ndarray, where: str
+) -> ArrayFacts:
+    """The labels or factors that one array gives the chosen rows of `count` images.
+
+    Raises DataError, beginning with `where`, where it has none for each image.
+    """
+    kind = arrays.kind_of(name)
+    if kind is None:
+        raise DataError(
+            f"{where} holds Python objects, which are never unpickled; save numbers or words."
+        )
+    if _is_table(*kind, count):
+        table = arrays.rows_of(name, rows)
+        if not _is_one_hot(table):
+            return ArrayFacts(factors=_columns(arrays, name, table))
+        note = Note("labels", f"{where} is one-hot: a class is its place.")
+        return ArrayFacts(label_words(table.argmax(axis=1)), notes=(note,))
+    require_labels(*kind, count, where)
+    values = arrays.rows_of(name, rows).ravel()
+    if values.dtype.kind not in "f":
+        numbers = values
+    else:
+        numbers = values.astype(np.float64)
+        numbers[~np.isfinite(numbers)] = np.nan
+    if values.dtype.kind in "SU" or are_classes(
+        numbers.tolist(), always=CLASS_ARRAYS.fullmatch(name) is not None
+    ):
+        return ArrayFacts(label_words(_without_point(values)))
+    return ArrayFacts(factors={shown(name): tuple(numbers.astype(np.float64).tolist())})
+
+
+def _without_point(values: np.ndarray) -> np.ndarray:
+    is_whole = values.dtype.kind == "f" and bool(np.isfinite(values).all())
+    return values.astype(np.int64) if is_whole else values
+
+
+def are_classes(values: Sequence[float] | Sequence[str], *, always: bool = False) -> bool:
+    """Tell whether one column is classes: words, or whole numbers of few different values.
+
+    With `always`, whole numbers of any number of values are, as their name says.
+    """
+    known = {value for value in values if value == value}
+    if any(isinstance(value, str) for value in known):
+        return True
+    whole = all(float(value).is_integer() for value in known)
+    return whole and (always or len(known) <= MOST_CLASSES)
+
+
+def _picked(
+    column: tuple[float, ...] | tuple[str, ...], places: list[int]
+) -> tuple[float, ...] | tuple[str, ...]:
+    return tuple(column[place] for place in places)  # type: ignore[return-value]
 
 
 def _is_table(shape: tuple[int, ...], dtype: np.dtype, count: int) -> bool:

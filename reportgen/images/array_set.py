@@ -26,6 +26,7 @@ from reportgen.images.image_set import ImageSet
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture_notes import choice_note, class_note, size_notes
 from reportgen.images.pixel_scale import PixelScale, find_scale, summarise
+from reportgen.images.places import Places
 from reportgen.images.resizing import cover
 from reportgen.shown import shown
 
@@ -146,6 +147,7 @@ def make_array_set(
         source=file_source(path),
         notes=tuple(notes),
         pixels=ArrayStore(array, layout, scale, options.size),
+        places=lambda: Places(array.rows, array.count),
     )
 
 

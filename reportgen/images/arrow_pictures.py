@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+import numpy as np
+
 from reportgen.autoencoder import Note, SourceFile
 from reportgen.errors import DataError
 from reportgen.images.array_stream import choose_rows
@@ -19,6 +21,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.parquet_table import declared_classes
 from reportgen.images.picture import LARGEST_FILE, UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
+from reportgen.images.places import Places
 from reportgen.images.table import Line, Table, column_names
 from reportgen.shown import shown
 
@@ -52,6 +55,7 @@ def open_rows(
         where,
         options,
         source=lambda checksum: source(),
+        places=lambda names: Places(np.array([places[name] for name in names]), rows.count),
         table_for=labels,
         notes=[Note("layout", f"{where}: the images are the column {shown(column)}.")],
     )

@@ -15,6 +15,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import make_picture_images
 from reportgen.images.picture_notes import listed_suffixes, other_files_notes
+from reportgen.images.places import places_in_natural_order
 from reportgen.shown import shown
 
 
@@ -38,6 +39,7 @@ def open_folder(root: Path, options: OpenOptions) -> ImageSet:
         shown(str(root)),
         options,
         source=lambda checksum: checksum.source(root),
+        places=lambda names: places_in_natural_order(names, FolderWalk(root, SUFFIXES).names()),
         notes=_walk_notes(walk),
     )
 

@@ -39,16 +39,17 @@ def is_idx(start: bytes) -> bool:
 def open_idx(path: Path, options: OpenOptions) -> ImageSet:
     """An IDX file of images, with the labels file beside it if there is one; see `open_images`."""
     options.refuse_part(shown(str(path)))
-    with _array(path) as (stream, header, where):
+    with idx_array(path) as (stream, header, where):
         layout = require_images(header.shape, header.dtype, where)
-        packed = stream if _is_zipped(path) else None
+        packed = stream if is_zipped(path) else None
         array = ArrayRows.chosen(path, header, options, where, packed)
     array = replace(array, facts=ArrayFacts(_labels(path, array.count, array.rows)))
     return make_array_set(path, array, layout, options)
 
 
 @contextmanager
-def _array(path: Path) -> Iterator[tuple[IO[bytes], ArrayHeader, str]]:
+def idx_array(path: Path) -> Iterator[tuple[IO[bytes], ArrayHeader, str]]:
+    """The array's stream, standing behind its header; the header; the file for sentences."""
     where = shown(str(path))
     try:
         with _unzipped(path) as stream:
@@ -66,12 +67,22 @@ def _array(path: Path) -> Iterator[tuple[IO[bytes], ArrayHeader, str]]:
 
 
 def _unzipped(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if _is_zipped(path) else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb")) if is_zipped(path) else path.open("rb")
 
 
-def _is_zipped(path: Path) -> bool:
+def is_zipped(path: Path) -> bool:
+    """Tell whether a file begins as gzip does."""
     with path.open("rb") as stream:
         return stream.read(2) == b"\x1f\x8b"
+
+
+def unzipped_start(path: Path, where: str) -> bytes:
+    """The first bytes of a file, unpacked if it is gzipped. Raises DataError."""
+    try:
+        with _unzipped(path) as stream:
+            return stream.read(4)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{where} is damaged or truncated: {error}.") from error
 
 
 def _labels(path: Path, count: int, rows: np.ndarray) -> tuple[str, ...] | None:
@@ -82,6 +93,6 @@ def _labels(path: Path, count: int, rows: np.ndarray) -> tuple[str, ...] | None:
     beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     if beside == path or not beside.is_file():
         return None
-    with _array(beside) as (stream, header, where):
+    with idx_array(beside) as (stream, header, where):
         require_labels(header.shape, header.dtype, count, where)
         return label_words(read_rows(stream, header, rows, where))

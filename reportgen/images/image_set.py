@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from reportgen.autoencoder import Note, SourceFile
+from reportgen.images.places import Places
 
 Factors = dict[str, tuple[float, ...] | tuple[str, ...]]
 
@@ -40,12 +41,14 @@ class ImageSet:
         that cannot be shown are escaped.
     pixels : the store from which `read` takes its pixels.
     labels : (n,) class names, or None where no classes are known.
-    factors : columns of `labels.csv`, each (n,): floats (NaN where a cell is empty or the image has
-        no line) or, where a cell is no number, strings ("" likewise). None without such a file.
+    factors : columns of `labels.csv`, of --labels, or of an array beside the images, each (n,):
+        floats (NaN where a cell is empty or the image has no line) or, where a cell is no number,
+        strings ("" likewise). None without any.
     pixel_range : (low, high) of the pixel scale, for display: (0, 1) for ordinary images.
     source : the folder or file; its size and SHA-256 cover what was read (see docs/data.md).
     notes : what was found and how it was read, for the report's provenance.
     skipped : images that could not be read, in the order of their names.
+    places : function that says where the images stand among all of the data.
     with_alpha : function that reads the same pictures with their transparency as a fourth channel;
         None where there is none, or it is there already.
     """
@@ -59,6 +62,7 @@ class ImageSet:
     notes: tuple[Note, ...] = ()
     skipped: tuple[SkippedImage, ...] = ()
     pixels: PixelStore = field(kw_only=True, repr=False)
+    places: Callable[[], Places] | None = field(default=None, kw_only=True, repr=False)
     with_alpha: Callable[[], ImageSet] | None = field(default=None, kw_only=True, repr=False)
 
     def __len__(self) -> int:

@@ -48,15 +48,15 @@ def table_places(shared_folder: str) -> Iterator[tuple[str, str]]:
             yield folder, f"{folder}{name}"
 
 
-def match_labels(table: Table, names: Sequence[str]) -> LabelTable:
+def match_labels(table: Table, names: Sequence[str], keep_index: bool = False) -> LabelTable:
     """Match the lines of a table to images by path, or by file name where that is unique.
 
     Images without a line get the one whose name is written otherwise (see `match_loosely`). A
-    column that counts the lines, as pandas writes it, is no factor.
+    column that counts the lines, as pandas writes it, is no factor, unless it is to be kept.
 
     `names` are paths relative to the table's folder. Raises DataError naming file and line.
     """
-    counting = _Counting(table.columns)
+    counting = _Counting(() if keep_index else table.columns)
     rows, otherwise = _by_image(table, names, counting)
     cells = {name: [row[i] if row else "" for row in rows] for i, name in enumerate(table.columns)}
     for name in counting.columns:

@@ -35,14 +35,14 @@ def open_npy(path: Path, options: OpenOptions) -> ImageSet:
     where = shown(str(path))
     options.refuse_part(where)
     with path.open("rb") as stream:
-        header = _read_header(stream, where)
+        header = read_header(stream, where)
     layout = require_images(header.shape, header.dtype, where)
     return make_array_set(path, ArrayRows.chosen(path, header, options, where), layout, options)
 
 
 def open_npz(path: Path, options: OpenOptions) -> ImageSet:
     """A `.npz` archive with an array of images and perhaps one of labels; see `open_images`."""
-    with _archive(path) as archive:
+    with npz_arrays(path) as archive:
         axes = {name: archive.dimensions(name) for name in archive.names}
         name = find_images(axes, archive.name, options.part)
         with archive.array(name) as (stream, header, where):
@@ -62,7 +62,7 @@ def open_npz(path: Path, options: OpenOptions) -> ImageSet:
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 
-class _Archive:
+class NumpyArchive:
     """The arrays of a `.npz` file by name."""
 
     def __init__(self, file: zipfile.ZipFile, name: str) -> None:
@@ -76,6 +76,7 @@ class _Archive:
 
     @property
     def names(self) -> list[str]:
+        """The names of all arrays."""
         return list(self._members)
 
     @contextmanager
@@ -83,7 +84,7 @@ class _Archive:
         """An array's stream, standing behind its header; the header; its name for sentences."""
         where = f"{self.name}, array {shown(name)}"
         with self._file.open(self._members[name]) as stream:
-            header = _read_header(stream, where)
+            header = read_header(stream, where)
             require_complete(header, self._members[name].file_size, where)
             yield stream, header, where
 
@@ -104,7 +105,7 @@ class _Archive:
     def kind_of(self, name: str) -> tuple[tuple[int, ...], np.dtype] | None:
         """Shape and type of an array; None where only unpickling would read it."""
         with self._file.open(self._members[name]) as stream:
-            header = _read_header(stream, f"{self.name}, array {shown(name)}", refuse_objects=False)
+            header = read_header(stream, f"{self.name}, array {shown(name)}", refuse_objects=False)
         return None if header.dtype.hasobject else (header.shape, header.dtype)
 
     def rows_of(self, name: str, rows: np.ndarray) -> np.ndarray:
@@ -116,17 +117,18 @@ class _Archive:
         """The number of axes of this array; −1 where only unpickling would read it."""
         try:
             with self._file.open(self._members[name]) as stream:
-                return len(_read_header(stream, name).shape)
+                return len(read_header(stream, name).shape)
         except DataError:
             return -1
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[_Archive]:
+def npz_arrays(path: Path) -> Iterator[NumpyArchive]:
+    """The arrays of a `.npz` file, while the context lasts. Raises DataError."""
     where = shown(str(path))
     try:
         with damage_is_a_sentence(where), zipfile.ZipFile(path) as file:
-            yield _Archive(file, where)
+            yield NumpyArchive(file, where)
     except RuntimeError as error:
         # What zipfile raises for a member that needs a password.
         if "encrypted" not in str(error):
@@ -134,7 +136,7 @@ def _archive(path: Path) -> Iterator[_Archive]:
         raise DataError(f"{where} is encrypted; save it without a password.") from error
 
 
-def _read_header(stream: IO[bytes], where: str, refuse_objects: bool = True) -> ArrayHeader:
+def read_header(stream: IO[bytes], where: str, refuse_objects: bool = True) -> ArrayHeader:
     """Read an array's header, up to its first number. Raises DataError beginning with `where`."""
     try:
         version = npy_format.read_magic(stream)

@@ -43,6 +43,7 @@ def open_images(
     limit: int | None = None,
     seed: int = 0,
     size: tuple[int, int] | None = None,
+    labels: str | Path | None = None,
     written: frozenset[tuple[int, int]] = frozenset(),
     open_file: Callable[[Path], BinaryIO] = open_binary,
 ) -> ImageSet:
@@ -55,6 +56,9 @@ def open_images(
     Every image is decoded once here, so that a damaged one is found now; of a folder's images,
     512 MiB stay in memory. With `limit`, a random choice of that many images is read; the same
     seed chooses the same.
+
+    `labels` is a file of classes and factors, a row an image, with a column behind a colon if need
+    be; see docs/data.md.
 
     `written` are the device and inode of files that the report will be written to; `open_file`
     opens a picture.
@@ -70,7 +74,12 @@ def open_images(
         raise DataError(f"A limit of {limit} images is too low; a report needs at least two.")
     try:
         options = OpenOptions(limit, seed, part, size, written=written, open_file=open_file)
-        return _reader_of(path)(path, options)
+        images = _reader_of(path)(path, options)
+        if labels is None:
+            return images
+        from reportgen.images.label_file import LabelFile, with_labels
+
+        return with_labels(images, LabelFile(*split_part(Path(labels))))
     except OSError as error:
         where = shown(str(error.filename or path))
         raise DataError(f"{where} cannot be read: {error.strerror or error}.") from error

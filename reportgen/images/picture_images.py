@@ -18,6 +18,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_notes import choice_note, class_note, conversion_notes, size_notes
 from reportgen.images.picture_set import PictureFiles, PictureSet, read_picture_set
+from reportgen.images.places import Places
 from reportgen.images.table_reading import read_table
 from reportgen.shown import shown
 
@@ -31,13 +32,15 @@ def make_picture_images(
     options: OpenOptions,
     *,
     source: Callable[[FilesChecksum], SourceFile],
+    places: Callable[[tuple[str, ...]], Places],
     table_for: Callable[[tuple[str, ...]], LabelTable | None] | None = None,
     notes: Iterable[Note] = (),
 ) -> ImageSet:
     """Read the chosen pictures and their labels.
 
-    `table_for` makes the table for the names of the pictures that can be read; without it,
-    `labels.csv` is looked for. Raises DataError beginning with `where`.
+    `places` says where pictures of these names stand among all; `table_for` makes the table for the
+    names of the pictures that can be read; without it, `labels.csv` is looked for. Raises DataError
+    beginning with `where`.
     """
     names = sorted(chosen.names, key=natural_order)
     notes = tuple(notes)
@@ -68,6 +71,7 @@ def make_picture_images(
             where,
             replace(options, alpha=True),
             source=source,
+            places=places,
             table_for=table_for,
             notes=notes,
         )
@@ -81,6 +85,7 @@ def make_picture_images(
         notes=tuple(all_notes),
         skipped=pictures.skipped,
         pixels=pictures.pixels,
+        places=partial(places, pictures.names),
         with_alpha=with_alpha,
     )
 

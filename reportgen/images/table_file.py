@@ -14,6 +14,7 @@ from reportgen.images.names import choose
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_images import make_picture_images
+from reportgen.images.places import places_in_order
 from reportgen.images.table import Table
 from reportgen.images.table_reading import read_table
 from reportgen.shown import shown
@@ -44,6 +45,7 @@ def open_listed(path: Path, table: Table, options: OpenOptions) -> ImageSet:
         table.where,
         options,
         source=lambda checksum: checksum.source(path),
+        places=lambda names: places_in_order(names, (line.file for line in table.lines())),
         table_for=lambda readable: match_labels(table, readable),
         notes=[Note("images", text)] if outside else [],
     )

@@ -38,7 +38,7 @@ def read_table(name: str, content: bytes, where: str) -> Table:
 
 
 def _csv_table(content: bytes, where: str) -> Table:
-    first_rows = [row for _, row in islice(_csv_rows(content, where), 2)]
+    first_rows = [row for _, row in islice(csv_rows(content, where), 2)]
     header = first_rows[0] if first_rows else []
     if len(header) < 2:
         raise DataError(_needs_lines(where))
@@ -46,7 +46,7 @@ def _csv_table(content: bytes, where: str) -> Table:
     named = column_names(header, where)
 
     def lines() -> Iterator[Line]:
-        rows = _csv_rows(content, where)
+        rows = csv_rows(content, where)
         next(rows)
         empty = True
         for number, row in rows:
@@ -64,8 +64,8 @@ def _csv_table(content: bytes, where: str) -> Table:
     return Table(where, named[:column] + named[column + 1 :], lines)
 
 
-def _csv_rows(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of the lines with content."""
+def csv_rows(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of the lines with content. Raises DataError."""
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     reader = None
     try:
@@ -83,11 +83,7 @@ def _csv_rows(content: bytes, where: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _json_lines_table(content: bytes, where: str) -> Table:
-    # Keys may first appear in any line; those that only ever hold lists or objects are left out.
-    keys: dict[str, None] = {}
-    for _, entry in _json_entries(content, where):
-        keys |= {key: None for key, value in entry.items() if not isinstance(value, NESTED)}
-    names = list(keys)
+    names = json_keys(content, where)
     file = names.pop(file_column(names)) if names else ""
     if not names:
         raise DataError(
@@ -95,14 +91,23 @@ def _json_lines_table(content: bytes, where: str) -> Table:
         )
 
     def lines() -> Iterator[Line]:
-        for number, entry in _json_entries(content, where):
+        for number, entry in json_entries(content, where):
             cells = [cell_text(entry.get(name)) for name in names]
             yield line_of(number, cell_text(entry.get(file)), cells, where)
 
     return Table(where, column_names(names, where), lines)
 
 
-def _json_entries(content: bytes, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_keys(content: bytes, where: str) -> list[str]:
+    """The keys of JSON lines that anywhere hold a value; each may first appear in any line."""
+    keys: dict[str, None] = {}
+    for _, entry in json_entries(content, where):
+        keys |= {key: None for key, value in entry.items() if not isinstance(value, NESTED)}
+    return list(keys)
+
+
+def json_entries(content: bytes, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of the lines with content. Raises DataError."""
     for number, line in enumerate(io.BytesIO(content), 1):
         if not line.strip():
             continue

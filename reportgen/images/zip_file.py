@@ -30,7 +30,9 @@ def open_zip(path: Path, options: OpenOptions) -> ImageSet:
         archive = zipfile.ZipFile(path)
 
     def members() -> Iterator[tuple[str, zipfile.ZipInfo | None]]:
-        for member in archive.infolist():
+        # Once files are open, the list is empty: see `ZipFiles`.
+        listed = archive.infolist() or zipfile.ZipFile(path).infolist()
+        for member in listed:
             yield member.filename, None if member.filename.endswith("/") else member
 
     return open_archive(
