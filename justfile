@@ -31,9 +31,9 @@ lint:
 schema:
     .venv/bin/python -m reportgen.command.schema > reportgen/report/results.schema.json
 
-# The command line's reference, made from the commands.
+# The command line's reference and the list of numbers, made from the commands and the types.
 docs:
-    .venv/bin/python -m reportgen.command.reference > docs/command-line.md
+    .venv/bin/python -m reportgen.command.reference > docs/command-line.md && .venv/bin/python -m reportgen.command.number_names > docs/numbers.md
 
 # Times and memory, on a quiet machine; writes docs/benchmarks.md.
 benchmarks:

@@ -26,6 +26,10 @@ class ResultsError(ReportgenError):
     """A folder does not hold results that this version can read."""
 
 
+class NumberNameError(ReportgenError):
+    """A name of a number of the report is not one."""
+
+
 class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 
