@@ -13,15 +13,25 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import hypothesis
 
+from reportgen.confined import jobs
+from reportgen.process.child_process import ChildProcess
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
+from tests.process.in_this_process import ThreadInstead
 
 # How long an example takes says more of what else the machine does than of what is tested.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
 FEW = Settings(rows=40, table_rows=12, bootstrap_resamples=200)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Let jobs start processes of their own only in tests of that, and in the slow ones."""
+    own = any(item.get_closest_marker(name) for name in ("confined", "slow"))
+    jobs.ChildProcess = ChildProcess if own else ThreadInstead  # type: ignore[misc]
 
 
 @pytest.fixture(scope="session")

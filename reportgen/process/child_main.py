@@ -22,7 +22,7 @@ from pathlib import Path
 from reportgen.errors import ModelError, ReportgenError
 from reportgen.process.calm_threads import calm_threads
 from reportgen.process.channel import Channel, ChannelError
-from reportgen.process.confinement import asked_for_too_much, confine
+from reportgen.process.confinement import Held, asked_for_too_much, confine
 
 # What the parent sends is its own: there is no need for a limit.
 ANY_SIZE = 2**62
@@ -58,10 +58,25 @@ def main() -> None:
     task = channel.receive()
     assert task is not None and task.kind == "task"
     try:
-        pickle.loads(task.parts[0])(channel, held)
+        perform(task.parts[0], channel, held)
     except ChannelError:
         # The parent has gone, or has had enough.
         os._exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # What a stranger's file has left behind in the interpreter is not to run at its end.
+    os._exit(0)
+
+
+def perform(pickled_task: bytes, channel: Channel, held: Held) -> None:
+    """Run the task, and tell the parent of any error that ends it.
+
+    Raises ChannelError where the parent does not listen any more.
+    """
+    try:
+        pickle.loads(pickled_task)(channel, held)
+    except ChannelError:
+        raise
     except MemoryError:
         channel.send("out of memory")
     except ReportgenError as error:
@@ -73,10 +88,6 @@ def main() -> None:
     except BaseException as error:
         kind = "out of memory" if asked_for_too_much(error) else "bug"
         channel.send(kind, traceback=_plain(traceback.format_exc())[-(2**20) :])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # What a stranger's file has left behind in the interpreter is not to run at its end.
-    os._exit(0)
 
 
 def _channel() -> Channel:

@@ -102,6 +102,7 @@ def test_units_without_effect_are_silent_whatever_they_follow(shapes) -> None:
         assert {f.name for f in unit.tracks} == {f.name for f in units[index].tracks}
 
 
+@pytest.mark.slow
 def test_the_vae_sample_s_collapsed_unit_is_silent() -> None:
     images = open_images(SHAPES.parent / "fashion_images", limit=200, seed=0)
     model = load_autoencoder(SHAPES.parent / "fashion_vae" / "model.pt2", images=images)

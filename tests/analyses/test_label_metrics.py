@@ -138,6 +138,7 @@ def test_sap_of_sprites_is_that_of_disentanglement_lib(sprites) -> None:
     assert expected > 0
 
 
+@pytest.mark.slow
 def test_dci_of_sprites_is_that_of_disentanglement_lib(sprites) -> None:
     result, codes, factors = sprites
     kept, held_out = split(len(codes))

@@ -131,6 +131,7 @@ def test_players_of_several_coordinates_are_regressed_on_each_of_them() -> None:
     assert permuted_codes.run(grouped).linear.value == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_102_coordinates_are_answered_and_103_are_not() -> None:
     for units, answered in ((102, True), (103, False)):
         pixels = np.random.default_rng(0).normal(size=(240, 120))

@@ -69,6 +69,7 @@ def test_the_folder_is_complete_under_jenkins_s_default_header(chromium: Any, se
     context.close()
 
 
+@pytest.mark.slow
 def test_a_page_prints_to_pdf_and_leaves_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(page_of(example_results(units=2)).html, encoding="utf-8")

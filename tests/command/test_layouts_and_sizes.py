@@ -125,6 +125,7 @@ def test_a_page_that_cannot_be_small_enough_is_refused(results: Results) -> None
         page_within_size(limited(results, 0.1), QUESTIONS)
 
 
+@pytest.mark.slow
 def test_without_a_setting_thinning_starts_early_and_refusal_late(
     results: Results, thinned: dict[Thinning, Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_page_for_standard_output_has_it_to_itself(work: Path) -> None:
     assert b"Does it reconstruct?" in done.stderr
 
 
+@pytest.mark.slow
 def test_standard_output_without_room_is_one_sentence_after_the_report(work: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = build(work, stdout=full)
@@ -125,6 +126,7 @@ def test_help_without_room_is_one_sentence(words: list[str]) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 def test_an_earlier_report_is_written_over_also_among_the_images(work: Path) -> None:
     for _ in range(2):
         done = build(work, "-o", "data/report.html", "--results", ".")

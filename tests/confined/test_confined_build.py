@@ -24,8 +24,17 @@ from reportgen.request import BuildRequest
 from reportgen.settings import Settings
 from tests.process.confined import REPOSITORY
 from tests.process.hostile import TESTS, Hostile
+from tests.slow import slow_but
 
+pytestmark = pytest.mark.confined
 FEW = ("--rows", "8", "--no-live")
+WANTS = (
+    "open('marker.txt', 'w')",
+    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')",
+    "import subprocess; subprocess.run(['true'])",
+    "import tempfile; tempfile.mkdtemp()",
+)
+ENDS = ("KeyboardInterrupt", "SystemExit(3)", "GeneratorExit")
 NET = """
     import os
     import torch
@@ -121,26 +130,20 @@ def test_a_model_that_crashes_is_one_sentence_and_the_next_build_is_right(work: 
     assert build(work).exit_code == 0
 
 
-@pytest.mark.parametrize(
-    "own",
-    [
-        "open('marker.txt', 'w')",
-        "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')",
-        "import subprocess; subprocess.run(['true'])",
-        "import tempfile; tempfile.mkdtemp()",
-    ],
-)
+@pytest.mark.parametrize("own", slow_but(WANTS[:1], WANTS))
 def test_what_named_code_wants_beyond_reading_names_trust(work: Path, own: str) -> None:
     done = build(work, *with_net(work, own), model="weights.pt")
     assert "--trust" in refusal(done, work)
 
 
+@pytest.mark.slow
 def test_named_code_may_read_what_it_needs(work: Path) -> None:
     own = f"assert open({str(work / 'beside.txt')!r}).read() == 'secret'"
     done = build(work, *with_net(work, own), model="weights.pt")
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.slow
 def test_images_behind_links_and_in_tables_are_read(work: Path, tmp_path_factory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     linked = work / "linked"
@@ -163,6 +166,7 @@ def test_images_behind_links_and_in_tables_are_read(work: Path, tmp_path_factory
     assert "it does not begin like a picture" in page and "secret" not in page
 
 
+@pytest.mark.slow
 def test_a_cold_cache_a_warm_one_and_none_give_the_same_bytes(work: Path) -> None:
     pages = []
     for words in ((), ("--cache", work / "cache"), ("--cache", work / "cache")):
@@ -178,6 +182,7 @@ def test_a_cold_cache_a_warm_one_and_none_give_the_same_bytes(work: Path) -> Non
     assert (work / "r.html").read_bytes() == pages[0][0]
 
 
+@pytest.mark.slow
 def test_a_question_of_a_package_that_lies_beside_the_images_is_asked(work: Path) -> None:
     shutil.copytree(REPOSITORY / "tests" / "extension" / "unit_sparsity", work / "unit_sparsity")
     described = work / "unit_sparsity-1.dist-info"
@@ -217,6 +222,7 @@ def children_of(process: int) -> list[str]:
     return Path(f"/proc/{process}/task/{process}/children").read_text().split()
 
 
+@pytest.mark.slow
 def test_what_named_code_runs_out_of_names_memory(work: Path) -> None:
     own = "kept = [bytearray(10**9) for _ in range(100)]"
     words = (*with_net(work, f"self.{own}"), "--memory", "0.5")
@@ -232,6 +238,7 @@ def test_the_report_says_what_held(work: Path) -> None:
     assert "with --trust the model may do" in (work / "r.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_names_and_titles_that_are_not_utf_8_stand_escaped_on_the_page(work: Path) -> None:
     """From the model's name to a class's: nothing of them fails after the whole analysis."""
     name = os.fsdecode(b"m\xff")
@@ -254,7 +261,7 @@ def test_names_and_titles_that_are_not_utf_8_stand_escaped_on_the_page(work: Pat
     assert page.exit_code == 0, page.output
 
 
-@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "SystemExit(3)", "GeneratorExit"])
+@pytest.mark.parametrize("raised", slow_but(ENDS[:1], ENDS))
 def test_code_that_ends_the_program_is_one_sentence(work: Path, raised: str) -> None:
     done = build(work, *with_net(work, f"raise {raised}"), model="weights.pt")
     assert raised.partition("(")[0] in refusal(done, work)

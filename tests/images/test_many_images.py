@@ -36,6 +36,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.zip", "a.csv", "a.jsonl", "a.parquet"])
 def test_the_memory_is_that_of_the_chosen(listed: Path, name: str) -> None:
     open_images(listed / name, limit=2)

@@ -47,6 +47,7 @@ def test_what_cannot_be_shown_is_escaped(name: str, expected: str) -> None:
     assert shown(name) == expected
 
 
+@pytest.mark.slow
 def test_a_choice_among_many_names_takes_the_memory_of_the_chosen() -> None:
     names = (f"folder{i % 1000}/{i}.png" for i in range(50_000))
     tracemalloc.start()

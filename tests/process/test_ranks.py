@@ -97,6 +97,7 @@ def test_the_report_of_several_ranks_is_the_report_of_one(inputs, alone, tmp_pat
     assert [d for key in kept for d in differences(alone[key], together[key], key)] == []
 
 
+@pytest.mark.slow
 def test_a_rank_that_dies_ends_the_job_with_one_sentence_and_no_file(inputs, tmp_path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

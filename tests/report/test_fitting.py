@@ -51,6 +51,7 @@ def test_the_largest_size_is_the_page_s_own(results, layout) -> None:
     assert renderer.render_within(size, WHOLE).size == size
 
 
+@pytest.mark.slow
 def test_what_was_given_up_leaves_no_trace_in_the_next_page(results, encoded) -> None:
     thinner = thinnings_of(results.provenance.picture_shape)[1]
     whole = PageRenderer(results, QUESTIONS, "file").render(WHOLE)
