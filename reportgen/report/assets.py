@@ -13,7 +13,16 @@ from reportgen.report.template_folder import template_folder
 STYLES = ("style.css",)
 EARLY_SCRIPTS = ("theme.js",)
 SCRIPTS = (
-    *("frames.js", "tables.js", "contents.js", "filter.js", "walk.js", "live.js", "live_walk.js"),
+    *(
+        "frames.js",
+        "places.js",
+        "tables.js",
+        "contents.js",
+        "filter.js",
+        "walk.js",
+        "live.js",
+        "live_walk.js",
+    ),
     *("values.js", "enlarge.js", "hero.js", "download.js"),
 )
 
@@ -91,6 +100,9 @@ def _tile_rules(drawing: Drawing) -> str:
         f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
         for kind, width, least, most in kinds
     ]
+    gap = gap_beside(tile)
+    side = _side(tile, 88, 72)
+    rules.append(f".unit-index{{--pair:{2 * side + side * gap / tile:.4g}px}}")
     rules.append(f".hero{{--side:{_side(tile, 116, 96)}px;--narrow-side:{_side(tile, 84, 56)}px}}")
     rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
     return "\n".join(rules) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,16 +15,19 @@ from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
 from reportgen.report.assets import Assets, packed
 from reportgen.report.drawing import Drawing
+from reportgen.report.evidence import ShownLine, shown_lines
 from reportgen.report.headline import WORRYING_OFF_DATA, headline_of
 from reportgen.report.hero import hero_of
 from reportgen.report.limits import limits_of
-from reportgen.report.question import Question
+from reportgen.report.question import Place, Question
 from reportgen.report.results import Results
 from reportgen.report.script_data import safe_in_script
 from reportgen.report.store import results_json
 from reportgen.report.thinning import WHOLE, Thinning
 
-HERO = "hero"
+HERO, VERDICT = "hero", "verdict"
+PLACES = tuple(Place)
+LINES = PLACES[:5]
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,11 @@ class PageRenderer:
         from reportgen.report.templates import Templates
 
         self._results, self._layout = results, layout
-        self._questions = [
+        self._questions = in_page_order(
             question
             for question in questions
             if question.title and question.name not in results.not_applicable
-        ]
+        )
         self._headline = headline_of(results)
         self._maker, self._templates = SpriteMaker(), Templates(questions)
         self._data = results_json(results, indent=None)
@@ -133,8 +136,14 @@ class PageRenderer:
             rendered.append(Rendered(question, html))
             sizes[question.name] = len(html.encode("utf-8")) + album.file_bytes - beside
         hero = self._hero(environment, drawing, album, sizes, failures)
+        beside = album.file_bytes
+        shown: dict[str, Any] = {"rendered": rendered, "lines": self._lines(drawing, failures)}
+        verdict = _as_html(environment.get_template("_verdict.html.j2").render(shown))
+        under_it = "".join(part.html for part in rendered if part.question.place in LINES)
+        own = len(verdict.encode("utf-8")) - len(under_it.encode("utf-8"))
+        sizes[VERDICT] = own + album.file_bytes - beside
         template = environment.get_template("report.html.j2")
-        page = template.render(rendered=rendered, assets=assets, hero=hero)
+        page = template.render(shown, assets=assets, hero=hero, verdict=verdict)
         return Page(page, sizes, album.files | assets.files, failures)
 
     def _environment(self, album: Album, drawing: Drawing) -> Any:
@@ -180,6 +189,17 @@ class PageRenderer:
         sizes[HERO] = len(html.encode("utf-8")) + album.file_bytes - beside
         return html
 
+    def _lines(self, drawing: Drawing, failures: dict[str, str]) -> tuple[ShownLine, ...]:
+        """The verdict's lines; without their pictures where those cannot be drawn."""
+        if VERDICT in self._results.failures:
+            return shown_lines(self._results, None)
+        try:
+            return shown_lines(self._results, drawing)
+        except Exception as error:
+            traceback.print_exc()
+            failures[VERDICT] = f"{type(error).__name__}: {error}"
+            return shown_lines(self._results, None)
+
     def _section(
         self, environment: Any, question: Question, drawing: Drawing, sizes: dict[str, int]
     ) -> Any:
@@ -200,6 +220,18 @@ class PageRenderer:
         if question.view is not None:
             context["view"] = question.view(answer, results, drawing)
         return _as_html(environment.get_template(question.template_name).render(context))
+
+
+def in_page_order(questions: Iterable[Question]) -> list[Question]:
+    """Sort questions by place: what stands open first, then what a verdict's line is read from."""
+    return sorted(
+        questions,
+        key=lambda question: (
+            PLACES.index(question.place),
+            not question.opened,
+            question.place != f"verdict-{question.name}",
+        ),
+    )
 
 
 def _failed_section(environment: Any, question: Question, failure: str) -> Any:

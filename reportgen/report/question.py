@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +20,24 @@ ENTRY_POINTS = "reportgen.questions"
 ONE_AWAY = "codes with one unit alone away from the mean"
 ONE_AT_MEAN = "codes with one unit at its mean"
 ONE_AT_ZERO = "codes with a zeroed unit"
+
+
+class Place(StrEnum):
+    """Places on the page where a section may stand, in the page's order.
+
+    The first five are the lines of the verdict, named after the section that each is read from; a
+    section there is evidence for that line, folded under it.
+    """
+
+    RECONSTRUCTS = "verdict-reconstruction"
+    IS_LINEAR = "verdict-linearity"
+    CAN_BE_SUMMED = "verdict-additivity"
+    WHICH_MATTER = "verdict-units"
+    ZEROING = "verdict-subtraction"
+    UNITS = "part-units"
+    WALK = "part-walk"
+    PCA = "part-pca"
+    APPENDIX = "appendix"
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,9 @@ class Question:
         `templates/sections/NAME.html.j2`.
     title, lead : the section's heading, and the question as a reader would ask it. Without a title
         the question has no section of its own and others show its answer.
+    place : where on the page the section stands; among those of one place, in the order of the
+        questions.
+    opened : whether the section stands open; else it is one line until it is opened.
     run : answers it for a study. Raises UnanswerableError where it has no answer for this model
         and data, DoesNotApplyError where they lack what it asks about. None for a section that is
         made of other questions' answers.
@@ -73,6 +95,8 @@ class Question:
     name: str
     title: str = ""
     lead: str = ""
+    place: Place = Place.APPENDIX
+    opened: bool = False
     run: Callable[[Study], Any] | None = None
     answer: type | None = None
     view: Callable[[Any, Results, Drawing], Any] | None = None

@@ -2,10 +2,11 @@
 /* The contents list follows the reader; only regions that scroll take the keyboard's focus. */
 (() => {
   const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
-  const sections = [...document.querySelectorAll("main > section")];
+  const sections = [...links.keys()].map((name) => document.getElementById(name)).filter(Boolean);
   let current = null;
   const follow = () => {
-    const above = sections.filter((s) => s.getBoundingClientRect().top < window.innerHeight * 0.35);
+    const above = sections.filter(
+      (s) => s.checkVisibility() && s.getBoundingClientRect().top < window.innerHeight * 0.35);
     const reached = above.pop() ?? sections[0];
     if (!reached || reached.id === current) return;
     links.get(current)?.removeAttribute("aria-current");
@@ -14,6 +15,11 @@
   };
   document.addEventListener("scroll", follow, { passive: true });
   follow();
+  const contents = document.querySelector(".contents details");
+  const narrow = window.matchMedia("(max-width: 60rem)");
+  const fold = () => { contents.open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
 
   const focusable = () => {
     for (const region of document.querySelectorAll(".scroll")) {
@@ -25,28 +31,6 @@
   focusable();
   window.addEventListener("resize", focusable, { passive: true });
   document.addEventListener("toggle", focusable, true);
-
-  /* A link into something folded opens it. */
-  const open = () => {
-    let target = null;
-    try { target = document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { return; }
-    const holder = (element) => element?.closest("details");
-    for (let inside = holder(target); inside; inside = holder(inside.parentElement)) inside.open = true;
-  };
-  window.addEventListener("hashchange", open);
-  open();
-  window.addEventListener("beforeprint", () => {
-    for (const fold of document.querySelectorAll("main details:not([open])")) {
-      fold.dataset.printed = "";
-      fold.open = true;
-    }
-  });
-  window.addEventListener("afterprint", () => {
-    for (const fold of document.querySelectorAll("details[data-printed]")) {
-      fold.open = false;
-      delete fold.dataset.printed;
-    }
-  });
 
   /* A section's own link is followed and kept. */
   for (const anchor of document.querySelectorAll(".anchor")) {

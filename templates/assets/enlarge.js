@@ -66,7 +66,7 @@
     link.href = href;
     link.click();
   };
-  for (const strip of document.querySelectorAll(".strip:not(.choices *)")) {
+  for (const strip of document.querySelectorAll(".strip:not(.choices *, summary *)")) {
     const open = (at) => {
       shown = strip;
       place = at;

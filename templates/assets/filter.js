@@ -6,7 +6,8 @@
   const tools = template.content.cloneNode(true).firstElementChild;
   const [input, output] = [tools.querySelector("input"), tools.querySelector("output")];
   const units = [...document.querySelectorAll("table.units tbody tr")].map((row) => {
-    const part = document.getElementById(`unit-${row.dataset.unit}`);
+    const unit = document.getElementById(`unit-${row.dataset.unit}`);
+    const part = unit?.closest(".unit-row") ?? unit;
     const described = [...(part?.querySelectorAll(".sentence, .words") ?? [])];
     const words = [`unit ${row.textContent}`, ...described.map((element) => element.textContent)];
     return { row, part, text: words.join(" ").toLowerCase().replace(/\s+/g, " ") };

@@ -9,8 +9,8 @@
   const shown = () => hero.querySelector(".pictured.chosen") ?? hero.querySelector(".pictured.opening");
   const imageOf = (anchor) => anchor.replace(/^#/, "").replace(/-otherwise$/, "");
   const current = () => choices.find((a) => imageOf(a.getAttribute("href")) === imageOf(shown().id));
-  const mark = () => {
-    const chosen = document.getElementById(location.hash.slice(1));
+  const mark = (hash) => {
+    const chosen = document.getElementById(hash.slice(1));
     if (chosen?.classList.contains("pictured")) {
       shown().classList.remove("chosen");
       chosen.classList.add("chosen");
@@ -23,8 +23,8 @@
     }
     current()?.setAttribute("aria-current", "true");
   };
-  window.addEventListener("hashchange", mark);
-  mark();
+  places.follow(mark);
+  mark(location.hash);
   document.addEventListener("keydown", (event) => {
     const step = { j: 1, k: -1 }[event.key];
     const typing = event.target.closest("input, select, textarea, dialog");

@@ -50,15 +50,15 @@ def test_a_link_shows_its_image_and_hides_the_other(visit, scripts: bool) -> Non
 
 def test_j_and_k_go_from_image_to_image_and_the_chosen_one_is_marked(visit) -> None:
     page = visit("grey", height=720).page
-    marked = lambda: page.locator(".choices a[aria-current]").get_attribute("href")  # noqa: E731
+    marked = page.locator(".choices a[aria-current]")
     links = [a.get_attribute("href") for a in page.locator(".choices a").all()]
-    first = marked()
-    page.keyboard.press("j")
-    page.wait_for_function("location.hash")
-    assert marked() == links[(links.index(first) + 1) % len(links)]
-    page.keyboard.press("k")
-    page.wait_for_function(f"location.hash === '{first}'")
-    assert marked() == first
+    first = marked.get_attribute("href")
+    second = links[(links.index(first) + 1) % len(links)]
+    for key, expected in (("j", second), ("k", first)):
+        page.keyboard.press(key)
+        page.wait_for_selector(f".choices a[aria-current][href='{expected}']")
+        assert marked.count() == 1
+        assert page.evaluate("location.hash") == expected
     assert page.locator(first).is_visible()
 
 

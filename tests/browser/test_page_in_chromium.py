@@ -123,7 +123,7 @@ def test_no_change_looks_the_same_in_both_themes(visit: Visiting) -> None:
         colours.append(
             page.evaluate(
                 """() => {
-                  const image = document.querySelector('article .strip:nth-of-type(2) img');
+                  const image = document.querySelector('article.unit .strip:nth-of-type(2) img');
                   const canvas = document.createElement('canvas');
                   canvas.width = canvas.height = 1;
                   const context = canvas.getContext('2d');
@@ -178,6 +178,7 @@ def test_the_first_k_slider_moves_every_image(visit: Visiting) -> None:
 
 def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
     page = visit("grey").page
+    page.evaluate(OPEN_ALL)
     table = page.locator("table.units")
     button = table.get_by_role("button", name="Sort by Damage")
     column = """(t) => [...t.tBodies[0].rows].map((r) => Number(r.cells[5].dataset.value))"""
@@ -191,10 +192,11 @@ def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
 
 def test_units_are_filtered_by_what_is_written_of_them(visit: Visiting) -> None:
     page = visit("grey").page
+    page.evaluate(OPEN_ALL)
     rows = page.locator("table.units tbody tr")
     first = page.locator("article.unit .sentence").first.text_content()
     page.locator(".filter input").fill(f"unit {rows.first.locator('th').inner_text()} carries")
-    shown = page.locator("article.unit:visible")
+    shown = page.locator(".unit-row:visible")
     assert first in shown.locator(".sentence").all_text_contents()
     assert page.locator(".filter output").inner_text() == f"{shown.count()} of {rows.count()} units"
     page.locator(".filter input").fill("no unit is called this")
@@ -206,9 +208,9 @@ def test_units_are_filtered_by_what_is_written_of_them(visit: Visiting) -> None:
 def test_a_section_s_link_is_copied(visit: Visiting) -> None:
     page = visit("grey").page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.locator("#units h2 .anchor").focus()
+    page.locator("#units h3 .anchor").focus()
     page.keyboard.press("Enter")
-    page.locator("#units h2 .anchor[data-copied]").wait_for()
+    page.locator("#units h3 .anchor[data-copied]").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == page.url
     assert page.url.endswith("#units")
 
@@ -227,6 +229,7 @@ def test_a_pixel_s_value_is_read_back_from_the_picture(visit: Visiting, name: st
     )
     row, column = (int(n) for n in np.unravel_index(np.abs(phi[0]).argmax(), (side, side)))
     page = visit(name).page
+    page.evaluate(OPEN_ALL)
     picture = page.locator("#contributions .strip img").first
     picture.scroll_into_view_if_needed()
     limit = float(picture.get_attribute("data-limit"))
@@ -266,6 +269,7 @@ def numbers_in(words: str) -> list[float]:
 
 def test_colour_changes_show_in_lightness_alone(visit: Visiting) -> None:
     page = visit("colour").page
+    page.evaluate(OPEN_ALL)
     page.locator("#additivity .strip img").first.click()
     button = page.get_by_role("button", name="Lightness only")
     colours = "(c) => c.toDataURL()"
@@ -291,6 +295,7 @@ def test_results_come_out_of_the_page(visit: Visiting, tmp_path: Path) -> None:
 
 def test_a_picture_is_enlarged_tile_by_tile_with_the_keyboard(visit: Visiting) -> None:
     page = visit("grey").page
+    page.evaluate(OPEN_ALL)
     page.locator("#contributions .enlarge").first.focus()
     page.keyboard.press("Enter")
     caption = page.locator(".enlarged-caption")
@@ -315,11 +320,11 @@ def test_the_keyboard_reaches_the_content_first_and_focus_is_seen(visit: Visitin
 
 def test_the_contents_list_follows_the_reader(visit: Visiting) -> None:
     page = visit("grey").page
-    page.evaluate("document.getElementById('trust').scrollIntoView()")
+    page.evaluate("document.getElementById('reconstruction').scrollIntoView()")
     page.wait_for_timeout(100)
     current = page.locator(".contents [aria-current]")
     assert current.count() == 1
-    assert current.get_attribute("href") == "#trust"
+    assert current.get_attribute("href") == "#reconstruction"
 
 
 def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:
@@ -331,23 +336,24 @@ def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:
     assert page.locator("#inside").is_visible()
 
 
-def test_it_prints_in_light_with_everything_open_and_nothing_cut(
-    visit: Visiting, tmp_path: Path
-) -> None:
-    page = visit("one unit", dark=True).page
-    page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
-    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+@pytest.mark.parametrize("everything", [False, True], ids=["summary", "everything"])
+def test_it_prints_in_light_with_nothing_cut(visit: Visiting, everything: bool) -> None:
     page = visit("grey", dark=True).page
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    folded = page.locator("main details:not([open])")
+    before = folded.count()
+    if everything:
+        page.evaluate("location.hash = '#print-all'")
+        page.reload()
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("main details:not([open])").count() == 0
-    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert page.locator("main details:not([open])").count() > 0
+    assert (folded.count() == 0) == everything
     wide = page.evaluate(
         "[...document.querySelectorAll('.strip')].filter((s) => s.offsetWidth > 1280).length"
     )
     assert wide == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert folded.count() == before
 
 
 def test_the_folder_layout_works_from_disk_and_fetches_only_its_own_files(

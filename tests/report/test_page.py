@@ -15,13 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reportgen.questions import QUESTIONS
+from reportgen.questions import QUESTIONS, Place
+from reportgen.report import numbers, phrases
 from reportgen.report.fitting import page_within_size
+from reportgen.report.page import in_page_order
 from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
 from reportgen.report.views.thinning import first_and_rest, steps_shown
+from reportgen.report.words import Word
 from tests.report.example import example_results, page_of, with_answers, without
 from tests.report.parsed import Element, parsed
 from tests.slow import slow_but
@@ -29,7 +32,8 @@ from tests.slow import slow_but
 HOSTILE = '</script><img src=x onerror="alert(1)">{{ 7 * 7 }}\u202e\U0001f9e8'
 
 
-SECTIONS = tuple(question for question in QUESTIONS if question.title)
+SECTIONS = tuple(in_page_order(question for question in QUESTIONS if question.title))
+CHAPTERS = ("verdict", Place.UNITS, Place.WALK, Place.PCA, Place.APPENDIX)
 
 
 def applicable(results: Results) -> tuple[Question, ...]:
@@ -47,18 +51,39 @@ def unpacked(text: str) -> str:
     return gzip.decompress(base64.b64decode(text)).decode("utf-8")
 
 
-def test_sections_stand_in_their_order_with_title_question_and_contents_link(
+def sections_of(page: Element) -> list[str]:
+    """The questions' sections of a page, in its order."""
+    found = [section.attributes["id"] for section in page.one("main").all("section")]
+    return [name for name in found if name not in CHAPTERS]
+
+
+def test_sections_stand_in_their_places_with_title_question_and_contents_link(
     page: Element, results: Results
 ) -> None:
     main = page.one("main")
-    shown = [s.attributes["id"] for s in main.children if s.tag == "section"]
-    assert shown == ["verdict", *(section.name for section in applicable(results))]
-    links = [a.attributes["href"] for a in page.one("nav", **{"class": "contents"}).all("a")]
-    assert links == ["#hero", *(f"#{name}" for name in shown)]
+    chapters = [s.attributes["id"] for s in main.all("section") if s.attributes["id"] in CHAPTERS]
+    assert chapters == [*CHAPTERS]
+    assert sections_of(page) == [section.name for section in applicable(results)]
+    nav = page.one("nav", **{"class": "contents"})
+    links = [str(a.attributes["href"])[1:] for a in nav.all("a")]
+    assert [name for name in links if name in CHAPTERS] == [*CHAPTERS]
+    assert [name for name in links if name not in CHAPTERS] == ["hero", *sections_of(page)]
     for section in applicable(results):
         element = main.one("section", id=section.name)
-        assert element.one("h2").text == f"{section.title} #"
-        assert element.one("p", **{"class": "lead"}).text == section.lead
+        assert main.one("h3", id=f"{section.name}-heading").text.removesuffix(" #") == section.title
+        assert section.lead in main.text
+        around = main.one(id=section.place)
+        assert element in around.all("section"), section.name
+
+
+def test_a_section_is_folded_unless_it_is_to_stand_open(page: Element, results: Results) -> None:
+    folded = [
+        section.attributes["id"]
+        for fold in page.one("main").all("details", **{"class": "folded"})
+        for section in fold.all("section")
+    ]
+    closed = [section.name for section in applicable(results) if not section.opened]
+    assert folded == closed
 
 
 def test_headings_go_down_one_level_at_a_time(page: Element) -> None:
@@ -80,15 +105,46 @@ def test_every_link_within_the_page_leads_somewhere_and_no_anchor_is_there_twice
     assert {target[1:] for target in targets} <= set(anchors)
 
 
-def test_the_verdict_has_a_card_with_its_word_and_number_for_each_question(
+def test_the_verdict_has_a_line_with_its_word_number_and_evidence_for_each_question(
     page: Element, results: Results
 ) -> None:
-    cards = page.one("section", id="verdict").all("li", **{"class": "card"})
-    assert len(cards) == len(results.verdict) == 5
-    for card, answer in zip(cards, results.verdict, strict=True):
-        assert card.one("h3").text == answer.question
-        assert card.one("p", **{"class": "word"}).text == answer.word
-        assert answer.detail in card.text
+    grades = page.one("section", id="verdict").all("details", **{"class": "grade"})
+    assert len(grades) == len(results.verdict) == 5
+    for grade, answer in zip(grades, results.verdict, strict=True):
+        assert grade.one("h3").text == answer.question
+        assert grade.one("span", **{"class": "word"}).text == answer.word
+        assert answer.detail in grade.text
+        assert answer.number is not None
+        number = numbers.with_plain_spaces(numbers.in_scale(answer.number.value, answer.scale))
+        assert number in numbers.with_plain_spaces(grade.one("summary").text)
+        assert grade.all("svg") or grade.all("img")
+
+
+def test_what_passed_is_one_line_and_what_failed_is_open(results: Results) -> None:
+    changed = {"additivity": (Word.YES,), "subtraction": (Word.ROUGHLY, Word.VALID)}
+    verdict = tuple(
+        replace(line, words=changed.get(line.section, line.words)) for line in results.verdict
+    )
+    page = parsed(page_of(replace(results, verdict=verdict)).html)
+    is_open = {
+        name: "open" in page.one(id=f"verdict-{name}").all("details")[0].attributes
+        for name in changed
+    }
+    assert is_open == {"additivity": False, "subtraction": True}
+
+
+def test_evidence_is_an_image_s_own_number_nearest_to_the_pooled_one(
+    page: Element, results: Results
+) -> None:
+    answer = results.answers["additivity"]
+    assert answer is not None
+    gaps = answer.sets[0].row_gaps
+    row = int(np.abs(gaps - answer.up.gap.value).argmin())
+    shown = page.one(id="verdict-additivity").all("details")[0].one("img").attributes["alt"]
+    assert str(shown).endswith(
+        f"{answer.picture_names[row]}: the sum of all units' single effects "
+        f"{phrases.misses(gaps[row], 'what they change together')}."
+    )
 
 
 def test_a_question_that_does_not_apply_is_left_out(page: Element, results: Results) -> None:
@@ -151,7 +207,7 @@ def test_section_sizes_add_up_to_all_but_the_pages_frame(results: Results, layou
     page = page_of(results, layout)
     assert page.size - 12_000 < sum(page.section_bytes.values()) < page.size
     sections = {section.name for section in applicable(results)}
-    assert set(page.section_bytes) == {"head", "hero", *sections}
+    assert set(page.section_bytes) == {"head", "hero", "verdict", *sections}
 
 
 def test_the_policy_allows_our_own_styles_and_scripts_and_nothing_else(page: Element) -> None:
@@ -210,14 +266,14 @@ def test_a_missing_section_says_which_question_went_unanswered_and_why(
     for name in missing:
         element = document.one("section", id=name)
         assert f"no {name} here." in element.text
-        assert element.one("p", **{"class": "lead"})
+        assert document.one("h3", id=f"{name}-heading")
         assert not element.all("img")
 
 
 def test_a_page_without_any_analysis_still_comes_out(results: Results) -> None:
     names = {question.name for question in QUESTIONS if question.answer}
     page = parsed(page_of(replace(without(results, *names), off_data=None)).html)
-    assert len(page.one("main").all("section")) == 1 + len(SECTIONS)
+    assert sections_of(page) == [section.name for section in SECTIONS]
     assert "Nothing could be said about single units" in page.text
 
 
@@ -276,8 +332,7 @@ def test_a_view_that_fails_takes_down_its_own_section_only(results: Results) -> 
     document = parsed(page.html)
     assert "ZeroDivisionError: planted" in document.one("section", id="linearity").text
     assert "Linearity failed" in document.one("section", id="verdict").text
-    shown = [section.attributes["id"] for section in document.one("main").all("section")]
-    assert shown == ["verdict", *(section.name for section in applicable(results))]
+    assert sections_of(document) == [section.name for section in applicable(results)]
     assert document.one("section", id="additivity").all("img")
 
 
@@ -287,12 +342,12 @@ def test_a_model_worse_than_the_mean_image_leads_the_page_and_marks_what_follows
     assert "does not reconstruct" in first.text
     assert "check what was assumed of the pixels" in second.text
     marked = [
-        section.attributes["id"]
-        for section in page.one("main").all("section")
-        if section.all("p", **{"class": "mark"})
+        name
+        for name in sections_of(page)
+        if page.one("section", id=name).all("p", **{"class": "mark"})
     ]
     assert "contributions" in marked
-    assert not {"verdict", "reconstruction", "control", "provenance"} & set(marked)
+    assert not {"reconstruction", "control", "provenance"} & set(marked)
 
 
 def test_a_good_model_is_not_marked(page: Element) -> None:
@@ -319,7 +374,7 @@ def test_pages_come_out_for_all_kinds_of_shapes(shape: dict) -> None:
     results = example_results(**shape)
     page = parsed(page_of(results).html)
     assert page.all("img")
-    assert len(page.one("main").all("section")) == 1 + len(applicable(results))
+    assert sections_of(page) == [section.name for section in applicable(results)]
 
 
 def test_many_units_get_at_most_32_cards_and_every_unit_a_line() -> None:
@@ -328,7 +383,7 @@ def test_many_units_get_at_most_32_cards_and_every_unit_a_line() -> None:
     assert len(section.all("article")) <= 32
     table = section.all("table")[0]
     assert len(table.one("tbody").all("tr")) == 40
-    assert "have a card each" in section.text
+    assert "have a row each" in section.text
 
 
 def test_units_without_images_of_their_own_have_a_line_instead_of_a_card(results: Results) -> None:

@@ -15,8 +15,6 @@ from reportgen.report.results import Results
 from reportgen.report.views.thinning import MOST_STEPS, steps_shown
 from reportgen.statistics.bootstrap import Estimate
 
-FULLY_SHOWN_ROWS = 3
-
 
 @dataclass(frozen=True)
 class PartialRow:
@@ -47,8 +45,7 @@ class View:
 
     curve: Chart
     steps: tuple[Step, ...]
-    open_rows: tuple[PartialRow, ...]
-    folded_rows: tuple[PartialRow, ...]
+    rows: tuple[PartialRow, ...]
     unit_by_unit: bool
     thinned: bool
     shown: tuple[int, ...]
@@ -88,8 +85,7 @@ def view(result: PartialReconstruction, results: Results, drawing: Drawing) -> V
             top=1.0,
         ),
         steps=steps,
-        open_rows=tuple(rows[:FULLY_SHOWN_ROWS]),
-        folded_rows=tuple(rows[FULLY_SHOWN_ROWS:]),
+        rows=tuple(rows),
         unit_by_unit=_unit_by_unit(result),
         thinned=len(result.names) >= MOST_STEPS,
         shown=shown,

@@ -21,8 +21,15 @@ from reportgen.report.views import ablation as ablation_codes
 from reportgen.report.views.contributions import own_share
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
+from reportgen.report.views.unit_examples import (
+    Examples,
+    StrongImages,
+    draw_examples,
+    strong_images,
+)
+from reportgen.statistics.norms import squared_norms
 
-CARD_ROWS = 2
+CARD_ROWS = 1
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class UnitCard:
 
     Attributes
     ----------
-    unit, health : its numbers.
+    unit, health : its numbers; `bar` that of its share, `words` what is said of it beside it.
+    examples : two images where it is strong; None where nothing pictured is known of it.
     walk, walk_difference : full-range walk from the medoid, as images and as changes from x̂.
     deviation_ratio : r_k / s_k; NaN where it was not walked.
     ablations : for each row with | without | moved alone | contribution | ablation.
@@ -41,6 +49,9 @@ class UnitCard:
 
     unit: Unit
     health: UnitHealth
+    bar: IntervalBar | None
+    words: str
+    examples: Examples | None
     walk: Strip | None
     walk_difference: Strip | None
     deviation_ratio: float
@@ -69,10 +80,14 @@ class TableRow:
 
 @dataclass(frozen=True)
 class View:
-    """The table's rows, the cards by share, weak units without a card, and units without effect."""
+    """The table's rows, the cards by share, weak units without a card, and units without effect;
+    `limit` is that of the one scale of all cards' signed pictures, `carded` the units with a card.
+    """
 
     table: tuple[TableRow, ...]
     cards: tuple[UnitCard, ...]
+    carded: frozenset[int]
+    limit: float
     weak: tuple[UnitLine, ...]
     quiet: tuple[UnitLine, ...]
     most_cards: int
@@ -90,9 +105,17 @@ def view(result: None, results: Results, drawing: Drawing) -> View:
     pictured = [unit for unit in active if len(health[unit.index].lowest)][:most]
     highs = [u.share.high for u in results.units if u.share and np.isfinite(u.share.high)]
     largest = max(highs, default=1.0)
+    parts = {unit.index: _CardParts.of(results, unit) for unit in pictured}
+    limit = drawing.limit(*(picture for part in parts.values() for picture in part.signed()))
+    bars = {unit.index: _bar(unit, largest) for unit in results.units}
     return View(
-        table=tuple(TableRow(unit, _bar(unit, largest)) for unit in results.units),
-        cards=tuple(_card(results, drawing, unit, health[unit.index]) for unit in pictured),
+        table=tuple(TableRow(unit, bars[unit.index]) for unit in results.units),
+        cards=tuple(
+            _card(results, drawing, health[unit.index], parts[unit.index], bars[unit.index], limit)
+            for unit in pictured
+        ),
+        carded=frozenset(parts),
+        limit=limit,
         weak=tuple(UnitLine(unit, health[unit.index]) for unit in active if unit not in pictured),
         quiet=tuple(UnitLine(unit, health[unit.index]) for unit in quiet),
         most_cards=most,
@@ -106,17 +129,29 @@ def _bar(unit: Unit, largest: float) -> IntervalBar | None:
     return interval_bar(share.value, share.low, share.high, largest) if share else None
 
 
-def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) -> UnitCard:
+def _card(
+    results: Results,
+    drawing: Drawing,
+    health: UnitHealth,
+    parts: _CardParts,
+    bar: IntervalBar | None,
+    limit: float,
+) -> UnitCard:
+    unit = parts.unit
     walk, difference, ratio = _walks(results, drawing, unit)
-    ablations, limit = _ablations(results, drawing, unit)
     marks = ((health.quantiles[0], "q01"), (health.mean, "mean"), (health.quantiles[-1], "q99"))
     return UnitCard(
         unit=unit,
         health=health,
+        bar=bar,
+        words=_without_share(unit.sentence),
+        examples=(
+            None if parts.strong is None else draw_examples(drawing, unit, parts.strong, limit)
+        ),
         walk=walk,
         walk_difference=difference,
         deviation_ratio=ratio,
-        ablations=ablations,
+        ablations=tuple(_views(drawing, unit, views, limit) for views in parts.views),
         limit=limit,
         histogram=histogram(health.histogram, health.edges, marks),
         lowest=Strip(
@@ -132,6 +167,12 @@ def _card(results: Results, drawing: Drawing, unit: Unit, health: UnitHealth) ->
             thumbnail=True,
         ),
     )
+
+
+def _without_share(sentence: str) -> str:
+    """The sentence after its unit and share, which stand beside it."""
+    said, _, rest = sentence.partition("; ")
+    return numbers.capitalise(rest) if rest and " of the change" in said else sentence
 
 
 def _walks(
@@ -157,74 +198,109 @@ def _walks(
     )
 
 
-def _ablations(
-    results: Results, drawing: Drawing, unit: Unit
-) -> tuple[tuple[LabelledStrip, ...], float]:
-    """Draw with | without, then three views of the unit on one scale for all rows: moved alone from
-    the mean code | contribution | what ablation takes away.
+@dataclass(frozen=True)
+class _Views:
+    """One image with and without a unit, and three views of what the unit does there.
+
+    `part` is its contribution, with its `share` of that image's change as text; None where it is in
+    the rest or the image is not pictured.
     """
-    result = results.answers.of(Ablation)
-    if result is None:
-        return (), 0.0
-    players = [effect.unit for effect in result.effects]
-    if unit.index not in players:
-        return (), 0.0
-    player = players.index(unit.index)
-    rows = range(min(CARD_ROWS, len(result.picture_names)))
-    taken = [result.reconstructions[row] - result.ablated[row, player] for row in rows]
-    given = [_contribution(results, unit, result.picture_names[row]) for row in rows]
-    alone = [result.alone[row, player] for row in rows]
-    limit = drawing.limit(*alone, *taken, *(part.picture for part in given if part))
-    strips = []
-    for row in rows:
-        tiles = [
-            drawing.images(result.reconstructions[row]),
-            drawing.images(result.ablated[row, player]),
-            drawing.differences(alone[row], limit),
-        ]
-        captions = ["with", "without", "moved alone"]
-        part, own = given[row], ""
-        if part is not None:
-            tiles.append(drawing.differences(part.picture, limit))
-            captions.append(f"contribution {part.share}")
-            own = f"The contribution is {part.share} of this image's change. "
-        tiles.append(drawing.differences(taken[row], limit))
-        captions.append("ablation")
-        name = result.picture_names[row]
-        alt = (
-            f"{name}: {', '.join(captions)} of unit {unit.name}, the signed pictures on "
-            f"±{numbers.number(limit)}. {own}Over all images: alone "
-            f"{numbers.plain(unit.solo, 'percent')} of variance, share of the change "
-            f"{numbers.plain(unit.share, 'percent')}, ablation effect "
-            f"{numbers.plain(unit.effect, 'percent')} of variance."
-        )
-        strips.append(
-            LabelledStrip(
-                name,
-                Strip(drawing.strip(*tiles), alt, _broken(captions), limit=limit, signed_from=2),
-            )
-        )
-    return tuple(strips), limit
+
+    name: str
+    with_it: np.ndarray
+    without_it: np.ndarray
+    alone: np.ndarray
+    part: np.ndarray | None
+    share: str
+    numbers: str
+
+    @property
+    def taken(self) -> np.ndarray:
+        """With minus without."""
+        return np.subtract(self.with_it, self.without_it)
+
+    def signed(self) -> list[np.ndarray]:
+        """The signed pictures."""
+        return [self.alone, *([] if self.part is None else [self.part]), self.taken]
 
 
 @dataclass(frozen=True)
-class _Contribution:
+class _CardParts:
+    """A card's signed pictures before they are drawn: all cards are drawn on one scale."""
+
+    unit: Unit
+    strong: StrongImages | None
+    views: tuple[_Views, ...]
+
+    @classmethod
+    def of(cls, results: Results, unit: Unit) -> _CardParts:
+        """Those of one unit."""
+        return cls(unit, strong_images(results, unit), _views_of(results, unit))
+
+    def signed(self) -> list[np.ndarray]:
+        """All of them."""
+        strong = [] if self.strong is None else [self.strong.parts]
+        return strong + [picture for views in self.views for picture in views.signed()]
+
+
+def _views_of(results: Results, unit: Unit) -> tuple[_Views, ...]:
+    """The unit in the walked image that it changes most."""
+    result = results.answers.of(Ablation)
+    players = [] if result is None else [effect.unit for effect in result.effects]
+    if result is None or unit.index not in players:
+        return ()
+    player = players.index(unit.index)
+    taken = squared_norms(result.reconstructions - result.ablated[:, player])
+    pooled = (
+        f"Over {numbers.count(result.rows)} images: alone {numbers.plain(unit.solo, 'percent')} of "
+        f"variance, share of the change {numbers.plain(unit.share, 'percent')}, ablation effect "
+        f"{numbers.plain(unit.effect, 'percent')} of variance."
+    )
+    views = []
+    for row in np.argsort(-taken, kind="stable")[:CARD_ROWS]:
+        part, share = _contribution(results, unit, result.picture_names[row])
+        views.append(
+            _Views(
+                name=result.picture_names[row],
+                with_it=result.reconstructions[row],
+                without_it=result.ablated[row, player],
+                alone=result.alone[row, player],
+                part=part,
+                share=share,
+                numbers=pooled,
+            )
+        )
+    return tuple(views)
+
+
+def _views(drawing: Drawing, unit: Unit, views: _Views, limit: float) -> LabelledStrip:
+    """With | without, then moved alone from the mean code | contribution | what ablation takes."""
+    tiles = [drawing.images(views.with_it), drawing.images(views.without_it)]
+    tiles += [drawing.differences(picture, limit) for picture in views.signed()]
+    captions = ["with", "without", "moved alone"]
+    own = ""
+    if views.part is not None:
+        captions.append(f"contribution {views.share}")
+        own = f"The contribution is {views.share} of this image's change. "
+    captions.append("ablation")
+    alt = (
+        f"{views.name}: {', '.join(captions)} of unit {unit.name}, the signed pictures on "
+        f"±{numbers.number(limit)}. {own}{views.numbers}"
+    )
+    strip = Strip(drawing.strip(*tiles), alt, _broken(captions), limit=limit, signed_from=2)
+    return LabelledStrip(views.name, strip)
+
+
+def _contribution(results: Results, unit: Unit, name: str) -> tuple[np.ndarray | None, str]:
     """A unit's contribution to one image, and its share of that image's change as text."""
-
-    picture: np.ndarray
-    share: str
-
-
-def _contribution(results: Results, unit: Unit, name: str) -> _Contribution | None:
-    """None where the unit is in the rest or the row is not pictured."""
     result = results.answers.of(Contributions)
     if result is None or name not in result.picture_names:
-        return None
+        return None, ""
     units = [share.unit for share in result.shares]
     if unit.index not in units:
-        return None
+        return None, ""
     place = result.picture_names.index(name), units.index(unit.index)
-    return _Contribution(result.pictures[place], own_share(result.row_shares[place]))
+    return result.pictures[place], own_share(result.row_shares[place])
 
 
 def _broken(captions: list[str]) -> tuple[str, ...]:

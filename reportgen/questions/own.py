@@ -1,15 +1,10 @@
-"""The questions of a report, in the order of its page; the one list that everything follows from.
+"""The questions of a report, one entry each: the one list that everything follows from.
 
-What is computed, what results.json holds, the sections, the contents, the limits and the off-data
-panels all come from here. Questions from packages of the user's own follow before the last ones,
-which describe how the report was built.
+What is computed, what results.json holds, the sections and their places on the page, the contents,
+the limits and the off-data panels all come from here.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator
-from importlib import metadata
-from typing import Any
 
 from reportgen.analyses import (
     ablation,
@@ -36,20 +31,17 @@ from reportgen.analyses import (
     traversal,
     trust,
 )
-from reportgen.errors import ExtensionError
 from reportgen.report import views
-from reportgen.report.question import ENTRY_POINTS, MovedCodes, Question
-from reportgen.study.study import Study
+from reportgen.report.question import Place, Question
 from reportgen.suite import control
-
-__all__ = ["QUESTIONS", "MovedCodes", "Question", "all_questions", "runs_of"]
-
 
 QUESTIONS = (
     Question(
         name="traversal",
         title="Latent walk",
         lead="What happens when one unit moves?",
+        place=Place.WALK,
+        opened=True,
         run=traversal.run,
         answer=traversal.Traversal,
         view=views.traversal.view,
@@ -58,8 +50,10 @@ QUESTIONS = (
     ),
     Question(
         name="reconstruction",
-        title="The model beside PCA",
+        title="Reconstruction",
         lead="Does it reconstruct, and how many principal components would do as well?",
+        place=Place.PCA,
+        opened=True,
         run=reconstruction.run,
         answer=reconstruction.Reconstruction,
         view=views.reconstruction.view,
@@ -70,6 +64,7 @@ QUESTIONS = (
         name="contributions",
         title="Contributions",
         lead="What does each unit contribute to an image, in pictures that add up?",
+        place=Place.UNITS,
         run=contributions.run,
         answer=contributions.Contributions,
         view=views.contributions.view,
@@ -81,6 +76,7 @@ QUESTIONS = (
         name="direction_contributions",
         title="Contributions of directions",
         lead="What does each direction of the code contribute, as principal components do?",
+        place=Place.UNITS,
         run=direction_contributions.run,
         answer=direction_contributions.DirectionContributions,
         view=views.direction_contributions.view,
@@ -91,6 +87,8 @@ QUESTIONS = (
         name="partial_reconstruction",
         title="Partial reconstruction",
         lead="How much of the image do the first k units rebuild?",
+        place=Place.PCA,
+        opened=True,
         run=partial_reconstruction.run,
         answer=partial_reconstruction.PartialReconstruction,
         view=views.partial_reconstruction.view,
@@ -108,8 +106,10 @@ QUESTIONS = (
     Question(name="draws", run=draws.run, answer=draws.Draws, moved=views.draws.moved),
     Question(
         name="units",
-        title="Units",
+        title="Unit by unit",
         lead="What does each unit do, and does it matter?",
+        place=Place.UNITS,
+        opened=True,
         view=views.units.view,
         moved=views.units.moved,
         moves_units=True,
@@ -118,6 +118,7 @@ QUESTIONS = (
         name="one_picture",
         title="One picture for each unit?",
         lead="Is more of a unit just more of one picture?",
+        place=Place.IS_LINEAR,
         run=one_picture.run,
         answer=one_picture.OnePicture,
         view=views.one_picture.view,
@@ -128,6 +129,7 @@ QUESTIONS = (
         name="additivity",
         title="Separate or combined",
         lead="Do units moved together give the sum of what each gives alone?",
+        place=Place.CAN_BE_SUMMED,
         run=additivity.run,
         answer=additivity.Additivity,
         view=views.additivity.view,
@@ -138,6 +140,7 @@ QUESTIONS = (
         name="subtraction",
         title="Zero and subtract",
         lead="Is x̂ minus an ablated reconstruction the unit's contribution?",
+        place=Place.ZEROING,
         run=subtraction.run,
         answer=subtraction.Subtraction,
         view=views.subtraction.view,
@@ -149,6 +152,7 @@ QUESTIONS = (
         name="interactions",
         title="Interactions",
         lead="Which units change the picture only together?",
+        place=Place.CAN_BE_SUMMED,
         run=interactions.run,
         answer=interactions.Interactions,
         view=views.interactions.view,
@@ -160,6 +164,7 @@ QUESTIONS = (
         title="How linear on the data",
         lead="How much of the reconstruction is linear in the code, how much curved, how much "
         "neither?",
+        place=Place.IS_LINEAR,
         run=linearity.run,
         answer=linearity.Linearity,
         view=views.linearity.view,
@@ -183,6 +188,7 @@ QUESTIONS = (
         name="directions",
         title="Directions",
         lead="Was it the choice of axes, or do other directions of the code add up better?",
+        place=Place.CAN_BE_SUMMED,
         run=directions.run,
         answer=directions.Directions,
         view=views.directions.view,
@@ -193,6 +199,7 @@ QUESTIONS = (
         name="plane_walks",
         title="Two units at once",
         lead="What do the units that interact most show when they move together?",
+        place=Place.WALK,
         run=plane_walks.run,
         answer=plane_walks.PlaneWalks,
         view=views.plane_walks.view,
@@ -209,6 +216,7 @@ QUESTIONS = (
         name="spatial",
         title="Sites of a spatial code",
         lead="Where in the image does each site act, and what do channels show?",
+        place=Place.APPENDIX,
         run=spatial.run,
         answer=spatial.Spatial,
         view=views.spatial.view,
@@ -218,6 +226,7 @@ QUESTIONS = (
         name="label_metrics",
         title="Labels",
         lead="What do units know of the labels?",
+        place=Place.APPENDIX,
         run=label_metrics.run,
         answer=label_metrics.LabelMetrics,
         view=views.label_metrics.view,
@@ -228,6 +237,7 @@ QUESTIONS = (
         name="replicates",
         title="Other trainings",
         lead="Would another training of the model find the same units?",
+        place=Place.APPENDIX,
         run=replicates.run,
         answer=replicates.Replicates,
         limits=views.replicates.limits,
@@ -237,6 +247,7 @@ QUESTIONS = (
         name="trust",
         title="Trust",
         lead="Can these numbers be believed for this model?",
+        place=Place.APPENDIX,
         run=trust.run,
         answer=trust.Trust,
         limits=views.trust.limits,
@@ -245,6 +256,7 @@ QUESTIONS = (
         name="control",
         title="Linear control",
         lead="Does the instrument read zero on PCA?",
+        place=Place.APPENDIX,
         run=control.run,
         answer=control.Control,
         describes="build",
@@ -253,6 +265,7 @@ QUESTIONS = (
         name="method",
         title="Method and limits",
         lead="How was each number computed?",
+        place=Place.APPENDIX,
         view=views.provenance.view,
         describes="build",
     ),
@@ -260,66 +273,8 @@ QUESTIONS = (
         name="provenance",
         title="Provenance",
         lead="What was read, and with what?",
+        place=Place.APPENDIX,
         view=views.provenance.view,
         describes="build",
     ),
 )
-
-
-def all_questions() -> tuple[Question, ...]:
-    """Our questions with those of installed packages before the ones that describe the build.
-
-    Raises ExtensionError for a package's question that cannot be imported, is no `Question`, lacks
-    what one needs, or bears a name that is taken.
-    """
-    asked = [question for question in QUESTIONS if question.describes != "build"]
-    built = [question for question in QUESTIONS if question.describes == "build"]
-    taken = {question.name: "reportgen" for question in QUESTIONS}
-    for question, package in _of_packages():
-        if question.name in taken:
-            raise ExtensionError(
-                f"Two questions are named {question.name!r}, by {taken[question.name]} and by "
-                f"{package}; rename or uninstall one."
-            )
-        taken[question.name] = package
-        asked.append(question)
-    return (*asked, *built)
-
-
-def _of_packages() -> Iterator[tuple[Question, str]]:
-    """Each question of an installed package, with the package's name; ordered by entry point."""
-    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        package = entry.dist.name if entry.dist else entry.value
-        try:
-            question = entry.load()
-        except Exception as error:
-            raise ExtensionError(
-                f"The question {entry.name!r} of the package {package} cannot be loaded "
-                f"({type(error).__name__}: {error}); mend or uninstall it."
-            ) from error
-        if not isinstance(question, Question):
-            raise ExtensionError(
-                f"The entry point {entry.name!r} of the package {package} is a "
-                f"{type(question).__name__} and has to be a reportgen.questions.Question."
-            )
-        complete = question.title and question.run and question.answer
-        if not complete or question.template is None:
-            raise ExtensionError(
-                f"The question {question.name!r} of the package {package} needs a title, run, "
-                "answer and template."
-            )
-        if not question.template.is_file():
-            raise ExtensionError(
-                f"The question {question.name!r} of the package {package} says that its template "
-                f"is {question.template}, and there is no such file; install it anew."
-            )
-        yield question, package
-
-
-def runs_of(questions: Iterable[Question]) -> dict[str, Callable[[Study], Any]]:
-    """The function that answers each question, by name, in order but for the control, the first.
-
-    Its images take as much memory again as the model's, when nobody else has kept anything yet.
-    """
-    in_order = sorted(questions, key=lambda question: question.run is not control.run)
-    return {question.name: question.run for question in in_order if question.run is not None}

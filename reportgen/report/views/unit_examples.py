@@ -1,0 +1,86 @@
+"""Two images where a unit is strong: its largest contributions, of both signs where it has both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses.contributions import Contributions
+from reportgen.report import numbers
+from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results, Unit
+from reportgen.report.views.contributions import own_share
+from reportgen.statistics.norms import squared_norms
+
+EXAMPLES = 2
+
+
+@dataclass(frozen=True)
+class StrongImages:
+    """Images where one unit is strong.
+
+    Attributes
+    ----------
+    names : of the images, the strongest first; shares : the unit's of their own change, as printed.
+    originals, parts : (n, P) the images, and the unit's contributions φ to them.
+    """
+
+    names: tuple[str, ...]
+    shares: tuple[str, ...]
+    originals: np.ndarray
+    parts: np.ndarray
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pictures of what a unit adds to two images where it is strong, and the images."""
+
+    parts: Strip
+    images: Strip
+
+
+def strong_images(results: Results, unit: Unit) -> StrongImages | None:
+    """The pictured image with the largest ‖φ‖, and the one with the largest that is opposed to it.
+
+    Where none is opposed, the second largest. None for a unit without contributions of its own.
+    """
+    result = results.answers.of(Contributions)
+    places = [] if result is None else [share.unit for share in result.shares]
+    if result is None or unit.index not in places or not len(result.picture_names):
+        return None
+    player = places.index(unit.index)
+    phi = np.asarray(result.pictures[:, player], dtype=np.float64)
+    sizes = squared_norms(phi)
+    first = int(np.argmax(sizes))
+    opposed = phi @ phi[first] < 0
+    ranking = np.where(opposed, sizes + sizes.max(), sizes)
+    ranking[first] = -np.inf
+    chosen = [first, int(np.argmax(ranking))][: min(EXAMPLES, len(phi))]
+    return StrongImages(
+        names=tuple(result.picture_names[row] for row in chosen),
+        shares=tuple(own_share(result.row_shares[row, player]) for row in chosen),
+        originals=result.originals[chosen],
+        parts=result.pictures[chosen, player],
+    )
+
+
+def draw_examples(drawing: Drawing, unit: Unit, strong: StrongImages, limit: float) -> Examples:
+    """Parts on the signed scale ± limit, with the unit's share of each image, and the images."""
+    listed = " and ".join(
+        f"{name} ({share} of its change)"
+        for name, share in zip(strong.names, strong.shares, strict=True)
+    )
+    return Examples(
+        parts=Strip(
+            drawing.strip(drawing.differences(strong.parts, limit)),
+            f"What unit {unit.name} adds to {listed}, on ±{numbers.number(limit)}.",
+            strong.shares,
+            limit=limit,
+        ),
+        images=Strip(
+            drawing.strip(drawing.images(strong.originals)),
+            f"The images: {', '.join(strong.names)}.",
+            tuple(name.replace("/", "/\u200b") for name in strong.names),
+        ),
+    )
