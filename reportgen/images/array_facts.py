@@ -20,6 +20,12 @@ FACTOR_ARRAYS = ("latents_values", "factors", "factor_values", "latents")
 FACTOR_NAMES = ("latents_names", "factor_names", "factors_names", "label_names", "labels_names")
 # The file of dSprites has its names in a pickle, in this order.
 DSPRITES = frozenset(("imgs", "latents_classes", "latents_values", "metadata"))
+# The file of 3D Shapes has no names of its factors either; its values tell it.
+SHAPES3D = frozenset(("images", "labels"))
+SHAPES3D_FACTORS = (
+    *("floor_hue", "wall_hue", "object_hue"),
+    *("scale", "shape", "orientation"),
+)
 DSPRITES_FACTORS = ("color", "shape", "scale", "orientation", "posX", "posY")
 MOST_FACTORS = 64
 # Whole numbers of more different values are numbers, unless their name says classes.
@@ -29,11 +35,15 @@ CLASS_ARRAYS = re.compile(r"y|y_.*|.*labels?|.*targets?|.*class(es)?", re.I)
 
 @dataclass(frozen=True)
 class ArrayFacts:
-    """The class labels and factors of chosen images; see `ImageSet`."""
+    """The class labels and factors of chosen images; see `ImageSet`.
+
+    `origin` says where the labels come from, for the report.
+    """
 
     labels: tuple[str, ...] | None = None
     factors: Factors | None = None
     notes: tuple[Note, ...] = ()
+    origin: str = "the file's labels"
 
     def reordered(self, order: np.ndarray) -> ArrayFacts:
         """The facts of images whose `order` these are: the first of these is image order[0]."""
@@ -42,7 +52,7 @@ class ArrayFacts:
         return replace(
             self,
             labels=None if labels is None else tuple(labels[i] for i in back),
-            factors=None if factors is None else {n: _picked(c, back) for n, c in factors.items()},
+            factors=None if factors is None else {n: picked(c, back) for n, c in factors.items()},
         )
 
 
@@ -151,9 +161,10 @@ def are_classes(values: Sequence[float] | Sequence[str], *, always: bool = False
     return whole and (always or len(known) <= MOST_CLASSES)
 
 
-def _picked(
+def picked(
     column: tuple[float, ...] | tuple[str, ...], places: list[int]
 ) -> tuple[float, ...] | tuple[str, ...]:
+    """Some entries of a column, in the order of their places."""
     return tuple(column[place] for place in places)  # type: ignore[return-value]
 
 
@@ -170,14 +181,29 @@ def _columns(arrays: NamedArrays, name: str, table: np.ndarray) -> Factors:
     """The columns of a table of numbers by their names; infinite numbers count as missing."""
     numbers = table[:, :MOST_FACTORS].astype(np.float64)
     numbers[~np.isfinite(numbers)] = np.nan
-    named = _column_names(arrays, table.shape[1]) or tuple(
+    named = _column_names(arrays, table) or tuple(
         f"{shown(name)} {place}" for place in range(1, table.shape[1] + 1)
     )
     return {each: tuple(column) for each, column in zip(named, numbers.T.tolist(), strict=False)}
 
 
-def _column_names(arrays: NamedArrays, count: int) -> tuple[str, ...]:
+def _is_shapes3d(table: np.ndarray) -> bool:
+    """Tell whether rows are those of 3D Shapes: ten hues thrice, 8 scales, 4 shapes, 15 angles."""
+    if table.dtype != np.float64 or table.shape[1] != len(SHAPES3D_FACTORS):
+        return False
+    tenths, scales, shapes, angles = table[:, :3] * 10, table[:, 3], table[:, 4], table[:, 5]
+    return bool(
+        np.allclose(tenths, np.rint(tenths))
+        and ((tenths > -0.5) & (tenths < 9.5)).all()
+        and ((scales >= 0.75) & (scales <= 1.25)).all()
+        and np.isin(shapes, range(4)).all()
+        and (np.abs(angles) <= 30).all()
+    )
+
+
+def _column_names(arrays: NamedArrays, table: np.ndarray) -> tuple[str, ...]:
     """As many different names as there are columns, from an array beside; () where none are."""
+    count = table.shape[1]
     by_lower_name = {each.lower(): each for each in arrays.names}
     for usual in FACTOR_NAMES:
         found = by_lower_name.get(usual)
@@ -186,5 +212,7 @@ def _column_names(arrays: NamedArrays, count: int) -> tuple[str, ...]:
             names = label_words(arrays.rows_of(found, np.arange(count)))
             if len(set(names)) == count:
                 return names
+    if set(arrays.names) == SHAPES3D and _is_shapes3d(table):
+        return SHAPES3D_FACTORS
     is_dsprites = set(arrays.names) >= DSPRITES and count == len(DSPRITES_FACTORS)
     return DSPRITES_FACTORS if is_dsprites else ()

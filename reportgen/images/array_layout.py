@@ -10,6 +10,7 @@ import numpy as np
 from reportgen.errors import DataError
 
 CHANNELS = (1, 3, 4)
+MOST_CHANNELS = 64
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,11 @@ class ArrayLayout:
         return rows.reshape(len(rows), *self.shape)
 
 
-def find_layout(shape: tuple[int, ...], where: str) -> ArrayLayout:
-    """The layout of an array of this shape. Raises DataError beginning with `where`."""
+def find_layout(shape: tuple[int, ...], where: str, *, several: bool = False) -> ArrayLayout:
+    """The layout of an array of this shape; with `several`, its first axis is known to be images.
+
+    Raises DataError beginning with `where`.
+    """
     if len(shape) == 4:
         _, first, middle, last = shape
         # PyTorch's own order wins where both would do.
@@ -43,20 +47,31 @@ def find_layout(shape: tuple[int, ...], where: str) -> ArrayLayout:
             return ArrayLayout("N, C, H, W", (first, middle, last))
         if last in CHANNELS:
             return ArrayLayout("N, H, W, C", (last, first, middle), channels_last=True)
+        # Other numbers of channels are told by being fewer than the pixels of either side.
+        if 1 < first <= MOST_CHANNELS and first < min(middle, last):
+            return ArrayLayout("N, C, H, W", (first, middle, last))
+        if 1 < last <= MOST_CHANNELS and last < min(first, middle):
+            return ArrayLayout("N, H, W, C", (last, first, middle), channels_last=True)
     elif len(shape) == 3:
         channels_last = shape[2] in CHANNELS and shape[1] != shape[2]
-        if shape[0] in CHANNELS or channels_last:
+        if not several and (shape[0] in CHANNELS or channels_last):
             raise DataError(
                 f"{where} has shape {_written(shape)}, which looks like one image; "
                 "a report needs at least two, as (N, C, H, W) or (N, H, W, C)."
             )
         return ArrayLayout("N, H, W", (1, shape[1], shape[2]))
-    elif len(shape) == 2 and shape[1] > 1 and isqrt(shape[1]) ** 2 == shape[1]:
-        side = isqrt(shape[1])
-        return ArrayLayout(f"N, {side}·{side}", (1, side, side))
+    elif len(shape) == 2 and shape[1] > 1:
+        for channels, axes in ((1, ""), (3, "3·")):
+            side = isqrt(shape[1] // channels)
+            if channels * side**2 == shape[1]:
+                return ArrayLayout(f"N, {axes}{side}·{side}", (channels, side, side))
+        raise DataError(
+            f"{where} has shape {_written(shape)}: flat images of {shape[1]} numbers are neither "
+            "grey nor colour squares; save them as (N, H, W) or (N, C, H, W)."
+        )
     raise DataError(
         f"{where} has shape {_written(shape)}; images are (N, H, W), (N, H, W, C) or (N, C, H, W) "
-        "with 1, 3 or 4 channels."
+        f"with 1 to {MOST_CHANNELS} channels, fewer than the pixels of a side unless 1, 3 or 4."
     )
 
 

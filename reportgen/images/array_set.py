@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 
-from reportgen.autoencoder import Note
+from reportgen.autoencoder import Note, SourceFile
 from reportgen.errors import DataError
 from reportgen.images.array_facts import ArrayFacts
 from reportgen.images.array_layout import ArrayLayout, find_layout
@@ -33,13 +33,26 @@ from reportgen.shown import shown
 BLOCK_BYTES = 16 * 2**20
 
 
+class AnyRows(Protocol):
+    """Rows of an array that come into memory when they are asked for by their numbers."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Their type."""
+        ...
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) row numbers → (n, …) values."""
+        ...
+
+
 @dataclass(frozen=True)
 class ArrayRows:
     """Rows of an array of images.
 
     Attributes
     ----------
-    values : (rows in the file or n, …) as stored, in memory or on disk.
+    values : (rows in the file or n, …) as stored, in memory or elsewhere.
     places : (n,) the place of each chosen image in `values`.
     rows : (n,) its row number in the file.
     count : number of rows in the file.
@@ -47,7 +60,7 @@ class ArrayRows:
     description : the array's name and its file's, for sentences.
     """
 
-    values: np.ndarray | RowsOnDisk
+    values: np.ndarray | AnyRows
     places: np.ndarray
     rows: np.ndarray
     count: int
@@ -101,11 +114,16 @@ class ArrayStore:
         return np.ascontiguousarray(images)
 
 
-def require_images(shape: tuple[int, ...], dtype: np.dtype, where: str) -> ArrayLayout:
-    """The layout of an array that can hold images. Raises DataError beginning with `where`."""
+def require_images(
+    shape: tuple[int, ...], dtype: np.dtype, where: str, *, several: bool = False
+) -> ArrayLayout:
+    """The layout of an array that can hold images; see `find_layout`.
+
+    Raises DataError beginning with `where`.
+    """
     if dtype.kind not in "buif":
         raise DataError(f"{where} holds {dtype} values; images are whole or real numbers.")
-    layout = find_layout(shape, where)
+    layout = find_layout(shape, where, several=several)
     if shape[0] < 2:
         raise DataError(f"{where} holds {_images(shape[0])}; a report needs at least two.")
     if 0 in shape:
@@ -114,9 +132,16 @@ def require_images(shape: tuple[int, ...], dtype: np.dtype, where: str) -> Array
 
 
 def make_array_set(
-    path: Path, array: ArrayRows, layout: ArrayLayout, options: OpenOptions
+    path: Path,
+    array: ArrayRows,
+    layout: ArrayLayout,
+    options: OpenOptions,
+    source: Callable[[], SourceFile] | None = None,
 ) -> ImageSet:
-    """Find the pixel scale, and refuse NaN and infinity, in one pass over the chosen rows."""
+    """Find the pixel scale, and refuse NaN and infinity, in one pass over the chosen rows.
+
+    `source` tells what was read; by default, that is the file.
+    """
 
     def bad_row(place: int) -> DataError:
         row = array.rows[place]
@@ -132,7 +157,7 @@ def make_array_set(
         Note("scaling", f"{array.values.dtype} {scale.sentence}"),
     ]
     if array.facts.labels is not None:
-        notes.append(class_note(array.facts.labels, "the file's labels"))
+        notes.append(class_note(array.facts.labels, array.facts.origin))
     notes += array.facts.notes
     channels, height, width = layout.shape
     if options.size is not None:
@@ -144,7 +169,7 @@ def make_array_set(
         labels=array.facts.labels,
         factors=array.facts.factors,
         pixel_range=scale.pixel_range,
-        source=file_source(path),
+        source=file_source(path) if source is None else source(),
         notes=tuple(notes),
         pixels=ArrayStore(array, layout, scale, options.size),
         places=lambda: Places(array.rows, array.count),

@@ -16,13 +16,15 @@ from reportgen.images.picture import SUFFIXES
 from reportgen.images.picture_images import make_picture_images
 from reportgen.images.picture_notes import listed_suffixes, other_files_notes
 from reportgen.images.places import places_in_natural_order
+from reportgen.images.torchvision_folder import find_data_sets, open_torchvision
 from reportgen.shown import shown
 
 
 def open_folder(root: Path, options: OpenOptions) -> ImageSet:
-    """All images below `root`, or a seeded choice of them; else its parquet files.
+    """All images below `root`, or a seeded choice of them; else what it holds in their stead.
 
-    See `open_images`.
+    That is parquet files, `.npy` files of one image each, or one of torchvision's data sets. See
+    `open_images`.
     """
     walk = FolderWalk(root, SUFFIXES)
     chosen = choose(walk.names(), options.limit, options.seed)
@@ -31,6 +33,14 @@ def open_folder(root: Path, options: OpenOptions) -> ImageSet:
             from reportgen.images.parquet_files import open_parquet_folder
 
             return open_parquet_folder(root, options)
+        if walk.other_files[".npy"]:
+            from reportgen.images.file_rows import open_page_folder
+            from reportgen.images.numpy_file import NumpyFiles
+
+            return open_page_folder(root, NumpyFiles(), options)
+        data_sets = find_data_sets(root)
+        if data_sets:
+            return open_torchvision(root, data_sets, options)
         raise DataError(_no_images(root, walk.other_files))
     options.refuse_part(shown(str(root)))
     return make_picture_images(

@@ -31,7 +31,7 @@ from reportgen.images.places import Places
 from reportgen.shown import shown
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl")
-FORMATS = "a .csv, .tsv, .jsonl, .parquet, .npy, .npz or IDX file"
+FORMATS = "a .csv, .tsv, .jsonl, .parquet, .npy, .npz, HDF5 or IDX file"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,13 @@ class LabelFile:
             from reportgen.images.label_arrays import npz_facts
 
             return npz_facts(self.path, self.part, places, data)
+        if head.startswith(b"\x89HDF"):
+            from reportgen.images.hdf5_file import hdf5_arrays
+            from reportgen.images.label_arrays import facts_in
+
+            file, arrays = hdf5_arrays(self.path)
+            with file:
+                return facts_in(arrays, self.part, places, where, data)
         if head.startswith(b"\x93NUMPY") or is_idx(unzipped_start(self.path, where)):
             from reportgen.images.label_arrays import idx_facts, npy_facts
 

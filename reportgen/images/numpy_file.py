@@ -25,8 +25,10 @@ from reportgen.images.array_facts import facts_of
 from reportgen.images.array_names import find_images
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import ArrayHeader, read_rows, require_complete
+from reportgen.images.file_rows import Pages
 from reportgen.images.image_set import ImageSet
 from reportgen.images.open_options import OpenOptions
+from reportgen.images.picture import UnreadableImageError
 from reportgen.shown import shown
 
 
@@ -56,6 +58,38 @@ def open_npz(path: Path, options: OpenOptions) -> ImageSet:
         facts = facts_of(archive, name, array.count, array.rows, archive.name)
         array = replace(array, facts=facts)
     return make_array_set(path, array, layout, options)
+
+
+class NumpyFiles:
+    """Files of `np.save`, each one image; see `PageFormat`."""
+
+    name = ".npy file"
+    suffixes = frozenset((".npy",))
+    holds_one = True
+
+    def pages(self, path: Path) -> Pages:
+        """See `PageFormat`."""
+        header = self._header(path)
+        return Pages(1, header.shape, header.dtype)
+
+    def read(self, path: Path, places: np.ndarray) -> np.ndarray:
+        """See `PageFormat`."""
+        header = self._header(path)
+        with path.open("rb") as stream:
+            stream.seek(header.offset)
+            content = stream.read(header.data_bytes)
+        values = np.frombuffer(content, header.dtype)
+        image = values.reshape(header.shape, order="F" if header.fortran_order else "C")
+        return np.repeat(image[None], len(places), axis=0)
+
+    def _header(self, path: Path) -> ArrayHeader:
+        try:
+            with path.open("rb") as stream:
+                header = read_header(stream, "it")
+            require_complete(header, path.stat().st_size, "it")
+        except DataError as error:
+            raise UnreadableImageError(str(error).rstrip(".")) from error
+        return header
 
 
 # PKWARE's APPNOTE.TXT, section 4.3.7.

@@ -27,13 +27,14 @@ TAR = "tar_file", "open_tar"
 READERS = (
     (b"\x93NUMPY", ("numpy_file", "open_npy")),
     (b"PAR1", ("parquet_files", "open_parquet")),
+    (b"\x89HDF\r\n\x1a\n", ("hdf5_file", "open_hdf5")),
     (b"\xff\xff\xff\xff", ("saved_dataset", "open_arrow")),
     (b"BZh", TAR),
     (b"\xfd7zXZ\x00", TAR),
 )
 FORMATS = (
     "a folder of images, a zip or tar archive of them, a .csv of their paths, a parquet file, or "
-    "an array in a .npy, .npz, .pt or IDX file"
+    "an array in a .npy, .npz, .pt, HDF5, Zarr or IDX file"
 )
 
 
@@ -122,7 +123,10 @@ def _format_of(path: Path) -> tuple[str, str]:
     where = shown(str(path))
     if path.is_dir():
         from reportgen.images.saved_dataset import is_saved_dataset
+        from reportgen.images.zarr_store import is_zarr
 
+        if is_zarr(path):
+            return "zarr_store", "open_zarr"
         saved = is_saved_dataset(path)
         return ("saved_dataset", "open_saved_dataset") if saved else ("folder", "open_folder")
     if not path.exists():
@@ -166,6 +170,8 @@ def _zip_format(path: Path, where: str) -> tuple[str, str]:
         names = archive.namelist()
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return "torch_file", "open_torch"
+    if any(name.rpartition("/")[2] in (".zarray", ".zgroup", "zarr.json") for name in names):
+        return "zarr_store", "open_zipped_zarr"
     holds_arrays = any(name.endswith(".npy") for name in names)
     return ("numpy_file", "open_npz") if holds_arrays else ("zip_file", "open_zip")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -100,11 +100,25 @@ def _label_table(
     """The table given, or the first one beside the images."""
     if table_for is not None:
         return table_for(pictures.names)
+    return label_table_beside(files, shared_folder, pictures.names, pictures.checksum, where)
+
+
+def label_table_beside(
+    files: PictureFiles,
+    shared_folder: str,
+    names: Sequence[str],
+    checksum: FilesChecksum,
+    where: str,
+) -> LabelTable | None:
+    """The first table of labels that lies beside these images, matched to them; None without any.
+
+    Raises DataError beginning with `where`.
+    """
     for folder, name in table_places(shared_folder):
         if name in files:
             content = _content(files, name, where)
-            pictures.checksum.add(name, content)
-            below = [picture.removeprefix(folder) for picture in pictures.names]
+            checksum.add(name, content)
+            below = [image.removeprefix(folder) for image in names]
             return match_labels(read_table(name, content, f"{where}, {shown(name)}"), below)
     return None
 
