@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reportgen.errors import SettingsError
+from reportgen.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,14 +65,18 @@ class Autoencoder:
     fixed_batch : how many images its file computes at once, whether there are as many or not.
     code_book : (number of words, C) float32, of which each site of a code holds one, as in a
         VQ-VAE: (n, C, H, W) codes hold H·W words, and a flat code is one; None for other codes.
+    label_numbers : the number of each class, by its name, of a conditional model; empty for one
+        that takes images alone. Its `encode`, `forward` and `posterior_sd` take labels (n,) as a
+        second input, and its `decode` flat codes (n, code_size + label_size): behind each code
+        stand indicators of its class, one for each number above 0.
     """
 
-    encode: Callable[[Tensor], Tensor]
+    encode: Callable[..., Tensor]
     decode: Callable[[Tensor], Tensor]
     input_shape: tuple[int, int, int]
     code_shape: tuple[int, ...]
-    forward: Callable[[Tensor], Tensor] | None = None
-    posterior_sd: Callable[[Tensor], Tensor] | None = None
+    forward: Callable[..., Tensor] | None = None
+    posterior_sd: Callable[..., Tensor] | None = None
     notes: tuple[Note, ...] = ()
     source: SourceFile | None = None
     name: str = "autoencoder"
@@ -82,11 +86,44 @@ class Autoencoder:
     concurrent: bool = False
     fixed_batch: int = 1
     code_book: np.ndarray | None = None
+    label_numbers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def code_size(self) -> int:
-        """Number of floats in one code."""
+        """Number of floats in one code, without what stands behind it for its class."""
         return int(np.prod(self.code_shape))
+
+    @property
+    def label_size(self) -> int:
+        """Number of indicators behind a code; 0 for a model that takes no labels."""
+        return max(self.label_numbers.values(), default=0)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Tell whether the model takes the classes of its images."""
+        return bool(self.label_numbers)
+
+    @property
+    def decoded_shape(self) -> tuple[int, ...]:
+        """Shape in which `decode` takes one code."""
+        return (self.code_size + self.label_size,) if self.is_conditional else self.code_shape
+
+    def numbers_of(self, labels: Sequence[str] | None) -> np.ndarray | None:
+        """(n,) numbers of these classes; None for a model that takes no labels.
+
+        Raises DataError for images without classes, and for classes that the model was not given.
+        """
+        if not self.is_conditional:
+            return None
+        if labels is None:
+            raise DataError("The model takes the classes of its images, and some have none.")
+        missing = sorted(set(labels) - set(self.label_numbers))
+        if missing:
+            raise DataError(
+                f"The model takes the classes of its images, and {missing[0]!r} is none that it "
+                f"was loaded with: {', '.join(self.label_numbers)}."
+            )
+        return np.array([self.label_numbers[label] for label in labels], dtype=np.int64)
 
     @property
     def is_variational(self) -> bool:
@@ -120,8 +157,10 @@ class Units:
     code_size: int
 
     @classmethod
-    def of(cls, code_shape: tuple[int, ...]) -> Units:
+    def of(cls, code_shape: tuple[int, ...], label_size: int = 0) -> Units:
         """Coordinates of a flat code, the channels of a spatial one; of a single channel its sites.
+
+        The indicators of a class behind a code, `label_size` of them, are in no unit.
 
         A channel moves at all its sites at once, and is called by its place; one channel would be
         all of the code. A site is called "(row, column)".
@@ -138,7 +177,7 @@ class Units:
         else:
             kind = UnitKind.CHANNEL
         members = np.arange(size).reshape(channels, sites)
-        return cls(tuple(members), tuple(names), kind, size)
+        return cls(tuple(members), tuple(names), kind, size + label_size)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -9,10 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from reportgen.analyses.traversal import Traversal
-from reportgen.autoencoder import Autoencoder, Note
+from reportgen.autoencoder import Autoencoder
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
+from reportgen.engine import Engine
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.open_options import open_binary
@@ -23,6 +26,7 @@ from reportgen.loading.inspection import Inspection, inspect_file
 from reportgen.loading.load import load, load_fitting
 from reportgen.loading.model_file import ModelFile
 from reportgen.outcome import BuildOutcome, deliver
+from reportgen.process.clock import Deadline, in_time
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
 from reportgen.process.surroundings import Surroundings
@@ -41,13 +45,18 @@ from reportgen.request import BuildRequest
 from reportgen.settings import Settings, read_groups
 from reportgen.study.assemble import make_study
 from reportgen.study.code_cache import CodeCache
-from reportgen.study.plan import fit_into, plan_build
-from reportgen.study.study import Study
+from reportgen.study.economy import some_of
 from reportgen.suite.answers import Answers
+from reportgen.suite.budget import Inputs
+from reportgen.suite.importance import sparable_of
+from reportgen.suite.plan import plan_build
 from reportgen.suite.profile import costs
+from reportgen.suite.schedule import Schedule
+from reportgen.suite.speed import timed
 from reportgen.suite.suite import Findings, analyse
 
 INSPECTED_IMAGES = 64
+FEWEST_TRIED, VALUES_TRIED_A_SECOND = 4, 1500
 TRUSTED = "None: with --trust the model may do whatever its user may."
 NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
 
@@ -119,30 +128,61 @@ def make_report(
         images = open_data(request.data, labels=request.labels)
         fit_images = open_data(request.fit_data) if request.fit_data else None
     with progress.step("model"):
-        autoencoder, images = load_fitting(models[0], in_all_channels(images))
-        others = [load(model, images) for model in models[1:]]
+        tried = _most_tried(settings, images)
+        autoencoder, images = load_fitting(models[0], in_all_channels(images), tried)
+        others = [load(model, images, tried) for model in models[1:]]
         if fit_images is not None:
             fit_images = in_channels(fit_images, images.shape[0], fit_images.source.name)
         images = with_class_names(images, autoencoder.classes)
+    deadline, clock = Deadline(), surroundings.clock
+    engine = Engine(
+        autoencoder,
+        memory=settings.memory_bytes,
+        on_progress=lambda count: progress.decoded(count, schedule.left),
+        # Ranks wait for each other's rows, so that none of them may stop alone.
+        before_batch=deadline.check if ranks.count == 1 else lambda: None,
+    )
+    with progress.step("plan"):
+        fitted_on = None if fit_images is None else len(fit_images)
+        inputs = Inputs(autoencoder, settings, len(images), fitted_on, len(others), groups)
+        plan = plan_build(
+            inputs,
+            runs_of(questions),
+            sparable_of(runs_of(questions)),
+            timed(engine, images, ranks),
+            clock,
+            ranks,
+        )
+        progress.planned(plan.announced)
+        settings, schedule = plan.build.settings, Schedule(plan.expected, plan.after)
+        if settings.max_seconds is not None:
+            deadline.set(settings.max_seconds - clock.elapsed - plan.after)
     with progress.step("codes"):
         cache = None
-        if request.cache is not None:
+        if request.cache is not None and plan.build.images == len(images):
             cache = CodeCache(request.cache, autoencoder, surroundings.keep_codes)
-        study = make_study(
-            autoencoder,
-            images,
-            settings,
-            fit_images=fit_images,
-            replicates=tuple(others),
-            groups=groups,
-            cache=cache,
-            ranks=ranks,
-            scratch=surroundings.scratch,
-            on_progress=progress.decoded,
-            on_encoded=progress.encoded,
-        )
-        study, notes = _planned(study, settings)
-    findings = analyse(study, runs_of(questions), progress)
+        images = some_of(images, plan.build.images, settings.seed)
+        if fit_images is not None and plan.build.fit_images is not None:
+            fit_images = some_of(fit_images, plan.build.fit_images, settings.seed)
+        with in_time(settings.max_seconds):
+            study = make_study(
+                autoencoder,
+                images,
+                settings,
+                fit_images=fit_images,
+                replicates=tuple(others),
+                groups=groups,
+                cache=cache,
+                ranks=ranks,
+                scratch=surroundings.scratch,
+                engine=engine,
+                on_encoded=progress.encoded,
+            )
+        study = plan.economy.of_study(study)
+    findings = analyse(study, plan.runs, progress, deadline=deadline, begin=schedule.begin)
+    findings = findings.without(plan.left_out, runs_of(questions))
+    late = findings.late_notes(settings.max_seconds)
+    progress.planned(" ".join(note.text for note in late))
     with progress.step("live walk"):
         live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
     provenance = make_provenance(
@@ -151,7 +191,7 @@ def make_report(
         fit_images,
         findings.answers,
         command=request.command,
-        notes=notes,
+        notes=(*plan.notes, *late),
         confinement=surroundings.confinement,
     )
     if not ranks.writes:
@@ -276,7 +316,9 @@ def _title(model: Path) -> str:
     return model.resolve().parent.name if stem in NAMES_THAT_SAY_NOTHING else stem
 
 
-def _planned(study: Study, settings: Settings) -> tuple[Study, tuple[Note, ...]]:
+def _most_tried(settings: Settings, images: ImageSet) -> int:
+    """Images that a model is tried on while it is loaded, before anybody knows how slow it is."""
     if settings.max_seconds is None:
-        return study, ()
-    return fit_into(study, plan_build(study, settings), settings.max_seconds)
+        return INSPECTED_IMAGES
+    afforded = settings.max_seconds * VALUES_TRIED_A_SECOND / np.prod(images.shape)
+    return int(np.clip(afforded, FEWEST_TRIED, INSPECTED_IMAGES))

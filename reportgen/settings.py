@@ -55,7 +55,8 @@ class Settings:
     )
     max_seconds: float | None = _knob(
         None,
-        "Use fewer images where decoding would take longer than this; the report says so.",
+        "Seconds that the whole build may take; where they are too few, numbers come from fewer "
+        "images and less important questions are not asked, which the report says.",
         low=1,
         flag=True,
     )
@@ -85,6 +86,9 @@ class Settings:
 
     picture_rows: int = _knob(8, "Test images shown as pictures.", low=1, high=64)
     table_rows: int = _knob(32, "Test images behind the coalition table.", low=2)
+    drawn_rows: int = _knob(
+        32, "Test images that are also moved from other mean codes, for intervals.", low=2
+    )
     walk_rows: int = _knob(4, "Test images each unit is walked from.", low=1, high=8)
     walk_units: int = _knob(16, "Units walked, in order of share.", low=1)
     walk_frames: int = _knob(11, "Frames of one walk.", low=3, high=41)

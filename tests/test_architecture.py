@@ -51,7 +51,10 @@ MAY_USE: dict[str, set[str]] = {
         *("shown", "statistics"),
     },
     "analyses": {"autoencoder", "engine", "process", "settings", "statistics", "study"},
-    "suite": {*("analyses", "engine", "errors", "process", "settings", "statistics", "study")},
+    "suite": {
+        *("analyses", "autoencoder", "engine", "errors", "images", "process", "settings"),
+        *("statistics", "study"),
+    },
     "live": {"analyses", "process", "study"},
     "figures": {"statistics"},
     "report": {
@@ -60,8 +63,8 @@ MAY_USE: dict[str, set[str]] = {
     },
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
-        *("analyses", "autoencoder", "delivery", "images", "live", "loading", "process", "report"),
-        *("outcome", "questions", "request", "settings", "study", "suite"),
+        *("analyses", "autoencoder", "delivery", "engine", "errors", "images", "live", "loading"),
+        *("outcome", "process", "questions", "report", "request", "settings", "study", "suite"),
     },
     "command": {
         *("__init__", "confined", "delivery", "errors", "job", "loading", "outcome", "process"),

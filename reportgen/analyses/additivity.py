@@ -225,11 +225,12 @@ def _by_baseline(study: Study, moves: SingleMoves, rows: np.ndarray) -> tuple[Ba
 
     `rows` are the first of the moves', which start from the mean code.
     """
-    mean_image = study.pca.mean.astype(np.float32)
+    mean_image = study.pca.mean.astype(np.float32)[None]
+    labels = study.engine.labels_in(study.baseline[None])
     baselines = {
         "mean code": study.baseline,
         "medoid": study.test.codes[study.rows.walks[0]],
-        "code of the mean image": study.engine.encode(mean_image[None])[0],
+        "code of the mean image": study.engine.encode(mean_image, labels)[0],
         "zero code": np.zeros_like(study.baseline),
     }
     codes, everyone = study.test.codes[rows], np.arange(len(study.players))

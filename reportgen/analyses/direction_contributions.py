@@ -94,6 +94,8 @@ def run(study: Study) -> DirectionContributions:
     Raises DoesNotApplyError where fewer than two numbers of the code vary, and UnanswerableError
     where the decoder gives the same image whatever the code.
     """
+    if study.autoencoder.is_conditional:
+        raise DoesNotApplyError("directions are of codes alone; this model takes classes too.")
     coordinates = _coordinates(study)
     found, undetermined_order = _found(study, coordinates)
     shares = shares_of(study, _players(study, coordinates, found), _numbered(found))

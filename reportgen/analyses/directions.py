@@ -111,6 +111,8 @@ def _refuse(study: Study) -> None:
         )
     if any(len(members) > 1 for members in study.units.members):
         raise DoesNotApplyError("directions mix single units; here units are grouped.")
+    if study.autoencoder.is_conditional:
+        raise DoesNotApplyError("directions are of codes alone; this model takes classes too.")
     if len(study.players) < 2:
         raise DoesNotApplyError("fewer than two units vary, so there is nothing to rotate.")
     if len(study.fit) < ROWS_PER_UNIT * len(study.players):

@@ -11,7 +11,7 @@ from reportgen.analyses.shared.variance_on_data import (
     ROWS_PER_REGRESSOR,
     bending,
     codes_on_data,
-    regressors,
+    regressors_on_data,
     shares_on_data,
 )
 from reportgen.statistics.bootstrap import Estimate, held_by_few
@@ -58,9 +58,9 @@ def run(study: Study) -> Linearity:
 
     Raises UnanswerableError with fewer than 5 fit rows for each unit, or when x̂ does not vary.
     """
-    rows, count = len(study.fit), len(regressors(study))
-    if count == 0:
+    if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
+    rows, count = len(study.fit), len(regressors_on_data(study))
     shares = shares_on_data(study)
     if shares is None:
         raise UnanswerableError(

@@ -128,7 +128,7 @@ def run(study: Study) -> Replicates:
 
 def _single_units(study: Study) -> tuple[Variables, np.ndarray]:
     """Values of the code's own units that vary within live ones, and the live unit of each."""
-    single = Units.of(study.autoencoder.code_shape)
+    single = Units.of(study.autoencoder.code_shape, study.autoencoder.label_size)
     owners = np.array([study.units.unit_of_coordinate[m[0]] for m in single.members])
     inside = np.isin(owners, study.live_units)
     varies = inside & (single.values(study.fit.every_code).std(axis=0) > 0)

@@ -70,7 +70,7 @@ def run(study: Study) -> Spatial:
         raise DoesNotApplyError("the code is flat: it has no sites.")
     channels, height, width = shape
     block = _block(height, width)
-    sites, grid = _sites(shape, block)
+    sites, grid = _sites(shape, block, study.units.code_size)
     rows = study.rows.table
     spread = centred_squares(study.test.reconstructions[rows])
     if study.is_negligible(float(spread.sum()), len(rows)):
@@ -107,7 +107,7 @@ def _block(height: int, width: int) -> int:
     return block
 
 
-def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
+def _sites(shape: tuple[int, ...], block: int, code_size: int) -> tuple[Units, tuple[int, int]]:
     """Blocks of sites as units, row by row, and how many there are down and across."""
     channels, height, width = shape
     coordinates = np.arange(channels * height * width).reshape(shape)
@@ -117,7 +117,7 @@ def _sites(shape: tuple[int, ...], block: int) -> tuple[Units, tuple[int, int]]:
         for left in across:
             members.append(coordinates[:, top : top + block, left : left + block].ravel())
             names.append(f"{top},{left}")
-    units = Units(tuple(members), tuple(names), UnitKind.SITE, coordinates.size)
+    units = Units(tuple(members), tuple(names), UnitKind.SITE, code_size)
     return units, (len(down), len(across))
 
 
@@ -179,7 +179,9 @@ def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Esti
     """R² on the test rows and slopes of the map from a site's channels to its patch's colour."""
 
     def regressors(codes: np.ndarray) -> np.ndarray:
-        spatial = codes.reshape(-1, channels, height, width).astype(np.float64)
+        # What stands behind a code is its class.
+        own = codes[:, : channels * height * width]
+        spatial = own.reshape(-1, channels, height, width).astype(np.float64)
         return spatial.transpose(0, 2, 3, 1).reshape(-1, channels)
 
     def targets(images: np.ndarray) -> np.ndarray:

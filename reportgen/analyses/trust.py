@@ -89,8 +89,9 @@ def _bottleneck(study: Study) -> tuple[Bottleneck, float | None]:
     found = []
     # Cut as the reconstructions were: batches of other sizes differ by more rounding.
     for block in study.engine.blocks(len(images)):
-        whole = study.engine.model_output(images[block])
-        repeated = study.engine.model_output(images[block])
+        labels = study.engine.labels_in(study.test.codes[:CHECKED_ROWS][block])
+        whole = study.engine.model_output(images[block], labels)
+        repeated = study.engine.model_output(images[block], labels)
         found.append([np.abs(repeated - whole).max(), np.abs(split[block] - whole).max()])
     again, difference = (float(largest) / scale for largest in np.max(found, axis=0))
     if again > study.settings.bottleneck_tolerance:
@@ -107,7 +108,8 @@ def _noise_floor(study: Study) -> Estimate | None:
     codes, still = study.test.codes[rows], study.test.reconstructions[rows]
     generator = np.random.default_rng([study.settings.seed, 12])
     noise = generator.normal(size=codes.shape).astype(np.float32)
-    drawn = codes + study.engine.posterior_sd(study.test.images[rows]) * noise
+    labels = study.engine.labels_in(codes)
+    drawn = codes + study.engine.posterior_sd(study.test.images[rows], labels) * noise
     missed = [
         squared_norms(moved - still[part].astype(np.float64))
         for part, moved in study.engine.decode_blocks(drawn)

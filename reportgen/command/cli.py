@@ -258,6 +258,8 @@ def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
 
 
 def _progress(quiet: bool) -> QuietProgress:
-    from reportgen.process.progress import QuietProgress, TerminalProgress
+    from reportgen.process.progress import PlainProgress, QuietProgress, TerminalProgress
 
-    return TerminalProgress() if sys.stderr.isatty() and not quiet else QuietProgress()
+    if quiet:
+        return QuietProgress()
+    return TerminalProgress() if sys.stderr.isatty() else PlainProgress()

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ BESIDE_NAME = re.compile(r"assets/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 LARGEST_PAGE = 2**27
 # What a child without a limit of memory may hand over.
 LARGEST_MESSAGE = 2**36
-LONGEST_LINE = 500
+LONGEST_LINE, LONGEST_SENTENCE = 500, 4000
 
 
 def build(
@@ -80,6 +81,7 @@ def make_report(
     None on ranks that do not write the report. `written_over` are device and inode of files that
     must not be among the images. Raises as `build`.
     """
+    started = time.monotonic()
     ranks = _ranks()
     cache = None if request.cache is None else CodeFolder(request.cache)
     inputs = [given.path for given in request.inputs()]
@@ -101,6 +103,7 @@ def make_report(
             scratch=scratch,
             with_results=with_results,
             limits=_said_of(confinement),
+            started=started,
         )
         child = ChildProcess(
             task,
@@ -217,7 +220,12 @@ def _listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door])
             elif message.kind == "step done":
                 steps.close()
             elif message.kind == "decoded":
-                progress.decoded(message.count("count"))
+                known = message.fields.get("left") is not None
+                left = message.number("left") if known else None
+                progress.decoded(message.count("count"), left)
+            elif message.kind == "planned":
+                sentence = message.text("sentence", LONGEST_SENTENCE)
+                progress.planned(shown(sentence, LONGEST_SENTENCE))
             elif message.kind == "encoded":
                 progress.encoded(message.count("done"), message.count("of"))
             elif message.kind == "done":

@@ -45,6 +45,7 @@ class BuildTask:
     scratch : a descriptor of a file without a name, or None.
     with_results : whether results.json and results.npz are handed over too.
     limits : the memory and time that it has, as a sentence.
+    started : when the build began, by `time.monotonic`.
     """
 
     request: BuildRequest
@@ -55,11 +56,13 @@ class BuildTask:
     scratch: int | None
     with_results: bool
     limits: str
+    started: float
 
     def __call__(self, channel: Channel, held: Held) -> None:
         """Make it, and hand it over."""
         from reportgen.confined.remote_ranks import RemoteRanks
         from reportgen.job import make_report
+        from reportgen.process.clock import Clock
         from reportgen.process.scratch import Scratch
         from reportgen.process.surroundings import Surroundings
 
@@ -71,6 +74,7 @@ class BuildTask:
             keep_codes=lambda name, pieces: keep_codes(channel, name, pieces),
             written_over=self.written_over,
             confinement=said_of(held, self.limits),
+            clock=Clock(self.started),
         )
         progress = ToldProgress(channel)
         with doors_named(held):
@@ -135,9 +139,13 @@ class ToldProgress(QuietProgress):
             yield
         self._channel.send("step done", name=name)
 
-    def decoded(self, count: int) -> None:
-        """`count` more codes were decoded."""
-        self._channel.send("decoded", count=count)
+    def decoded(self, count: int, left: float | None = None) -> None:
+        """`count` more codes were decoded; the rest should take `left` seconds, where known."""
+        self._channel.send("decoded", count=count, left=left)
+
+    def planned(self, sentence: str) -> None:
+        """Pass on what the build will take, and what was spared."""
+        self._channel.send("planned", sentence=sentence)
 
     def encoded(self, done: int, of: int) -> None:
         """The pass over all images has come this far."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LARGEST_BATCH = 256
-Span = tuple[float, float]
+Span = tuple[float, float, int]
 
 
 class Batches:
@@ -27,6 +27,7 @@ class Batches:
     Parameters
     ----------
     most_images : the most images in one batch, as memory allows.
+    before_batch : called before each batch; what it raises ends the computation.
 
     Attributes
     ----------
@@ -34,8 +35,13 @@ class Batches:
     batch_size : images in one.
     """
 
-    def __init__(self, autoencoder: Autoencoder, most_images: int) -> None:
-        self._autoencoder = autoencoder
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        most_images: int,
+        before_batch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._autoencoder, self._before_batch = autoencoder, before_batch
         self.count = 1
         self.batch_size = self._in_full_batches(LARGEST_BATCH, most_images)
 
@@ -50,7 +56,8 @@ class Batches:
         """Compute `function` of `values` (n, …) into `out` (…, m) at `places` (n,).
 
         `function` takes (batch, *shape). The iterator returned gives the start and end of each
-        batch, in seconds by `time.perf_counter`; `out` is complete once it is exhausted.
+        batch, in seconds by `time.perf_counter`, and its size; `out` is complete once it is
+        exhausted.
         """
         return [
             self._compute(function, values[rows], shape, out, places[rows])
@@ -68,13 +75,14 @@ class Batches:
         """One batch."""
         import torch
 
+        self._before_batch()
         started = time.perf_counter()
         # A copy, because torch has no read-only tensors and the model may work in place.
         given = torch.from_numpy(np.array(values, np.float32)).reshape(-1, *shape)
         with torch.inference_mode(), _FullPrecision():
             computed = function(given.to(self._autoencoder.device))
             out[places] = computed.reshape(len(given), -1).float().cpu().numpy()
-        return started, time.perf_counter()
+        return started, time.perf_counter(), len(given)
 
     def _batches(self, count: int) -> Iterator[slice]:
         """Slices of `count` images or codes, all of one length but perhaps the last."""

@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reportgen.autoencoder import Autoencoder
 from reportgen.engine.batches import Batches, Span
+from reportgen.engine.requests import Codes, Request, first_equals, with_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,10 +46,14 @@ class Engine:
         `block_bytes` says otherwise.
     plain : whether everything that only makes forwards faster (`engine/fast/`) is left out; None
         follows the environment variable REPORTGEN_PLAIN.
+    on_progress : told how many codes have been decoded since it was told last.
+    before_batch : called before each batch of images or codes, on any thread; what it raises ends
+        the computation.
 
     Attributes
     ----------
     code_size, image_size : number of coordinates in a code, and of values in a flattened image, P.
+    label_size : how many of the coordinates stand for the code's class, the last ones.
     block_size : number of codes that are decoded together; memory holds at least two such blocks.
     forwards, encodes : the number of images decoded, and encoded, by the analysis' name.
     seconds : the seconds in which the model was at work, by the analysis' name.
@@ -64,9 +68,12 @@ class Engine:
         block_bytes: int | None = None,
         plain: bool | None = None,
         on_progress: Callable[[int], None] = lambda decoded: None,
+        before_batch: Callable[[], None] = lambda: None,
     ) -> None:
+        self.before_batch = before_batch
         self.plain = os.environ.get(PLAIN, "") not in ("", "0") if plain is None else plain
-        self.code_size = autoencoder.code_size
+        self.label_size = autoencoder.label_size
+        self.code_size = autoencoder.code_size + self.label_size
         self.image_size = int(np.prod(autoencoder.input_shape))
         # A spatial code may be larger than its image.
         image_bytes = 4 * (self.image_size + self.code_size)
@@ -86,10 +93,10 @@ class Engine:
     def _way_of(self, autoencoder: Autoencoder) -> tuple[Autoencoder, Batches]:
         """Return the model whose functions are run, and the `Batches` that run them."""
         if self.plain:
-            return autoencoder, Batches(autoencoder, self._room)
+            return autoencoder, Batches(autoencoder, self._room, self.before_batch)
         from reportgen.engine.fast import faster
 
-        return faster(autoencoder, self._room)
+        return faster(autoencoder, self._room, self.before_batch)
 
     @contextmanager
     def charged_to(self, analysis: str) -> Iterator[None]:
@@ -108,6 +115,20 @@ class Engine:
         self._charged_since = now
         return before
 
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Leave the forwards and seconds of this block out of every count, and tell nobody."""
+        self._charge(self._charged_to)
+        forwards, encodes = self.forwards.copy(), self.encodes.copy()
+        seconds, elapsed = self.seconds.copy(), self.elapsed.copy()
+        told, self._on_progress = self._on_progress, lambda decoded: None
+        try:
+            yield
+        finally:
+            self._on_progress, self._charged_since = told, time.perf_counter()
+            self.forwards, self.encodes = forwards, encodes
+            self.seconds, self.elapsed = seconds, elapsed
+
     def add_costs_of(self, other: Engine, analysis: str) -> None:
         """Charge to `analysis` what another engine of the same model has done."""
         for own, others in ((self.forwards, other.forwards), (self.encodes, other.encodes)):
@@ -125,7 +146,7 @@ class Engine:
         A request of one row's codes is small, so several requests are decoded together. The next
         ones are started before the caller gets these, if memory has room for both.
         """
-        ahead: tuple[_Request, list[int]] | None = None
+        ahead: tuple[Request, list[int]] | None = None
         for together in self._gathered(requests):
             codes = np.concatenate(together)
             if ahead is not None and len(ahead[0].images) + len(codes) > self._room:
@@ -185,88 +206,99 @@ class Engine:
         if together:
             yield together
 
-    def _images_of_each(self, request: _Request, lengths: list[int]) -> list[np.ndarray]:
+    def _images_of_each(self, request: Request, lengths: list[int]) -> list[np.ndarray]:
         return np.split(self._images(request), np.cumsum(lengths[:-1]))
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """(n, P) or (n, C, H, W) → (n, code_size) float32, in bounded batches."""
-        return self._over_images(self._autoencoder.encode, images, self.code_size)
+    def encode(self, images: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """(n, P) or (n, C, H, W) → (n, code_size) float32, in bounded batches.
 
-    def posterior_sd(self, images: np.ndarray) -> np.ndarray:
-        """(n, P) → (n, code_size) standard deviations of a VAE's posterior."""
+        `labels` (n,) are the numbers of the images' classes, which a conditional model needs and
+        any other does without.
+        """
+        codes = self._beside_labels(self._autoencoder.encode, images, labels)
+        if labels is not None and self._autoencoder.is_conditional:
+            self.label_codes(codes, labels)
+        return codes
+
+    def _beside_labels(
+        self, function: Callable[..., Tensor], images: np.ndarray, labels: np.ndarray | None
+    ) -> np.ndarray:
+        """(n, code_size) what a function gives for codes, and 0 for what stands behind them."""
+        own = self.code_size - self.label_size
+        found = self._over_images(function, images, own, labels)
+        return found if self.label_size == 0 else np.pad(found, ((0, 0), (0, self.label_size)))
+
+    def label_codes(self, codes: np.ndarray, labels: np.ndarray) -> None:
+        """Write the classes (n,) behind codes (n, code_size): indicators of all but class 0."""
+        own = self.code_size - self.label_size
+        codes[:, own:] = labels[:, None] == np.arange(1, self.label_size + 1)
+
+    def numbers_of(self, labels: Sequence[str] | None) -> np.ndarray | None:
+        """See `Autoencoder.numbers_of`."""
+        return self._autoencoder.numbers_of(labels)
+
+    def labels_in(self, codes: np.ndarray) -> np.ndarray | None:
+        """(n,) the classes behind codes (n, …); None for a model that takes no labels."""
+        if not self._autoencoder.is_conditional:
+            return None
+        if self.label_size == 0:
+            return np.zeros(len(codes), np.int64)
+        behind = codes[:, -self.label_size :]
+        return np.where(behind.max(axis=1) > 0.5, 1 + behind.argmax(axis=1), 0)
+
+    def posterior_sd(self, images: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """(n, P) → (n, code_size) standard deviations of a VAE's posterior; 0 of its class."""
         assert self._autoencoder.posterior_sd is not None, "ask is_variational first"
-        return self._over_images(self._autoencoder.posterior_sd, images, self.code_size)
+        return self._beside_labels(self._autoencoder.posterior_sd, images, labels)
 
-    def model_output(self, images: np.ndarray) -> np.ndarray:
+    def model_output(self, images: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """(n, P) → (n, P) by the model's own forward, which may draw noise, batch by batch."""
         assert self._autoencoder.forward is not None, "this model has no forward of its own"
-        return self._over_images(self._autoencoder.forward, images, self.image_size)
+        return self._over_images(self._autoencoder.forward, images, self.image_size, labels)
 
     def _over_images(
-        self, function: Callable[[Tensor], Tensor], images: np.ndarray, width: int
+        self,
+        function: Callable[..., Tensor],
+        images: np.ndarray,
+        width: int,
+        labels: np.ndarray | None,
     ) -> np.ndarray:
         out = np.empty((len(images), width), dtype=np.float32)
-        shape, places = self._autoencoder.input_shape, np.arange(len(images))
+        shape: tuple[int, ...] = self._autoencoder.input_shape
+        places = np.arange(len(images))
+        if self._autoencoder.is_conditional:
+            function, images, shape = with_labels(function, images, labels, shape)
         self._wait_for(self._batches.run(function, images, shape, out, places), self._charged_to)
         self.encodes[self._charged_to] += len(images)
         return out
 
-    def _start(self, codes: np.ndarray) -> _Request:
+    def _start(self, codes: np.ndarray) -> Request:
         """Start decoding codes (n, code_size); of equal codes only the first is decoded."""
         # Adding 0 turns −0 into 0, so that equal codes have equal bytes.
         codes = np.ascontiguousarray(codes, dtype=np.float32) + np.float32(0)
-        firsts = _first_equals(codes)
+        firsts = first_equals(codes)
         decoded = np.flatnonzero(firsts == np.arange(len(codes)))
         images = np.empty((len(codes), self.image_size), dtype=np.float32)
         model = self._autoencoder
-        spans = self._batches.run(model.decode, codes[decoded], model.code_shape, images, decoded)
-        return _Request(images, firsts, len(decoded), self._charged_to, spans)
+        shape = model.decoded_shape
+        spans = self._batches.run(model.decode, codes[decoded], shape, images, decoded)
+        return Request(images, firsts, len(decoded), self._charged_to, spans)
 
-    def _images(self, request: _Request) -> np.ndarray:
+    def _images(self, request: Request) -> np.ndarray:
         """Wait for a request's images. Raises what the model raises."""
-        self._wait_for(request.spans, request.charged_to)
+        self._wait_for(self._told(request.spans), request.charged_to)
         self.forwards[request.charged_to] += request.decoded
-        self._on_progress(request.decoded)
         repeated = np.flatnonzero(request.firsts != np.arange(len(request.images)))
         request.images[repeated] = request.images[request.firsts[repeated]]
         return request.images
 
+    def _told(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """Pass the spans of decoded batches on, as each comes, and say how far that is."""
+        for span in spans:
+            self._on_progress(span[-1])
+            yield span
+
     def _wait_for(self, spans: Iterable[Span], charged_to: str) -> None:
-        for started, ended in sorted(spans):
+        for started, ended, _ in sorted(spans):
             self.seconds[charged_to] += max(0.0, ended - max(started, self._busy_until))
             self._busy_until = max(self._busy_until, ended)
-
-
-class Codes(Protocol):
-    """Codes (n, code_size), as an array or made when they are asked for."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class _Request:
-    """Codes that were asked for.
-
-    Attributes
-    ----------
-    images : (n, P) one for each code, once all is finished.
-    firsts : (n,) the place of the first code that equals each.
-    decoded : how many codes are decoded.
-    charged_to : the analysis that asked.
-    spans : when each batch started and ended; going through them waits for the images.
-    """
-
-    images: np.ndarray
-    firsts: np.ndarray
-    decoded: int
-    charged_to: str
-    spans: Iterable[Span]
-
-
-def _first_equals(codes: np.ndarray) -> np.ndarray:
-    """(n,) for each code (n, code_size) the place of the first that has the same bytes."""
-    places: dict[bytes, int] = {}
-    found = (places.setdefault(code.tobytes(), place) for place, code in enumerate(codes))
-    return np.fromiter(found, np.intp, len(codes))

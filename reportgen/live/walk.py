@@ -33,6 +33,8 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
     from reportgen.live.trace import live_decoder
 
     autoencoder, rows = study.autoencoder, study.rows.walks
+    if autoencoder.is_conditional:
+        raise NotLiveError("the decoder takes the image's class beside the code")
     checked = np.union1d(rows, study.rows.pictures)
     decoder = live_decoder(
         autoencoder.decode,

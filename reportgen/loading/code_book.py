@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 # A share of the codes' range: the straight-through estimator, z + (q − z), rounds.
 TOLERANCE = 1e-5
-TRIED_SITES = 2048
+TRIED_SITES, TRIED_FIRST = 2048, 16
+# Layers that may lie between a book and the code, with each table and each bias that would fit.
+MOST_PROJECTIONS = 500
 
 
 def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> Tensor | None:
@@ -18,7 +20,8 @@ def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> Tensor | None:
     Parameters
     ----------
     codes : (n, K) or (n, C, H, W), of several images.
-    tensors : the model's parameters and buffers, one of which may be the book.
+    tensors : the model's parameters and buffers, one of which may be the book; or two, or three,
+        where its words pass through a linear layer, as lucidrains' `project_out`.
 
     Returns None where no tensor is one.
     """
@@ -28,18 +31,40 @@ def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> Tensor | None:
     span = float(sites.max() - sites.min())
     if span == 0:
         return None
-    for tensor in tensors:
-        if not tensor.is_floating_point():
-            continue
-        table = tensor.detach().float()
-        while table.dim() > 2 and table.shape[0] == 1:
-            table = table[0]
-        if table.dim() != 2:
-            continue
-        for words in (table, table.T):
-            if words.shape[1] == depth and len(words) > 1 and _hold(words, sites, span):
-                return words.contiguous().clone()
+    kept = [_squeezed(tensor) for tensor in tensors if tensor.is_floating_point()]
+    tables = [words for table in kept if table.dim() == 2 for words in (table, table.T)]
+    for words in tables:
+        if words.shape[1] == depth and len(words) > 1 and _hold(words, sites, span):
+            return words.contiguous().clone()
+    for words in _projected(tables, [each for each in kept if each.shape == (depth,)], depth):
+        # A few sites tell most wrong ones apart.
+        if _hold(words, sites[:TRIED_FIRST], span) and _hold(words, sites, span):
+            return words.contiguous().clone()
     return None
+
+
+def _squeezed(tensor: Tensor) -> Tensor:
+    """A table, or the weight of a layer at each site, without dimensions of size 1 around it."""
+    table = tensor.detach().float()
+    while table.dim() > 2 and 1 in (table.shape[0], table.shape[-1]):
+        table = table[0] if table.shape[0] == 1 else table[..., 0]
+    return table
+
+
+def _projected(tables: list[Tensor], biases: list[Tensor], depth: int) -> Iterator[Tensor]:
+    """Yield books whose words pass through a linear layer to codes of this depth."""
+    layers = [weight for weight in tables if weight.shape[0] == depth]
+    tried = 0
+    for weight in layers:
+        for words in tables:
+            if words.shape[1] != weight.shape[1] or len(words) < 2 or words is weight:
+                continue
+            for bias in (None, *biases):
+                tried += 1
+                if tried > MOST_PROJECTIONS:
+                    return
+                projected = words @ weight.T
+                yield projected if bias is None else projected + bias
 
 
 def _hold(words: Tensor, sites: Tensor, span: float) -> bool:

@@ -28,8 +28,8 @@ class ImageSource(Protocol):
         ...
 
 
-def sample_rows(count: int, values: int) -> list[int]:
-    """Up to SAMPLED_ROWS row numbers, evenly spaced over `count` images of `values` numbers."""
-    wanted = min(SAMPLED_ROWS, max(FEWEST_ROWS, SAMPLED_VALUES // values))
+def sample_rows(count: int, values: int, most: int = SAMPLED_ROWS) -> list[int]:
+    """Up to `most` row numbers, evenly spaced over `count` images of `values` numbers."""
+    wanted = min(most, max(FEWEST_ROWS, SAMPLED_VALUES // values))
     chosen = min(count, wanted)
     return sorted({round(row) for row in np.linspace(0, count - 1, chosen)})

@@ -16,8 +16,9 @@ from reportgen.autoencoder import Autoencoder, Note
 from reportgen.errors import DataError, ModelError
 from reportgen.loading.assemble import assemble
 from reportgen.loading.formats.tensors import named_tensors, refuse_not_finite
-from reportgen.loading.image_source import ImageSource, sample_rows
+from reportgen.loading.image_source import SAMPLED_ROWS, ImageSource, sample_rows
 from reportgen.loading.model_file import ModelFile
+from reportgen.loading.modules.labels import LabelFeed
 from reportgen.loading.modules.split_parts import ModuleModel
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sentences import first_line, shape_text
@@ -27,22 +28,24 @@ from reportgen.loading.split import Model
 Images = TypeVar("Images", bound=ImageSource)
 
 
-def load(file: ModelFile, images: ImageSource) -> Autoencoder:
-    """The `Autoencoder` in a file.
+def load(file: ModelFile, images: ImageSource, most_tried: int = SAMPLED_ROWS) -> Autoencoder:
+    """The `Autoencoder` in a file; it is tried on at most so many images.
 
     Raises ModelError where it cannot be read, split or run, or its pixel scale is not settled;
     DataError where the images do not fit.
     """
-    return load_fitting(file, [images])[0]
+    return load_fitting(file, [images], most_tried)[0]
 
 
-def load_fitting(file: ModelFile, candidates: Iterable[Images]) -> tuple[Autoencoder, Images]:
+def load_fitting(
+    file: ModelFile, candidates: Iterable[Images], most_tried: int = SAMPLED_ROWS
+) -> tuple[Autoencoder, Images]:
     """Load a file with the first of these images, in one number of channels or another, that fit.
 
     `candidates` are at least one set of images, made as they are asked for. Raises as `load` does,
     and where none fits, what is wrong with the first.
     """
-    found, question, images = load_or_ask(file, candidates)
+    found, question, images = load_or_ask(file, candidates, most_tried=most_tried)
     if question is not None:
         with file.named():
             raise ModelError(question)
@@ -50,7 +53,10 @@ def load_fitting(file: ModelFile, candidates: Iterable[Images]) -> tuple[Autoenc
 
 
 def load_or_ask(
-    file: ModelFile, candidates: Iterable[Images], model: Model | None = None
+    file: ModelFile,
+    candidates: Iterable[Images],
+    model: Model | None = None,
+    most_tried: int = SAMPLED_ROWS,
 ) -> tuple[Autoencoder, str | None, Images]:
     """Load a file as `load_fitting` does; the second value is the question to the user, or None.
 
@@ -60,7 +66,7 @@ def load_or_ask(
     refused: DataError | None = None
     for images in candidates:
         try:
-            return *_loaded(file, images, model), images
+            return *_loaded(file, images, model, most_tried), images
         except DataError as error:
             refused = refused or error
     assert refused is not None, "there is at least one candidate"
@@ -68,13 +74,16 @@ def load_or_ask(
 
 
 def _loaded(
-    file: ModelFile, images: ImageSource, model: Model | None
+    file: ModelFile, images: ImageSource, model: Model | None, most_tried: int
 ) -> tuple[Autoencoder, str | None]:
-    sample = _sample(images, file.options)
+    sample = _sample(images, file.options, most_tried)
     with file.named(), seeded():
         model = model or file.read()
         options, described = completed(file.options, model.said, "the model file itself")
-        return assemble(
+        feed = _feed(model, images, options)
+        if feed is not None:
+            sample = _sample(images, options, most_tried, feed.usual)
+        found, question = assemble(
             model.split(sample, options),
             sample,
             options,
@@ -82,6 +91,22 @@ def _loaded(
             source=file.source,
             name=file.name,
         )
+        return found if feed is None else feed.conditional(found, sample), question
+
+
+def _feed(model: Model, images: ImageSource, options: LoadingOptions) -> LabelFeed | None:
+    """The classes that a model is to be fed; None where it is to be fed none."""
+    if options.condition is None:
+        return None
+    if not model.takes_labels:
+        raise ModelError(
+            "--condition labels feeds a model the classes of its images, and this file is one "
+            "graph of images alone; give its module, its weights with --model-class, or "
+            "TorchScript with methods encode(images, labels) and decode(code, labels)."
+        )
+    feed = LabelFeed(getattr(images, "labels", None), options.classes, options.device)
+    model.feed = feed
+    return feed
 
 
 def load_module(
@@ -90,9 +115,13 @@ def load_module(
     """The `Autoencoder` in a module in memory."""
     sample = _sample(images, options)
     refuse_not_finite(named_tensors(module).items())
+    model = ModuleModel(module, is_ours=False)
+    feed = _feed(model, images, options)
+    if feed is not None:
+        sample = _sample(images, options, of_class=feed.usual)
     with seeded():
         found, question = assemble(
-            ModuleModel(module, is_ours=False).split(sample, options),
+            model.split(sample, options),
             sample,
             options,
             notes=(Note("format", f"{name}: a module in memory."), *_other_notes(options)),
@@ -101,7 +130,7 @@ def load_module(
         )
     if question is not None:
         raise ModelError(question)
-    return found
+    return found if feed is None else feed.conditional(found, sample)
 
 
 @contextmanager
@@ -117,8 +146,16 @@ def seeded() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:
-    """A few images on the data's scale; raises DataError and ModelError where there can be none."""
+def _sample(
+    images: ImageSource,
+    options: LoadingOptions,
+    most: int = SAMPLED_ROWS,
+    of_class: str | None = None,
+) -> Tensor:
+    """A few images on the data's scale, all of them of one class where that is named.
+
+    Raises DataError and ModelError where there can be none.
+    """
     if len(images) == 0:
         raise DataError("There are no images; the model is studied on images like its own.")
     wanted = options.input_shape
@@ -127,7 +164,10 @@ def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:
             f"The model takes images of {shape_text(wanted)} (--input-shape) and these are "
             f"{shape_text(images.shape)}; resize or convert the images."
         )
-    rows = sample_rows(len(images), math.prod(images.shape))
+    labels = getattr(images, "labels", None) or ()
+    among = [row for row, label in enumerate(labels) if label == of_class]
+    among = among or list(range(len(images)))
+    rows = [among[place] for place in sample_rows(len(among), math.prod(images.shape), most)]
     pixels = torch.from_numpy(images.read(rows).astype("float32", copy=True))
     try:
         return pixels.to(options.device)

@@ -136,6 +136,11 @@ class LoadingOptions:
         "or --encoder FILE is the encoder's.",
         *Place,
     )
+    condition: str | None = _option(
+        "labels",
+        "Feed a conditional model the classes of the images, as numbers or one-hot vectors.",
+        *(Place.COMMAND, Place.BESIDE, Place.MODULE),
+    )
     bottleneck: str | None = _option(
         "NAME", "The node or submodule whose output is the code.", *Place
     )
@@ -178,6 +183,10 @@ class LoadingOptions:
             kind = option.metadata["kind"]
             if not kind.accepts(value):
                 raise SettingsError(f"{option.name} must be {kind.wanted}.")
+            if option.name == "condition" and value != "labels":
+                raise SettingsError(
+                    f"condition is {value!r}; a model can be fed the images' classes: labels."
+                )
             if isinstance(value, list):
                 object.__setattr__(self, option.name, tuple(value))
 

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,11 +34,15 @@ class Model(ABC):
         does not say.
     parameters : how many numbers its weights hold; None where they were not read.
     said : what its file says of itself.
+    takes_labels : whether it can be split as a model that is fed its images' classes.
+    feed : those classes, where it is to be; set before it is split.
     """
 
     declared_shape: tuple[int | None, ...] | None = None
     parameters: int | None = None
     said: LoadingOptions = LoadingOptions()
+    takes_labels: bool = False
+    feed: Any = None
 
     @abstractmethod
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:

@@ -24,8 +24,11 @@ class QuietProgress:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
-    def decoded(self, count: int) -> None:
-        """`count` more codes were decoded."""
+    def decoded(self, count: int, left: float | None = None) -> None:
+        """`count` more codes were decoded; the rest should take `left` seconds, where known."""
+
+    def planned(self, sentence: str) -> None:
+        """Pass on what the build will take, and what was spared."""
 
     def encoded(self, done: int, of: int) -> None:
         """The pass over all images has come this far."""
@@ -33,6 +36,15 @@ class QuietProgress:
     def said(self, line: str) -> None:
         """Pass on a line that a library, or code of the user's, has printed."""
         print(line, file=sys.stderr)
+
+
+class PlainProgress(QuietProgress):
+    """Says what a long build will take, on standard error that is no terminal, and no more."""
+
+    def planned(self, sentence: str) -> None:
+        """Print it as a line, where there is something to say."""
+        if sentence:
+            print(sentence, file=sys.stderr, flush=True)
 
 
 class TerminalProgress(QuietProgress):
@@ -59,11 +71,17 @@ class TerminalProgress(QuietProgress):
         decodes = f"{self._decodes:>8,} decodes" if self._decodes else " " * 16
         self._console.print(f"  {name:<26}{decodes}{seconds:>8.1f} s")
 
-    def decoded(self, count: int) -> None:
-        """Show the running count beside the step's name."""
+    def decoded(self, count: int, left: float | None = None) -> None:
+        """Show the running count beside the step's name, and the seconds that are left."""
         self._decodes += count
         if self._status is not None:
-            self._status.update(f"{self._name}  {self._decodes:,} decodes")
+            rest = "" if left is None else f", about {left:,.0f} s left"
+            self._status.update(f"{self._name}  {self._decodes:,} decodes{rest}")
+
+    def planned(self, sentence: str) -> None:
+        """Print it above the spinner, where there is something to say."""
+        if sentence:
+            self._console.print(sentence, markup=False)
 
     def encoded(self, done: int, of: int) -> None:
         """Show the images encoded so far, and the seconds that the rest should take."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from reportgen.process.clock import Clock
 from reportgen.process.ranks import ALONE, Ranks
 from reportgen.process.scratch import Scratch
 
@@ -29,6 +30,7 @@ class Surroundings:
         the build writes it itself.
     written_over : device and inode of each file that the report will be written over.
     confinement : a sentence: what the process that read the files could do.
+    clock : the time since the build began.
     """
 
     ranks: Ranks = ALONE
@@ -37,3 +39,4 @@ class Surroundings:
     keep_codes: Callable[[str, Iterable[bytes | memoryview]], None] | None = None
     written_over: frozenset[tuple[int, int]] = frozenset()
     confinement: str = "None: everything was read in the caller's own process."
+    clock: Clock = field(default_factory=Clock)

@@ -57,7 +57,7 @@ def pictures_of(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
     for _ in in_parallel(fill, column_blocks(flat.T)):
         pass
-    return pictures.reshape(*images.shape[:-1], -1)
+    return pictures.reshape(*images.shape[:-1], pictures.shape[1])
 
 
 def _kept_factor(shape: tuple[int, int, int]) -> int:

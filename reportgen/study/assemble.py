@@ -37,17 +37,17 @@ def make_study(
     cache: CodeCache | None = None,
     ranks: Ranks = ALONE,
     scratch: Scratch | None = None,
-    on_progress: Callable[[int], None] = lambda decoded: None,
+    engine: Engine | None = None,
     on_encoded: Callable[[int, int], None] = lambda done, of: None,
 ) -> Study:
     """Encode every image, decode those that are kept, choose the rows, and fit PCA.
 
     With `fit_images`, statistics are fitted on those and every image of `images` is a test row.
     `groups` names units that move together as one. `cache` keeps the codes for the next
-    build, `scratch` those that are many. Raises SettingsError for groups that overlap or name a
-    unit that the code does not have.
+    build, `scratch` those that are many. `engine` is the model's, where there is one already.
+    Raises SettingsError for groups that overlap or name a unit that the code does not have.
     """
-    engine = Engine(autoencoder, memory=settings.memory_bytes, on_progress=on_progress)
+    engine = engine or Engine(autoencoder, memory=settings.memory_bytes)
     read = partial(
         read_samples,
         engine=engine,
@@ -67,7 +67,7 @@ def make_study(
         fit = read(fit_images, (np.arange(len(fit_images)),))[0]
         test = read(images, (np.arange(len(images)),))[0]
     fit, test = hold_constants(fit, test, engine, settings)
-    units = Units.of(autoencoder.code_shape).together(groups or {})
+    units = Units.of(autoencoder.code_shape, autoencoder.label_size).together(groups or {})
     pca, pca_errors = pca_beside(fit.images, test.images, autoencoder.code_size, settings.seed)
     tenths = jackknife_groups(fit.copy_of, settings.seed)
     without = pca_errors_without_groups(pca, fit.images, test.images, tenths)

@@ -94,6 +94,7 @@ class CodeCache:
         import torch
 
         source = self.autoencoder.source
+        numbers = self.autoencoder.numbers_of(images.labels)
         identity = {
             "reportgen": __version__,
             "torch": torch.__version__,
@@ -103,6 +104,7 @@ class CodeCache:
             "images": images.source.sha256,
             "rows": len(images),
             "reading": [[note.topic, note.text] for note in images.notes],
+            "labels": None if numbers is None else hashlib.sha256(numbers.tobytes()).hexdigest(),
             "first": hashlib.sha256(np.ascontiguousarray(first).tobytes()).hexdigest(),
         }
         name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

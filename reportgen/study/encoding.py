@@ -57,10 +57,16 @@ def encode_all(
     images, only the kept rows are read. Codes that are many lie in `scratch`.
     """
     batch_size = _batch_size(images)
+    numbers = engine.numbers_of(images.labels)
+
+    def labels(rows: slice) -> np.ndarray | None:
+        return None if numbers is None else numbers[rows]
+
     first = stored = None
     before = engine.encodes.copy()
     if cache is not None:
-        first = engine.encode(_read(images, np.arange(min(batch_size, len(images)))))
+        pixels = _read(images, np.arange(min(batch_size, len(images))))
+        first = engine.encode(pixels, labels(slice(len(pixels))))
         stored = cache.find(images, first)
     # Ranks on other machines may have another cache, and a pass takes all of them.
     missing = ranks.largest(float(stored is None))
@@ -79,7 +85,7 @@ def encode_all(
         rows = slice(start, min(start + batch_size, len(images)))
         batch = images.read(rows)
         flat = batch.reshape(len(batch), -1)
-        codes[rows] = engine.encode(flat) if first is None or block > 0 else first
+        codes[rows] = engine.encode(flat, labels(rows)) if first is None or block > 0 else first
         prints[rows] = fingerprints(flat)
         places = slice(*np.searchsorted(in_order, [rows.start, rows.stop]))
         pixels[order[places]] = flat[in_order[places] - start]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 WATCHED = 16
-WATCHED_PIXELS = 2**22
+WATCHED_PIXELS = 2**19
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
     from reportgen.process.watched_operations import WatchedCalls, WatchedOperations
 
     watched = np.clip(WATCHED_PIXELS // np.prod(autoencoder.input_shape), 2, WATCHED)
-    some = torch.from_numpy(codes[:watched].reshape(-1, *autoencoder.code_shape))
+    some = torch.from_numpy(codes[:watched].reshape(-1, *autoencoder.decoded_shape))
     some = some.to(autoencoder.device)
     images, seen = _watched(autoencoder.decode, some, WatchedOperations, keep_output=True)
     if seen is None or not _is_last(seen[2], images):
@@ -80,9 +80,9 @@ def find_last_squash(autoencoder: Autoencoder, codes: np.ndarray) -> LastSquash 
     )
 
 
-def _of_pixels(function: Callable[[Tensor], Tensor], channels: int) -> Callable[[Tensor], Tensor]:
+def _of_pixels(function: Callable[..., Tensor], channels: int) -> Callable[..., Tensor]:
     """The same function, given the last C of the 2C channels of (n, 2C, H, W)."""
-    return lambda both: function(both[:, channels:])
+    return lambda both, *labels: function(both[:, channels:], *labels)
 
 
 def _is_called(autoencoder: Autoencoder, codes: Tensor, seen: tuple[str, Tensor, Tensor]) -> bool:

@@ -54,7 +54,8 @@ def posterior_divergences(study: Study) -> np.ndarray | None:
     if study.autoencoder.posterior_sd is None:
         return None
     mean = study.test.codes.astype(np.float64)
-    deviation = study.engine.posterior_sd(study.test.images).astype(np.float64)
+    labels = study.engine.labels_in(study.test.codes)
+    deviation = study.engine.posterior_sd(study.test.images, labels).astype(np.float64)
     variance = np.maximum(deviation**2, np.finfo(np.float64).tiny)
     per_coordinate = (0.5 * (mean**2 + variance - 1 - np.log(variance))).mean(axis=0)
     return np.array([per_coordinate[m].sum() for m in study.units.members])

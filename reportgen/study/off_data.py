@@ -61,10 +61,13 @@ class OffData:
         `images` (n, P) are the decoded codes, where somebody has them.
         """
         if images is not None:
-            again = engine.encode(images)
+            again = engine.encode(images, engine.labels_in(codes))
         else:
             blocks = engine.decode_blocks(codes)
-            again = np.concatenate([engine.encode(decoded) for _, decoded in blocks])
+            encoded = [
+                engine.encode(decoded, engine.labels_in(codes[part])) for part, decoded in blocks
+            ]
+            again = np.concatenate(encoded)
         change = (again - codes)[:, self.coordinates].astype(np.float64)
         return np.sqrt(np.mean((change / self.deviation) ** 2, axis=1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ MEDOID_CANDIDATES = 2_000
 PILOT_ROWS = 16
 # Rows, beside the picture rows, on which zeroing is held against paths.
 FURTHER_MISS_ROWS = 8
-FEWEST_DRAWN_ROWS, MOST_DRAWN_ROWS, DRAWN_DECODES = 4, 32, 10_000
+FEWEST_DRAWN_ROWS, DRAWN_DECODES = 4, 10_000
 WALK_QUANTILES = (0.1, 0.5, 0.9)
 
 
@@ -43,6 +43,16 @@ class Rows:
     pooled: np.ndarray
     table: np.ndarray
     shifts: np.ndarray
+
+    def fewer(self, statistics: int, table: int) -> Rows:
+        """At most so many rows behind statistics, and so many of the coalition table."""
+        return replace(
+            self,
+            statistics=self.statistics[:statistics],
+            pooled=self.pooled[:statistics],
+            shifts=self.shifts[:statistics],
+            table=self.table[: min(table, statistics)],
+        )
 
 
 def split_rows(count: int, seed: int) -> tuple[np.ndarray, ...]:
@@ -77,10 +87,10 @@ def choose_rows(
     )
 
 
-def drawn_count(baselines: int, codes: int, rows: int) -> int:
-    """Rows that are moved from each of so many mean codes, by so many codes each."""
-    afforded = np.clip(DRAWN_DECODES // (baselines * codes), FEWEST_DRAWN_ROWS, MOST_DRAWN_ROWS)
-    return min(int(afforded), rows)
+def drawn_count(baselines: int, codes: int, rows: int, settings: Settings) -> int:
+    """Rows, of so many, that are moved from each of so many mean codes, by so many codes each."""
+    afforded = max(DRAWN_DECODES // (baselines * codes), FEWEST_DRAWN_ROWS)
+    return min(afforded, rows, settings.drawn_rows)
 
 
 def pooled_count(players: int, steps: int, settings: Settings) -> int:

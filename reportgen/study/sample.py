@@ -183,7 +183,7 @@ def _some_of(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
 
 def with_codes(sample: Sample, engine: Engine) -> Sample:
     """The sample's images with this decoder's codes and reconstructions."""
-    codes = engine.encode(sample.images)
+    codes = engine.encode(sample.images, engine.labels_in(sample.codes))
     return replace(
         sample,
         codes=codes,

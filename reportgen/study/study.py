@@ -95,8 +95,25 @@ class Study:
 
     @cached_property
     def baseline(self) -> np.ndarray:
-        """(code_size,) float32 mean code m of the fit rows."""
-        return self.fit.every_code.mean(axis=0, dtype=np.float64).astype(np.float32)
+        """(code_size,) float32 mean code m of the fit rows, of the commonest class."""
+        mean = self.fit.every_code.mean(axis=0, dtype=np.float64).astype(np.float32)
+        labels = self.engine.labels_in(self.fit.every_code)
+        if labels is not None:
+            self.engine.label_codes(mean[None], np.array([np.bincount(labels).argmax()]))
+        return mean
+
+    def baseline_images(self, codes: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield g(z0), (P,) float64, for each code (n, code_size).
+
+        For a conditional model it is of the code's own class.
+        """
+        if not self.autoencoder.is_conditional:
+            image = self.engine.decode(self.baseline[None])[0].astype(np.float64)
+            yield from (image for _ in codes)
+            return
+        for code in codes:
+            beside = self.coalitions.codes(code, self.coalitions.empty)
+            yield self.engine.decode(beside)[0].astype(np.float64)
 
     @cached_property
     def deviations(self) -> np.ndarray:
@@ -270,7 +287,7 @@ class Study:
             self,
             autoencoder=autoencoder,
             engine=engine,
-            units=Units.of(autoencoder.code_shape),
+            units=Units.of(autoencoder.code_shape, autoencoder.label_size),
             fit=fit,
             test=test,
             squash=None,
@@ -280,7 +297,8 @@ class Study:
     def engine_of(self, autoencoder: Autoencoder) -> Engine:
         """An engine for another autoencoder beside the study's own, made as that is."""
         memory = self.settings.memory_bytes // 4
-        return Engine(autoencoder, memory=memory, plain=self.engine.plain)
+        own = self.engine
+        return Engine(autoencoder, memory=memory, plain=own.plain, before_batch=own.before_batch)
 
     def decoded_by(self, autoencoder: Autoencoder) -> Study:
         """The same codes, units and rows with another decoder."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
+from reportgen.autoencoder import Note
 from reportgen.engine import Engine
 from reportgen.errors import ReportgenError
+from reportgen.process.clock import Deadline, OutOfTimeError
 from reportgen.process.heap import return_freed_memory
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import Ranks
@@ -18,6 +20,7 @@ from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 
 Run = Callable[[Study], Any]
+OUT_OF_TIME = "the time of --max-seconds was over before it was answered."
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,42 @@ class Findings:
         """The answers found so far."""
         return Answers(self.found)
 
+    def without(self, left_out: Mapping[str, str], order: Iterable[str]) -> Findings:
+        """With the questions that were left out and why, and answers in the order given."""
+        found = {name: self.found[name] for name in order if name in self.found}
+        return replace(self, found=found, not_applicable=self.not_applicable | dict(left_out))
 
-def analyse(study: Study, runs: Mapping[str, Run], progress: QuietProgress) -> Findings:
-    """Ask every question of a study, in order.
+    def late_notes(self, seconds: float | None) -> tuple[Note, ...]:
+        """Note the questions for which so many seconds were too few."""
+        late = [name for name, reason in self.not_applicable.items() if reason == OUT_OF_TIME]
+        if not late:
+            return ()
+        names = ", ".join(name.replace("_", " ") for name in late)
+        said = f"--max-seconds {seconds:g} was over before these were answered: {names}."
+        return (Note("time", said),)
 
-    A question that fails is a line in `failures`, and the others are still asked. Raises a
+
+def analyse(
+    study: Study,
+    runs: Mapping[str, Run],
+    progress: QuietProgress,
+    *,
+    deadline: Deadline | None = None,
+    begin: Callable[[str], None] = lambda name: None,
+) -> Findings:
+    """Ask every question of a study, in order; `begin` is told of each.
+
+    A question that fails is a line in `failures`, and the others are still asked. Those that are
+    not answered by the deadline are told from the others in `not_applicable`. Raises a
     ReportgenError for bad input; where ranks share the rows, any error.
     """
     findings = Findings()
     for name, run in runs.items():
+        # All ranks ask the same questions.
+        if deadline is not None and study.ranks.largest(float(deadline.is_past)):
+            findings.not_applicable[name] = OUT_OF_TIME
+            continue
+        begin(name)
         _run(findings, progress, study.engine, study.ranks, name, partial(run, study))
         # The one place where memory is given back: what an analysis took is free at its end.
         return_freed_memory()
@@ -71,6 +101,8 @@ def _run(
             findings.not_applicable[name] = str(reason)
         except UnanswerableError as reason:
             findings.unanswered[name] = str(reason)
+        except OutOfTimeError:
+            findings.not_applicable[name] = OUT_OF_TIME
         except ReportgenError:
             raise
         except Exception as error:

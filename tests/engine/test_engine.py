@@ -331,3 +331,41 @@ def test_images_that_were_handed_out_are_kept_by_nobody() -> None:
         # This one, and the one before it, whose last image the generator still has.
         assert sum(reference() is not None for reference in whole) <= 2
     assert len(whole) == 20
+
+
+def test_what_is_uncounted_leaves_no_trace(watched, codes) -> None:
+    heard: list[int] = []
+    engine = engine_of(watched)
+    engine._on_progress = heard.append
+    engine.decode(codes[:2])
+    before = dict(engine.forwards), dict(engine.encodes), set(engine.seconds)
+    with engine.uncounted():
+        images = engine.decode(codes)
+        engine.encode(images)
+    assert (dict(engine.forwards), dict(engine.encodes), set(engine.seconds)) == before
+    assert heard == [2]
+    engine.decode(codes[:3])
+    assert (dict(engine.forwards), heard) == ({"study": 5}, [2, 3])
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_each_batch_may_be_stopped_before_it_begins(plain: bool, codes) -> None:
+    begun: list[int] = []
+
+    def before() -> None:
+        begun.append(1)
+        if len(begun) > 2:
+            raise TimeoutError("planted")
+
+    engine = Engine(
+        autoencoder(
+            lambda values: values.new_zeros(len(values), 1, decoders.HEIGHT, decoders.WIDTH)
+        ),
+        block_bytes=8 * IMAGE_BYTES,
+        plain=plain,
+        before_batch=before,
+    )
+    with pytest.raises(TimeoutError):
+        for _ in range(3):
+            engine.decode(codes[:4])
+    assert len(begun) >= 3

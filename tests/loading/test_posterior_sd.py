@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.loading import autoencoder_from_module
 from tests.loading.files import FORMATS
 from tests.loading.image_array import random_images
 from tests.loading.zoo import Member, seeded
@@ -61,3 +62,42 @@ def test_an_sd_that_the_models_sampling_contradicts_is_left_out(name: str, tmp_p
     found, text = loaded(FactorLast, name, tmp_path)
     assert found.posterior_sd is None
     assert "sampling fits no usual reading" in text
+
+
+class SamplingEncoder(nn.Module):
+    """Returns its sample, with the mean and the sd itself beside it, or alone."""
+
+    def __init__(self, alone: bool) -> None:
+        super().__init__()
+        self.layer, self.alone = nn.Linear(432, 8), alone
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+        mean, before = self.layer(x.flatten(1)).chunk(2, 1)
+        sd = nn.functional.softplus(before)
+        sample = mean + sd * torch.randn_like(sd)
+        return sample if self.alone else (sample, mean, sd)
+
+
+class HalvesAlone(nn.Module):
+    def __init__(self, alone: bool) -> None:
+        super().__init__()
+        self.encoder = SamplingEncoder(alone)
+        self.decoder = nn.Sequential(nn.Linear(4, 432), nn.Unflatten(1, SHAPE))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_encoder_that_samples_is_tested_without_a_model_around_it(alone: bool) -> None:
+    torch.manual_seed(0)
+    module = HalvesAlone(alone)
+    images = random_images(SHAPE)
+    found = autoencoder_from_module(module, images, normalize="0,1", output="pixels")
+    pixels = torch.from_numpy(images.pixels)
+    with torch.no_grad():
+        mean, before = module.encoder.layer(pixels.flatten(1)).chunk(2, 1)
+    assert found.posterior_sd is not None
+    torch.testing.assert_close(found.encode(pixels), mean, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        found.posterior_sd(pixels), nn.functional.softplus(before), atol=1e-5, rtol=1e-4
+    )
+    text = " ".join(note.text for note in found.notes if note.topic == "posterior")
+    assert "the model's own sampling in its encoder confirms" in text

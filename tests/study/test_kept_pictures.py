@@ -46,6 +46,12 @@ def test_images_beyond_128_pixels_are_kept_as_the_page_shows_them(shape, kept) -
     )
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 256, 256)])
+def test_no_images_are_no_pictures(shape: tuple[int, int, int]) -> None:
+    none = np.zeros((2, 0, int(np.prod(shape))), np.float32)
+    assert pictures_of(none, shape).shape == (2, 0, int(np.prod(picture_shape(shape))))
+
+
 def test_a_large_image_and_its_picture_have_the_same_tile() -> None:
     shape = (3, 192, 192)
     images = np.random.default_rng(0).normal(size=(2, 3 * 192 * 192))

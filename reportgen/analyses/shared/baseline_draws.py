@@ -69,7 +69,7 @@ def baseline_draws(study: Study) -> BaselineDraws:
     baselines = np.stack([study.baseline, *drawn])
     each = 2 * (len(study.players) + len(shares.players))
     rows = study.rows.statistics
-    rows = rows[: drawn_count(len(baselines), each, len(rows))]
+    rows = rows[: drawn_count(len(baselines), each, len(rows), study.settings)]
     shape = len(baselines), len(rows)
     sums = _Sums(study, shares, shape[0] * shape[1])
     for places, images, before in decoded_rows(

@@ -240,10 +240,10 @@ class _Projected:
         self.projections = np.zeros((len(rows), len(players)))
         self.changes = np.zeros(len(rows))
         incompleteness = Incompleteness()
-        nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
         mine = study.ranks.mine(len(rows))
+        nobodies = study.baseline_images(study.test.codes[rows[mine]])
         paths = paths_of(study, players, rows[mine], steps)
-        for place, path in zip(mine, paths, strict=True):
+        for place, path, nobody in zip(mine, paths, nobodies, strict=True):
             self.projections[place] = path.contributions @ path.change
             self.changes[place] = squared_norms(path.change)
             incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
@@ -266,9 +266,10 @@ def pictures_beside(study: Study, pooled: PathShares[Players]) -> PicturePaths:
     rows = study.rows.pictures
     shares, sizes = np.full((2, len(rows), len(pooled.players)), np.nan)
     pictures = []
-    nobody = study.engine.decode(study.baseline[None])[0].astype(np.float64)
+    nobodies = study.baseline_images(study.test.codes[rows])
     incompleteness = Incompleteness()
-    for place, path in enumerate(paths_of(study, pooled.players, rows, study.settings.path_steps)):
+    paths = paths_of(study, pooled.players, rows, study.settings.path_steps)
+    for place, (path, nobody) in enumerate(zip(paths, nobodies, strict=True)):
         change = float(squared_norms(path.change))
         if change > SMALL_CHANGE**2 * pooled.changes.mean():
             shares[place] = path.contributions @ path.change / change

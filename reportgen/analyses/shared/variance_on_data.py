@@ -20,6 +20,14 @@ def regressors(study: Study) -> np.ndarray:
     return np.concatenate(members) if members else np.zeros(0, np.intp)
 
 
+def regressors_on_data(study: Study) -> np.ndarray:
+    """The regressors, and the indicators of classes that stand behind codes and vary."""
+    size = study.engine.code_size
+    behind = np.arange(size - study.engine.label_size, size)
+    varies = np.ptp(study.fit.codes[:, behind], axis=0) > 0
+    return np.concatenate([regressors(study), behind[varies]])
+
+
 def bending(study: Study) -> np.ndarray:
     """Places among the regressors of the coordinates of live units, rising."""
     owners = study.units.unit_of_coordinate[regressors(study)]
@@ -28,7 +36,7 @@ def bending(study: Study) -> np.ndarray:
 
 def codes_on_data(study: Study) -> tuple[np.ndarray, np.ndarray]:
     """Fit and test codes (n, m) in float64, at the regressors."""
-    chosen = regressors(study)
+    chosen = regressors_on_data(study)
     fit, test = (part.codes[:, chosen].astype(np.float64) for part in (study.fit, study.test))
     return fit, test
 
@@ -41,7 +49,7 @@ def shares_on_data(study: Study, targets: Study | None = None) -> VarianceShares
     """
     images = targets or study
     bent, rows = bending(study), len(study.fit)
-    if rows < ROWS_PER_REGRESSOR * len(regressors(study)):
+    if rows < ROWS_PER_REGRESSOR * len(regressors_on_data(study)):
         return None
     fit_codes, test_codes = codes_on_data(study)
     return variance_shares(

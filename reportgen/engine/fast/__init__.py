@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def faster(autoencoder: Autoencoder, most_images: int) -> tuple[Autoencoder, Batches]:
+def faster(
+    autoencoder: Autoencoder, most_images: int, before_batch: Callable[[], None] = lambda: None
+) -> tuple[Autoencoder, Batches]:
     """Return the autoencoder with wider layers, and the `Batches` on threads that run it.
 
     The model's own forward stays as its author wrote it: encoder and decoder, and with them these
@@ -29,10 +31,10 @@ def faster(autoencoder: Autoencoder, most_images: int) -> tuple[Autoencoder, Bat
 
     layers = NarrowLayers(of_graph=autoencoder.concurrent)
 
-    def wider(part: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        def run(values: Tensor) -> Tensor:
+    def wider(part: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def run(*values: Tensor) -> Tensor:
             with layers:
-                return part(values)
+                return part(*values)
 
         return run
 
@@ -42,4 +44,4 @@ def faster(autoencoder: Autoencoder, most_images: int) -> tuple[Autoencoder, Bat
         decode=wider(autoencoder.decode),
         posterior_sd=autoencoder.posterior_sd and wider(autoencoder.posterior_sd),
     )
-    return faster, ModelThreads(autoencoder, most_images)
+    return faster, ModelThreads(autoencoder, most_images, before_batch)

@@ -29,10 +29,15 @@ MOST_THREADS = 8
 class ModelThreads(Batches):
     """`Batches` on threads of their own, as many at a time as the model allows."""
 
-    def __init__(self, autoencoder: Autoencoder, most_images: int) -> None:
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        most_images: int,
+        before_batch: Callable[[], None] = lambda: None,
+    ) -> None:
         import torch
 
-        super().__init__(autoencoder, most_images)
+        super().__init__(autoencoder, most_images, before_batch)
         # Asked for here, because a new thread would otherwise be given what a worker has set.
         available = torch.get_num_threads()
         self.count = min(available, MOST_THREADS) if autoencoder.concurrent else 1
@@ -92,7 +97,8 @@ def _largest_tensors(autoencoder: Autoencoder) -> tuple[int, int]:
         return output
 
     with torch.inference_mode(), WatchedOperations(measure):
-        autoencoder.decode(torch.zeros(codes, *autoencoder.code_shape))
-        autoencoder.encode(torch.zeros(codes, *autoencoder.input_shape))
+        autoencoder.decode(torch.zeros(codes, *autoencoder.decoded_shape))
+        labels = (torch.zeros(codes, dtype=torch.long),) if autoencoder.is_conditional else ()
+        autoencoder.encode(torch.zeros(codes, *autoencoder.input_shape), *labels)
     weights = max(given) if max(given) > max(made) else 0
     return max(made) // codes, weights

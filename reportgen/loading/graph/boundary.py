@@ -37,6 +37,10 @@ _ONE_HOT = names("one_hot scatter scatter_ scatterelements eq equal")
 ARRANGEMENTS = REARRANGEMENTS | names(
     "permute transpose t movedim moveaxis swapaxes permute_copy transpose_copy"
 )
+# Places are one row of several, where a book has a dimension before its words.
+_PARTS = names("select select_copy slice slice_copy")
+# What a layer at each site consists of.
+_AT_EACH_SITE = names("linear addmm mm matmul bmm add")
 _COMPUTES = LINEAR_MAPS | names(
     """
     batch_norm group_norm layer_norm max_pool2d max_pool2d_with_indices avg_pool2d
@@ -46,6 +50,7 @@ _COMPUTES = LINEAR_MAPS | names(
 
 
 SAME = 1e-6
+SITES_AND_CHANNELS = 2
 FROM_NOISE = "the mean that the model adds noise to"
 FROM_BOOK = "what the model's code book gives"
 
@@ -175,6 +180,11 @@ def _book(route: Route, inner: list[fx.Node]) -> Boundary | None:
     if any(base_name(node.target) in _COMPUTES for node in behind):
         return None
     code = followed(route, code, ARRANGEMENTS)
+    if len(route.measured.per_image(code) or ()) == SITES_AND_CHANNELS:
+        # Words in rows, of one site each: channels stand first behind a layer at each site.
+        behind_layer = followed(route, code, ARRANGEMENTS | _AT_EACH_SITE)
+        if len(route.measured.per_image(behind_layer) or ()) > SITES_AND_CHANNELS:
+            code = behind_layer
     return Boundary(code, FROM_BOOK)
 
 
@@ -199,7 +209,8 @@ def holds_code_or_rows(node: fx.Node, measured: Measurement) -> bool:
 
 def _is_place(node: fx.Node, data: set[fx.Node]) -> bool:
     """Tell whether integers are places where something was smallest or largest."""
-    return any(base_name(step.target) in _PLACES for step in _back(node, data, ARRANGEMENTS))
+    steps = _back(node, data, ARRANGEMENTS | _PARTS)
+    return any(base_name(step.target) in _PLACES for step in steps)
 
 
 def _is_one_hot(node: fx.Node, data: set[fx.Node]) -> bool:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
+from reportgen.loading.modules.labels import LabelFeed
 from reportgen.loading.modules.model_class import RAISED, find_named, reason_of
+from reportgen.loading.modules.model_parts import optional_arguments, required_arguments
 from reportgen.loading.modules.own_errors import own_reason
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sentences import shape_text
@@ -40,10 +42,14 @@ class UserFunctions(Model):
 
     The user's function is called without arguments. The returned ones map (n, C, H, W) float32
     images on the data's scale to (n, …) codes, codes to images, and images to images, as torch
-    tensors, or as NumPy arrays if they take only those.
+    tensors, or as NumPy arrays if they take only those. Of a conditional model they take the
+    images' classes as a second input.
 
     Raises ModelError where something else is returned.
     """
+
+    takes_labels = True
+    feed: LabelFeed | None = None
 
     def __init__(self, spec: str) -> None:
         function = find_named(spec, "MODEL")
@@ -59,12 +65,23 @@ class UserFunctions(Model):
         if not is_tuple or not all(callable(part) for part in returned):
             raise ModelError(f"{spec} must return (encode, decode) or (encode, decode, forward).")
         self._spec = spec
+        self._given: Sequence[Callable[..., Any]] = returned
         self._functions: Sequence[Callable[[Any], Any]] = returned
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """Try each function on a few images, and return them as a `Split`."""
         with exact_arithmetic(options.device):
+            if self.feed is not None:
+                return self.feed.split(lambda feed: self._split_fed(feed, sample, options.device))
             return self._split(sample[:TRIED_IMAGES], options.device)
+
+    def _split_fed(self, feed: LabelFeed, sample: Tensor, device: str) -> Split:
+        def takes(function: Callable[..., Any]) -> bool:
+            inputs = (*required_arguments(function), *optional_arguments(function))
+            return len(inputs) > 1
+
+        self._functions = [feed.bound(given, takes(given)) for given in self._given]
+        return self._split(sample[:TRIED_IMAGES], device)
 
     def _split(self, images: Tensor, device: str) -> Split:
         encode = self._tensor_function("encode", images, device)

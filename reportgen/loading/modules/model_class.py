@@ -79,9 +79,21 @@ def _from_file(path: Path, flag: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # Files import their neighbours, as they do when they are run as scripts.
-    with _importing(f"{path} (from {flag})", path.resolve().parent), HeldDevice("cpu"):
+    advice = _advice_of_package(path)
+    with _importing(f"{path} (from {flag})", path.resolve().parent, advice), HeldDevice("cpu"):
         spec.loader.exec_module(module)
     return module
+
+
+def _advice_of_package(path: Path) -> str:
+    """Say how a file that belongs to a package is named; "" for any other."""
+    parts, folder = [path.stem], path.resolve().parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if len(parts) == 1:
+        return ""
+    return f"; it belongs to a package: in {folder}, name it as {'.'.join(parts)}:Class"
 
 
 def _from_package(name: str, flag: str) -> ModuleType:

@@ -50,7 +50,7 @@ class ModelParts:
     misfits: tuple[type[Exception], ...]
     takes: str | None = None
     tensors: Callable[[], Iterable[Tensor]] = tuple
-    in_training: Callable[[Tensor], Any] | None = None
+    in_training: Callable[..., Any] | None = None
     training_graph: Callable[[Tensor], Program] | None = None
     fixed_batch: Callable[[], int | None] = lambda: None
     is_python: bool = False
@@ -70,9 +70,9 @@ def parts_of_module(evaluated: Evaluated) -> ModelParts:
             value = getattr(value, step, None)
         return evaluated.function(value) if callable(value) else None
 
-    def in_training(images: Tensor) -> Any:
+    def in_training(images: Tensor, *labels: Tensor) -> Any:
         with evaluated.running(training=True):
-            return module.forward(images)
+            return module.forward(images, *labels)
 
     def taken_by(name: str) -> Callable[[Tensor], Tensor] | None:
         if not inspect.ismethod(getattr(module, name, None)) or not has_forward:

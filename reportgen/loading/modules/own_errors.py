@@ -79,8 +79,9 @@ def own_code_error(error: BaseException, optional: list[str], shape: Sequence[in
         named = " and ".join(repr(name) for name in optional)
         return OwnCodeError(
             f"the model's own code fails: {reason}. Its forward takes {named} too, and got None: "
-            "if that is a label, wrap the model in a function whose encode and decode fill it in, "
-            "and name that as MODEL, file.py:function."
+            "if that is the image's class, say --condition labels; if it is anything else, wrap "
+            "the model in a function whose encode and decode fill it in, and name that as MODEL, "
+            "file.py:function."
         )
     if isinstance(error, ImportError):
         return OwnCodeError(f"the model's own code fails: {reason}; install what it imports.")

@@ -88,6 +88,10 @@ class SplitPair:
         assert image is not None, "the decoder returned an image when it was tried"
         return self.layout.restore(image)
 
+    def decode_sample(self, images: Tensor) -> Tensor:
+        """(n, C, H, W) → (n, C, H, W), from the code as the encoder draws it."""
+        return self.decode(self.reading.mean(self.pair.encode(self.layout.arrange(images))))
+
     def sd(self, images: Tensor) -> Tensor:
         """(n, C, H, W) → (n, *code_shape)."""
         if self.sd_is_drawn:
@@ -222,14 +226,18 @@ def _with_checked_spread(
     """
     spread = found.reading.spread
     function, where = whole.function, ""
-    if not whole.draws or function is None:
+    if function is None and found.encoder_draws:
+        # Two halves without a model around them: the encoder's own sample is decoded.
+        function, where = found.decode_sample, " in its encoder"
+    elif not whole.draws or function is None:
         if spread is None:
             return found
         function, never_samples = sampling_in_training(model, whole, images)
         where = " in training"
         if function is None:
             return _with_untested_spread(found, spread, images, never_samples)
-    check = SdCheck.of(function, found.code, found.decode, images, keep_all=bool(where))
+    in_training = where == " in training"
+    check = SdCheck.of(function, found.code, found.decode, images, keep_all=in_training)
     for trial, convention in _trials(found, spread):
         if check.confirms(trial.sd):
             text = f"The posterior sd is read from {convention}, which the model's own sampling"

@@ -17,6 +17,7 @@ from reportgen.loading.graph.cutting import values_of
 from reportgen.loading.graph.quiet_noise import QuietNoise
 from reportgen.loading.graph.split_program import split_program
 from reportgen.loading.modules.evaluated import Evaluated
+from reportgen.loading.modules.labels import LabelFeed, with_labels_fed
 from reportgen.loading.modules.memory_format import prefer_channels_last
 from reportgen.loading.modules.model_parts import ModelParts, parts_of_module
 from reportgen.loading.modules.pair import TOLERANCE, Pair, SplitPair, try_pair
@@ -32,17 +33,23 @@ TRIED_IMAGES = 8
 class PartsModel(Model):
     """A model as callables that are no module's, such as TorchScript's."""
 
+    takes_labels = True
+    feed: LabelFeed | None = None
+
     def __init__(self, parts: ModelParts, parameters: int) -> None:
         self._parts = parts
         self.parameters = parameters
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """Split the model; see `split_parts`."""
-        return split_parts(self._parts, sample, options)
+        return _with_or_without_labels(self._parts, self.feed, sample, options)
 
 
 class ModuleModel(Model):
     """A module, in Python; one that is not ours alone is studied as a copy."""
+
+    takes_labels = True
+    feed: LabelFeed | None = None
 
     def __init__(
         self, module: nn.Module, *, is_ours: bool = True, notes: tuple[Note, ...] = ()
@@ -56,7 +63,7 @@ class ModuleModel(Model):
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """See `split_parts`; the module runs in evaluation mode, in float32, without gradients."""
         evaluated = Evaluated(self._module, options.device, is_ours=self._is_ours)
-        split = split_parts(parts_of_module(evaluated), sample, options)
+        split = _with_or_without_labels(parts_of_module(evaluated), self.feed, sample, options)
         evaluated.settle()
         split = replace(split, notes=(*self._notes, *split.notes))
         if evaluated.holds_device:
@@ -65,6 +72,14 @@ class ModuleModel(Model):
         if evaluated.can_be_changed:
             prefer_channels_last(evaluated.module, split, sample[:4], options.device)
         return split
+
+
+def _with_or_without_labels(
+    model: ModelParts, feed: LabelFeed | None, sample: Tensor, options: LoadingOptions
+) -> Split:
+    if feed is None:
+        return split_parts(model, sample, options)
+    return feed.split(lambda fed: split_parts(with_labels_fed(model, fed), sample, options))
 
 
 def split_parts(model: ModelParts, sample: Tensor, options: LoadingOptions) -> Split:

@@ -81,7 +81,8 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
     if len(needed) > 1:
         reason = (
             f"the model's forward needs {len(needed)} inputs ({', '.join(needed)}) and not images "
-            "alone; give it methods encode(images) and decode(code)"
+            "alone; if the second is the image's class, say --condition labels, else give it "
+            "methods encode(images) and decode(code)"
         )
         return WholeModel(None, None, plain, frozenset(), reason)
     try:

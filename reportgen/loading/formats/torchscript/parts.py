@@ -85,7 +85,8 @@ class _ScriptParts:
             graph=self._whole_program,
             children=tuple(name for name, _ in self.module.named_children()),
             misfits=(DoesNotFitError, RuntimeError),
-            required=lambda function: _required(getattr(function, "schema", None)),
+            required=lambda function: _inputs(getattr(function, "schema", None), optional=False),
+            optional=lambda function: _inputs(getattr(function, "schema", None), optional=True),
             fixed_batch=lambda: self.batches.get("forward"),
             tensors=self.tensors,
             in_training=self._in_training(),
@@ -112,7 +113,10 @@ class _ScriptParts:
         pixel values.
         """
 
-        def run(values: Tensor) -> Any:
+        def run(values: Tensor, *labels: Tensor) -> Any:
+            if labels:
+                with self._unchanged():
+                    return self._found(name)(values.clone(), *labels)
             if name in self.batches:
                 size = self.batches[name]
                 return _in_chunks(partial(once, rows=size), values, size)
@@ -168,9 +172,9 @@ class _ScriptParts:
         if 'GetAttr[name="training"]' not in str(self.module.inlined_graph):
             return None
 
-        def run(images: Tensor) -> Any:
+        def run(images: Tensor, *labels: Tensor) -> Any:
             with self._unchanged(training=True):
-                return self.module(images)
+                return self.module(images, *labels)
 
         return run
 
@@ -225,7 +229,11 @@ def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> 
     return joined[0] if len(joined) == 1 else tuple(joined)
 
 
-def _required(schema: Any) -> list[str]:
+def _inputs(schema: Any, *, optional: bool) -> list[str]:
+    """Names of a function's inputs that have no default, or of those that are None by default."""
     if schema is None:
         return []
-    return [argument.name for argument in schema.arguments[1:] if not argument.has_default_value()]
+    inputs = schema.arguments[1:]
+    if optional:
+        return [i.name for i in inputs if i.has_default_value() and i.default_value is None]
+    return [each.name for each in inputs if not each.has_default_value()]
