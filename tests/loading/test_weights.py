@@ -484,3 +484,36 @@ def test_a_prefix_that_all_names_share_is_taken_off(
 ) -> None:
     torch.save({prefix + name: each for name, each in state().items()}, tmp_path / "model.pt")
     assert_has(load(tmp_path / "model.pt", images, model_class=f"{source}:Fixed"), state(), images)
+
+
+def test_a_file_of_a_package_is_imported_as_that(tmp_path: Path, images: ImageArray) -> None:
+    package = tmp_path / "theirnets" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    (package / "sizes.py").write_text("UNITS = 3\n")
+    (package / "net.py").write_text(
+        "from torch import nn\nfrom .sizes import UNITS\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(144, UNITS))\n"
+        "        image = nn.Unflatten(1, (1, 12, 12))\n"
+        "        self.decoder = nn.Sequential(nn.Linear(UNITS, 144), image)\n"
+        "    def forward(self, x):\n"
+        "        return self.decoder(self.encoder(x))\n"
+    )
+    made = nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), nn.Sequential(nn.Linear(3, 144))
+    names = ("encoder", "decoder")
+    state = {
+        f"{n}.{k}": v for n, m in zip(names, made, strict=True) for k, v in m.state_dict().items()
+    }
+    torch.save(state, tmp_path / "w.pt")
+    found = load_autoencoder(
+        tmp_path / "w.pt",
+        images=images,
+        model_class=f"{package / 'net.py'}:Net",
+        normalize="0,1",
+        output="pixels",
+    )
+    assert found.code_shape == (3,)

@@ -79,21 +79,26 @@ def _from_file(path: Path, flag: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # Files import their neighbours, as they do when they are run as scripts.
-    advice = _advice_of_package(path)
-    with _importing(f"{path} (from {flag})", path.resolve().parent, advice), HeldDevice("cpu"):
-        spec.loader.exec_module(module)
+    with _importing(f"{path} (from {flag})", path.resolve().parent), HeldDevice("cpu"):
+        try:
+            spec.loader.exec_module(module)
+        except ImportError as error:
+            folder, dotted = _in_package(path)
+            if "relative import" not in str(error) or "." not in dotted:
+                raise
+            # It belongs to a package, and imports its neighbours as that.
+            with importable(folder):
+                return importlib.import_module(dotted)
     return module
 
 
-def _advice_of_package(path: Path) -> str:
-    """Say how a file that belongs to a package is named; "" for any other."""
+def _in_package(path: Path) -> tuple[Path, str]:
+    """The folder that holds a file's package, and the file's name in it."""
     parts, folder = [path.stem], path.resolve().parent
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    if len(parts) == 1:
-        return ""
-    return f"; it belongs to a package: in {folder}, name it as {'.'.join(parts)}:Class"
+    return folder, ".".join(parts)
 
 
 def _from_package(name: str, flag: str) -> ModuleType:
