@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -351,3 +352,61 @@ def test_grey_files_saved_as_colour_are_read_for_a_grey_model(small: Path, tmp_p
     assert of_colour["reconstruction"]["r2"]["value"] == pytest.approx(expected)
     notes = of_colour["provenance"]["data_notes"]
     assert any("one channel was kept" in note["text"] for note in notes)
+
+
+SLEEPER = """
+import time
+import torch
+
+WEIGHTS = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
+
+def load():
+    def encode(images):
+        time.sleep(0.01 * len(images))
+        return torch.logit(images.flatten(1).clamp(1e-4, 1 - 1e-4)) @ torch.linalg.pinv(WEIGHTS)
+
+    def decode(codes):
+        time.sleep(0.01 * len(codes))
+        return torch.sigmoid(codes @ WEIGHTS).view(-1, 1, 8, 8)
+
+    return encode, decode
+"""
+
+
+def sleeping(folder: Path) -> tuple[str, Path]:
+    """A model of 10 ms a decode, and images of it."""
+    weights = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
+    codes = torch.randn(80, 4, generator=torch.Generator().manual_seed(1))
+    np.save(folder / "x.npy", torch.sigmoid(codes @ weights).view(-1, 8, 8).numpy())
+    (folder / "slow.py").write_text(SLEEPER)
+    return f"{folder / 'slow.py'}:load", folder / "x.npy"
+
+
+@pytest.mark.slow
+def test_max_seconds_bounds_the_whole_build_and_the_page_says_what_was_spared(
+    tmp_path: Path,
+) -> None:
+    model, data = sleeping(tmp_path)
+    started = time.monotonic()
+    result = run(
+        *("build", model, data, "-o", tmp_path / "r.html", "--results", tmp_path),
+        *("--max-seconds", 40, "--seed", 1),
+    )
+    assert result.exit_code == 0, result.output
+    assert time.monotonic() - started < 48
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    note = next(n["text"] for n in results["provenance"]["data_notes"] if n["topic"] == "time")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "To stay within --max-seconds 40" in note and note in result.output
+    assert page.count(html.escape(note, quote=False)) >= 2
+    assert "permuted_codes" in results["not_applicable"]
+    assert results["additivity"]["up"]["gap"]["value"] > 0
+
+
+@pytest.mark.slow
+def test_too_few_seconds_are_refused_before_the_build_begins(tmp_path: Path) -> None:
+    model, data = sleeping(tmp_path)
+    result = run("build", model, data, "-o", tmp_path / "r.html", "--max-seconds", 2)
+    assert result.exit_code == 2
+    assert "--max-seconds 2 is too short for a report" in result.output
+    assert not (tmp_path / "r.html").exists()
