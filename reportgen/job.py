@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
 
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder
@@ -23,8 +22,9 @@ from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import LoadingOptions
 from reportgen.loading.inspection import Inspection, inspect_file
-from reportgen.loading.load import load, load_fitting
+from reportgen.loading.load import load_fitting
 from reportgen.loading.model_file import ModelFile
+from reportgen.loading.other_channels import on_images_in
 from reportgen.outcome import BuildOutcome, deliver
 from reportgen.process.clock import Deadline, in_time
 from reportgen.process.progress import QuietProgress
@@ -130,7 +130,7 @@ def make_report(
     with progress.step("model"):
         tried = _most_tried(settings, images)
         autoencoder, images = load_fitting(models[0], in_all_channels(images), tried)
-        others = [load(model, images, tried) for model in models[1:]]
+        others = [_replicate(model, images, tried) for model in models[1:]]
         if fit_images is not None:
             fit_images = in_channels(fit_images, images.shape[0], fit_images.source.name)
         images = with_class_names(images, autoencoder.classes)
@@ -143,8 +143,8 @@ def make_report(
         before_batch=deadline.check if ranks.count == 1 else lambda: None,
     )
     with progress.step("plan"):
-        fitted_on = None if fit_images is None else len(fit_images)
-        inputs = Inputs(autoencoder, settings, len(images), fitted_on, len(others), groups)
+        counts = len(images), fit_images and len(fit_images), len(others)
+        inputs = Inputs(autoencoder, settings, *counts, groups)
         plan = plan_build(
             inputs,
             runs_of(questions),
@@ -316,9 +316,15 @@ def _title(model: Path) -> str:
     return model.resolve().parent.name if stem in NAMES_THAT_SAY_NOTHING else stem
 
 
+def _replicate(file: ModelFile, images: ImageSet, most_tried: int) -> Autoencoder:
+    """Another training of the model, on the model's own images, whatever channels it takes."""
+    found, _ = load_fitting(file, in_all_channels(replace(images, with_alpha=None)), most_tried)
+    return on_images_in(found, images.shape[0])
+
+
 def _most_tried(settings: Settings, images: ImageSet) -> int:
     """Images that a model is tried on while it is loaded, before anybody knows how slow it is."""
     if settings.max_seconds is None:
         return INSPECTED_IMAGES
-    afforded = settings.max_seconds * VALUES_TRIED_A_SECOND / np.prod(images.shape)
-    return int(np.clip(afforded, FEWEST_TRIED, INSPECTED_IMAGES))
+    afforded = settings.max_seconds * VALUES_TRIED_A_SECOND / math.prod(images.shape)
+    return min(max(int(afforded), FEWEST_TRIED), INSPECTED_IMAGES)
