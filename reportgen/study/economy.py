@@ -55,6 +55,8 @@ class Economy:
 
     def of_study(self, study: Study) -> Study:
         """The study with so few rows; its settings are spared already."""
+        if self.statistics == self.table == ALL_ROWS:
+            return study
         return replace(study, rows=study.rows.fewer(self.statistics, self.table), _shared={})
 
 
