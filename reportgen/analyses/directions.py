@@ -168,7 +168,7 @@ def _in_directions(study: Study, basis: _Basis) -> Study:
     def decode(directions: torch.Tensor) -> torch.Tensor:
         codes = constant.repeat(len(directions), 1)
         codes[:, columns] = mean + directions @ to_codes
-        return inner.decode(codes)
+        return inner.decode(codes.reshape(-1, *inner.decoded_shape))
 
     def mapped(sample: Sample, engine: object) -> Sample:
         def directions(codes: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from reportgen.analyses import (
     one_picture,
 )
 from reportgen.analyses.shared.gaps import gaps
+from reportgen.autoencoder import Units
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -250,3 +251,28 @@ def test_codes_along_directions_are_flagged_as_the_codes_they_stand_for() -> Non
     assert study.off_data.flags(codes, study.engine).tolist() == [False, False, True]
     # A part of a Gaussian's way is inside its ellipse.
     assert directions.run(study).off_data_share.value < 0.1
+
+
+def test_sites_of_one_channel_have_the_directions_of_as_many_numbers(mixed_linear: Study) -> None:
+    flat = mixed_linear.autoencoder
+
+    def decode(codes: torch.Tensor) -> torch.Tensor:
+        assert codes.shape[1:] == (1, 2, 2), "a code comes in its own shape"
+        return flat.decode(codes.flatten(1))
+
+    spatial = dataclasses.replace(
+        flat,
+        encode=lambda images: flat.encode(images).reshape(-1, 1, 2, 2),
+        decode=decode,
+        code_shape=(1, 2, 2),
+    )
+    study = dataclasses.replace(
+        mixed_linear,
+        autoencoder=spatial,
+        engine=mixed_linear.engine_of(spatial),
+        units=Units.of(spatial.code_shape),
+        _shared={},
+    )
+    found, expected = directions.run(study), directions.run(mixed_linear)
+    np.testing.assert_allclose(found.pictures, expected.pictures, atol=1e-5)
+    np.testing.assert_allclose(found.variance_shares, expected.variance_shares, atol=1e-6)
