@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reportgen.analyses.traversal import Traversal
-from reportgen.autoencoder import Autoencoder, Note
+from reportgen.autoencoder import Note
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
-from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.images import open_images, with_class_names
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.open_options import open_binary
+from reportgen.images.resizing import resized
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import LoadingOptions
@@ -43,6 +44,7 @@ from reportgen.study.assemble import make_study
 from reportgen.study.code_cache import CodeCache
 from reportgen.study.plan import fit_into, plan_build
 from reportgen.study.study import Study
+from reportgen.study.subject import GivenSets, Subject
 from reportgen.suite.answers import Answers
 from reportgen.suite.profile import costs
 from reportgen.suite.suite import Findings, analyse
@@ -93,18 +95,29 @@ def make_report(
     progress: QuietProgress,
     surroundings: Surroundings,
     with_results: bool = True,
+    given: GivenSets | None = None,
 ) -> MadeReport | None:
     """Make the report and write nothing; None on the ranks of a job that do not write it.
 
-    `with_results` also makes the contents of results.json and results.npz.
+    `with_results` also makes the contents of results.json and results.npz; `given` are images that
+    stand for those of the request.
 
     Raises a ReportgenError for bad input. An analysis that fails is a line in the results, and
     everything else still comes out.
     """
-    ranks = surroundings.ranks
-    groups = read_groups(request.groups) if request.groups else None
-    questions = all_questions()
-    loading = replace(request.loading, device=_device(settings.device))
+    subject = _opened(request, settings, progress, surroundings, given or GivenSets())
+    return report_on(subject, settings, progress, surroundings, request.layout, with_results)
+
+
+def _opened(
+    request: BuildRequest,
+    settings: Settings,
+    progress: QuietProgress,
+    surroundings: Surroundings,
+    given: GivenSets,
+) -> Subject:
+    groups = read_groups(request.groups) if request.groups else given.groups
+    loading = replace(request.loading, device=device_of(settings.device))
     models = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
     with progress.step("images"):
         size = settings.image_size or models[0].fixed_size()
@@ -116,25 +129,55 @@ def make_report(
             written=surroundings.written_over,
             open_file=surroundings.open_file,
         )
-        images = open_data(request.data, labels=request.labels)
-        fit_images = open_data(request.fit_data) if request.fit_data else None
+        images, fit_images = given.images, given.fit_images
+        if images is None:
+            images = open_data(request.data, labels=request.labels)
+        else:
+            images = resized(images, size)
+        if fit_images is not None:
+            fit_images = resized(fit_images, size)
+        elif request.fit_data:
+            fit_images = open_data(request.fit_data)
     with progress.step("model"):
         autoencoder, images = load_fitting(models[0], in_all_channels(images))
         others = [load(model, images) for model in models[1:]]
         if fit_images is not None:
             fit_images = in_channels(fit_images, images.shape[0], fit_images.source.name)
         images = with_class_names(images, autoencoder.classes)
+    return Subject(
+        autoencoder,
+        images,
+        _title(request.model),
+        request.command,
+        fit_images,
+        tuple(others),
+        groups,
+        request.cache,
+    )
+
+
+def report_on(
+    subject: Subject,
+    settings: Settings,
+    progress: QuietProgress,
+    surroundings: Surroundings,
+    layout: PageLayout = "file",
+    with_results: bool = True,
+) -> MadeReport | None:
+    """Study what was opened, and make the report; see `make_report`."""
+    ranks, autoencoder, images = surroundings.ranks, subject.autoencoder, subject.images
+    questions = all_questions()
     with progress.step("codes"):
         cache = None
-        if request.cache is not None:
-            cache = CodeCache(request.cache, autoencoder, surroundings.keep_codes)
+        if subject.cache is not None:
+            cache = CodeCache(subject.cache, autoencoder, surroundings.keep_codes)
         study = make_study(
             autoencoder,
             images,
             settings,
-            fit_images=fit_images,
-            replicates=tuple(others),
-            groups=groups,
+            fit_images=subject.fit_images,
+            replicates=subject.replicates,
+            groups=subject.groups,
             cache=cache,
             ranks=ranks,
             scratch=surroundings.scratch,
@@ -148,19 +191,17 @@ def make_report(
     provenance = make_provenance(
         study,
         images,
-        fit_images,
+        subject.fit_images,
         findings.answers,
-        command=request.command,
+        command=subject.command,
         notes=notes,
         confinement=surroundings.confinement,
     )
     if not ranks.writes:
         return None
-    results = _results(
-        request, settings, questions, autoencoder, images, findings, provenance, live
-    )
+    results = _results(subject, settings, questions, findings, provenance, live)
     with progress.step("page"):
-        page = page_within_size(results, questions, request.layout)
+        page = page_within_size(results, questions, layout)
         results = replace(results, failures=results.failures | page.failures)
         files = _files(page, results, with_results)
     outcome = BuildOutcome(
@@ -182,11 +223,9 @@ def _files(page: Page, results: Results, with_results: bool) -> ReportFiles:
 
 
 def _results(
-    request: BuildRequest,
+    subject: Subject,
     settings: Settings,
     questions: tuple[Question, ...],
-    autoencoder: Autoencoder,
-    images: ImageSet,
     findings: Findings,
     provenance: Provenance,
     live: tuple[LiveWalk | None, str],
@@ -198,10 +237,10 @@ def _results(
     reasons = findings.not_applicable | findings.unanswered | findings.failures
     results = Results(
         schema_version=SCHEMA_VERSION,
-        title=settings.title or _title(request.model),
-        model_name=autoencoder.name,
-        data_name=images.source.name,
-        pixel_range=images.pixel_range,
+        title=settings.title or subject.title,
+        model_name=subject.autoencoder.name,
+        data_name=subject.images.source.name,
+        pixel_range=subject.images.pixel_range,
         verdict=verdict_of(answers, units, settings, reasons),
         units=units,
         answers=answers,
@@ -258,7 +297,7 @@ def render(folder: Path, layout: PageLayout = "file") -> tuple[Page, ReportFiles
     return page, ReportFiles(page.html.encode("utf-8"), page.files)
 
 
-def _device(name: str) -> str:
+def device_of(name: str) -> str:
     """A torch device; "auto" is the first of CUDA, MPS and CPU that is there."""
     if name != "auto":
         return name

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reportgen import __version__
 from reportgen.command.group import BAD_INPUT, SpeakingGroup
 from reportgen.command.jobs import LONGEST_SENTENCE, builder, end_with, inspector
 from reportgen.command.options import (
-    command_line,
     config_file,
     halves_or_model,
     loading_flags,
@@ -27,6 +25,7 @@ from reportgen.command.options import (
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ReportgenError
 from reportgen.shown import shown
+from reportgen.version import __version__
 
 if TYPE_CHECKING:
     from reportgen.process.progress import QuietProgress
@@ -143,7 +142,7 @@ def build(
         raise click.UsageError("Missing argument 'DATA'.")
     try:
         settings, loading = read_options(options, said, config)
-        from reportgen.request import BuildRequest
+        from reportgen.request import BuildRequest, command_line
 
         make_report = builder(loading.trust)
         request = BuildRequest(

@@ -19,6 +19,7 @@ from reportgen.process.confinement import Held, asked_for_too_much
 from reportgen.process.progress import QuietProgress
 from reportgen.request import BuildRequest
 from reportgen.settings import Settings
+from reportgen.study.subject import GivenSets
 
 if TYPE_CHECKING:
     from reportgen.delivery.delivery import ReportFiles
@@ -45,6 +46,7 @@ class BuildTask:
     scratch : a descriptor of a file without a name, or None.
     with_results : whether results.json and results.npz are handed over too.
     limits : the memory and time that it has, as a sentence.
+    given : images that stand for those of the request, or None.
     """
 
     request: BuildRequest
@@ -55,6 +57,7 @@ class BuildTask:
     scratch: int | None
     with_results: bool
     limits: str
+    given: GivenSets | None = None
 
     def __call__(self, channel: Channel, held: Held) -> None:
         """Make it, and hand it over."""
@@ -75,7 +78,12 @@ class BuildTask:
         progress = ToldProgress(channel)
         with doors_named(held):
             made = make_report(
-                self.request, self.settings, progress, surroundings, self.with_results
+                self.request,
+                self.settings,
+                progress,
+                surroundings,
+                self.with_results,
+                self.given,
             )
         if made is None:
             channel.send("done", made=False)

@@ -70,7 +70,7 @@ def load_or_ask(
 def _loaded(
     file: ModelFile, images: ImageSource, model: Model | None
 ) -> tuple[Autoencoder, str | None]:
-    sample = _sample(images, file.options)
+    sample = sample_of(images, file.options)
     with file.named(), seeded():
         model = model or file.read()
         options, described = completed(file.options, model.said, "the model file itself")
@@ -78,7 +78,7 @@ def _loaded(
             model.split(sample, options),
             sample,
             options,
-            notes=(*file.notes, *described, *_other_notes(options)),
+            notes=(*file.notes, *described, *other_notes(options)),
             source=file.source,
             name=file.name,
         )
@@ -88,14 +88,14 @@ def load_module(
     module: nn.Module, images: ImageSource, options: LoadingOptions, name: str
 ) -> Autoencoder:
     """The `Autoencoder` in a module in memory."""
-    sample = _sample(images, options)
+    sample = sample_of(images, options)
     refuse_not_finite(named_tensors(module).items())
     with seeded():
         found, question = assemble(
             ModuleModel(module, is_ours=False).split(sample, options),
             sample,
             options,
-            notes=(Note("format", f"{name}: a module in memory."), *_other_notes(options)),
+            notes=(Note("format", f"{name}: a module in memory."), *other_notes(options)),
             source=None,
             name=name,
         )
@@ -117,7 +117,7 @@ def seeded() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:
+def sample_of(images: ImageSource, options: LoadingOptions) -> Tensor:
     """A few images on the data's scale; raises DataError and ModelError where there can be none."""
     if len(images) == 0:
         raise DataError("There are no images; the model is studied on images like its own.")
@@ -136,7 +136,8 @@ def _sample(images: ImageSource, options: LoadingOptions) -> Tensor:
         raise ModelError(f"--device {options.device} cannot be used here: {reason}") from error
 
 
-def _other_notes(options: LoadingOptions) -> Iterator[Note]:
+def other_notes(options: LoadingOptions) -> Iterator[Note]:
+    """Notes of what the user says of the model besides how it is read."""
     if options.classes:
         yield Note("classes", f"The model's classes: {', '.join(options.classes)}.")
     if options.trust:
