@@ -66,11 +66,14 @@ MAY_USE: dict[str, set[str]] = {
     },
     "api": {
         *("autoencoder", "confined", "delivery", "errors", "images", "job", "loading", "outcome"),
-        *("process", "questions", "report", "request", "settings", "shown", "statistics", "study"),
+        *("plots", "process", "questions", "report", "request", "settings", "shown", "statistics"),
+        "study",
     },
+    "lightning": {"api", "errors"},
+    "plots": {"analyses", "errors", "figures", "report"},
     "command": {
-        *("confined", "delivery", "errors", "job", "loading", "outcome", "process"),
-        *("questions", "report", "request", "settings", "shown", "suite", "version"),
+        *("confined", "delivery", "errors", "job", "loading", "outcome", "plots"),
+        *("process", "questions", "report", "request", "settings", "shown", "suite", "version"),
     },
     "__main__": {"command"},
     "__init__": {"api", "errors", "loading", "statistics", "version"},
@@ -83,6 +86,7 @@ ONLY_IN: dict[str, set[str]] = {
     "markupsafe": {"report"},
     "PIL": {"images", "figures"},
     "safetensors": {"loading"},
+    "matplotlib": {"plots", "api"},
 }
 
 

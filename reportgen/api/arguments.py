@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +48,17 @@ class Arguments:
     settings: Settings
     said: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def labels_file(self) -> Path | None:
+        """The file of labels, where they were given by its path."""
+        labels = self.facts["labels"]
+        return Path(labels) if is_path(labels) else None
+
+    @property
+    def facts_in_memory(self) -> dict[str, Any]:
+        """Facts without the labels that are in a file."""
+        return {**self.facts, "labels": None} if self.labels_file else dict(self.facts)
+
     def command(self) -> str:
         """The command line that does the same; where none does, the call."""
         options = self._as_options()
@@ -62,7 +73,7 @@ class Arguments:
         flags = {knob.name for knob in fields(Settings) if knob.metadata["flag"]}
         is_sayable = (
             all(is_path(part) for part in (*paths, *beside))
-            and all(fact is None for fact in self.facts.values())
+            and all(fact is None for fact in self.facts_in_memory.values())
             and self.given == "pixels"
             and not self.loading.classes
             and set(self.said) <= flags
@@ -71,6 +82,7 @@ class Arguments:
             return None
         return {
             "fit_data": self.fit_images,
+            "labels": self.labels_file,
             "replicates": tuple(self.replicates),
             "groups": self.groups,
             **self.said,
@@ -124,7 +136,7 @@ def loading_options(said: dict[str, Any]) -> LoadingOptions:
     return LoadingOptions.of(said, "build", noun="option")
 
 
-def build_settings(said: Mapping[str, Any], keywords: Sequence[str]) -> Settings:
+def build_settings(said: Mapping[str, Any], keywords: Iterable[str]) -> Settings:
     """Settings by their names. Raises SettingsError for an unknown one, with the nearest."""
     return settings_of(said, "build", also=keywords, noun="keyword")
 

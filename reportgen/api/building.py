@@ -122,10 +122,13 @@ def build(
             replicates=tuple(replicates),
             groups=groups,
             loading=loading_options(reading),
-            settings=build_settings(settings, list(inspect.signature(build).parameters)),
+            settings=build_settings(settings, KEYWORDS),
             said={name: value for name, value in settings.items() if value is not None},
         )
         return _built(arguments, progress_of(progress))
+
+
+KEYWORDS = frozenset(inspect.signature(build).parameters) - {"settings"}
 
 
 def _built(arguments: Arguments, progress: QuietProgress) -> Report:

@@ -42,6 +42,7 @@ def request_of(arguments: Arguments) -> BuildRequest:
         data=Path(arguments.images) if is_path(arguments.images) else in_memory,
         output=arguments.page or in_memory,
         fit_data=Path(fit_images) if is_path(fit_images) else None,
+        labels=arguments.labels_file if is_path(arguments.images) else None,
         replicates=tuple(Path(replicate) for replicate in arguments.replicates),
         groups=Path(arguments.groups) if is_path(arguments.groups) else None,
         results_folder=arguments.results,
@@ -96,7 +97,14 @@ def report_of_file(
 def _given(arguments: Arguments) -> GivenSets:
     """The images that have no path, opened, and groups of units that are in no file."""
     images = fit_images = None
-    if not is_path(arguments.images) or any(v is not None for v in arguments.facts.values()):
+    facts = (name for name, fact in arguments.facts_in_memory.items() if fact is not None)
+    if is_path(arguments.images):
+        if (named := next(facts, None)) is not None:
+            raise SettingsError(
+                f"{named} is in memory, and the model and the images are read by another process; "
+                "give the path of a file of labels, or the images in memory."
+            )
+    else:
         images = opened_images(arguments, arguments.images, "images").images
     if arguments.fit_images is not None and not is_path(arguments.fit_images):
         fit_images = opened_images(arguments, arguments.fit_images, "fit_images").images
@@ -122,4 +130,6 @@ def _stored(images: ImageSet | None, path: Path) -> ImageSet | None:
         for _, batch in images.batches(WRITTEN_AT_ONCE):
             file.write(np.ascontiguousarray(batch, np.float32).data)
     header = ArrayHeader((len(images), *images.shape), False, np.dtype(np.float32), 0)
-    return replace(images, pixels=_StoredPixels(RowsOnDisk(path, header)), with_alpha=None)
+    return replace(
+        images, pixels=_StoredPixels(RowsOnDisk(path, header)), with_alpha=None, places=None
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from reportgen.autoencoder import Autoencoder
 from reportgen.errors import SettingsError
 from reportgen.images import ImageSet, open_images, with_class_names
 from reportgen.images.channels import in_all_channels, in_channels
-from reportgen.images.in_memory.given_images import GivenFacts, GivenImages, open_given
+from reportgen.images.in_memory.given_images import GivenFacts, GivenImages, open_given, with_facts
 from reportgen.images.in_memory.unscaled import unscaled
+from reportgen.images.label_file import LabelFile, with_labels
 from reportgen.images.open_options import OpenOptions
+from reportgen.images.opening import split_part
 from reportgen.images.pixel_scale import PixelScale
 from reportgen.job import device_of
 from reportgen.loading.given import load_given
@@ -71,29 +74,33 @@ def subject_of(arguments: Arguments) -> Subject:
 
 def opened_images(arguments: Arguments, given: Any, where: str) -> GivenImages:
     """Images of any kind, on the scale of pixels. Raises DataError."""
-    settings, facts = arguments.settings, arguments.facts
-    has_facts = any(fact is not None for fact in facts.values())
+    settings = arguments.settings
+    facts = GivenFacts(**arguments.facts_in_memory) if where == "images" else GivenFacts()
+    labels = arguments.labels_file if where == "images" else None
     if is_path(given):
-        if where == "images" and has_facts:
-            named = next(name for name, fact in facts.items() if fact is not None)
-            raise SettingsError(
-                f"{named} goes with images in memory, and images is a path; put what is known of "
-                "each image beside the file, as docs/data.md says, or open the images first."
-            )
+        if arguments.given == "model":
+            raise SettingsError(f"given='model' is for images in memory, and {where} is a path.")
         opened = open_images(
-            given, limit=settings.limit, seed=settings.seed, size=settings.image_size
+            given,
+            limit=settings.limit,
+            seed=settings.seed,
+            size=settings.image_size,
+            labels=labels,
         )
-        return GivenImages(opened, PIXELS)
+        return GivenImages(with_facts(opened, facts), PIXELS)
     options = OpenOptions(settings.limit, settings.seed, size=settings.image_size)
     as_the_model_takes = arguments.given == "model"
     found = open_given(
         given,
         options,
-        GivenFacts(**facts) if where == "images" else GivenFacts(),
+        facts,
         where=where,
         shape=arguments.loading.input_shape,
         as_the_model_takes=as_the_model_takes,
     )
+    if labels is not None:
+        labelled = with_labels(found.images, LabelFile(*split_part(labels)))
+        found = replace(found, images=labelled)
     if not as_the_model_takes:
         return found
     return GivenImages(_unscaled(found.images, arguments.loading), PIXELS, found.channels_last)

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reportgen.api.number_lookup import number_of
 from reportgen.api.sentences import said_in_keywords
 from reportgen.delivery.delivery import Delivery, Destination, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.results_folder import ResultsFolder
 from reportgen.questions import all_questions
 from reportgen.report.fitting import page_within_size
+from reportgen.report.number_names import NumberNames
 from reportgen.report.page import Page
 from reportgen.report.results import Results, Unit, VerdictLine
 from reportgen.report.store import image_archive, read_results, results_json
@@ -25,6 +25,7 @@ from reportgen.settings import settings_of
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
     from reportgen.statistics.bootstrap import Estimate
 
@@ -68,7 +69,7 @@ class Report:
         name gives that alone. None where it was not measured. Raises NumberNameError for a name
         that there is not, with the nearest.
         """
-        return number_of(self.results, name)
+        return NumberNames(self.results, all_questions())[name]
 
     def __repr__(self) -> str:
         return "\n".join(answer_lines(self.results))
@@ -123,6 +124,45 @@ class Report:
         from reportgen.api.tables import table_of
 
         return table_of(self.results, name)
+
+    def figure(self, kind: str, *, width: float = 85.0, **chosen: Any) -> Figure:
+        """A figure of matplotlib for papers: report.figure("walk", unit=3).savefig("walk.pdf").
+
+        Parameters
+        ----------
+        kind : "contributions", "walk", "partial_reconstruction" or "units".
+        width : in millimetres.
+        chosen : `unit` of a walk; `image` of a walk or of contributions, by number or name.
+
+        Raises FigureError where there is no such figure, or these results cannot make it.
+        """
+        from reportgen.plots import draw_figure
+
+        return draw_figure(self.results, kind, width, **chosen)
+
+    def log_to(
+        self,
+        target: Any,
+        step: int | None = None,
+        *,
+        prefix: str = "reportgen/",
+        page: bool = True,
+    ) -> None:
+        """Log the headline numbers, and where it can be shown the page, to an experiment tracker.
+
+        Parameters
+        ----------
+        target : "mlflow", "wandb" or "tensorboard", for the active run or a new one; or a
+            SummaryWriter, a run of Weights & Biases, the module mlflow, or a logger of Lightning.
+        step : of the training.
+        prefix : before every name.
+        page : whether the page goes with it, of at most 5 MB. TensorBoard shows the verdict alone.
+
+        Raises ImportError where the tracker's package is missing; SettingsError for another target.
+        """
+        from reportgen.api.trackers import log_report
+
+        log_report(self, target, step, prefix, page)
 
     def show(self) -> None:
         """Open the page in a web browser, from a temporary file that is left there for it."""

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reportgen.command.completion import completion
+from reportgen.command.demo import demo
+from reportgen.command.figures import figures
 from reportgen.command.group import BAD_INPUT, SpeakingGroup
 from reportgen.command.jobs import LONGEST_SENTENCE, builder, end_with, inspector
 from reportgen.command.options import (
@@ -254,6 +257,10 @@ def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
     # Standard output may be where the page goes.
     click.echo(file_line(target, outcome.page_bytes), err=outcome.fills_stdout)
     sys.exit(SECTION_FAILED if outcome.failed else 0)
+
+
+for command in (figures, demo, completion):
+    main.add_command(command)
 
 
 def _progress(quiet: bool) -> QuietProgress:

@@ -29,6 +29,7 @@ from reportgen.images.in_memory.sliced_rows import SlicedRows
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture_notes import class_note
 from reportgen.images.pixel_scale import PixelScale
+from reportgen.images.places import Places
 from reportgen.shown import shown
 
 KINDS = (
@@ -96,8 +97,7 @@ def open_given(
     Raises DataError where they are no images, fewer than two, or not finite.
     """
     if isinstance(given, ImageSet):
-        rows = np.arange(len(given))
-        return GivenImages(_with_facts(given, facts, rows, len(given)), AS_THE_MODEL_TAKES)
+        return GivenImages(with_facts(given, facts), AS_THE_MODEL_TAKES)
     indices = None
     if _is_a(given, "torch.utils.data", "DataLoader"):
         # A sampler of some indices is how one data set is split into two.
@@ -148,7 +148,11 @@ def _of_items(
 ) -> GivenImages:
     values = items.values
     full_shape = (len(items.rows), *values[np.arange(1)].shape[1:])
-    layout = _layout(full_shape, values.dtype, where, shape)
+    if items.are_pictures and len(full_shape) == 4:
+        _, height, width, channels = full_shape
+        layout = ArrayLayout("N, H, W, C", (channels, height, width), channels_last=True)
+    else:
+        layout = _layout(full_shape, values.dtype, where, shape)
     own = ArrayFacts(notes=items.notes)
     if items.labels is not None and facts.labels is None:
         every = np.arange(len(items.rows))
@@ -184,12 +188,19 @@ def _made(
         on_block=on_block,
         scale=scale,
     )
-    images = _with_facts(images, facts, array.rows, array.count)
+    images = with_facts(images, facts)
     return GivenImages(images, found, layout.channels_last)
 
 
-def _with_facts(images: ImageSet, facts: GivenFacts, rows: np.ndarray, count: int) -> ImageSet:
-    """The images with what their caller says of them."""
+def with_facts(images: ImageSet, facts: GivenFacts) -> ImageSet:
+    """The images with what their caller says of them, and of those that were not chosen.
+
+    Raises DataError where it is said of another number of images.
+    """
+    places = Places(np.arange(len(images)), len(images))
+    if images.places is not None:
+        places = images.places()
+    rows, count = places.rows, places.count
     notes: list[Note] = []
     if facts.labels is not None:
         labels = label_tuple(facts.labels, rows, count)
