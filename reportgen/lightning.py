@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ else:
         from lightning.pytorch.callbacks import Callback
     except ImportError:
         # The same under the name that it had first.
-        from pytorch_lightning.callbacks import Callback
+        Callback = import_module("pytorch_lightning.callbacks").Callback
 
 
 class ReportCallback(Callback):

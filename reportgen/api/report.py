@@ -13,6 +13,7 @@ from reportgen.api.sentences import said_in_keywords
 from reportgen.delivery.delivery import Delivery, Destination, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.results_folder import ResultsFolder
+from reportgen.errors import OutputError
 from reportgen.questions import all_questions
 from reportgen.report.fitting import page_within_size
 from reportgen.report.number_names import NumberNames
@@ -74,9 +75,16 @@ class Report:
     def __repr__(self) -> str:
         return "\n".join(answer_lines(self.results))
 
-    def _repr_html_(self) -> str:
-        """The page in a frame of its own, with as many pictures as fit into 2 MB."""
-        return framed(self._page("file", FRAMED_MEGABYTES).html, self.results.title)
+    def _repr_html_(self) -> str | None:
+        """The page in a frame of its own, with as many pictures as fit into 2 MB.
+
+        None where not even the thinnest page does, so that the notebook prints the verdict.
+        """
+        try:
+            page = self._page("file", FRAMED_MEGABYTES)
+        except OutputError:
+            return None
+        return framed(page.html, self.results.title)
 
     def save(
         self,

@@ -89,7 +89,7 @@ def _log_by_name(report: Report, name: str, step: int | None, prefix: str, page:
             _imported("tensorboard")
             from torch.utils.tensorboard import SummaryWriter
 
-            writer = SummaryWriter()  # type: ignore[no-untyped-call]
+            writer = SummaryWriter()
             stack.callback(writer.close)
             _log_to_tensorboard(report, writer, step, prefix, page)
 

@@ -25,7 +25,7 @@ KINDS: dict[str, Callable[..., None]] = {
 MILLIMETRES_AN_INCH = 25.4
 COLUMN = 85.0
 # Text stays text, so that it can be found and edited; names in SVG do not depend on chance.
-STYLE = {
+STYLE: dict[Any, Any] = {
     **{"font.size": 7, "axes.titlesize": 6, "figure.titlesize": 7, "axes.linewidth": 0.6},
     **{"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "reportgen"},
 }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
 import reportgen
@@ -28,7 +29,8 @@ QUICK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def report() -> reportgen.Report:
-    return reportgen.build(fitted(), UNIT, **QUICK)
+    images = (pixels(60) / 255).astype(np.float32)
+    return reportgen.build(PCA(3).fit(images.reshape(60, -1)), images, **QUICK)
 
 
 def test_a_linear_model_reads_valid_and_additive(report: reportgen.Report) -> None:
@@ -198,6 +200,7 @@ def test_an_output_that_cannot_be_written_is_said_before_the_work(tmp_path: Path
         reportgen.build(fitted(), UNIT, layout="both")
 
 
+@pytest.mark.slow
 def test_no_module_takes_a_public_name() -> None:
     code = (
         "import importlib, pkgutil, reportgen\n"
