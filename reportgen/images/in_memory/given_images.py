@@ -130,7 +130,9 @@ def _of_array(
 ) -> GivenImages:
     if len(given.shape) == 0 or given.shape[0] == 0:
         raise DataError(f"{where} holds no images; a report needs at least two.")
-    values: np.ndarray | AnyRows = given if isinstance(given, np.ndarray) else SlicedRows(given, where)
+    values: np.ndarray | AnyRows = (
+        given if isinstance(given, np.ndarray) else SlicedRows(given, where)
+    )
     layout = _layout(tuple(map(int, given.shape)), values.dtype, where, shape)
     rows = choose_rows(int(given.shape[0]), options.limit, options.seed)
     array = ArrayRows(values, rows, rows, int(given.shape[0]), where)
@@ -152,11 +154,15 @@ def _of_items(
         _, height, width, channels = full_shape
         layout = ArrayLayout("N, H, W, C", (channels, height, width), channels_last=True)
     else:
-        layout = _layout(full_shape, values.dtype, where, shape)
+        layout = _layout(full_shape, values.dtype, where, shape, several=True)
     own = ArrayFacts(notes=items.notes)
     if items.labels is not None and facts.labels is None:
         every = np.arange(len(items.rows))
-        own = replace(own, labels=label_tuple(items.labels, every, len(every), items.class_names))
+        own = replace(
+            own,
+            origin="the data set",
+            labels=label_tuple(items.labels, every, len(every), items.class_names),
+        )
     array = ArrayRows(values, np.arange(len(items.rows)), items.rows, items.count, where, own)
     made = _made(array, layout, options, facts, _name_of(given), scale)
     # The numbers of a picture are no scale that anybody chose.
@@ -217,11 +223,16 @@ def with_facts(images: ImageSet, facts: GivenFacts) -> ImageSet:
 
 
 def _layout(
-    found: tuple[int, ...], dtype: np.dtype, where: str, shape: tuple[int, int, int] | None
+    found: tuple[int, ...],
+    dtype: np.dtype,
+    where: str,
+    shape: tuple[int, int, int] | None,
+    *,
+    several: bool = False,
 ) -> ArrayLayout:
     """The layout of an array; rows of numbers are images of `shape`, where that is given."""
     if shape is None or len(found) != 2:
-        return require_images(found, dtype, where)
+        return require_images(found, dtype, where, several=several)
     if found[1] != math.prod(shape):
         raise DataError(
             f"{where} has {found[1]} numbers an image, and input_shape {'×'.join(map(str, shape))} "
