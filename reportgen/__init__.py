@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from reportgen.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from reportgen.api.building import build as build
+    from reportgen.api.report import Report as Report
+    from reportgen.api.report import load as load
+    from reportgen.errors import ReportgenError as ReportgenError
+    from reportgen.loading import save as save
+    from reportgen.statistics.bootstrap import Estimate as Estimate
+
+# The public names and where they are: looked up when they are used, so that the import stays fast.
+_HOMES = {
+    "Estimate": "reportgen.statistics.bootstrap",
+    "Report": "reportgen.api.report",
+    "ReportgenError": "reportgen.errors",
+    "build": "reportgen.api.building",
+    "load": "reportgen.api.report",
+    "save": "reportgen.loading",
+}
+__all__ = ["Estimate", "Report", "ReportgenError", "build", "load", "save"]
 
 
 def __getattr__(name: str) -> Any:
-    """`reportgen.save`, looked up when it is used: `import reportgen` stays fast."""
-    if name == "save":
-        from reportgen.loading import save
+    """A public name, from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'reportgen' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
-        return save
-    raise AttributeError(f"module 'reportgen' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """List the public names, and the modules that were imported."""
+    return sorted({*globals(), *__all__})

@@ -30,6 +30,10 @@ class NumberNameError(ReportgenError):
     """A name of a number of the report is not one."""
 
 
+class FigureError(ReportgenError):
+    """There is no such figure, or the results do not hold what it shows."""
+
+
 class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 

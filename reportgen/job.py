@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from reportgen.analyses.traversal import Traversal
-from reportgen.autoencoder import Autoencoder
+from reportgen.checks.outcomes import Checker, Outcome, refuse_unknown_questions
+from reportgen.checks.rules import read_rule
+from reportgen.checks.summary import summary_of
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.engine import Engine
-from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.images import ImageSet, open_images
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.open_options import open_binary
 from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk_or_reason
 from reportgen.loading import LoadingOptions
 from reportgen.loading.inspection import Inspection, inspect_file
-from reportgen.loading.load import load_fitting
 from reportgen.loading.model_file import ModelFile
-from reportgen.loading.other_channels import on_images_in
+from reportgen.opening import open_subject
 from reportgen.outcome import BuildOutcome, deliver
 from reportgen.process.clock import Deadline, in_time
 from reportgen.process.progress import QuietProgress
@@ -33,8 +31,10 @@ from reportgen.process.surroundings import Surroundings
 from reportgen.questions import Question, all_questions, runs_of
 from reportgen.report.encodable import with_encodable_text
 from reportgen.report.fitting import page_within_size
+from reportgen.report.kept_arrays import kept_arrays
 from reportgen.report.off_data_panels import with_off_data
 from reportgen.report.page import Page
+from reportgen.report.preview import preview_of
 from reportgen.report.provenance import make_provenance
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
 from reportgen.report.store import image_archive, read_results, results_json
@@ -42,23 +42,26 @@ from reportgen.report.terminal import answer_lines
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.request import BuildRequest
-from reportgen.settings import Settings, read_groups
+from reportgen.settings import Settings
 from reportgen.study.assemble import make_study
 from reportgen.study.code_cache import CodeCache
 from reportgen.study.economy import some_of
+from reportgen.study.study import Study
+from reportgen.study.subject import GivenSets, Subject
 from reportgen.suite.answers import Answers
 from reportgen.suite.budget import Inputs
 from reportgen.suite.importance import sparable_of
-from reportgen.suite.plan import plan_build
+from reportgen.suite.plan import Plan, plan_build
 from reportgen.suite.profile import costs
 from reportgen.suite.schedule import Schedule
 from reportgen.suite.speed import timed
 from reportgen.suite.suite import Findings, analyse
 
+if TYPE_CHECKING:
+    import numpy as np
+
 INSPECTED_IMAGES = 64
-FEWEST_TRIED, VALUES_TRIED_A_SECOND = 4, 1500
 TRUSTED = "None: with --trust the model may do whatever its user may."
-NAMES_THAT_SAY_NOTHING = {"model", "weights", "checkpoint", "best", "last", "final"}
 
 
 @dataclass(frozen=True)
@@ -102,82 +105,52 @@ def make_report(
     progress: QuietProgress,
     surroundings: Surroundings,
     with_results: bool = True,
+    given: GivenSets | None = None,
 ) -> MadeReport | None:
     """Make the report and write nothing; None on the ranks of a job that do not write it.
 
-    `with_results` also makes the contents of results.json and results.npz.
+    `with_results` also makes the contents of results.json and results.npz; `given` are images that
+    stand for those of the request.
 
     Raises a ReportgenError for bad input. An analysis that fails is a line in the results, and
-    everything else still comes out.
+    everything else still comes out; a rule that cannot be held against them is unknown.
     """
-    ranks = surroundings.ranks
-    groups = read_groups(request.groups) if request.groups else None
     questions = all_questions()
-    loading = replace(request.loading, device=_device(settings.device))
-    models = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
-    with progress.step("images"):
-        size = settings.image_size or models[0].fixed_size()
-        open_data = partial(
-            open_images,
-            limit=settings.limit,
-            seed=settings.seed,
-            size=size,
-            written=surroundings.written_over,
-            open_file=surroundings.open_file,
-        )
-        images = open_data(request.data, labels=request.labels)
-        fit_images = open_data(request.fit_data) if request.fit_data else None
-    with progress.step("model"):
-        tried = _most_tried(settings, images)
-        autoencoder, images = load_fitting(models[0], in_all_channels(images), tried)
-        others = [_replicate(model, images, tried) for model in models[1:]]
-        if fit_images is not None:
-            fit_images = in_channels(fit_images, images.shape[0], fit_images.source.name)
-        images = with_class_names(images, autoencoder.classes)
-    deadline, clock = Deadline(), surroundings.clock
-    engine = Engine(
-        autoencoder,
-        memory=settings.memory_bytes,
-        on_progress=lambda count: progress.decoded(count, schedule.left),
-        # Ranks wait for each other's rows, so that none of them may stop alone.
-        before_batch=deadline.check if ranks.count == 1 else lambda: None,
+    rules = tuple(read_rule(rule) for rule in request.rules)
+    refuse_unknown_questions(rules, questions)
+    subject = open_subject(request, settings, progress, surroundings, given or GivenSets())
+    made = report_on(
+        subject, settings, progress, surroundings, request.layout, with_results, request.codes
     )
-    with progress.step("plan"):
-        counts = len(images), fit_images and len(fit_images), len(others)
-        inputs = Inputs(autoencoder, settings, *counts, groups)
-        plan = plan_build(
-            inputs,
-            runs_of(questions),
-            sparable_of(runs_of(questions)),
-            timed(engine, images, ranks),
-            clock,
-            ranks,
-        )
-        progress.planned(plan.announced)
-        settings, schedule = plan.build.settings, Schedule(plan.expected, plan.after)
-        if settings.max_seconds is not None:
-            deadline.set(settings.max_seconds - clock.elapsed - plan.after)
-    with progress.step("codes"):
-        cache = None
-        if request.cache is not None and plan.build.images == len(images):
-            cache = CodeCache(request.cache, autoencoder, surroundings.keep_codes)
-        images = some_of(images, plan.build.images, settings.seed)
-        if fit_images is not None and plan.build.fit_images is not None:
-            fit_images = some_of(fit_images, plan.build.fit_images, settings.seed)
-        with in_time(settings.max_seconds):
-            study = make_study(
-                autoencoder,
-                images,
-                settings,
-                fit_images=fit_images,
-                replicates=tuple(others),
-                groups=groups,
-                cache=cache,
-                ranks=ranks,
-                scratch=surroundings.scratch,
-                engine=engine,
-                on_encoded=progress.encoded,
-            )
+    if made is None:
+        return None
+    checker = Checker(made.results, questions)
+    checks = tuple(checker.check_or_say_why(rule) for rule in rules)
+    files = _with_short(made.files, request, made.results, checks)
+    return replace(made, files=files, outcome=replace(made.outcome, checks=checks))
+
+
+def report_on(
+    subject: Subject,
+    settings: Settings,
+    progress: QuietProgress,
+    surroundings: Surroundings,
+    layout: PageLayout = "file",
+    with_results: bool = True,
+    with_codes: bool = True,
+) -> MadeReport | None:
+    """Study what was opened, and make the report; see `make_report`.
+
+    `with_codes` keeps the units' values of test images in results.npz.
+    """
+    questions, deadline = all_questions(), Deadline()
+    engine, plan, schedule = _planned(
+        subject, settings, progress, surroundings, questions, deadline
+    )
+    settings = plan.build.settings
+    subject = _thinned(subject, plan, settings)
+    with progress.step("codes"), in_time(settings.max_seconds):
+        study = _study(subject, settings, progress, surroundings, engine)
         study = plan.economy.of_study(study)
     findings = analyse(study, plan.runs, progress, deadline=deadline, begin=schedule.begin)
     findings = findings.without(plan.left_out, runs_of(questions))
@@ -187,22 +160,23 @@ def make_report(
         live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
     provenance = make_provenance(
         study,
-        images,
-        fit_images,
+        subject.images,
+        subject.fit_images,
         findings.answers,
-        command=request.command,
+        command=subject.command,
         notes=(*plan.notes, *late),
         confinement=surroundings.confinement,
     )
-    if not ranks.writes:
+    if not surroundings.ranks.writes:
         return None
-    results = _results(
-        request, settings, questions, autoencoder, images, findings, provenance, live
-    )
+    results = _results(subject, settings, questions, findings, provenance, live)
     with progress.step("page"):
-        page = page_within_size(results, questions, request.layout)
+        page = page_within_size(results, questions, layout)
         results = replace(results, failures=results.failures | page.failures)
-        files = _files(page, results, with_results)
+        kept = None
+        if with_results:
+            kept = kept_arrays(study, subject.images, results, questions, with_codes=with_codes)
+        files = _files(page, results, kept)
     outcome = BuildOutcome(
         answers=answer_lines(results),
         failed=bool(results.failures),
@@ -213,20 +187,102 @@ def make_report(
     return MadeReport(results, files, outcome)
 
 
-def _files(page: Page, results: Results, with_results: bool) -> ReportFiles:
+def _planned(
+    subject: Subject,
+    settings: Settings,
+    progress: QuietProgress,
+    surroundings: Surroundings,
+    questions: tuple[Question, ...],
+    deadline: Deadline,
+) -> tuple[Engine, Plan, Schedule]:
+    """Time the model, and plan what fits into the time that there is; sets the deadline."""
+    ranks, clock = surroundings.ranks, surroundings.clock
+    engine = Engine(
+        subject.autoencoder,
+        memory=settings.memory_bytes,
+        on_progress=lambda count: progress.decoded(count, schedule.left),
+        # Ranks wait for each other's rows, so that none of them may stop alone.
+        before_batch=deadline.check if ranks.count == 1 else lambda: None,
+    )
+    with progress.step("plan"):
+        fit_count = None if subject.fit_images is None else len(subject.fit_images)
+        counts = len(subject.images), fit_count, len(subject.replicates)
+        inputs = Inputs(subject.autoencoder, settings, *counts, subject.groups)
+        runs = runs_of(questions)
+        speed = timed(engine, subject.images, ranks)
+        plan = plan_build(inputs, runs, sparable_of(runs), speed, clock, ranks)
+        progress.planned(plan.announced)
+        schedule = Schedule(plan.expected, plan.after)
+        if settings.max_seconds is not None:
+            deadline.set(settings.max_seconds - clock.elapsed - plan.after)
+    return engine, plan, schedule
+
+
+def _thinned(subject: Subject, plan: Plan, settings: Settings) -> Subject:
+    """The subject with as many images as the plan has; a cache only where that is all of them."""
+
+    def some(images: ImageSet | None, count: int | None) -> ImageSet | None:
+        return images if images is None or count is None else some_of(images, count, settings.seed)
+
+    whole = plan.build.images == len(subject.images)
+    return replace(
+        subject,
+        images=some_of(subject.images, plan.build.images, settings.seed),
+        fit_images=some(subject.fit_images, plan.build.fit_images),
+        cache=subject.cache if whole else None,
+    )
+
+
+def _study(
+    subject: Subject,
+    settings: Settings,
+    progress: QuietProgress,
+    surroundings: Surroundings,
+    engine: Engine,
+) -> Study:
+    cache = None
+    if subject.cache is not None:
+        cache = CodeCache(subject.cache, subject.autoencoder, surroundings.keep_codes)
+    return make_study(
+        subject.autoencoder,
+        subject.images,
+        settings,
+        fit_images=subject.fit_images,
+        replicates=subject.replicates,
+        groups=subject.groups,
+        cache=cache,
+        ranks=surroundings.ranks,
+        scratch=surroundings.scratch,
+        engine=engine,
+        on_encoded=progress.encoded,
+    )
+
+
+def _with_short(
+    files: ReportFiles, request: BuildRequest, results: Results, checks: tuple[Outcome, ...]
+) -> ReportFiles:
+    """The files with the report in short, where that is asked for."""
+    summary = preview = b""
+    if request.summary is not None:
+        said = checks if request.rules else None
+        summary = summary_of(results, said, link=request.link).encode("utf-8")
+    if request.preview is not None:
+        preview = preview_of(results)
+    return replace(files, summary=summary, preview=preview)
+
+
+def _files(page: Page, results: Results, kept: dict[str, np.ndarray] | None) -> ReportFiles:
     html = page.html.encode("utf-8")
-    if not with_results:
+    if kept is None:
         return ReportFiles(html, page.files)
     plain = results_json(results).encode("utf-8")
-    return ReportFiles(html, page.files, plain, image_archive(results))
+    return ReportFiles(html, page.files, plain, image_archive(results, kept))
 
 
 def _results(
-    request: BuildRequest,
+    subject: Subject,
     settings: Settings,
     questions: tuple[Question, ...],
-    autoencoder: Autoencoder,
-    images: ImageSet,
     findings: Findings,
     provenance: Provenance,
     live: tuple[LiveWalk | None, str],
@@ -238,10 +294,10 @@ def _results(
     reasons = findings.not_applicable | findings.unanswered | findings.failures
     results = Results(
         schema_version=SCHEMA_VERSION,
-        title=settings.title or _title(request.model),
-        model_name=autoencoder.name,
-        data_name=images.source.name,
-        pixel_range=images.pixel_range,
+        title=settings.title or subject.title,
+        model_name=subject.autoencoder.name,
+        data_name=subject.images.source.name,
+        pixel_range=subject.images.pixel_range,
         verdict=verdict_of(answers, units, settings, reasons),
         units=units,
         answers=answers,
@@ -296,35 +352,3 @@ def render(folder: Path, layout: PageLayout = "file") -> tuple[Page, ReportFiles
     questions = all_questions()
     page = page_within_size(read_results(folder, questions), questions, layout)
     return page, ReportFiles(page.html.encode("utf-8"), page.files)
-
-
-def _device(name: str) -> str:
-    """A torch device; "auto" is the first of CUDA, MPS and CPU that is there."""
-    if name != "auto":
-        return name
-    import torch
-
-    if torch.cuda.is_available():
-        # torchrun starts as many processes on a machine as are to share its GPUs.
-        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _title(model: Path) -> str:
-    """The file's name without its ending, or its folder's where the file's says nothing."""
-    stem = model.resolve().stem
-    return model.resolve().parent.name if stem in NAMES_THAT_SAY_NOTHING else stem
-
-
-def _replicate(file: ModelFile, images: ImageSet, most_tried: int) -> Autoencoder:
-    """Another training of the model, on the model's own images, whatever channels it takes."""
-    found, _ = load_fitting(file, in_all_channels(replace(images, with_alpha=None)), most_tried)
-    return on_images_in(found, images.shape[0])
-
-
-def _most_tried(settings: Settings, images: ImageSet) -> int:
-    """Images that a model is tried on while it is loaded, before anybody knows how slow it is."""
-    if settings.max_seconds is None:
-        return INSPECTED_IMAGES
-    afforded = settings.max_seconds * VALUES_TRIED_A_SECOND / math.prod(images.shape)
-    return min(max(int(afforded), FEWEST_TRIED), INSPECTED_IMAGES)

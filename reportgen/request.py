@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.delivery import Destination
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.loading.options import LoadingOptions, flag_of, options_at, places_beside
+from reportgen.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,20 @@ def named_in(spec: Path) -> Iterator[Path]:
             yield Path(text)
             return
         text = text.rpartition(":")[0]
+
+
+def command_line(model: Path, data: Path, loading: LoadingOptions, **options: Any) -> str:
+    """The command line that gives the same numbers again; where it writes to is left out."""
+    words = ["reportgen", "build", str(model), str(data), *loading.as_flags()]
+    settings = {knob.name for knob in fields(Settings)}
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif value is False and name in settings:
+            words.append(f"--no-{name}")
+        elif isinstance(value, tuple):
+            words += [word for entry in value for word in (flag, str(entry))]
+        elif value not in (None, False):
+            words += [flag, str(value)]
+    return shlex.join(words)

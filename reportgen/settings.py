@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -266,21 +267,40 @@ def _read_text(file: Path) -> str:
         raise SettingsError(f"{shown(file)} cannot be read: {shown(error)}.") from error
 
 
+def settings_of(
+    values: Mapping[str, Any], where: str, also: Iterable[str] = (), noun: str = "setting"
+) -> Settings:
+    """Settings by their names, which stand at `where`; None counts as not said.
+
+    Raises SettingsError for an unknown name, with the nearest of these and of those in `also`, and
+    for a value of the wrong type or outside its range.
+    """
+    return Settings(**_checked(values, where, also, noun))
+
+
 def _read_file(file: Path) -> dict[str, Any]:
     values = _read_toml(file)
     values.pop("loading", None)
+    return _checked(values, shown(file))
+
+
+def _checked(
+    values: Mapping[str, Any], where: str, also: Iterable[str] = (), noun: str = "setting"
+) -> dict[str, Any]:
+    """Those of the values that are said, if all of them are settings of the right type."""
     known = {knob.name: knob for knob in fields(Settings)}
     for name, value in values.items():
         if name not in known:
-            meant = nearest(name, known)
+            meant = nearest(name, [*known, *also])
             raise SettingsError(
-                f"{shown(file)} sets {shown(repr(name))}{meant}, which is no setting of reportgen."
+                f"{where} sets {shown(repr(name))}{meant}, which is no {noun} of reportgen."
             )
-        _check_type(file, name, value, known[name])
-    return values
+        if value is not None:
+            _check_type(where, name, value, known[name])
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _check_type(file: Path, name: str, value: Any, knob: Any) -> None:
+def _check_type(where: str, name: str, value: Any, knob: Any) -> None:
     declared = str(knob.type)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = {
@@ -291,6 +311,6 @@ def _check_type(file: Path, name: str, value: Any, knob: Any) -> None:
     }[declared.removesuffix(" | None")]
     if not fits:
         raise SettingsError(
-            f"{shown(file)} sets {name} to {shown(repr(value))}; it must be a {declared}."
+            f"{where} sets {name} to {shown(repr(value))}; it must be a {declared}."
         )
     assert knob.default is not MISSING

@@ -30,6 +30,7 @@ HEADLESS = re.compile(r"(What|Which|Where|Whether|When|Why|How|That)\b")
 # Which rooms each room may use, besides itself. A new dependency between rooms is a decision:
 # it is made here, and in the table of CONTRIBUTING.md.
 MAY_USE: dict[str, set[str]] = {
+    "version": set(),
     "errors": set(),
     "shown": set(),
     "outcome": {"delivery", "process", "suite"},
@@ -37,7 +38,7 @@ MAY_USE: dict[str, set[str]] = {
         *("delivery", "errors", "job", "loading", "outcome", "process", "report", "request"),
         *("settings", "shown", "study", "suite"),
     },
-    "request": {"delivery", "loading"},
+    "request": {"delivery", "loading", "settings"},
     "settings": {"errors", "shown"},
     "autoencoder": {"errors"},
     "process": {"errors", "shown"},
@@ -47,8 +48,8 @@ MAY_USE: dict[str, set[str]] = {
     "loading": {"autoencoder", "errors", "process", "shown"},
     "engine": {"autoencoder", "process"},
     "study": {
-        *("__init__", "autoencoder", "engine", "errors", "images", "process", "settings"),
-        *("shown", "statistics"),
+        *("autoencoder", "engine", "errors", "images", "process", "settings"),
+        *("shown", "statistics", "version"),
     },
     "analyses": {"autoencoder", "engine", "process", "settings", "statistics", "study"},
     "suite": {
@@ -58,20 +59,27 @@ MAY_USE: dict[str, set[str]] = {
     "live": {"analyses", "process", "study"},
     "figures": {"statistics"},
     "report": {
-        *("__init__", "analyses", "autoencoder", "delivery", "errors", "figures", "images"),
-        *("live", "settings", "shown", "statistics", "study", "suite"),
+        *("analyses", "autoencoder", "delivery", "errors", "figures", "images"),
+        *("live", "settings", "shown", "statistics", "study", "suite", "version"),
     },
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
         *("analyses", "autoencoder", "delivery", "engine", "errors", "images", "live", "loading"),
         *("outcome", "process", "questions", "report", "request", "settings", "study", "suite"),
     },
+    "api": {
+        *("autoencoder", "confined", "delivery", "errors", "images", "job", "loading", "outcome"),
+        *("plots", "process", "questions", "report", "request", "settings", "shown", "statistics"),
+        "study",
+    },
+    "lightning": {"api", "errors"},
+    "plots": {"analyses", "errors", "figures", "report"},
     "command": {
-        *("__init__", "confined", "delivery", "errors", "job", "loading", "outcome", "process"),
-        *("questions", "report", "request", "settings", "shown", "suite"),
+        *("confined", "delivery", "errors", "job", "loading", "outcome", "plots"),
+        *("process", "questions", "report", "request", "settings", "shown", "suite", "version"),
     },
     "__main__": {"command"},
-    "__init__": {"loading"},
+    "__init__": {"api", "errors", "loading", "statistics", "version"},
 }
 # Libraries that only these rooms may use: what draws, prints, reads files or parses commands.
 ONLY_IN: dict[str, set[str]] = {
@@ -81,12 +89,13 @@ ONLY_IN: dict[str, set[str]] = {
     "markupsafe": {"report"},
     "PIL": {"images", "figures"},
     "safetensors": {"loading"},
+    "matplotlib": {"plots", "api"},
 }
 
 
 # The floors of loading/: what each may use of the others, besides its own files. The last is the
 # pages that put the others together; the first, every other file that lies in loading/ itself.
-LOADING_PAGES = {"__init__", "assemble", "inspection", "load", "model_file", "saving"}
+LOADING_PAGES = {"__init__", "assemble", "given", "inspection", "load", "model_file", "saving"}
 LOADING_MAY_USE = {
     "terms": set(),
     "graph": {"terms"},

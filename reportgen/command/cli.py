@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reportgen import __version__
+from reportgen.command.completion import completion
+from reportgen.command.demo import demo
+from reportgen.command.figures import figures
 from reportgen.command.group import BAD_INPUT, SpeakingGroup
 from reportgen.command.jobs import LONGEST_SENTENCE, builder, end_with, inspector
 from reportgen.command.options import (
-    command_line,
     config_file,
     halves_or_model,
     loading_flags,
@@ -27,6 +28,7 @@ from reportgen.command.options import (
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ReportgenError
 from reportgen.shown import shown
+from reportgen.version import __version__
 
 if TYPE_CHECKING:
     from reportgen.process.progress import QuietProgress
@@ -143,7 +145,7 @@ def build(
         raise click.UsageError("Missing argument 'DATA'.")
     try:
         settings, loading = read_options(options, said, config)
-        from reportgen.request import BuildRequest
+        from reportgen.request import BuildRequest, command_line
 
         make_report = builder(loading.trust)
         request = BuildRequest(
@@ -255,6 +257,10 @@ def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
     # Standard output may be where the page goes.
     click.echo(file_line(target, outcome.page_bytes), err=outcome.fills_stdout)
     sys.exit(SECTION_FAILED if outcome.failed else 0)
+
+
+for command in (figures, demo, completion):
+    main.add_command(command)
 
 
 def _progress(quiet: bool) -> QuietProgress:

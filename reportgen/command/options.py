@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -123,20 +122,3 @@ def config_file(config: Path | None) -> Path | None:
     """The settings file that was named, else the one that lies here, if there is one."""
     found = Path("reportgen.toml")
     return config or (found if found.is_file() else None)
-
-
-def command_line(model: Path, data: Path, loading: LoadingOptions, **options: Any) -> str:
-    """The command line that gives the same numbers again; where it writes to is left out."""
-    words = ["reportgen", "build", str(model), str(data), *loading.as_flags()]
-    settings = {knob.name for knob in fields(Settings)}
-    for name, value in options.items():
-        flag = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(flag)
-        elif value is False and name in settings:
-            words.append(f"--no-{name}")
-        elif isinstance(value, tuple):
-            words += [word for entry in value for word in (flag, str(entry))]
-        elif value not in (None, False):
-            words += [flag, str(value)]
-    return shlex.join(words)

@@ -36,6 +36,7 @@ from reportgen.request import BuildRequest, named_in
 from reportgen.settings import Settings
 from reportgen.shown import shown
 from reportgen.study.code_folder import CodeFolder
+from reportgen.study.subject import GivenSets
 from reportgen.suite.profile import Cost
 
 if TYPE_CHECKING:
@@ -75,14 +76,17 @@ def make_report(
     *,
     written_over: frozenset[tuple[int, int]] = frozenset(),
     with_results: bool = True,
+    alone: bool = False,
+    given: GivenSets | None = None,
 ) -> tuple[ReportFiles, BuildOutcome] | None:
     """A report's files, made in a confined child; nothing but the cache is written.
 
     None on ranks that do not write the report. `written_over` are device and inode of files that
-    must not be among the images. Raises as `build`.
+    must not be among the images; `alone` leaves other ranks be; `given` are images that can be
+    pickled, and stand for those of the request. Raises as `build`.
     """
     started = time.monotonic()
-    ranks = _ranks()
+    ranks = None if alone else _ranks()
     cache = None if request.cache is None else CodeFolder(request.cache)
     inputs = [given.path for given in request.inputs()]
     specs = (request.model, *request.replicates)
@@ -104,6 +108,7 @@ def make_report(
             with_results=with_results,
             limits=_said_of(confinement),
             started=started,
+            given=given,
         )
         child = ChildProcess(
             task,

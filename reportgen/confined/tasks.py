@@ -19,6 +19,7 @@ from reportgen.process.confinement import Held, asked_for_too_much
 from reportgen.process.progress import QuietProgress
 from reportgen.request import BuildRequest
 from reportgen.settings import Settings
+from reportgen.study.subject import GivenSets
 
 if TYPE_CHECKING:
     from reportgen.delivery.delivery import ReportFiles
@@ -46,6 +47,7 @@ class BuildTask:
     with_results : whether results.json and results.npz are handed over too.
     limits : the memory and time that it has, as a sentence.
     started : when the build began, by `time.monotonic`.
+    given : images that stand for those of the request, or None.
     """
 
     request: BuildRequest
@@ -57,6 +59,7 @@ class BuildTask:
     with_results: bool
     limits: str
     started: float
+    given: GivenSets | None = None
 
     def __call__(self, channel: Channel, held: Held) -> None:
         """Make it, and hand it over."""
@@ -79,7 +82,12 @@ class BuildTask:
         progress = ToldProgress(channel)
         with doors_named(held):
             made = make_report(
-                self.request, self.settings, progress, surroundings, self.with_results
+                self.request,
+                self.settings,
+                progress,
+                surroundings,
+                self.with_results,
+                self.given,
             )
         if made is None:
             channel.send("done", made=False)

@@ -41,14 +41,14 @@ class Output:
                     raise OutputError(
                         f"{shown(page)} is a file; give -o the name of a folder, as report."
                     )
-                _check_makeable(page)
+                check_makeable(page)
             self.targets = tuple(self._targets())
             for target in self.targets:
                 if target.status() is not None or target.path == page:
                     target.check()
         if folder is not None:
             with _as_output_error(folder):
-                _check_makeable(folder)
+                check_makeable(folder)
 
     @property
     def page_is_stream(self) -> bool:
@@ -129,9 +129,11 @@ def _make_folder(folder: Path, undo: ExitStack) -> None:
         undo.callback(missing.rmdir)
 
 
-def _check_makeable(folder: Path) -> None:
-    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    check_writable(nearest, folder)
+def check_makeable(folder: Path) -> None:
+    """Raises OutputError where a folder is not there and cannot be made, or takes no files."""
+    with _as_output_error(folder):
+        nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+        check_writable(nearest, folder)
 
 
 def _remove_other_pictures(written: set[Path]) -> None:

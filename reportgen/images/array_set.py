@@ -142,6 +142,31 @@ def make_array_set(
 
     `source` tells what was read; by default, that is the file.
     """
+    name = shown(path.name)
+    return array_set_and_scale(
+        array,
+        layout,
+        options,
+        names=tuple(f"{name}[{row}]" for row in array.rows),
+        source=source or (lambda: file_source(path)),
+    )[0]
+
+
+def array_set_and_scale(
+    array: ArrayRows,
+    layout: ArrayLayout,
+    options: OpenOptions,
+    *,
+    names: tuple[str, ...],
+    source: Callable[[], SourceFile],
+    on_block: Callable[[np.ndarray], None] = lambda block: None,
+    scale: PixelScale | None = None,
+) -> tuple[ImageSet, PixelScale]:
+    """An array as images on their pixel scale, which is found in one pass, or given as `scale`.
+
+    `source` is called after that pass, in which `on_block` gets every block of rows. Raises
+    DataError for NaN and infinity.
+    """
 
     def bad_row(place: int) -> DataError:
         row = array.rows[place]
@@ -149,8 +174,8 @@ def make_array_set(
             f"{array.description}: image {row} holds NaN or infinity; remove it or mend its pixels."
         )
 
-    scale = find_scale(array.values.dtype, summarise(_blocks(array), bad_row))
-    name = shown(path.name)
+    found = find_scale(array.values.dtype, summarise(_blocks(array, on_block), bad_row))
+    scale = scale or found
     notes = [
         choice_note(array.count, len(array.rows), options.seed),
         Note("layout", f"{array.description} was read as {layout.name}."),
@@ -163,24 +188,29 @@ def make_array_set(
     if options.size is not None:
         notes += size_notes({(height, width): len(array.rows)}, options.size)
         height, width = options.size
-    return ImageSet(
+    images = ImageSet(
         shape=(channels, height, width),
-        names=tuple(f"{name}[{row}]" for row in array.rows),
+        names=names,
         labels=array.facts.labels,
         factors=array.facts.factors,
         pixel_range=scale.pixel_range,
-        source=file_source(path) if source is None else source(),
+        source=source(),
         notes=tuple(notes),
         pixels=ArrayStore(array, layout, scale, options.size),
         places=lambda: Places(array.rows, array.count),
     )
+    return images, scale
 
 
-def _blocks(array: ArrayRows) -> Iterator[tuple[int, np.ndarray]]:
+def _blocks(
+    array: ArrayRows, on_block: Callable[[np.ndarray], None]
+) -> Iterator[tuple[int, np.ndarray]]:
     row_bytes = array.values[array.places[:1]].nbytes
     step = max(1, BLOCK_BYTES // row_bytes)
     for start in range(0, len(array.places), step):
-        yield start, array.values[array.places[start : start + step]]
+        block = array.values[array.places[start : start + step]]
+        on_block(block)
+        yield start, block
 
 
 def _images(count: int) -> str:

@@ -95,6 +95,14 @@ def read_pixels(stream: BinaryIO, header: Header, channels: int, dtype: np.dtype
     return pixels.transpose(2, 0, 1)
 
 
+def picture_pixels(image: Image.Image) -> np.ndarray:
+    """A picture in memory, (H, W) where it is grey, else (H, W, 3); alpha is dropped.
+
+    uint8, uint16 or float32 in [0, 1]. Raises UnreadableImageError.
+    """
+    return _native_pixels(image, 1 if _is_grey(image) else 3)
+
+
 @contextmanager
 def without_pillow_warnings() -> Iterator[None]:
     """Silence Pillow's warnings of odd files: what matters of them is in the header."""

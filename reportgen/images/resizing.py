@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from PIL import Image
+
+from reportgen.images.image_set import ImageSet, PixelStore
+from reportgen.images.picture_notes import size_notes
 
 
 def cover(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -29,3 +34,28 @@ def _covered(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     box = (left, top, min(left + kept_width, width), min(top + kept_height, height))
     scaled = np.asarray(picture.resize((new_width, new_height), Image.Resampling.BILINEAR, box=box))
     return scaled if channel.dtype == depth else np.rint(scaled).astype(channel.dtype)
+
+
+@dataclass(frozen=True)
+class Resized:
+    """Pixels of another store, in one size; see `PixelStore`."""
+
+    pixels: PixelStore
+    size: tuple[int, int]
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) row numbers → (n, C, *size) float32."""
+        return np.stack([cover(image, self.size) for image in self.pixels.read(rows)])
+
+
+def resized(images: ImageSet, size: tuple[int, int] | None) -> ImageSet:
+    """The images in a size, (height, width); as they are where it is theirs, or None."""
+    if size is None or images.shape[1:] == size:
+        return images
+    return replace(
+        images,
+        shape=(images.shape[0], *size),
+        pixels=Resized(images.pixels, size),
+        with_alpha=None,
+        notes=(*images.notes, *size_notes({images.shape[1:]: len(images)}, size)),
+    )

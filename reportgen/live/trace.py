@@ -78,8 +78,9 @@ def _trace(
         raise
     except Exception as error:
         # A decoder may do anything; what cannot be followed is pre-rendered instead.
+        kind = type(error.__cause__ or error).__name__
         raise NotLiveError(
-            f"the decoder's operations cannot be followed ({type(error).__name__})"
+            f"the decoder's operations cannot be followed, as torch's own can ({kind})"
         ) from error
 
 

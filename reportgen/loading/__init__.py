@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reportgen.loading.options import LoadingOptions, Place, means_and_sds
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from reportgen.autoencoder import Autoencoder
     from reportgen.loading.image_source import ImageSource
@@ -85,7 +85,7 @@ def autoencoder_from_module(
     return load_module(module, images, said, name=name or type(module).__name__)
 
 
-def save(model: nn.Module, path: str | PathLike[str], *, example: Tensor, **options: Any) -> None:
+def save(model: nn.Module, path: str | PathLike[str], example: Any, **options: Any) -> None:
     """Write a trained autoencoder so that `reportgen build` needs no flag for it.
 
     The file is a torch.export archive that `torch.export.load` opens too. It holds the model in
@@ -96,14 +96,16 @@ def save(model: nn.Module, path: str | PathLike[str], *, example: Tensor, **opti
     ----------
     model : the trained module.
     path : where to write; the usual suffix is .pt2.
-    example : at least two images, (n, C, H, W), as the model takes them (scaled).
+    example : at least two images, (n, C, H, W), as the model takes them (scaled): a tensor, an
+        array, or a batch of a data loader, whose first entry they are.
     options : of `LoadingOptions`, `normalize`, which may also be (means, sds), `output`, `classes`,
         and, where the usual rules would miss, `encoder`, `decoder`, `bottleneck`.
 
     Raises
     ------
     ModelError : the model cannot be exported or split; nothing is left at `path`.
-    DataError : the model does not take the example.
+    DataError : the model does not take the example, or that holds no images.
+    OutputError : there is no such folder, or it takes no file.
     SettingsError : an option is not known, or its value is of another kind.
     """
     from reportgen.loading.saving import save_model

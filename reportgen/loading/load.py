@@ -76,18 +76,18 @@ def load_or_ask(
 def _loaded(
     file: ModelFile, images: ImageSource, model: Model | None, most_tried: int
 ) -> tuple[Autoencoder, str | None]:
-    sample = _sample(images, file.options, most_tried)
+    sample = sample_of(images, file.options, most_tried)
     with file.named(), seeded():
         model = model or file.read()
         options, described = completed(file.options, model.said, "the model file itself")
         feed = _feed(model, images, options)
         if feed is not None:
-            sample = _sample(images, options, most_tried, feed.usual)
+            sample = sample_of(images, options, most_tried, feed.usual)
         found, question = assemble(
             model.split(sample, options),
             sample,
             options,
-            notes=(*file.notes, *described, *_other_notes(options)),
+            notes=(*file.notes, *described, *other_notes(options)),
             source=file.source,
             name=file.name,
         )
@@ -113,18 +113,18 @@ def load_module(
     module: nn.Module, images: ImageSource, options: LoadingOptions, name: str
 ) -> Autoencoder:
     """The `Autoencoder` in a module in memory."""
-    sample = _sample(images, options)
+    sample = sample_of(images, options)
     refuse_not_finite(named_tensors(module).items())
     model = ModuleModel(module, is_ours=False)
     feed = _feed(model, images, options)
     if feed is not None:
-        sample = _sample(images, options, of_class=feed.usual)
+        sample = sample_of(images, options, of_class=feed.usual)
     with seeded():
         found, question = assemble(
             model.split(sample, options),
             sample,
             options,
-            notes=(Note("format", f"{name}: a module in memory."), *_other_notes(options)),
+            notes=(Note("format", f"{name}: a module in memory."), *other_notes(options)),
             source=None,
             name=name,
         )
@@ -146,7 +146,7 @@ def seeded() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _sample(
+def sample_of(
     images: ImageSource,
     options: LoadingOptions,
     most: int = SAMPLED_ROWS,
@@ -176,7 +176,8 @@ def _sample(
         raise ModelError(f"--device {options.device} cannot be used here: {reason}") from error
 
 
-def _other_notes(options: LoadingOptions) -> Iterator[Note]:
+def other_notes(options: LoadingOptions) -> Iterator[Note]:
+    """Notes of what the user says of the model besides how it is read."""
     if options.classes:
         yield Note("classes", f"The model's classes: {', '.join(options.classes)}.")
     if options.trust:

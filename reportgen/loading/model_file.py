@@ -103,11 +103,10 @@ class ModelFile:
             return self._said.completed(LoadingOptions(normalize="0,1", output="pixels"))[0], ()
         options, notes = with_sidecar(self._path, self._said)
         if self.kind is ModelFormat.DIFFUSERS:
+            from reportgen.loading.formats.diffusers_models import DIFFUSERS_SAYS
             from reportgen.loading.formats.folders import latent_scale_notes
 
-            # Its models take and return pixels in [−1, 1].
-            own = LoadingOptions(normalize="-1,1", output="pixels")
-            options, more = completed(options, own, "diffusers")
+            options, more = completed(options, DIFFUSERS_SAYS, "diffusers")
             notes += (*more, *latent_scale_notes(self._path))
         return options, notes
 

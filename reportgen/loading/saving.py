@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError
+from reportgen.errors import DataError, ModelError, OutputError
 from reportgen.loading.formats.reading import read_model
 from reportgen.loading.formats.sniff import sniff
 from reportgen.loading.known_scalings import parse_scaling
@@ -22,18 +25,25 @@ from reportgen.loading.modules.returned import distribution_mean, flatten, is_di
 from reportgen.loading.modules.split_parts import find_pair
 from reportgen.loading.modules.whole import try_whole
 from reportgen.loading.options import DESCRIBED, LoadingOptions
+from reportgen.loading.sentences import shape_text
 from reportgen.loading.split import exact_arithmetic, relative_difference
 
 TOLERANCE = 1e-5
+IMAGE_KEYS = ("image", "img", "pixel_values", "images")
 # Float tensors that a saved model returns, in this order.
 IMAGE, CODE, SD = 0, 1, 2
 
 
-def save_model(model: nn.Module, path: Path, example: Tensor, options: LoadingOptions) -> None:
+def save_model(model: nn.Module, path: Path, example: Any, options: LoadingOptions) -> None:
     """Export a model with a description of itself; see `reportgen.loading.save`."""
-    if example.dim() != 4 or len(example) < 2 or not example.is_floating_point():
-        raise ModelError("example must be at least two float images, (n, C, H, W).")
-    sample = example.detach().float().cpu().clone()
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"model is a {type(model).__name__}; save writes a torch.nn.Module, and other models "
+            "are given to reportgen.build as they are."
+        )
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: {path.parent} is no folder; make it first.")
+    sample = _example_images(example)
     if options.normalize is not None:
         parse_scaling(options.normalize, sample)
     if options.output not in (None, "pixels", "logits"):
@@ -54,9 +64,46 @@ def save_model(model: nn.Module, path: Path, example: Tensor, options: LoadingOp
     description |= {"version": 1, "options": said, "classes": list(options.classes)}
     evaluated.settle()
     program = export_module(described, sample[:2], flattened=pair is None)
-    with path.open("wb") as file:
+    with _writing(path) as file:
         torch.export.save(program, file, extra_files={"reportgen.json": json.dumps(description)})
     _check(path, pair, sample, options)
+
+
+def _example_images(example: Any) -> Tensor:
+    """At least two images (n, C, H, W) of an array, a tensor, or a batch that begins with them.
+
+    Raises DataError.
+    """
+    if isinstance(example, Mapping):
+        example = next((example[k] for k in IMAGE_KEYS if k in example), next(iter(example), None))
+    if isinstance(example, list | tuple) and len(example):
+        example = example[0]
+    images = example if isinstance(example, Tensor) else _as_tensor(example)
+    if images.dim() != 4 or len(images) < 2 or not images.is_floating_point():
+        raise DataError(
+            f"example is {shape_text(images.shape)} of {str(images.dtype).removeprefix('torch.')}; "
+            "it must be at least two float images, (n, C, H, W), as the model takes them."
+        )
+    return images.detach().float().cpu().clone()
+
+
+def _as_tensor(example: Any) -> Tensor:
+    try:
+        return torch.from_numpy(np.array(example))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"example is a {type(example).__name__}; give images as a tensor or an array, (n, C, "
+            "H, W)."
+        ) from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 class _Described(nn.Module):

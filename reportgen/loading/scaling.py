@@ -114,8 +114,14 @@ def find_pixel_scale(
         candidates = [parse_scaling(normalize, sample)]
     on_unit_scale = float(sample.min()) >= 0 and float(sample.max()) <= 1
     tried: list[_Candidate] = []
+    refused: ModelError | None = None
     for scaling in candidates:
-        returned = reconstruct(scaling.apply(sample))
+        try:
+            returned = reconstruct(scaling.apply(sample))
+        except ModelError as own:
+            # Functions that refuse numbers outside their range, as below zero.
+            refused = refused or own
+            continue
         if not bool(torch.isfinite(returned).all()):
             continue
         for kind in _output_kinds(scaling, output, on_unit_scale, returned):
@@ -123,6 +129,8 @@ def find_pixel_scale(
             pixels = pixel_scale.to_data(returned)
             error = float((pixels - sample).square().mean(dtype=torch.float64))
             tried.append(_Candidate(pixel_scale, pixels, error, len(tried)))
+    if not tried and refused is not None:
+        raise refused
     if not tried:
         raise ModelError(
             "the model returns NaN or infinity for these images under every input scaling; check "

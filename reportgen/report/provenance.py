@@ -10,7 +10,6 @@ from importlib import metadata
 
 import numpy as np
 
-from reportgen import __version__
 from reportgen.analyses.contributions import Contributions
 from reportgen.autoencoder import Note
 from reportgen.images import ImageSet
@@ -18,6 +17,7 @@ from reportgen.report.results import Provenance
 from reportgen.statistics.pictures import picture_shape
 from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
+from reportgen.version import __version__
 
 LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "jinja2")
 

@@ -12,7 +12,8 @@ import json
 import typing
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -85,20 +86,27 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     Results of an earlier schema are read as far as they still mean the same. Raises ResultsError
     where they are missing, damaged, or of a schema version that is not known.
     """
-    try:
-        text = (folder / "results.json").read_text(encoding="utf-8")
-        plain = json.loads(text, parse_constant=_no_number)
-        with np.load(folder / "results.npz", allow_pickle=False) as archive:
+    with _readable(shown(folder)):
+        content = (folder / "results.json").read_bytes(), (folder / "results.npz").read_bytes()
+    return results_of(*content, questions, shown(folder))
+
+
+def results_of(
+    plain_json: bytes, images: bytes, questions: Iterable[Question], where: str
+) -> Results:
+    """Results from the contents of results.json and results.npz, which come from `where`.
+
+    Raises as `read_results` does.
+    """
+    with _readable(where):
+        plain = json.loads(plain_json.decode("utf-8"), parse_constant=_no_number)
+        with np.load(io.BytesIO(images), allow_pickle=False) as archive:
             arrays = dict(archive)
-    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
-        raise ResultsError(
-            f"{shown(folder)} holds no readable results.json and results.npz ({shown(error)}); "
-            "make them with reportgen build --results."
-        ) from error
+    where = f"{where}/results.json"
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version not in (SCHEMA_VERSION, *OLDER_VERSIONS):
         raise ResultsError(
-            f"{shown(folder / 'results.json')} has schema version {shown(version)}, and this "
+            f"{where} has schema version {shown(version)}, and this "
             f"reportgen reads {', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report "
             "again."
         )
@@ -109,10 +117,20 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
             read = _typed_results(plain, Stored(arrays), questions)
     except (MismatchError, SettingsError) as error:
         raise ResultsError(
-            f"{shown(folder / 'results.json')} does not follow the schema: {error}; build the "
-            "report again."
+            f"{where} does not follow the schema: {error}; build the report again."
         ) from error
     return with_encodable_text(read)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+        raise ResultsError(
+            f"{where} holds no readable results.json and results.npz ({shown(error)}); "
+            "make them with reportgen build --results."
+        ) from error
 
 
 def _no_number(text: str) -> NoReturn:

@@ -60,6 +60,12 @@ class Templates:
         return environment
 
 
+def framed(page: str, title: str) -> str:
+    """A page, in one file, as an element that shows it inside another page."""
+    template = Templates().environment().get_template("frame.html.j2")
+    return template.render(page=page, title=title)
+
+
 class _Code(jinja2.BytecodeCache):
     """Compiled templates, kept in memory; Jinja's interface for that is called a bytecode cache."""
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reportgen import __version__
 from reportgen.autoencoder import Autoencoder
 from reportgen.errors import SettingsError
 from reportgen.shown import shown
 from reportgen.study.code_folder import CodeFolder
+from reportgen.version import __version__
 
 if TYPE_CHECKING:
     from reportgen.images import ImageSet

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from reportgen.errors import ModelError
+import reportgen
+from reportgen.errors import DataError, ModelError, ReportgenError
 from reportgen.loading import load_autoencoder, save
 from tests.loading.files import example
 from tests.loading.image_array import random_images
@@ -111,5 +114,37 @@ def test_what_cannot_be_loaded_is_not_left_behind(
     with pytest.raises(ModelError, match=words):
         save(make(), tmp_path / "model.pt2", example=torch.rand(2, 3, 12, 12), **options)
     assert not (tmp_path / "model.pt2").exists()
-    with pytest.raises(ModelError, match="at least two float images"):
+    with pytest.raises(DataError, match="at least two float images"):
         save(make(), tmp_path / "model.pt2", example=torch.rand(1, 3, 12, 12))
+
+
+@pytest.mark.parametrize("how", ["array", "batch"])
+def test_an_example_may_be_what_a_data_loader_gives(how: str, tmp_path: Path) -> None:
+    images = torch.rand(4, 1, 12, 12)
+    example = {
+        "array": images.numpy(),
+        "batch": [images, torch.arange(4)],
+    }[how]
+    module = nn.Sequential()
+    module.add_module("encoder", nn.Sequential(nn.Flatten(), nn.Linear(144, 3)))
+    module.add_module("decoder", nn.Sequential(nn.Linear(3, 144), nn.Unflatten(1, (1, 12, 12))))
+    reportgen.save(module, tmp_path / "model.pt2", example)
+    assert (tmp_path / "model.pt2").is_file()
+
+
+@pytest.mark.parametrize(
+    ("model", "example", "words"),
+    [
+        (nn.Flatten(), "images", "example is a str"),
+        (nn.Flatten(), np.zeros((4, 3)), "example is 4×3 of float64"),
+        (nn.Flatten(), np.zeros((4, 1, 2, 2), np.uint8), "of uint8"),
+        (3, np.zeros((4, 1, 2, 2)), "model is a int"),
+    ],
+)
+def test_what_cannot_be_saved_is_one_sentence(
+    model: Any, example: Any, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ReportgenError, match=words):
+        reportgen.save(model, tmp_path / "model.pt2", example)
+    with pytest.raises(ReportgenError, match=r"is no folder|model is a"):
+        reportgen.save(model, tmp_path / "nowhere" / "model.pt2", example)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
+from reportgen.loading.formats.diffusers_models import DIFFUSERS_CLASSES, latents_of
 from reportgen.loading.formats.fitting import load_into
 from reportgen.loading.formats.restricted_pickle import load_restricted
 from reportgen.loading.formats.sniff import ModelFormat, sniff
@@ -23,10 +24,6 @@ from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.sentences import refusing
 
 CONFIG_LIMIT = 1 << 20
-DIFFUSERS_CLASSES = (
-    *("AutoencoderKL", "AutoencoderTiny", "VQModel", "AsymmetricAutoencoderKL"),
-    "AutoencoderDC",
-)
 DIFFUSERS_WEIGHTS = (
     "diffusion_pytorch_model.safetensors",
     "diffusion_pytorch_model.bin",
@@ -59,10 +56,7 @@ def read_diffusers(folder: Path) -> tuple[nn.Module, tuple[Note, ...]]:
             rename(weights)
     load_into(folder, module, weights)
     notes = (Note("weights", f"The weights are those of {file.name}."),)
-    if name == "VQModel":
-        return _Quantised(module), notes
-    is_plain = name in ("AutoencoderTiny", "AutoencoderDC")
-    return (_Latents(module) if is_plain else module), notes
+    return latents_of(module) or module, notes
 
 
 def latent_scale_notes(folder: Path) -> tuple[Note, ...]:
@@ -211,47 +205,6 @@ def _weights_in_shards(index: Path) -> Mapping[str, Tensor]:
             raise ModelError(f"{index} lists {name}, which is not there; download it too.")
         weights |= _weights_of(shard)
     return weights
-
-
-class _Latents(nn.Module):
-    """An AutoencoderTiny or AutoencoderDC, without the 8-bit rounding of codes in its forward."""
-
-    model: Any
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def encode(self, images: Tensor) -> Tensor:
-        encoded = self.model.encode(images)
-        codes: Tensor = encoded.latent if hasattr(encoded, "latent") else encoded.latents
-        return codes
-
-    def decode(self, code: Tensor) -> Tensor:
-        images: Tensor = self.model.decode(code).sample
-        return images
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.decode(self.encode(images))
-
-
-class _Quantised(_Latents):
-    """A VQModel whose code is what its decoder gets: the entries of the code book.
-
-    Its own decode quantises first, so that most changes of a code would do nothing.
-    """
-
-    def encode(self, images: Tensor) -> Tensor:
-        codes: Tensor = self.model.quantize(super().encode(images))[0]
-        return codes
-
-    def decode(self, code: Tensor) -> Tensor:
-        images: Tensor = self.model.decode(code, force_not_quantize=True).sample
-        return images
-
-    def forward(self, images: Tensor) -> Tensor:
-        reconstructions: Tensor = self.model(images).sample
-        return reconstructions
 
 
 class _WithPlainForward(nn.Module):

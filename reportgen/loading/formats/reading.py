@@ -12,7 +12,7 @@ from reportgen.loading.formats.sniff import ModelFormat
 from reportgen.loading.formats.tensors import named_tensors, refuse_not_finite
 from reportgen.loading.graph.program import title
 from reportgen.loading.graph.split_program import GraphModel
-from reportgen.loading.modules.adapter import UserFunctions
+from reportgen.loading.modules.adapter import functions_of
 from reportgen.loading.modules.model_class import find_class, folder_of
 from reportgen.loading.modules.split_parts import ModuleModel
 from reportgen.loading.options import LoadingOptions
@@ -41,7 +41,7 @@ def read_model(path: Path, kind: ModelFormat, options: LoadingOptions) -> Model:
 
             return OnnxModel(path)
         case ModelFormat.FUNCTION:
-            return UserFunctions(str(path))
+            return functions_of(str(path))
         case ModelFormat.AOT_INDUCTOR:
             raise ModelError(
                 f"{path} is an AOTInductor package: compiled machine code, whose inside cannot be "

@@ -20,9 +20,17 @@ from reportgen.loading.modules.model_parts import optional_arguments, required_a
 from reportgen.loading.modules.own_errors import own_reason
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sentences import shape_text
-from reportgen.loading.split import ImageMap, Model, Split, exact_arithmetic
+from reportgen.loading.split import (
+    ImageMap,
+    Model,
+    Split,
+    exact_arithmetic,
+    relative_difference,
+)
 
 TRIED_IMAGES = 4
+# A share of the range; rounding on several threads is below it.
+SAME = 1e-4
 _PATTERN = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_]\w*)")
 
 
@@ -37,36 +45,25 @@ def adapter_file(spec: str) -> Path | None:
     return path if path.suffix == ".py" else None
 
 
-class UserFunctions(Model):
-    """The functions (encode, decode) or (encode, decode, forward) that a user's function returns.
+class Functions(Model):
+    """The functions (encode, decode) or (encode, decode, forward), of whatever kind of model.
 
-    The user's function is called without arguments. The returned ones map (n, C, H, W) float32
-    images on the data's scale to (n, …) codes, codes to images, and images to images, as torch
-    tensors, or as NumPy arrays if they take only those. Of a conditional model they take the
-    images' classes as a second input.
+    They map (n, C, H, W) float32 images on the data's scale to (n, …) codes, codes to images, and
+    images to images, as torch tensors, or as arrays if they take only those. Of a conditional model
+    they take the images' classes as a second input.
 
-    Raises ModelError where something else is returned.
+    Parameters
+    ----------
+    functions : the two or three.
+    origin : words behind a function's name in sentences, such as ", from file.py:function".
     """
 
     takes_labels = True
     feed: LabelFeed | None = None
 
-    def __init__(self, spec: str) -> None:
-        function = find_named(spec, "MODEL")
-        if not callable(function):
-            raise ModelError(f"{spec} is no function; it must return (encode, decode).")
-        try:
-            returned = function()
-        except RAISED as error:
-            raise ModelError(
-                f"{spec}, which is called without arguments, fails: {reason_of(error)}."
-            ) from error
-        is_tuple = isinstance(returned, tuple | list) and len(returned) in (2, 3)
-        if not is_tuple or not all(callable(part) for part in returned):
-            raise ModelError(f"{spec} must return (encode, decode) or (encode, decode, forward).")
-        self._spec = spec
-        self._given: Sequence[Callable[..., Any]] = returned
-        self._functions: Sequence[Callable[[Any], Any]] = returned
+    def __init__(self, functions: Sequence[Callable[..., Any]], origin: str = "") -> None:
+        self._given, self._origin = functions, origin
+        self._functions: Sequence[Callable[[Any], Any]] = functions
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """Try each function on a few images, and return them as a `Split`."""
@@ -88,18 +85,18 @@ class UserFunctions(Model):
         code = encode(images)
         if code.dim() < 2 or len(code) != len(images):
             raise ModelError(
-                f"encode, from {self._spec}, returns {shape_text(code.shape)} for {len(images)} "
+                f"{self._named('encode')} returns {shape_text(code.shape)} for {len(images)} "
                 "images; it must return one code for each."
             )
+        self._refuse_noise("encode", code, encode(images))
         decode = self._image_function("decode", code, images, device)
+        self._refuse_noise("decode", decode(code), decode(code))
         forward = None
         if len(self._functions) == 3:
             forward = self._image_function("forward", images, images, device)
         shape = tuple(code.shape[1:])
-        note = (
-            f"Code: {math.prod(shape)} numbers ({shape_text(shape)}), by encode and decode of "
-            f"{self._spec}."
-        )
+        numbers = f"{math.prod(shape)} numbers ({shape_text(shape)})"
+        note = f"Code: {numbers}, by encode and decode{self._origin}."
         return Split(encode, decode, forward, forward, None, shape, (Note("code", note),))
 
     def _image_function(self, name: str, given: Tensor, images: Tensor, device: str) -> ImageMap:
@@ -107,21 +104,34 @@ class UserFunctions(Model):
         shape = function(given).shape
         if shape != images.shape:
             raise ModelError(
-                f"{name}, from {self._spec}, returns {shape_text(shape)} where images of "
+                f"{self._named(name)} returns {shape_text(shape)} where images of "
                 f"{shape_text(images.shape)} are expected."
             )
         return function
 
+    def _refuse_noise(self, name: str, one: Tensor, other: Tensor) -> None:
+        """Raise ModelError where two calls differ by more than rounding."""
+        if one.shape == other.shape and relative_difference(one, other) > SAME:
+            raise ModelError(
+                f"{self._named(name)} gives something else each time that it is called, as a model "
+                "with dropout or sampling does in training; put it into evaluation mode, or take "
+                "the mean."
+            )
+
+    def _named(self, name: str) -> str:
+        """A function's name and where it comes from, for sentences."""
+        return f"{name}{self._origin}{',' if self._origin else ''}"
+
     def _tensor_function(self, name: str, given: Tensor, device: str) -> ImageMap:
         """One of the functions as one on tensors; through NumPy where it does not take tensors."""
         function = self._functions[("encode", "decode", "forward").index(name)]
-        what = f"{name}, from {self._spec},"
+        what = self._named(name)
 
         def on_tensors(values: Tensor) -> Tensor:
-            return _tensor(function(values), what).to(device)
+            return as_tensor(function(values), what).to(device)
 
         def on_arrays(values: Tensor) -> Tensor:
-            return _tensor(function(values.cpu().numpy()), what).to(device)
+            return as_tensor(function(values.cpu().numpy()), what).to(device)
 
         try:
             on_tensors(given)
@@ -133,13 +143,62 @@ class UserFunctions(Model):
             except Exception:
                 # The user's function is meant for tensors, and this is what went wrong.
                 raise ModelError(f"{what} fails: {own_reason(first)}.") from first
-            return on_arrays
-        return on_tensors
+            return saying(what, on_arrays)
+        return saying(what, on_tensors)
 
 
-def _tensor(value: Any, what: str) -> Tensor:
-    if isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.ascontiguousarray(value))
+def functions_of(spec: str) -> Functions:
+    """The functions that a function of the user's returns, which is called without arguments.
+
+    Raises ModelError where something else is returned.
+    """
+    function = find_named(spec, "MODEL")
+    if not callable(function):
+        raise ModelError(f"{spec} is no function; it must return (encode, decode).")
+    try:
+        returned = function()
+    except RAISED as error:
+        raise ModelError(
+            f"{spec}, which is called without arguments, fails: {reason_of(error)}."
+        ) from error
+    if not are_functions(returned):
+        raise ModelError(f"{spec} must return (encode, decode) or (encode, decode, forward).")
+    return Functions(returned, f", from {spec}")
+
+
+def are_functions(value: Any) -> bool:
+    """Tell whether a value is (encode, decode) or (encode, decode, forward)."""
+    is_tuple = isinstance(value, tuple | list) and len(value) in (2, 3)
+    return is_tuple and all(callable(part) for part in value)
+
+
+def saying(what: str, function: ImageMap) -> ImageMap:
+    """A function whose errors are one sentence, a ModelError that begins with `what`."""
+
+    def run(values: Tensor) -> Tensor:
+        try:
+            return function(values)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{what} fails: {own_reason(error)}.") from error
+
+    return run
+
+
+def as_tensor(value: Any, what: str) -> Tensor:
+    """An array of any library as a float32 tensor. Raises ModelError, beginning with `what`."""
     if not isinstance(value, Tensor):
-        raise ModelError(f"{what} returns a {type(value).__name__}; it must return an array.")
-    return value.float()
+        try:
+            if hasattr(value, "toarray"):
+                value = value.toarray()
+            array = np.asarray(value)
+            is_array = array.ndim > 0 and array.dtype.kind in "buif"
+        except Exception:
+            # Whatever a stranger's class raises where it is asked for an array.
+            is_array = False
+        if not is_array:
+            raise ModelError(f"{what} returns a {type(value).__name__}; it must return an array.")
+        return torch.from_numpy(np.array(array, np.float32))
+    tensor: Tensor = value.detach().float()
+    return tensor

@@ -99,9 +99,13 @@ class Evaluated:
 
 
 def _copied(given: nn.Module) -> nn.Module:
-    """A deep copy; the module itself where it holds what cannot be copied."""
+    """A deep copy; the module itself where it holds what cannot be copied.
+
+    The trainer that a module of Lightning holds while it is trained is not copied with it.
+    """
+    trainer = getattr(given, "_trainer", None)
     try:
-        return copy.deepcopy(given)
+        return copy.deepcopy(given, {} if trainer is None else {id(trainer): trainer})
     except Exception:
         # Its own __deepcopy__, or that of anything it holds, may raise what it likes.
         return given

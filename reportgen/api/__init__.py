@@ -1,0 +1,1 @@
+"""The functions that Python programs call: `build`, `load`, and the `Report` that they return."""

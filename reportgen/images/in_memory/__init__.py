@@ -1,0 +1,1 @@
+"""Images that a caller holds: arrays, tensors, data sets, data loaders, lists of pictures."""

@@ -1,0 +1,157 @@
+"""Models in memory, of any kind, as an `Autoencoder`: modules, functions, transformers, pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from reportgen.autoencoder import Autoencoder, Note
+from reportgen.errors import DataError, ModelError
+from reportgen.loading.assemble import assemble
+from reportgen.loading.formats.diffusers_models import DIFFUSERS_SAYS, latents_of
+from reportgen.loading.formats.tensors import named_tensors, refuse_not_finite
+from reportgen.loading.image_source import ImageSource
+from reportgen.loading.known_scalings import parse_scaling
+from reportgen.loading.load import other_notes, sample_of, seeded
+from reportgen.loading.modules.adapter import Functions, are_functions
+from reportgen.loading.modules.split_parts import ModuleModel
+from reportgen.loading.modules.transformer import Transformer, is_transformer
+from reportgen.loading.options import LoadingOptions
+from reportgen.loading.scaling import EXPLAINS
+from reportgen.loading.split import Model, Split, exact_arithmetic
+
+Images = TypeVar("Images", bound=ImageSource)
+KINDS = (
+    "a torch.nn.Module, functions (encode, decode), a fitted object with transform and "
+    "inverse_transform, an object with encode and decode, or the path of a model file"
+)
+
+
+def load_given(
+    given: Any,
+    candidates: Iterable[Images],
+    options: LoadingOptions,
+    *,
+    as_given: str,
+    channels_last: bool = False,
+    name: str | None = None,
+) -> tuple[Autoencoder, Images]:
+    """The `Autoencoder` in what a caller holds, with the first of the images that fit.
+
+    Parameters
+    ----------
+    given : see `KINDS`. A module is copied, or is changed within each call alone.
+    candidates : at least one set of images, in one number of channels or another.
+    as_given : `normalize` for a model that takes the images' numbers as they were given. Models
+        that are no modules are first tried on those, and take them where nothing fits better.
+    channels_last : whether images were given row by row, pixel by pixel.
+    name : a short one for headings; None for that of its class.
+
+    Raises ModelError where it is no model, or cannot be split or run; DataError where the images do
+    not fit.
+    """
+    found, kind = _model_of(given, channels_last)
+    if isinstance(given, nn.Module):
+        refuse_not_finite(named_tensors(given).items())
+        if latents_of(given) is not None:
+            options = options.completed(DIFFUSERS_SAYS)[0]
+    elif options.encoder or options.decoder or options.bottleneck:
+        raise ModelError(
+            "encoder, decoder and bottleneck name parts of a module, and this model is none."
+        )
+    refused: DataError | None = None
+    for images in candidates:
+        sample = sample_of(images, options)
+        try:
+            with seeded():
+                loaded = _loaded(
+                    found,
+                    sample,
+                    options,
+                    None if isinstance(given, nn.Module) else as_given,
+                    name or kind,
+                    (Note("format", f"{kind}: {_WORDS[type(found)]}."), *other_notes(options)),
+                )
+            return loaded, images
+        except DataError as error:
+            refused = refused or error
+    assert refused is not None, "there is at least one candidate"
+    raise refused
+
+
+_WORDS: dict[type[Model], str] = {
+    ModuleModel: "a module in memory",
+    Functions: "functions that encode and decode",
+    Transformer: "an object with transform and inverse_transform",
+}
+
+
+def _model_of(given: Any, channels_last: bool) -> tuple[Model, str]:
+    """The model, and the name of its class. Raises ModelError for what is none."""
+    kind = type(given).__name__
+    if isinstance(given, type):
+        raise ModelError(
+            f"model is the class {given.__name__}; give an object of it, trained or fitted."
+        )
+    if isinstance(given, nn.Module):
+        return ModuleModel(latents_of(given) or given, is_ours=False), kind
+    if are_functions(given):
+        return Functions(given), "functions"
+    if is_transformer(given):
+        return Transformer(given, channels_last=channels_last), kind
+    if all(callable(getattr(given, name, None)) for name in ("encode", "decode")):
+        return Functions((given.encode, given.decode)), kind
+    raise ModelError(f"model is a {kind}; give {KINDS}.")
+
+
+def _loaded(
+    model: Model,
+    sample: Tensor,
+    options: LoadingOptions,
+    as_given: str | None,
+    name: str,
+    notes: tuple[Note, ...],
+) -> Autoencoder:
+    plain = as_given is not None and options.normalize is None and options.output is None
+    said = replace(options, normalize=as_given, output="pixels") if plain else options
+    split = model.split(_on_models_scale(sample, said.normalize), options)
+
+    def assembled(chosen: LoadingOptions) -> tuple[Autoencoder, str | None]:
+        return assemble(split, sample, chosen, notes=notes, source=None, name=name)
+
+    if plain and _explains(split, sample, said):
+        return _with_note(assembled(said)[0])
+    found, question = assembled(options)
+    if question is None:
+        return found
+    if not plain:
+        raise ModelError(question)
+    return _with_note(assembled(said)[0])
+
+
+def _on_models_scale(sample: Tensor, normalize: str | None) -> Tensor:
+    return sample if normalize is None else parse_scaling(normalize, sample).apply(sample)
+
+
+def _explains(split: Split, sample: Tensor, options: LoadingOptions) -> bool:
+    """Tell whether the model explains half of the images' variance on this scale."""
+    assert options.normalize is not None
+    scaling = parse_scaling(options.normalize, sample)
+    with exact_arithmetic(options.device):
+        try:
+            output = scaling.undo(split.decode(split.encode(scaling.apply(sample))))
+        except ModelError:
+            return False
+    variance = float(sample.var(dim=0, correction=0).mean(dtype=torch.float64))
+    error = float((output - sample).square().mean(dtype=torch.float64))
+    return error <= (1 - EXPLAINS) * variance
+
+
+def _with_note(found: Autoencoder) -> Autoencoder:
+    text = "The model takes the images' numbers as they were given."
+    notes = (note for note in found.notes if note.topic != "scaling")
+    return replace(found, notes=(*notes, Note("scaling", text)))
