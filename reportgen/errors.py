@@ -30,6 +30,10 @@ class NumberNameError(ReportgenError):
     """A name of a number of the report is not one."""
 
 
+class CheckError(ReportgenError):
+    """A rule cannot be read, or cannot be held against these results."""
+
+
 class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 

@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder, Note
+from reportgen.checks.outcomes import Checker, Outcome, refuse_unknown_questions
+from reportgen.checks.rules import read_rule
+from reportgen.checks.summary import summary_of
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.images import ImageSet, open_images, with_class_names
@@ -31,6 +34,7 @@ from reportgen.report.encodable import with_encodable_text
 from reportgen.report.fitting import page_within_size
 from reportgen.report.off_data_panels import with_off_data
 from reportgen.report.page import Page
+from reportgen.report.preview import preview_of
 from reportgen.report.provenance import make_provenance
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
 from reportgen.report.store import image_archive, read_results, results_json
@@ -99,11 +103,13 @@ def make_report(
     `with_results` also makes the contents of results.json and results.npz.
 
     Raises a ReportgenError for bad input. An analysis that fails is a line in the results, and
-    everything else still comes out.
+    everything else still comes out; a rule that cannot be held against them is unknown.
     """
     ranks = surroundings.ranks
     groups = read_groups(request.groups) if request.groups else None
     questions = all_questions()
+    rules = tuple(read_rule(rule) for rule in request.rules)
+    refuse_unknown_questions(rules, questions)
     loading = replace(request.loading, device=_device(settings.device))
     models = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
     with progress.step("images"):
@@ -163,14 +169,30 @@ def make_report(
         page = page_within_size(results, questions, request.layout)
         results = replace(results, failures=results.failures | page.failures)
         files = _files(page, results, with_results)
+    checker = Checker(results, questions)
+    checks = tuple(checker.check_or_say_why(rule) for rule in rules)
     outcome = BuildOutcome(
         answers=answer_lines(results),
         failed=bool(results.failures),
         page_bytes=page.size,
         section_bytes=page.section_bytes,
         profile=costs(study.engine, progress.seconds),
+        checks=checks,
     )
-    return MadeReport(results, files, outcome)
+    return MadeReport(results, _with_short(files, request, results, checks), outcome)
+
+
+def _with_short(
+    files: ReportFiles, request: BuildRequest, results: Results, checks: tuple[Outcome, ...]
+) -> ReportFiles:
+    """The files with the report in short, where that is asked for."""
+    summary = preview = b""
+    if request.summary is not None:
+        said = checks if request.rules else None
+        summary = summary_of(results, said, link=request.link).encode("utf-8")
+    if request.preview is not None:
+        preview = preview_of(results)
+    return replace(files, summary=summary, preview=preview)
 
 
 def _files(page: Page, results: Results, with_results: bool) -> ReportFiles:

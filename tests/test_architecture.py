@@ -32,10 +32,10 @@ HEADLESS = re.compile(r"(What|Which|Where|Whether|When|Why|How|That)\b")
 MAY_USE: dict[str, set[str]] = {
     "errors": set(),
     "shown": set(),
-    "outcome": {"delivery", "process", "suite"},
+    "outcome": {"checks", "delivery", "process", "suite"},
     "confined": {
-        *("delivery", "errors", "job", "loading", "outcome", "process", "report", "request"),
-        *("settings", "shown", "study", "suite"),
+        *("checks", "delivery", "errors", "job", "loading", "outcome", "process", "report"),
+        *("request", "settings", "shown", "statistics", "study", "suite"),
     },
     "request": {"delivery", "loading"},
     "settings": {"errors", "shown"},
@@ -58,13 +58,15 @@ MAY_USE: dict[str, set[str]] = {
         *("__init__", "analyses", "autoencoder", "delivery", "errors", "figures", "images"),
         *("live", "settings", "shown", "statistics", "study", "suite"),
     },
+    "checks": {"errors", "questions", "report", "settings", "shown", "statistics"},
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
-        *("analyses", "autoencoder", "delivery", "images", "live", "loading", "process", "report"),
-        *("outcome", "questions", "request", "settings", "study", "suite"),
+        *("analyses", "autoencoder", "checks", "delivery", "images", "live", "loading", "process"),
+        *("report", "outcome", "questions", "request", "settings", "study", "suite"),
     },
     "command": {
-        *("__init__", "confined", "delivery", "errors", "job", "loading", "outcome", "process"),
+        *("__init__", "checks", "confined", "delivery", "errors", "job", "loading", "outcome"),
+        *("process",),
         *("questions", "report", "request", "settings", "shown", "suite"),
     },
     "__main__": {"command"},

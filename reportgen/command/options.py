@@ -84,6 +84,27 @@ def page_options(command: Any) -> Any:
     return page(layout(command))
 
 
+def summary_options(command: Any) -> Any:
+    """Add the options for a report in short: Markdown, a link in it, and a picture."""
+    preview = click.option(
+        "--preview",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Also write a PNG picture of 1200 × 630 pixels with the verdict, for link previews.",
+    )
+    link = click.option(
+        "--link", default="", metavar="URL", help="Where the page is, for the summary's link."
+    )
+    summary = click.option(
+        "--summary",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Also write the report in short as Markdown, for a pull request or a job's summary; "
+        "$GITHUB_STEP_SUMMARY is appended to.",
+    )
+    return summary(link(preview(command)))
+
+
 def loading_flags(options: dict[str, Any]) -> dict[str, Any]:
     """Those of a command's options that say how the model is read, taken out."""
     return {option.name: options.pop(option.name) for option in options_at(Place.COMMAND)}

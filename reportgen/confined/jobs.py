@@ -38,6 +38,7 @@ from reportgen.study.code_folder import CodeFolder
 from reportgen.suite.profile import Cost
 
 if TYPE_CHECKING:
+    from reportgen.checks.outcomes import Outcome
     from reportgen.process.ranks import Ranks
 
 ADAPTER = re.compile(r"(.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*")
@@ -84,7 +85,7 @@ def make_report(
     cache = None if request.cache is None else CodeFolder(request.cache)
     inputs = [given.path for given in request.inputs()]
     specs = (request.model, *request.replicates)
-    confinement = _confinement(
+    confinement = confinement_for(
         inputs if request.cache is None else [*inputs, request.cache],
         settings,
         models=[path for spec in specs for path in named_in(spec)],
@@ -112,7 +113,7 @@ def make_report(
         )
         table_given = any(path.is_file() for path in (request.data, request.fit_data) if path)
         doors = (stack.enter_context(Cabinet(cache)), Reader(table_given), Reducer(ranks))
-        done = _listen(stack.enter_context(child), progress, doors)
+        done = listen(stack.enter_context(child), progress, doors)
         return (_files_of(done), _outcome_of(done)) if done.fields.get("made") is True else None
 
 
@@ -129,7 +130,7 @@ def inspect(
     """
     settings = Settings()
     request = BuildRequest(model, data or model, Path(os.devnull), labels=labels, loading=loading)
-    confinement = _confinement(
+    confinement = confinement_for(
         [given.path for given in request.inputs()],
         settings,
         models=named_in(model),
@@ -144,7 +145,7 @@ def inspect(
     )
     with child:
         door = Reader(data is not None and data.is_file())
-        done = _listen(child, QuietProgress(), (door,))
+        done = listen(child, QuietProgress(), (door,))
         return _inspection_of(done)
 
 
@@ -156,7 +157,7 @@ def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
     inputs = tuple(Input(f"{name} of DIR", folder / name) for name in RESULTS_FILES)
     delivery = Delivery(Destination(page, layout), inputs)
     settings = Settings()
-    confinement = _confinement([folder], settings, models=[folder], code=False)
+    confinement = confinement_for([folder], settings, models=[folder], code=False)
     child = ChildProcess(
         RenderTask(folder, layout),
         confinement,
@@ -165,7 +166,7 @@ def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
         say=QuietProgress().said,
     )
     with child:
-        done = _listen(child, QuietProgress(), ())
+        done = listen(child, QuietProgress(), ())
         files, outcome = _files_of(done), _outcome_of(done)
     return deliver(delivery, files, outcome, QuietProgress())
 
@@ -176,9 +177,10 @@ def names_code(loading: LoadingOptions, models: Iterable[Path]) -> bool:
     return bool(loading.model_class) or any(functions)
 
 
-def _confinement(
+def confinement_for(
     inputs: Iterable[Path], settings: Settings, *, models: Iterable[Path], code: bool
 ) -> Confinement:
+    """Rights of a child that reads these inputs; with `code` of the user's own it may read all."""
     _compile_package()
     inputs = list(inputs)
     readable = None if code else [*pythons_own(work=inputs), *with_links(inputs)]
@@ -206,7 +208,7 @@ def _said_of(confinement: Confinement) -> str:
     return f"At most {' and '.join(limits)}." if limits else "No limits of memory and time."
 
 
-def _listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door]) -> Message:
+def listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door]) -> Message:
     """Answer the child until it is done; returns its last message."""
     opened = {kind: door for door in doors for kind in door.kinds}
     with contextlib.ExitStack() as steps:
@@ -232,14 +234,15 @@ def _listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door])
 def _files_of(done: Message) -> ReportFiles:
     """The files that came, none of them larger or elsewhere than a report's."""
     beside = done.fields.get("beside")
-    if not isinstance(beside, list) or len(done.parts) != 3 + len(beside):
+    if not isinstance(beside, list) or len(done.parts) != 5 + len(beside):
         raise ChannelError("the report is not whole")
-    html, results, images, *others = done.parts
+    html, results, images, summary, preview, *others = done.parts
     if len(html) + sum(map(len, others)) > LARGEST_PAGE:
         raise ChannelError("the page is larger than any")
     if not all(isinstance(name, str) and BESIDE_NAME.fullmatch(name) for name in beside):
         raise ChannelError("a file would lie where none of a report's does")
-    return ReportFiles(html, dict(zip(beside, others, strict=True)), results, images)
+    files = dict(zip(beside, others, strict=True))
+    return ReportFiles(html, files, results, images, summary, preview)
 
 
 def _inspection_of(done: Message) -> dict[str, Any]:
@@ -272,8 +275,25 @@ def _outcome_of(done: Message) -> BuildOutcome:
         answers = tuple(shown(line, LONGEST_LINE) for line in fields.get("answers", []))
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise ChannelError("what became of the report is not told") from error
-    page_bytes = done.count("page_bytes", LARGEST_PAGE)
-    return BuildOutcome(answers, fields.get("failed") is True, page_bytes, section_bytes, profile)
+    return BuildOutcome(
+        answers,
+        fields.get("failed") is True,
+        done.count("page_bytes", LARGEST_PAGE),
+        section_bytes,
+        profile,
+        _checks_of(fields.get("checks", [])),
+    )
+
+
+def _checks_of(plain: Any) -> tuple[Outcome, ...]:
+    if not plain:
+        return ()
+    from reportgen.checks.outcomes import outcomes_of
+
+    try:
+        return outcomes_of(plain)
+    except ValueError as error:
+        raise ChannelError("what became of the rules is not told") from error
 
 
 def _ranks() -> Ranks | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import typing
 import zipfile
 import zlib
@@ -87,7 +88,7 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     """
     try:
         text = (folder / "results.json").read_text(encoding="utf-8")
-        plain = json.loads(text, parse_constant=_no_number)
+        plain = json.loads(text, parse_constant=no_constant)
         with np.load(folder / "results.npz", allow_pickle=False) as archive:
             arrays = dict(archive)
     except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
@@ -95,27 +96,47 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
             f"{shown(folder)} holds no readable results.json and results.npz ({shown(error)}); "
             "make them with reportgen build --results."
         ) from error
+    return results_of(plain, Stored(arrays), questions, shown(folder / "results.json"))
+
+
+def results_of(plain: Any, stored: Stored, questions: Iterable[Question], source: str) -> Results:
+    """Results from the content of a results.json and the arrays beside it; `source` names it.
+
+    Raises ResultsError.
+    """
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version not in (SCHEMA_VERSION, *OLDER_VERSIONS):
+        if _is_newer(version):
+            raise ResultsError(
+                f"{source} was written by a newer reportgen (schema {shown(version)}); update "
+                "reportgen."
+            )
         raise ResultsError(
-            f"{shown(folder / 'results.json')} has schema version {shown(version)}, and this "
-            f"reportgen reads {', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report "
-            "again."
+            f"{source} has schema version {shown(version)}, and this reportgen reads "
+            f"{', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report again."
         )
     try:
         if version in OLDER_VERSIONS:
-            read = _older_results(plain, Stored(arrays, older=True), tuple(questions))
+            older = dataclasses.replace(stored, older=True)
+            read = _older_results(plain, older, tuple(questions))
         else:
-            read = _typed_results(plain, Stored(arrays), questions)
+            read = _typed_results(plain, stored, questions)
     except (MismatchError, SettingsError) as error:
         raise ResultsError(
-            f"{shown(folder / 'results.json')} does not follow the schema: {error}; build the "
-            "report again."
+            f"{source} does not follow the schema: {error}; build the report again."
         ) from error
     return with_encodable_text(read)
 
 
-def _no_number(text: str) -> NoReturn:
+def _is_newer(version: object) -> bool:
+    """Tell whether a schema version is one that does not exist yet."""
+    if not isinstance(version, str) or not re.fullmatch(r"\d{1,4}\.\d{1,4}", version):
+        return False
+    return [int(part) for part in version.split(".")] > [int(p) for p in SCHEMA_VERSION.split(".")]
+
+
+def no_constant(text: str) -> NoReturn:
+    """Refuse NaN and Infinity, which are no JSON. Raises ValueError."""
     raise ValueError(f"{text} is no number in JSON")
 
 

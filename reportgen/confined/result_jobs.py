@@ -1,0 +1,92 @@
+"""Jobs on results from the parent's side: a confined child reads them, and its word is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from reportgen.checks.checking import Checked, CheckRequest
+from reportgen.checks.outcomes import outcomes_of
+from reportgen.confined.jobs import LARGEST_MESSAGE, confinement_for, listen
+from reportgen.confined.result_tasks import CheckTask
+from reportgen.delivery.collisions import Input
+from reportgen.delivery.output import RESULTS_FILES
+from reportgen.process.channel import ChannelError, Message
+from reportgen.process.child_process import ChildProcess
+from reportgen.process.progress import QuietProgress
+from reportgen.report.number_places import NamedNumber
+from reportgen.settings import Settings
+from reportgen.shown import shown
+from reportgen.statistics.bootstrap import Estimate
+
+LONGEST_TEXT = 5000
+
+
+def check(request: CheckRequest) -> Checked:
+    """Hold rules against results that a confined child reads.
+
+    Raises a ReportgenError for bad input; BugError for a fault of ours.
+    """
+    paths = [request.results, *([request.baseline] if request.baseline else [])]
+    done = _run(CheckTask(request), paths)
+    if len(done.parts) != 2:
+        raise ChannelError("the check is not whole")
+    try:
+        outcomes = outcomes_of(done.fields.get("outcomes"))
+    except ValueError as error:
+        raise ChannelError("what became of the rules is not told") from error
+    return Checked(
+        title=shown(done.text("title", LONGEST_TEXT)),
+        outcomes=outcomes,
+        numbers=_numbers(done.fields.get("numbers")),
+        summary=done.parts[0],
+        preview=done.parts[1],
+    )
+
+
+def inputs_at(path: Path, flag: str) -> tuple[Input, ...]:
+    """The files that are read where results are: not the folder, which may hold a summary too."""
+    if path.is_dir():
+        return tuple(Input(f"{name} of {flag}", path / name) for name in RESULTS_FILES)
+    return (Input(flag, path),)
+
+
+def _numbers(plain: Any) -> tuple[NamedNumber, ...]:
+    try:
+        return tuple(_number(number) for number in plain)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChannelError("the numbers are not told") from error
+
+
+def _number(plain: Any) -> NamedNumber:
+    name, shape = shown(plain["name"], LONGEST_TEXT), tuple(int(side) for side in plain["shape"])
+    value, low, high = plain["value"], plain["low"], plain["high"]
+    if value is None or isinstance(value, bool):
+        return NamedNumber(name, value, shape)
+    if low is None or high is None:
+        return NamedNumber(name, value if type(value) is int else float(value), shape)
+    return NamedNumber(name, Estimate(float(value), float(low), float(high)), shape)
+
+
+def _run(task: Any, paths: Iterable[Path]) -> Message:
+    """The last message of a child that may read the paths alone."""
+    read = [folder for path in paths for folder in _readable(path)]
+    confinement = confinement_for(read, Settings(), models=read, code=False)
+    child = ChildProcess(
+        task,
+        confinement,
+        most_bytes=confinement.memory_bytes or LARGEST_MESSAGE,
+        about=", ".join(shown(path) for path in read),
+        say=QuietProgress().said,
+    )
+    with child:
+        return listen(child, QuietProgress(), ())
+
+
+def _readable(path: Path) -> list[Path]:
+    """What belongs to results at a path: for a results.json its arrays, for a page its assets."""
+    if path.is_dir():
+        return [path]
+    beside = [path.parent / name for name in (*RESULTS_FILES, "assets")]
+    return [path, *(file for file in beside if file.exists() and file != path)]

@@ -1,0 +1,46 @@
+"""Jobs on results as they run inside a confined process."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reportgen.process.channel import Channel
+from reportgen.process.confinement import Held
+
+if TYPE_CHECKING:
+    from reportgen.checks.checking import CheckRequest
+    from reportgen.report.number_places import NamedNumber
+
+
+@dataclass(frozen=True)
+class CheckTask:
+    """Hold rules against results; see `checks.checking`."""
+
+    request: CheckRequest
+
+    def __call__(self, channel: Channel, held: Held) -> None:
+        """Check, and say what came of it."""
+        from reportgen.checks.checking import check_results
+        from reportgen.checks.outcomes import as_plain
+
+        checked = check_results(self.request)
+        channel.send(
+            "done",
+            [checked.summary, checked.preview],
+            title=checked.title,
+            outcomes=[as_plain(outcome) for outcome in checked.outcomes],
+            numbers=[_plain_number(number) for number in checked.numbers],
+        )
+
+
+def _plain_number(number: NamedNumber) -> dict[str, Any]:
+    estimate = number.estimate
+    ends = {name: getattr(estimate, name) for name in ("value", "low", "high")}
+    plain: dict[str, Any] = {
+        name: None if not math.isfinite(end) else end for name, end in ends.items()
+    }
+    if isinstance(number.value, bool | int):
+        plain["value"] = number.value
+    return {"name": number.name, **plain, "shape": list(number.shape)}
