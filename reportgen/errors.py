@@ -34,6 +34,10 @@ class CheckError(ReportgenError):
     """A rule cannot be read, or cannot be held against these results."""
 
 
+class ComparisonError(ReportgenError):
+    """Reports cannot be compared so."""
+
+
 class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 

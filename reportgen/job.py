@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import Autoencoder, Note
@@ -32,6 +32,7 @@ from reportgen.process.surroundings import Surroundings
 from reportgen.questions import Question, all_questions, runs_of
 from reportgen.report.encodable import with_encodable_text
 from reportgen.report.fitting import page_within_size
+from reportgen.report.kept_arrays import kept_arrays
 from reportgen.report.off_data_panels import with_off_data
 from reportgen.report.page import Page
 from reportgen.report.preview import preview_of
@@ -50,6 +51,9 @@ from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 from reportgen.suite.profile import costs
 from reportgen.suite.suite import Findings, analyse
+
+if TYPE_CHECKING:
+    import numpy as np
 
 INSPECTED_IMAGES = 64
 TRUSTED = "None: with --trust the model may do whatever its user may."
@@ -168,7 +172,10 @@ def make_report(
     with progress.step("page"):
         page = page_within_size(results, questions, request.layout)
         results = replace(results, failures=results.failures | page.failures)
-        files = _files(page, results, with_results)
+        kept = None
+        if with_results:
+            kept = kept_arrays(study, images, results, questions, with_codes=request.codes)
+        files = _files(page, results, kept)
     checker = Checker(results, questions)
     checks = tuple(checker.check_or_say_why(rule) for rule in rules)
     outcome = BuildOutcome(
@@ -195,12 +202,12 @@ def _with_short(
     return replace(files, summary=summary, preview=preview)
 
 
-def _files(page: Page, results: Results, with_results: bool) -> ReportFiles:
+def _files(page: Page, results: Results, kept: dict[str, np.ndarray] | None) -> ReportFiles:
     html = page.html.encode("utf-8")
-    if not with_results:
+    if kept is None:
         return ReportFiles(html, page.files)
     plain = results_json(results).encode("utf-8")
-    return ReportFiles(html, page.files, plain, image_archive(results))
+    return ReportFiles(html, page.files, plain, image_archive(results, kept))
 
 
 def _results(

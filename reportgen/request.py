@@ -30,6 +30,7 @@ class BuildRequest:
     loading : how the model, and its replicates, are read.
     config : the settings file that was read, or None.
     command : the command line, as printed in the report.
+    codes : whether results.npz holds the units' values of test images, for `reportgen compare`.
     rules : held against the numbers, as for `reportgen check`.
     summary, preview : where the report in short goes, as Markdown and as a picture, or None;
         `link` is the page's address in it.
@@ -49,6 +50,7 @@ class BuildRequest:
     loading: LoadingOptions = field(default_factory=LoadingOptions)
     config: Path | None = None
     command: str = ""
+    codes: bool = True
     rules: tuple[str, ...] = ()
     summary: Path | None = None
     link: str = ""

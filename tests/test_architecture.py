@@ -34,8 +34,8 @@ MAY_USE: dict[str, set[str]] = {
     "shown": set(),
     "outcome": {"checks", "delivery", "process", "suite"},
     "confined": {
-        *("checks", "delivery", "errors", "job", "loading", "outcome", "process", "report"),
-        *("request", "settings", "shown", "statistics", "study", "suite"),
+        *("checks", "comparison", "delivery", "errors", "job", "loading", "outcome", "process"),
+        *("report", "request", "settings", "shown", "statistics", "study", "suite"),
     },
     "request": {"delivery", "loading"},
     "settings": {"errors", "shown"},
@@ -59,14 +59,18 @@ MAY_USE: dict[str, set[str]] = {
         *("live", "settings", "shown", "statistics", "study", "suite"),
     },
     "checks": {"errors", "questions", "report", "settings", "shown", "statistics"},
+    "comparison": {
+        *("__init__", "analyses", "delivery", "errors", "figures", "questions", "report", "shown"),
+        "statistics",
+    },
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
         *("analyses", "autoencoder", "checks", "delivery", "images", "live", "loading", "process"),
         *("report", "outcome", "questions", "request", "settings", "study", "suite"),
     },
     "command": {
-        *("__init__", "checks", "confined", "delivery", "errors", "job", "loading", "outcome"),
-        *("process",),
+        *("__init__", "checks", "comparison", "confined", "delivery", "errors", "job", "loading"),
+        *("outcome", "process"),
         *("questions", "report", "request", "settings", "shown", "suite"),
     },
     "__main__": {"command"},

@@ -42,7 +42,7 @@ class CheckRequest:
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of it.
+    """The result of a check.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ def text_of(outcomes: Sequence[Outcome], *, strict: bool) -> str:
 
 
 def count_line(outcomes: Sequence[Outcome], *, strict: bool) -> str:
-    """How many rules there were, and what became of them: "3 rules: 2 kept, 1 broken"."""
+    """Count the rules, and what became of them: "3 rules: 2 kept, 1 broken"."""
     broken = len(broken_of(outcomes, strict=strict))
     warned = sum(outcome.broken for outcome in outcomes) - broken
     unknown = sum(outcome.result == "unknown" and not outcome.broken for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""What becomes of rules for one report."""
+"""Rules held against one report, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one rule.
+    """The outcome of one rule.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Checker:
             _refuse_other_images(results, baseline)
 
     def check(self, rule: Rule) -> Outcome:
-        """What becomes of a rule.
+        """Hold a rule against the report.
 
         Raises CheckError for a number that there is not, or that cannot be compared so.
         """

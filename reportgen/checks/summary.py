@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reportgen.checks.formats import count_line
 from reportgen.checks.outcomes import Outcome
 from reportgen.report import numbers
-from reportgen.report.markdown import comment, inert, table
+from reportgen.report.markdown import address, comment, inert, table
 from reportgen.report.results import Results, VerdictLine
 
 MOST_BYTES = 60_000
@@ -44,7 +44,7 @@ def summary_of(
         blocks += ["### Beside the baseline", _beside(results, baseline), RETRAINING]
     blocks += _units(results)
     if link:
-        blocks.append(f"[The report](<{_address(link)}>)")
+        blocks.append(f"[The report](<{address(link)}>)")
     blocks.append(_made_by(results))
     text = "\n\n".join(block.rstrip("\n") for block in blocks if block) + "\n"
     assert len(text.encode("utf-8")) <= MOST_BYTES, "its parts have less room"
@@ -120,9 +120,3 @@ def _mark(outcome: Outcome) -> str:
     if outcome.broken:
         return "warning" if outcome.severity == "warning" else f"**{outcome.result}**"
     return outcome.result
-
-
-def _address(link: str) -> str:
-    """An address that cannot leave its brackets."""
-    kept = "".join(c for c in link if c.isprintable() and c not in "<>\\ \u00a0")
-    return kept.replace("|", "%7C")[:2000]

@@ -13,6 +13,7 @@ import click
 
 from reportgen import __version__
 from reportgen.command.checking import RULE_BROKEN, check
+from reportgen.command.comparing import compare
 from reportgen.command.group import BAD_INPUT, SpeakingGroup
 from reportgen.command.jobs import LONGEST_SENTENCE, builder, end_with, inspector
 from reportgen.command.options import (
@@ -78,6 +79,12 @@ def main() -> None:
     help="Also write results.json and results.npz there.",
 )
 @click.option(
+    "--codes/--no-codes",
+    default=True,
+    help="Let results.npz hold the units' values of up to 2,000 test images, by which reportgen "
+    "compare matches units. [default: on]",
+)
+@click.option(
     "--fit-data",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -137,6 +144,7 @@ def build(
     groups: Path | None,
     config: Path | None,
     cache: Path | None,
+    codes: bool,
     rules: tuple[str, ...],
     summary: Path | None,
     link: str,
@@ -175,6 +183,7 @@ def build(
             groups=groups,
             results_folder=results_folder,
             cache=cache,
+            codes=codes,
             rules=rules,
             summary=summary,
             link=link,
@@ -285,6 +294,7 @@ def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
 
 
 main.add_command(check)
+main.add_command(compare)
 
 
 def _read_rules(rules: tuple[str, ...]) -> None:

@@ -65,8 +65,8 @@ def loading_options(command: Any) -> Any:
     return command
 
 
-def page_options(command: Any) -> Any:
-    """Add the options for the page's path, and for one file or a folder."""
+def layout_option(command: Any) -> Any:
+    """Add the option for one file or a folder."""
     layout = click.option(
         "--layout",
         type=click.Choice(LAYOUTS),
@@ -75,13 +75,18 @@ def page_options(command: Any) -> Any:
         help="One file, or a folder of index.html and assets/ for servers that forbid inline "
         "styles, as Jenkins does.",
     )
+    return layout(command)
+
+
+def page_options(command: Any) -> Any:
+    """Add the options for the page's path, and for one file or a folder."""
     page = click.option(
         "-o",
         "page",
         type=click.Path(path_type=Path),
         help="Where the page goes [default: report.html, or the folder report].",
     )
-    return page(layout(command))
+    return page(layout_option(command))
 
 
 def summary_options(command: Any) -> Any:

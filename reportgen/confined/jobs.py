@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,9 @@ from reportgen.delivery.output import RESULTS_FILES
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.loading.options import LoadingOptions
 from reportgen.outcome import BuildOutcome, deliver
-from reportgen.process.channel import ChannelError, Message
+from reportgen.process.channel import Channel, ChannelError, Message
 from reportgen.process.child_process import ChildProcess, Confinement
+from reportgen.process.confinement import Held
 from reportgen.process.progress import QuietProgress
 from reportgen.report.question import ENTRY_POINTS
 from reportgen.request import BuildRequest, named_in
@@ -38,7 +39,6 @@ from reportgen.study.code_folder import CodeFolder
 from reportgen.suite.profile import Cost
 
 if TYPE_CHECKING:
-    from reportgen.checks.outcomes import Outcome
     from reportgen.process.ranks import Ranks
 
 ADAPTER = re.compile(r"(.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*")
@@ -114,7 +114,7 @@ def make_report(
         table_given = any(path.is_file() for path in (request.data, request.fit_data) if path)
         doors = (stack.enter_context(Cabinet(cache)), Reader(table_given), Reducer(ranks))
         done = listen(stack.enter_context(child), progress, doors)
-        return (_files_of(done), _outcome_of(done)) if done.fields.get("made") is True else None
+        return (files_of(done), _outcome_of(done)) if done.fields.get("made") is True else None
 
 
 def inspect(
@@ -156,19 +156,26 @@ def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
     """
     inputs = tuple(Input(f"{name} of DIR", folder / name) for name in RESULTS_FILES)
     delivery = Delivery(Destination(page, layout), inputs)
-    settings = Settings()
-    confinement = confinement_for([folder], settings, models=[folder], code=False)
+    done = run_on_results(RenderTask(folder, layout), [folder])
+    return deliver(delivery, files_of(done), _outcome_of(done), QuietProgress())
+
+
+def run_on_results(task: Callable[[Channel, Held], None], paths: Iterable[Path]) -> Message:
+    """The last message of a confined child that may read results at these paths and nothing else.
+
+    Raises as `build`.
+    """
+    read = list(paths)
+    confinement = confinement_for(read, Settings(), models=read, code=False)
     child = ChildProcess(
-        RenderTask(folder, layout),
+        task,
         confinement,
         most_bytes=confinement.memory_bytes or LARGEST_MESSAGE,
-        about=shown(folder),
+        about=", ".join(shown(path) for path in read),
         say=QuietProgress().said,
     )
     with child:
-        done = listen(child, QuietProgress(), ())
-        files, outcome = _files_of(done), _outcome_of(done)
-    return deliver(delivery, files, outcome, QuietProgress())
+        return listen(child, QuietProgress(), ())
 
 
 def names_code(loading: LoadingOptions, models: Iterable[Path]) -> bool:
@@ -231,7 +238,7 @@ def listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door]) 
     raise AssertionError("a child's messages end with done, or an error")
 
 
-def _files_of(done: Message) -> ReportFiles:
+def files_of(done: Message) -> ReportFiles:
     """The files that came, none of them larger or elsewhere than a report's."""
     beside = done.fields.get("beside")
     if not isinstance(beside, list) or len(done.parts) != 5 + len(beside):
@@ -258,6 +265,8 @@ def _inspection_of(done: Message) -> dict[str, Any]:
 
 
 def _outcome_of(done: Message) -> BuildOutcome:
+    from reportgen.checks.outcomes import outcomes_of
+
     fields = done.fields
     sections = fields.get("section_bytes", {})
     try:
@@ -273,6 +282,7 @@ def _outcome_of(done: Message) -> BuildOutcome:
         )
         section_bytes = {shown(name): int(size) for name, size in sections.items()}
         answers = tuple(shown(line, LONGEST_LINE) for line in fields.get("answers", []))
+        checks = outcomes_of(fields.get("checks", []))
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise ChannelError("what became of the report is not told") from error
     return BuildOutcome(
@@ -281,19 +291,8 @@ def _outcome_of(done: Message) -> BuildOutcome:
         done.count("page_bytes", LARGEST_PAGE),
         section_bytes,
         profile,
-        _checks_of(fields.get("checks", [])),
+        checks,
     )
-
-
-def _checks_of(plain: Any) -> tuple[Outcome, ...]:
-    if not plain:
-        return ()
-    from reportgen.checks.outcomes import outcomes_of
-
-    try:
-        return outcomes_of(plain)
-    except ValueError as error:
-        raise ChannelError("what became of the rules is not told") from error
 
 
 def _ranks() -> Ranks | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from reportgen.checks.checking import Checked, CheckRequest
 from reportgen.checks.outcomes import outcomes_of
-from reportgen.confined.jobs import LARGEST_MESSAGE, confinement_for, listen
-from reportgen.confined.result_tasks import CheckTask
+from reportgen.comparison.comparing import Compared, CompareRequest
+from reportgen.confined.jobs import files_of, run_on_results
+from reportgen.confined.result_tasks import CheckTask, CompareTask
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.output import RESULTS_FILES
-from reportgen.process.channel import ChannelError, Message
-from reportgen.process.child_process import ChildProcess
-from reportgen.process.progress import QuietProgress
+from reportgen.process.channel import Channel, ChannelError, Message
+from reportgen.process.confinement import Held
 from reportgen.report.number_places import NamedNumber
-from reportgen.settings import Settings
 from reportgen.shown import shown
 from reportgen.statistics.bootstrap import Estimate
 
@@ -45,6 +44,22 @@ def check(request: CheckRequest) -> Checked:
     )
 
 
+def compare(request: CompareRequest) -> Compared:
+    """Put reports beside each other, read by a confined child; nothing is written.
+
+    Raises a ReportgenError for bad input; BugError for a fault of ours.
+    """
+    done = _run(CompareTask(request), request.reports)
+    lines, differs = (done.fields.get(name) for name in ("lines", "differs"))
+    if not isinstance(lines, list) or not isinstance(differs, list):
+        raise ChannelError("what came of the comparison is not told")
+    return Compared(
+        files_of(done),
+        tuple(shown(line, LONGEST_TEXT) for line in lines),
+        tuple(shown(name) for name in differs),
+    )
+
+
 def inputs_at(path: Path, flag: str) -> tuple[Input, ...]:
     """The files that are read where results are: not the folder, which may hold a summary too."""
     if path.is_dir():
@@ -69,23 +84,12 @@ def _number(plain: Any) -> NamedNumber:
     return NamedNumber(name, Estimate(float(value), float(low), float(high)), shape)
 
 
-def _run(task: Any, paths: Iterable[Path]) -> Message:
-    """The last message of a child that may read the paths alone."""
-    read = [folder for path in paths for folder in _readable(path)]
-    confinement = confinement_for(read, Settings(), models=read, code=False)
-    child = ChildProcess(
-        task,
-        confinement,
-        most_bytes=confinement.memory_bytes or LARGEST_MESSAGE,
-        about=", ".join(shown(path) for path in read),
-        say=QuietProgress().said,
-    )
-    with child:
-        return listen(child, QuietProgress(), ())
+def _run(task: Callable[[Channel, Held], None], paths: Iterable[Path]) -> Message:
+    return run_on_results(task, [file for path in paths for file in _readable(path)])
 
 
 def _readable(path: Path) -> list[Path]:
-    """What belongs to results at a path: for a results.json its arrays, for a page its assets."""
+    """All files that belong to results at a path: beside a results.json its arrays."""
     if path.is_dir():
         return [path]
     beside = [path.parent / name for name in (*RESULTS_FILES, "assets")]

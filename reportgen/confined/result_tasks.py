@@ -11,6 +11,7 @@ from reportgen.process.confinement import Held
 
 if TYPE_CHECKING:
     from reportgen.checks.checking import CheckRequest
+    from reportgen.comparison.comparing import CompareRequest
     from reportgen.report.number_places import NamedNumber
 
 
@@ -44,3 +45,18 @@ def _plain_number(number: NamedNumber) -> dict[str, Any]:
     if isinstance(number.value, bool | int):
         plain["value"] = number.value
     return {"name": number.name, **plain, "shape": list(number.shape)}
+
+
+@dataclass(frozen=True)
+class CompareTask:
+    """Put reports beside each other; see `comparison.comparing`."""
+
+    request: CompareRequest
+
+    def __call__(self, channel: Channel, held: Held) -> None:
+        """Compare, and hand the page over."""
+        from reportgen.comparison.comparing import compare_results
+        from reportgen.confined.tasks import hand_over
+
+        found = compare_results(self.request)
+        hand_over(channel, found.files, lines=list(found.lines), differs=list(found.differs))

@@ -28,6 +28,12 @@ def comment(text: object) -> str:
     return _COMMENT.sub("_", shown(text))
 
 
+def address(link: str) -> str:
+    """An address that cannot leave the brackets of a link."""
+    kept = "".join(c for c in link if c.isprintable() and c not in "<>\\ \u00a0")
+    return kept.replace("|", "%7C")[:2000]
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], most_bytes: int) -> str:
     """A table of cells that are Markdown already; rows beyond `most_bytes` are counted."""
     lines = [_row(head), _row(["---"] * len(head))]

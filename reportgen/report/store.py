@@ -72,11 +72,11 @@ def image_arrays(results: Results) -> dict[str, np.ndarray]:
     return arrays
 
 
-def image_archive(results: Results) -> bytes:
-    """The image arrays as the content of results.npz: equal arrays give equal bytes."""
+def image_archive(results: Results, more: Mapping[str, np.ndarray] | None = None) -> bytes:
+    """The content of results.npz: the image arrays, and `more`. Equal arrays give equal bytes."""
     buffer = io.BytesIO()
     # The time in its entries is fixed by numpy.
-    np.savez_compressed(buffer, **image_arrays(results))  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **image_arrays(results), **(more or {}))  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

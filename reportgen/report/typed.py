@@ -114,7 +114,7 @@ class Stored:
         found = self.fields(plain, {f.name for f in declared} - optional, optional)
         values = {}
         for field in declared:
-            if field.init and (field.name in found or field.default is dataclasses.MISSING):
+            if field.init and (field.name in found or not _has_default(field)):
                 with at(f".{field.name}"):
                     values[field.name] = self.typed(found.get(field.name), hints[field.name])
         return kind(**values)
@@ -156,8 +156,12 @@ def _undefined_images(shape: Any) -> np.ndarray:
 
 
 def _may_be_missing(field: dataclasses.Field, hint: Any) -> bool:
-    has_default = field.default is not dataclasses.MISSING
-    return has_default or not field.init or type(None) in typing.get_args(hint)
+    return _has_default(field) or not field.init or type(None) in typing.get_args(hint)
+
+
+def _has_default(field: dataclasses.Field) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing
 
 
 def _scalar(plain: Any, hint: Any) -> Any:

@@ -176,6 +176,7 @@ def test_no_result_is_written_over(run: Run, folder: Path) -> None:
     assert (folder / "results.json").read_bytes() == before
 
 
+@pytest.mark.confined
 def test_a_confined_child_checks_the_same(folder: Path) -> None:
     request = CheckRequest(folder, (read_rule(RULE),), baseline=folder, lists=True, summary=True)
     child, here = result_jobs.check(request), check_results(request)
