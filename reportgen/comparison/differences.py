@@ -32,8 +32,6 @@ COMPARED: tuple[tuple[str, str, NumberScale], ...] = (
     ("additivity.down.gap", "gap, moved down", "percent"),
     ("subtraction.miss_zero", "miss of zeroing", "percent"),
     ("subtraction.miss_mean", "miss with the mean in place of zero", "percent"),
-    ("contributions.effective_units", "effective number of units", "ratio"),
-    ("health.live", "units with an effect", "ratio"),
 )
 
 SAME_NUMBER = {
@@ -111,7 +109,7 @@ def verdict_beside(
         found = _difference(
             first, second, f"verdict.{key}", lines[0].measure, lines[0].scale, questions
         )
-        if lines[0].measure != lines[1].measure and lines[0].scale == lines[1].scale:
+        if section == "additivity" and lines[0].measure != lines[1].measure:
             # From the mean code in one, and from a real code in the other.
             found = replace(found, difference=UNDEFINED, mark="cannot be compared")
         answers.append(Answer(lines[0].question, lines[0].word, lines[1].word, found))

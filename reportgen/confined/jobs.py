@@ -265,10 +265,10 @@ def _inspection_of(done: Message) -> dict[str, Any]:
 
 
 def _outcome_of(done: Message) -> BuildOutcome:
-    from reportgen.checks.outcomes import outcomes_of
-
     fields = done.fields
-    sections = fields.get("section_bytes", {})
+    sections, plain = fields.get("section_bytes", {}), fields.get("checks", [])
+    if plain:
+        from reportgen.checks.outcomes import outcomes_of
     try:
         profile = tuple(
             Cost(
@@ -282,7 +282,7 @@ def _outcome_of(done: Message) -> BuildOutcome:
         )
         section_bytes = {shown(name): int(size) for name, size in sections.items()}
         answers = tuple(shown(line, LONGEST_LINE) for line in fields.get("answers", []))
-        checks = outcomes_of(fields.get("checks", []))
+        checks = outcomes_of(plain) if plain else ()
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise ChannelError("what became of the report is not told") from error
     return BuildOutcome(
