@@ -38,6 +38,10 @@ class ComparisonError(ReportgenError):
     """Reports cannot be compared so."""
 
 
+class CollectionError(ReportgenError):
+    """Reports cannot be made a site of."""
+
+
 class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 

@@ -34,8 +34,8 @@ MAY_USE: dict[str, set[str]] = {
     "shown": set(),
     "outcome": {"checks", "delivery", "process", "suite"},
     "confined": {
-        *("checks", "comparison", "delivery", "errors", "job", "loading", "outcome", "process"),
-        *("report", "request", "settings", "shown", "statistics", "study", "suite"),
+        *("checks", "collection", "comparison", "delivery", "errors", "job", "loading", "outcome"),
+        *("process", "report", "request", "settings", "shown", "statistics", "study", "suite"),
     },
     "request": {"delivery", "loading"},
     "settings": {"errors", "shown"},
@@ -59,6 +59,10 @@ MAY_USE: dict[str, set[str]] = {
         *("live", "settings", "shown", "statistics", "study", "suite"),
     },
     "checks": {"errors", "questions", "report", "settings", "shown", "statistics"},
+    "collection": {
+        *("__init__", "checks", "delivery", "errors", "figures", "questions", "report", "shown"),
+        "statistics",
+    },
     "comparison": {
         *("__init__", "analyses", "delivery", "errors", "figures", "questions", "report", "shown"),
         "statistics",
@@ -69,8 +73,8 @@ MAY_USE: dict[str, set[str]] = {
         *("report", "outcome", "questions", "request", "settings", "study", "suite"),
     },
     "command": {
-        *("__init__", "checks", "comparison", "confined", "delivery", "errors", "job", "loading"),
-        *("outcome", "process"),
+        *("__init__", "checks", "collection", "comparison", "confined", "delivery", "errors"),
+        *("job", "loading", "outcome", "process"),
         *("questions", "report", "request", "settings", "shown", "suite"),
     },
     "__main__": {"command"},

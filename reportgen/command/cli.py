@@ -27,6 +27,7 @@ from reportgen.command.options import (
     setting_options,
     summary_options,
 )
+from reportgen.command.siting import site
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ReportgenError
 from reportgen.shown import shown
@@ -295,6 +296,7 @@ def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
 
 main.add_command(check)
 main.add_command(compare)
+main.add_command(site)
 
 
 def _read_rules(rules: tuple[str, ...]) -> None:

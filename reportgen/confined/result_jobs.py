@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from reportgen.checks.checking import Checked, CheckRequest
 from reportgen.checks.outcomes import outcomes_of
+from reportgen.collection.entries import EntryRequest, ReadEntry, entry_of_plain
 from reportgen.comparison.comparing import Compared, CompareRequest
-from reportgen.confined.jobs import files_of, run_on_results
-from reportgen.confined.result_tasks import CheckTask, CompareTask
+from reportgen.confined.jobs import BESIDE_NAME, files_of, run_on_results
+from reportgen.confined.result_tasks import CheckTask, CompareTask, EntriesTask
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.output import RESULTS_FILES
 from reportgen.process.channel import Channel, ChannelError, Message
@@ -20,6 +22,7 @@ from reportgen.shown import shown
 from reportgen.statistics.bootstrap import Estimate
 
 LONGEST_TEXT = 5000
+ENTRY_FILE = re.compile(r"preview\.png|index\.html|" + BESIDE_NAME.pattern)
 
 
 def check(request: CheckRequest) -> Checked:
@@ -58,6 +61,29 @@ def compare(request: CompareRequest) -> Compared:
         tuple(shown(line, LONGEST_TEXT) for line in lines),
         tuple(shown(name) for name in differs),
     )
+
+
+def entries(requests: list[EntryRequest]) -> list[ReadEntry]:
+    """Entries of some reports for the index of a site, read by a confined child.
+
+    Raises a ReportgenError where the child dies; BugError for a fault of ours.
+    """
+    done = _run(EntriesTask(tuple(requests)), [request.folder for request in requests])
+    told, parts = done.fields.get("entries"), list(done.parts)
+    if not isinstance(told, list) or len(told) != len(requests):
+        raise ChannelError("the entries are not whole")
+    read = []
+    try:
+        for plain in told:
+            names = [str(name) for name in plain["files"]]
+            if not all(ENTRY_FILE.fullmatch(name) for name in names) or len(names) > len(parts):
+                raise ValueError("a file would lie where none of a report's does")
+            files = dict(zip(names, parts[: len(names)], strict=True))
+            parts = parts[len(names) :]
+            read.append(ReadEntry(entry_of_plain(plain["entry"]), files))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChannelError("the entries are not whole") from error
+    return read
 
 
 def inputs_at(path: Path, flag: str) -> tuple[Input, ...]:

@@ -11,6 +11,7 @@ from reportgen.process.confinement import Held
 
 if TYPE_CHECKING:
     from reportgen.checks.checking import CheckRequest
+    from reportgen.collection.entries import EntryRequest
     from reportgen.comparison.comparing import CompareRequest
     from reportgen.report.number_places import NamedNumber
 
@@ -60,3 +61,22 @@ class CompareTask:
 
         found = compare_results(self.request)
         hand_over(channel, found.files, lines=list(found.lines), differs=list(found.differs))
+
+
+@dataclass(frozen=True)
+class EntriesTask:
+    """Read reports for the index of a site; see `collection.entries`."""
+
+    requests: tuple[EntryRequest, ...]
+
+    def __call__(self, channel: Channel, held: Held) -> None:
+        """Read them, and hand over their entries and files."""
+        from reportgen.collection.entries import read_entry
+
+        entries: list[dict[str, Any]] = []
+        parts: list[bytes] = []
+        for request in self.requests:
+            found = read_entry(request)
+            entries.append({"entry": found.entry.as_plain(), "files": list(found.files)})
+            parts += found.files.values()
+        channel.send("done", parts, entries=entries)

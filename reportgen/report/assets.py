@@ -60,7 +60,7 @@ class Assets:
         late = "".join(map(read, scripts))
         self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
         self.results = results
-        self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
+        self.policy = _policy(style, early, late) if self.inline else FOLDER_POLICY
         self.files: dict[str, bytes] = {}
         self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results))
         if not self.inline:
@@ -73,7 +73,7 @@ class Assets:
             self.embedded_bytes = sum(map(len, self.files.values()))
 
 
-_FOLDER_POLICY = (
+FOLDER_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
