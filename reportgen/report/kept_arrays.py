@@ -14,7 +14,9 @@ from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study
 
 CODES, ROWS, RESAMPLES = "compare/codes", "compare/rows", "bootstrap/"
-MOST_ROWS = 2000
+MOST_ROWS, MOST_VALUES = 2000, 2_000_000
+# Of codes so wide that 2,000 rows would be too much to keep.
+FEWEST_ROWS = 200
 # Numbers whose difference between two reports is taken resample by resample.
 HEADLINE = (
     "reconstruction.r2",
@@ -53,7 +55,8 @@ def kept_arrays(
     arrays: dict[str, np.ndarray] = {}
     if with_codes:
         count = len(study.test)
-        chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).round().astype(int))
+        most = min(MOST_ROWS, max(FEWEST_ROWS, MOST_VALUES // len(study.units)))
+        chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
         values = study.units.values(study.test.codes[chosen])
         places = {name: place for place, name in enumerate(sorted(images.names))}
         arrays[CODES] = values.astype(np.float32)

@@ -97,8 +97,7 @@ def test_every_report_is_a_row_with_its_page_newest_first(
     assert done.exit_code == 0, done.output
     assert "2 reports, 2 pages made" in done.stdout
     index = index_of(tmp_path)
-    pages = [link for link in index.named("a", "href")]
-    assert pages == ["runs-deep-b/index.html", "runs-a/index.html"]
+    assert index.named("a", "href") == ["runs-deep-b/index.html", "runs-a/index.html"]
     copied = (tmp_path / "public" / "runs-a" / "index.html").read_text(encoding="utf-8")
     assert copied == page
     for picture in index.named("img", "src"):
@@ -225,9 +224,8 @@ def test_the_site_does_not_list_itself(runs: Path) -> None:
 def test_an_index_of_a_thousand_reports_is_below_two_megabytes() -> None:
     number = Estimate(0.8251234, 0.7681418, 0.8729975)
     words = ("Partly to well, less well than PCA", "Mostly", "No", "9 of 10", "No to roughly")
-    entry = Entry(
-        "a model of some length", "model", "images", "2026-01-01", words, (number,) * 2, 3, 4
-    )
+    day, both = "2026-01-01", (number, number)
+    entry = Entry("a model of some length", "model", "images", day, words, both, 3, 4)
     rows = [
         IndexedReport(f"runs-{k}", entry, f"runs-{k}/index.html", f"runs-{k}/preview.png")
         for k in range(1000)
