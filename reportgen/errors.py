@@ -34,6 +34,18 @@ class FigureError(ReportgenError):
     """There is no such figure, or the results do not hold what it shows."""
 
 
+class CheckError(ReportgenError):
+    """A rule cannot be read, or cannot be held against these results."""
+
+
+class ComparisonError(ReportgenError):
+    """Reports cannot be compared so."""
+
+
+class CollectionError(ReportgenError):
+    """Reports cannot be made a site of."""
+
+
 class RankError(ReportgenError):
     """Another process of the job has stopped, or cannot be reached."""
 

@@ -13,8 +13,7 @@ from reportgen.checks.rules import read_rule
 from reportgen.checks.summary import summary_of
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
-from reportgen.engine import Engine
-from reportgen.images import ImageSet, open_images
+from reportgen.images import open_images
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.open_options import open_binary
 from reportgen.live.program import LiveWalk
@@ -24,6 +23,7 @@ from reportgen.loading.inspection import Inspection, inspect_file
 from reportgen.loading.model_file import ModelFile
 from reportgen.opening import open_subject
 from reportgen.outcome import BuildOutcome, deliver
+from reportgen.planning import plan_subject
 from reportgen.process.clock import Deadline, in_time
 from reportgen.process.progress import QuietProgress
 from reportgen.process.ranks import join_ranks
@@ -43,18 +43,9 @@ from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.request import BuildRequest
 from reportgen.settings import Settings
-from reportgen.study.assemble import make_study
-from reportgen.study.code_cache import CodeCache
-from reportgen.study.economy import some_of
-from reportgen.study.study import Study
 from reportgen.study.subject import GivenSets, Subject
 from reportgen.suite.answers import Answers
-from reportgen.suite.budget import Inputs
-from reportgen.suite.importance import sparable_of
-from reportgen.suite.plan import Plan, plan_build
 from reportgen.suite.profile import costs
-from reportgen.suite.schedule import Schedule
-from reportgen.suite.speed import timed
 from reportgen.suite.suite import Findings, analyse
 
 if TYPE_CHECKING:
@@ -144,15 +135,11 @@ def report_on(
     `with_codes` keeps the units' values of test images in results.npz.
     """
     questions, deadline = all_questions(), Deadline()
-    engine, plan, schedule = _planned(
-        subject, settings, progress, surroundings, questions, deadline
-    )
-    settings = plan.build.settings
-    subject = _thinned(subject, plan, settings)
+    planned = plan_subject(subject, settings, progress, surroundings, questions, deadline)
+    plan, subject, settings = planned.plan, planned.subject, planned.plan.build.settings
     with progress.step("codes"), in_time(settings.max_seconds):
-        study = _study(subject, settings, progress, surroundings, engine)
-        study = plan.economy.of_study(study)
-    findings = analyse(study, plan.runs, progress, deadline=deadline, begin=schedule.begin)
+        study = planned.study(progress, surroundings)
+    findings = analyse(study, plan.runs, progress, deadline=deadline, begin=planned.schedule.begin)
     findings = findings.without(plan.left_out, runs_of(questions))
     late = findings.late_notes(settings.max_seconds)
     progress.planned(" ".join(note.text for note in late))
@@ -185,77 +172,6 @@ def report_on(
         profile=costs(study.engine, progress.seconds),
     )
     return MadeReport(results, files, outcome)
-
-
-def _planned(
-    subject: Subject,
-    settings: Settings,
-    progress: QuietProgress,
-    surroundings: Surroundings,
-    questions: tuple[Question, ...],
-    deadline: Deadline,
-) -> tuple[Engine, Plan, Schedule]:
-    """Time the model, and plan what fits into the time that there is; sets the deadline."""
-    ranks, clock = surroundings.ranks, surroundings.clock
-    engine = Engine(
-        subject.autoencoder,
-        memory=settings.memory_bytes,
-        on_progress=lambda count: progress.decoded(count, schedule.left),
-        # Ranks wait for each other's rows, so that none of them may stop alone.
-        before_batch=deadline.check if ranks.count == 1 else lambda: None,
-    )
-    with progress.step("plan"):
-        fit_count = None if subject.fit_images is None else len(subject.fit_images)
-        counts = len(subject.images), fit_count, len(subject.replicates)
-        inputs = Inputs(subject.autoencoder, settings, *counts, subject.groups)
-        runs = runs_of(questions)
-        speed = timed(engine, subject.images, ranks)
-        plan = plan_build(inputs, runs, sparable_of(runs), speed, clock, ranks)
-        progress.planned(plan.announced)
-        schedule = Schedule(plan.expected, plan.after)
-        if settings.max_seconds is not None:
-            deadline.set(settings.max_seconds - clock.elapsed - plan.after)
-    return engine, plan, schedule
-
-
-def _thinned(subject: Subject, plan: Plan, settings: Settings) -> Subject:
-    """The subject with as many images as the plan has; a cache only where that is all of them."""
-
-    def some(images: ImageSet | None, count: int | None) -> ImageSet | None:
-        return images if images is None or count is None else some_of(images, count, settings.seed)
-
-    whole = plan.build.images == len(subject.images)
-    return replace(
-        subject,
-        images=some_of(subject.images, plan.build.images, settings.seed),
-        fit_images=some(subject.fit_images, plan.build.fit_images),
-        cache=subject.cache if whole else None,
-    )
-
-
-def _study(
-    subject: Subject,
-    settings: Settings,
-    progress: QuietProgress,
-    surroundings: Surroundings,
-    engine: Engine,
-) -> Study:
-    cache = None
-    if subject.cache is not None:
-        cache = CodeCache(subject.cache, subject.autoencoder, surroundings.keep_codes)
-    return make_study(
-        subject.autoencoder,
-        subject.images,
-        settings,
-        fit_images=subject.fit_images,
-        replicates=subject.replicates,
-        groups=subject.groups,
-        cache=cache,
-        ranks=surroundings.ranks,
-        scratch=surroundings.scratch,
-        engine=engine,
-        on_encoded=progress.encoded,
-    )
 
 
 def _with_short(

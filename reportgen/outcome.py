@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.process.progress import QuietProgress
 from reportgen.suite.profile import Cost, with_steps
+
+if TYPE_CHECKING:
+    from reportgen.checks.outcomes import Outcome
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class BuildOutcome:
     failed : whether a question or a section failed.
     page_bytes : the page's size with all that belongs to it; section_bytes that of each section.
     profile : what each part cost, dearest first.
+    checks : what became of each rule that was to be held.
     page : the page's path; None before it is written.
     pdf_bytes : the size of the page as PDF; None where it was not printed.
     fills_stdout : whether the page or the PDF went to standard output.
@@ -30,6 +35,7 @@ class BuildOutcome:
     page_bytes: int
     section_bytes: dict[str, int] = field(default_factory=dict)
     profile: tuple[Cost, ...] = ()
+    checks: tuple[Outcome, ...] = ()
     page: Path | None = None
     pdf_bytes: int | None = None
     fills_stdout: bool = False

@@ -33,6 +33,10 @@ class BuildRequest:
     loading : how the model, and its replicates, are read.
     config : the settings file that was read, or None.
     command : the command line, as printed in the report.
+    codes : whether results.npz holds the units' values of test images, for `reportgen compare`.
+    rules : held against the numbers, as for `reportgen check`.
+    summary, preview : where the report in short goes, as Markdown and as a picture, or None;
+        `link` is the page's address in it.
     """
 
     model: Path
@@ -49,11 +53,24 @@ class BuildRequest:
     loading: LoadingOptions = field(default_factory=LoadingOptions)
     config: Path | None = None
     command: str = ""
+    codes: bool = True
+    rules: tuple[str, ...] = ()
+    summary: Path | None = None
+    link: str = ""
+    preview: Path | None = None
 
     @property
     def destination(self) -> Destination:
         """Return the paths of all files that are to be written."""
-        return Destination(self.output, self.layout, self.results_folder, self.pdf, self.cache)
+        return Destination(
+            self.output,
+            self.layout,
+            self.results_folder,
+            self.pdf,
+            self.cache,
+            summary=self.summary,
+            preview=self.preview,
+        )
 
     def inputs(self) -> tuple[Input, ...]:
         """Every file and folder that the user named, or that stands beside them, and is read."""

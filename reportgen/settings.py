@@ -17,6 +17,8 @@ from reportgen.shown import shown
 LARGEST = 1e300
 LARGEST_FILE = 2**20
 MOST_DOTS = 200
+# Tables of reportgen.toml that other commands read.
+OTHER_TABLES = "check", "compare", "site"
 EFFORT_FACTORS = {"quick": 0.25, "standard": 1.0, "thorough": 4.0}
 
 
@@ -209,7 +211,7 @@ def read_settings(flags: dict[str, Any], file: Path | None = None) -> Settings:
 
 def read_loading_table(file: Path) -> dict[str, Any]:
     """The table [loading] of `reportgen.toml`, as it stands there; empty where there is none."""
-    table = _read_toml(file).get("loading", {})
+    table = read_toml(file).get("loading", {})
     if not isinstance(table, dict):
         raise SettingsError(
             f"{shown(file)} sets loading to {shown(repr(table))}; write a table, [loading]."
@@ -223,7 +225,7 @@ def read_groups(file: Path) -> dict[str, tuple[int, ...]]:
     Raises SettingsError for an unreadable file, or a line that is no list of whole numbers.
     """
     groups: dict[str, tuple[int, ...]] = {}
-    for name, units in _read_toml(file).items():
+    for name, units in read_toml(file).items():
         whole = isinstance(units, list) and all(type(unit) is int for unit in units)
         if not whole:
             raise SettingsError(
@@ -233,7 +235,8 @@ def read_groups(file: Path) -> dict[str, tuple[int, ...]]:
     return groups
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """The content of a TOML file of the user's. Raises SettingsError."""
     import tomllib
 
     content = _read_text(file)
@@ -279,8 +282,9 @@ def settings_of(
 
 
 def _read_file(file: Path) -> dict[str, Any]:
-    values = _read_toml(file)
-    values.pop("loading", None)
+    values = read_toml(file)
+    for table in ("loading", *OTHER_TABLES):
+        values.pop(table, None)
     return _checked(values, shown(file))
 
 

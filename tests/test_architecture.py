@@ -33,10 +33,10 @@ MAY_USE: dict[str, set[str]] = {
     "version": set(),
     "errors": set(),
     "shown": set(),
-    "outcome": {"delivery", "process", "suite"},
+    "outcome": {"checks", "delivery", "process", "suite"},
     "confined": {
-        *("delivery", "errors", "job", "loading", "outcome", "process", "report", "request"),
-        *("settings", "shown", "study", "suite"),
+        *("checks", "collection", "comparison", "delivery", "errors", "job", "loading", "outcome"),
+        *("process", "report", "request", "settings", "shown", "statistics", "study", "suite"),
     },
     "request": {"delivery", "loading", "settings"},
     "settings": {"errors", "shown"},
@@ -62,21 +62,37 @@ MAY_USE: dict[str, set[str]] = {
         *("analyses", "autoencoder", "delivery", "errors", "figures", "images"),
         *("live", "settings", "shown", "statistics", "study", "suite", "version"),
     },
+    "checks": {"errors", "questions", "report", "settings", "shown", "statistics"},
+    "collection": {
+        *("checks", "delivery", "errors", "figures", "questions", "report", "shown", "statistics"),
+        "version",
+    },
+    "comparison": {
+        *("analyses", "delivery", "errors", "figures", "questions", "report", "shown"),
+        *("statistics", "version"),
+    },
     "questions": {"analyses", "errors", "report", "study", "suite"},
     "job": {
-        *("analyses", "autoencoder", "delivery", "engine", "errors", "images", "live", "loading"),
-        *("outcome", "process", "questions", "report", "request", "settings", "study", "suite"),
+        *("analyses", "checks", "delivery", "images", "live", "loading", "opening", "outcome"),
+        *("planning", "process", "questions", "report", "request", "settings", "study", "suite"),
+    },
+    "planning": {
+        *("engine", "images", "process", "questions", "settings", "study", "suite"),
+    },
+    "opening": {
+        *("autoencoder", "images", "loading", "process", "request", "settings", "study"),
     },
     "api": {
-        *("autoencoder", "confined", "delivery", "errors", "images", "job", "loading", "outcome"),
-        *("plots", "process", "questions", "report", "request", "settings", "shown", "statistics"),
-        "study",
+        *("autoencoder", "confined", "delivery", "errors", "images", "job", "loading", "opening"),
+        *("outcome", "plots", "process", "questions", "report", "request", "settings", "shown"),
+        *("statistics", "study"),
     },
     "lightning": {"api", "errors"},
     "plots": {"analyses", "errors", "figures", "report"},
     "command": {
-        *("confined", "delivery", "errors", "job", "loading", "outcome", "plots"),
-        *("process", "questions", "report", "request", "settings", "shown", "suite", "version"),
+        *("checks", "collection", "comparison", "confined", "delivery", "errors", "job"),
+        *("loading", "outcome", "plots", "process", "questions", "report", "request"),
+        *("settings", "shown", "suite", "version"),
     },
     "__main__": {"command"},
     "__init__": {"api", "errors", "loading", "statistics", "version"},
@@ -89,7 +105,7 @@ ONLY_IN: dict[str, set[str]] = {
     "markupsafe": {"report"},
     "PIL": {"images", "figures"},
     "safetensors": {"loading"},
-    "matplotlib": {"plots", "api"},
+    "matplotlib": {"figures", "plots", "api"},
 }
 
 

@@ -45,6 +45,8 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     result = run(
         *("build", model, images, "-o", folder / "report.html", "--results", folder),
         *("--rows", 64, "--limit", 400),
+        *("--check", "reconstruction.r2 >= 0.1", "--summary", folder / "summary.md"),
+        *("--link", "https://example.org/", "--preview", folder / "preview.png"),
     )
     assert result.exit_code == 0, result.output
     return {
@@ -54,6 +56,41 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "json": json.loads((folder / "results.json").read_text(encoding="utf-8")),
         "page": (folder / "report.html").read_text(encoding="utf-8"),
     }
+
+
+def test_a_build_holds_rules_and_writes_the_report_in_short(sample: dict) -> None:
+    folder = sample["folder"]
+    assert "1 rule: 1 kept" in sample["output"]
+    summary = (folder / "summary.md").read_text(encoding="utf-8")
+    assert summary.startswith("<!-- reportgen:")
+    assert "https://example.org/" in summary
+    with Image.open(folder / "preview.png") as preview:
+        assert preview.size == (1200, 630)
+
+
+def test_results_keep_what_comparing_needs_and_the_page_does_not(sample: dict) -> None:
+    with np.load(sample["folder"] / "results.npz") as archive:
+        codes, rows = archive["compare/codes"], archive["compare/rows"]
+        r2 = archive["bootstrap/reconstruction.r2"]
+    assert len(codes) == len(rows) == sample["json"]["provenance"]["test_rows"]
+    assert len(np.unique(rows)) == len(rows)
+    assert np.median(r2) == pytest.approx(sample["json"]["reconstruction"]["r2"]["value"], abs=0.01)
+    assert "compare/codes" not in sample["page"]
+    hashes = sample["json"]["provenance"]["rows_sha256"]
+    assert {"fit", "test", *sample["json"]["provenance"]["row_names"]} == set(hashes)
+
+
+def test_a_rule_that_no_report_can_keep_is_refused_before_the_work_starts(tmp_path: Path) -> None:
+    said = ("build", MODELS["fashion_vae"][0], FASHION, "-o", tmp_path / "r.html")
+    for rule in (
+        "reconstrution.r2 >= 0",
+        "reconstruction.r2 => 0",
+        "reconstruction.r2 >= baseline",
+    ):
+        refused = run(*said, "--check", rule)
+        assert refused.exit_code == 2
+        assert rule in refused.stderr
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_contributions_of_every_sample_add_up(sample: dict) -> None:

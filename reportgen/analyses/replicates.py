@@ -10,6 +10,7 @@ from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.analyses.shared.path_contributions import by_player, path_shares
 from reportgen.autoencoder import Units
 from reportgen.statistics.bootstrap import safe_ratio
+from reportgen.statistics.matching import correlations, match
 from reportgen.statistics.shared_space import (
     Variables,
     explained_by,
@@ -158,9 +159,9 @@ def _compared(own: Variables, other: Study) -> _Compared:
     if len(live) == 0:
         return _Compared(strength, shares, np.zeros(count), float("nan"))
     theirs = _values(other, other.units.subset(live))
-    correlations = _correlations(own.test, theirs.test)
-    units, matched = _match(correlations)
-    strength[units] = correlations[units, matched]
+    found = np.abs(correlations(own.test, theirs.test))
+    units, matched = match(found)
+    strength[units] = found[units, matched]
     places = np.searchsorted(other.player_units, live[matched])
     shares[units] = _shares(other)[places]
     return _Compared(
@@ -169,23 +170,6 @@ def _compared(own: Variables, other: Study) -> _Compared:
         explained=np.maximum(0, explained_by(own, theirs, other.settings.seed)),
         canonical=mean_canonical_correlation(own, theirs),
     )
-
-
-def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(K, K′) |Pearson r| of the columns of (n, K) and (n, K′)."""
-    scaled = []
-    for values in (first, second):
-        centred = values - values.mean(axis=0)
-        norms = np.linalg.norm(centred, axis=0)
-        scaled.append(np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0))
-    return np.abs(scaled[0].T @ scaled[1])
-
-
-def _match(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.optimize import linear_sum_assignment
-
-    ours, theirs = linear_sum_assignment(strength, maximize=True)
-    return ours, theirs
 
 
 def _shares(study: Study) -> np.ndarray:

@@ -23,7 +23,7 @@ from reportgen.process.surroundings import Surroundings
 from reportgen.process.untouched import untouched
 from reportgen.questions import all_questions
 from reportgen.report.results import Results
-from reportgen.report.store import results_of
+from reportgen.report.store import results_from_bytes
 from reportgen.request import BuildRequest
 from reportgen.study.subject import GivenSets
 
@@ -91,7 +91,8 @@ def report_of_file(
         )
         assert confined is not None, "a process alone writes its report"
     files, outcome = confined
-    return results_of(files.results, files.images, all_questions(), "The report"), files, outcome
+    results = results_from_bytes(files.results, files.images, all_questions(), "The report")
+    return results, files, outcome
 
 
 def _given(arguments: Arguments) -> GivenSets:

@@ -19,12 +19,12 @@ from reportgen.images.label_file import LabelFile, with_labels
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.opening import split_part
 from reportgen.images.pixel_scale import PixelScale
-from reportgen.job import device_of
 from reportgen.loading.given import load_given
 from reportgen.loading.known_scalings import parse_scaling
 from reportgen.loading.load import load
 from reportgen.loading.model_file import ModelFile
 from reportgen.loading.options import LoadingOptions, means_and_sds
+from reportgen.opening import device_of
 from reportgen.settings import read_groups
 from reportgen.study.subject import Subject
 

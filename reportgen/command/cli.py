@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reportgen.command.checking import RULE_BROKEN, check
+from reportgen.command.comparing import compare
 from reportgen.command.completion import completion
 from reportgen.command.demo import demo
 from reportgen.command.figures import figures
@@ -24,7 +26,9 @@ from reportgen.command.options import (
     page_options,
     read_options,
     setting_options,
+    summary_options,
 )
+from reportgen.command.siting import site
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ReportgenError
 from reportgen.shown import shown
@@ -49,7 +53,8 @@ Examples:
   reportgen build model.pt images.npz -o review.html --effort quick
 
 \b
-Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed.
+Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed, 4 done but a
+rule of --check is broken.
 """
 
 
@@ -75,6 +80,12 @@ def main() -> None:
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Also write results.json and results.npz there.",
+)
+@click.option(
+    "--codes/--no-codes",
+    default=True,
+    help="Let results.npz hold the units' values of up to 2,000 test images, by which reportgen "
+    "compare matches units. [default: on]",
 )
 @click.option(
     "--fit-data",
@@ -112,6 +123,15 @@ def main() -> None:
     help="Keep the images' codes there, so that the next build of this model and these images "
     "need not encode them again.",
 )
+@click.option(
+    "--check",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    help="A rule that the numbers have to keep, as for reportgen check; may be given many times. "
+    "Where one is broken the exit code is 4, and the report is written all the same.",
+)
+@summary_options
 @click.option("--profile", is_flag=True, help="Also print what each part of the build cost.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def build(
@@ -127,6 +147,11 @@ def build(
     groups: Path | None,
     config: Path | None,
     cache: Path | None,
+    codes: bool,
+    rules: tuple[str, ...],
+    summary: Path | None,
+    link: str,
+    preview: Path | None,
     profile: bool,
     quiet: bool,
     **options: Any,
@@ -145,6 +170,7 @@ def build(
         raise click.UsageError("Missing argument 'DATA'.")
     try:
         settings, loading = read_options(options, said, config)
+        _read_rules(rules)
         from reportgen.request import BuildRequest, command_line
 
         make_report = builder(loading.trust)
@@ -160,6 +186,11 @@ def build(
             groups=groups,
             results_folder=results_folder,
             cache=cache,
+            codes=codes,
+            rules=rules,
+            summary=summary,
+            link=link,
+            preview=preview,
             loading=loading,
             config=config_file(config),
             command=command_line(
@@ -189,8 +220,14 @@ def build(
             click.echo(LARGE_PAGE, err=True)
         if pdf is not None and outcome.pdf_bytes is not None:
             say(file_line(pdf, outcome.pdf_bytes))
+        if outcome.checks:
+            from reportgen.checks.formats import text_of
+
+            say("\n" + text_of(outcome.checks, strict=False), nl=False)
     if outcome.failed:
         sys.exit(SECTION_FAILED)
+    if any(check.broken for check in outcome.checks):
+        sys.exit(RULE_BROKEN)
 
 
 @main.command()
@@ -259,8 +296,17 @@ def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
     sys.exit(SECTION_FAILED if outcome.failed else 0)
 
 
-for command in (figures, demo, completion):
+for command in (check, compare, site, figures, demo, completion):
     main.add_command(command)
+
+
+def _read_rules(rules: tuple[str, ...]) -> None:
+    """Raises CheckError for a rule that cannot be read, before the work starts."""
+    if rules:
+        from reportgen.checks.rules import read_rule
+
+        for rule in rules:
+            read_rule(rule)
 
 
 def _progress(quiet: bool) -> QuietProgress:

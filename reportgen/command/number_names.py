@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from reportgen.questions import QUESTIONS
-from reportgen.report.number_names import VERDICT_SECTIONS
+from reportgen.report.name_path import VERDICT_SECTIONS
 from reportgen.report.number_places import names_in
 from reportgen.report.results import Results
 from reportgen.report.typed import hints_of

@@ -64,8 +64,8 @@ def loading_options(command: Any) -> Any:
     return command
 
 
-def page_options(command: Any) -> Any:
-    """Add the options for the page's path, and for one file or a folder."""
+def layout_option(command: Any) -> Any:
+    """Add the option for one file or a folder."""
     layout = click.option(
         "--layout",
         type=click.Choice(LAYOUTS),
@@ -74,13 +74,39 @@ def page_options(command: Any) -> Any:
         help="One file, or a folder of index.html and assets/ for servers that forbid inline "
         "styles, as Jenkins does.",
     )
+    return layout(command)
+
+
+def page_options(command: Any) -> Any:
+    """Add the options for the page's path, and for one file or a folder."""
     page = click.option(
         "-o",
         "page",
         type=click.Path(path_type=Path),
         help="Where the page goes [default: report.html, or the folder report].",
     )
-    return page(layout(command))
+    return page(layout_option(command))
+
+
+def summary_options(command: Any) -> Any:
+    """Add the options for a report in short: Markdown, a link in it, and a picture."""
+    preview = click.option(
+        "--preview",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Also write a PNG picture of 1200 × 630 pixels with the verdict, for link previews.",
+    )
+    link = click.option(
+        "--link", default="", metavar="URL", help="Where the page is, for the summary's link."
+    )
+    summary = click.option(
+        "--summary",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Also write the report in short as Markdown, for a pull request or a job's summary; "
+        "$GITHUB_STEP_SUMMARY is appended to.",
+    )
+    return summary(link(preview(command)))
 
 
 def loading_flags(options: dict[str, Any]) -> dict[str, Any]:

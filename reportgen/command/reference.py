@@ -14,7 +14,8 @@ Made by `python -m reportgen.command.reference` from the commands themselves. Se
 stand in `reportgen.toml`, under the option's name with underscores, such as `max_seconds = 60`.
 """
 TAIL = """
-Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed.
+Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 3 done but a section failed, 4 a rule is
+broken.
 """
 
 

@@ -14,13 +14,14 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reportgen.confined.doors import Cabinet, Door, Reader, Reducer
 from reportgen.confined.limits import memory_limit, time_limit
 from reportgen.confined.readable import drivers_own, pythons_own, with_links
+from reportgen.confined.received import files_of, inspection_of, outcome_of
 from reportgen.confined.tasks import BuildTask, InspectTask, RenderTask
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.delivery import Delivery, Destination, ReportFiles
@@ -28,8 +29,9 @@ from reportgen.delivery.output import RESULTS_FILES
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.loading.options import LoadingOptions
 from reportgen.outcome import BuildOutcome, deliver
-from reportgen.process.channel import ChannelError, Message
+from reportgen.process.channel import Channel, ChannelError, Message
 from reportgen.process.child_process import ChildProcess, Confinement
+from reportgen.process.confinement import Held
 from reportgen.process.progress import QuietProgress
 from reportgen.report.question import ENTRY_POINTS
 from reportgen.request import BuildRequest, named_in
@@ -37,14 +39,11 @@ from reportgen.settings import Settings
 from reportgen.shown import shown
 from reportgen.study.code_folder import CodeFolder
 from reportgen.study.subject import GivenSets
-from reportgen.suite.profile import Cost
 
 if TYPE_CHECKING:
     from reportgen.process.ranks import Ranks
 
 ADAPTER = re.compile(r"(.+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*")
-BESIDE_NAME = re.compile(r"assets/[A-Za-z0-9_-][A-Za-z0-9._-]*")
-LARGEST_PAGE = 2**27
 # What a child without a limit of memory may hand over.
 LARGEST_MESSAGE = 2**36
 LONGEST_LINE, LONGEST_SENTENCE = 500, 4000
@@ -90,7 +89,7 @@ def make_report(
     cache = None if request.cache is None else CodeFolder(request.cache)
     inputs = [given.path for given in request.inputs()]
     specs = (request.model, *request.replicates)
-    confinement = _confinement(
+    confinement = confinement_for(
         inputs if request.cache is None else [*inputs, request.cache],
         settings,
         models=[path for spec in specs for path in named_in(spec)],
@@ -120,8 +119,8 @@ def make_report(
         )
         table_given = any(path.is_file() for path in (request.data, request.fit_data) if path)
         doors = (stack.enter_context(Cabinet(cache)), Reader(table_given), Reducer(ranks))
-        done = _listen(stack.enter_context(child), progress, doors)
-        return (_files_of(done), _outcome_of(done)) if done.fields.get("made") is True else None
+        done = listen(stack.enter_context(child), progress, doors)
+        return (files_of(done), outcome_of(done)) if done.fields.get("made") is True else None
 
 
 def inspect(
@@ -137,7 +136,7 @@ def inspect(
     """
     settings = Settings()
     request = BuildRequest(model, data or model, Path(os.devnull), labels=labels, loading=loading)
-    confinement = _confinement(
+    confinement = confinement_for(
         [given.path for given in request.inputs()],
         settings,
         models=named_in(model),
@@ -152,8 +151,8 @@ def inspect(
     )
     with child:
         door = Reader(data is not None and data.is_file())
-        done = _listen(child, QuietProgress(), (door,))
-        return _inspection_of(done)
+        done = listen(child, QuietProgress(), (door,))
+        return inspection_of(done)
 
 
 def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
@@ -163,19 +162,26 @@ def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
     """
     inputs = tuple(Input(f"{name} of DIR", folder / name) for name in RESULTS_FILES)
     delivery = Delivery(Destination(page, layout), inputs)
-    settings = Settings()
-    confinement = _confinement([folder], settings, models=[folder], code=False)
+    done = run_on_results(RenderTask(folder, layout), [folder])
+    return deliver(delivery, files_of(done), outcome_of(done), QuietProgress())
+
+
+def run_on_results(task: Callable[[Channel, Held], None], paths: Iterable[Path]) -> Message:
+    """The last message of a confined child that may read results at these paths and nothing else.
+
+    Raises as `build`.
+    """
+    read = list(paths)
+    confinement = confinement_for(read, Settings(), models=read, code=False)
     child = ChildProcess(
-        RenderTask(folder, layout),
+        task,
         confinement,
         most_bytes=confinement.memory_bytes or LARGEST_MESSAGE,
-        about=shown(folder),
+        about=", ".join(shown(path) for path in read),
         say=QuietProgress().said,
     )
     with child:
-        done = _listen(child, QuietProgress(), ())
-        files, outcome = _files_of(done), _outcome_of(done)
-    return deliver(delivery, files, outcome, QuietProgress())
+        return listen(child, QuietProgress(), ())
 
 
 def names_code(loading: LoadingOptions, models: Iterable[Path]) -> bool:
@@ -184,9 +190,10 @@ def names_code(loading: LoadingOptions, models: Iterable[Path]) -> bool:
     return bool(loading.model_class) or any(functions)
 
 
-def _confinement(
+def confinement_for(
     inputs: Iterable[Path], settings: Settings, *, models: Iterable[Path], code: bool
 ) -> Confinement:
+    """Rights of a child that reads these inputs; with `code` of the user's own it may read all."""
     _compile_package()
     inputs = list(inputs)
     readable = None if code else [*pythons_own(work=inputs), *with_links(inputs)]
@@ -214,7 +221,7 @@ def _said_of(confinement: Confinement) -> str:
     return f"At most {' and '.join(limits)}." if limits else "No limits of memory and time."
 
 
-def _listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door]) -> Message:
+def listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door]) -> Message:
     """Answer the child until it is done; returns its last message."""
     opened = {kind: door for door in doors for kind in door.kinds}
     with contextlib.ExitStack() as steps:
@@ -240,53 +247,6 @@ def _listen(child: ChildProcess, progress: QuietProgress, doors: Iterable[Door])
             else:
                 raise ChannelError(f"nobody knows what {message.kind} is")
     raise AssertionError("a child's messages end with done, or an error")
-
-
-def _files_of(done: Message) -> ReportFiles:
-    """The files that came, none of them larger or elsewhere than a report's."""
-    beside = done.fields.get("beside")
-    if not isinstance(beside, list) or len(done.parts) != 3 + len(beside):
-        raise ChannelError("the report is not whole")
-    html, results, images, *others = done.parts
-    if len(html) + sum(map(len, others)) > LARGEST_PAGE:
-        raise ChannelError("the page is larger than any")
-    if not all(isinstance(name, str) and BESIDE_NAME.fullmatch(name) for name in beside):
-        raise ChannelError("a file would lie where none of a report's does")
-    return ReportFiles(html, dict(zip(beside, others, strict=True)), results, images)
-
-
-def _inspection_of(done: Message) -> dict[str, Any]:
-    """Return what `Inspection.as_json` gave. Raises ChannelError for what it cannot have given."""
-    found = done.fields.get("inspection")
-    if not isinstance(found, dict) or not isinstance(found.get("notes"), list):
-        raise ChannelError("no inspection came")
-    names = {"format", "parameters", "input_shape", "code_shape", "is_variational", "problem"}
-    notes = (set(note) if isinstance(note, dict) else None for note in found["notes"])
-    if not names <= set(found) or any(note != {"topic", "text"} for note in notes):
-        raise ChannelError("the inspection is not whole")
-    return found
-
-
-def _outcome_of(done: Message) -> BuildOutcome:
-    fields = done.fields
-    sections = fields.get("section_bytes", {})
-    try:
-        profile = tuple(
-            Cost(
-                shown(cost["name"]),
-                int(cost["decodes"]),
-                int(cost["encodes"]),
-                float(cost["model_seconds"]),
-                float(cost["seconds"]),
-            )
-            for cost in fields.get("profile", [])
-        )
-        section_bytes = {shown(name): int(size) for name, size in sections.items()}
-        answers = tuple(shown(line, LONGEST_LINE) for line in fields.get("answers", []))
-    except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
-        raise ChannelError("what became of the report is not told") from error
-    page_bytes = done.count("page_bytes", LARGEST_PAGE)
-    return BuildOutcome(answers, fields.get("failed") is True, page_bytes, section_bytes, profile)
 
 
 def _ranks() -> Ranks | None:

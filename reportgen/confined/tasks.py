@@ -222,7 +222,8 @@ def keep_codes(channel: Channel, name: str, pieces: Iterable[bytes | memoryview]
 
 def hand_over(channel: Channel, files: ReportFiles, **said: Any) -> None:
     """Hand a report's files to the parent, with what there is to say of it."""
-    parts = [files.html, files.results, files.images, *files.beside.values()]
+    fixed = [files.html, files.results, files.images, files.summary, files.preview]
+    parts = [*fixed, *files.beside.values()]
     channel.send("done", parts, made=True, beside=list(files.beside), **said)
 
 
@@ -291,9 +292,12 @@ def _at_a_shut_door(error: BaseException | None) -> bool:
 
 def _plain(outcome: Any) -> dict[str, Any]:
     """An outcome's fields as JSON has them, without those that only the parent knows."""
+    from reportgen.checks.outcomes import as_plain
+
     named = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
     named["profile"] = [asdict(cost) for cost in outcome.profile]
+    named["checks"] = [as_plain(check) for check in outcome.checks]
     return {
         name: named[name]
-        for name in ("answers", "failed", "page_bytes", "section_bytes", "profile")
+        for name in ("answers", "failed", "page_bytes", "section_bytes", "profile", "checks")
     }

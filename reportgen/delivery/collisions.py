@@ -67,6 +67,20 @@ def refuse_collisions(
         ) from error
 
 
+def refuse_file_collisions(targets: Sequence[Target], inputs: Iterable[Input]) -> None:
+    """Raises OutputError where a file would be written over an input, or over another."""
+    try:
+        _refuse_each_other(targets, [], None)
+        for given in inputs:
+            for target in targets:
+                _refuse_target(target, given)
+    except OSError as error:
+        raise OutputError(
+            f"{shown(error.filename or targets[0].path)} cannot be written: "
+            f"{error.strerror or error}."
+        ) from error
+
+
 def _refuse_each_other(
     targets: Sequence[Target], made: list[tuple[str, Path]], report_folder: Path | None
 ) -> None:

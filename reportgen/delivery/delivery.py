@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reportgen.delivery.collisions import Input, refuse_collisions
+from reportgen.delivery.files import Files
 from reportgen.delivery.output import Output, identities
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.printing import PdfPrinter
@@ -21,12 +22,15 @@ class ReportFiles:
     html : the page.
     beside : what belongs beside it in the layout "folder", by relative path.
     results, images : contents of results.json and results.npz; empty where nobody asked for them.
+    summary, preview : the report in short, as Markdown and as a picture; likewise.
     """
 
     html: bytes
     beside: dict[str, bytes] = field(default_factory=dict)
     results: bytes = b""
     images: bytes = b""
+    summary: bytes = b""
+    preview: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Destination:
     page, layout : the page's path, or its folder's in the layout "folder".
     results_folder, pdf, cache : folder of results.json and results.npz, file of the printed page,
         folder of codes; None for none.
+    summary, preview : files of the report in short; None for none.
     """
 
     page: Path
@@ -45,6 +50,8 @@ class Destination:
     results_folder: Path | None = None
     pdf: Path | None = None
     cache: Path | None = None
+    summary: Path | None = None
+    preview: Path | None = None
 
 
 class Delivery:
@@ -56,7 +63,8 @@ class Delivery:
     def __init__(self, destination: Destination, inputs: tuple[Input, ...]) -> None:
         self._output = Output(destination.page, destination.results_folder, destination.layout)
         self._printer = PdfPrinter(destination.pdf) if destination.pdf else None
-        self._targets = [*self._output.targets]
+        self._short = Files({"--summary": destination.summary, "--preview": destination.preview})
+        self._targets = [*self._output.targets, *self._short.targets.values()]
         if self._printer is not None:
             self._targets.append(self._printer.target)
         refuse_collisions(self._output, self._targets, destination.cache, inputs)
@@ -84,7 +92,8 @@ class Delivery:
     def write(self, files: ReportFiles) -> None:
         """Write all files but the PDF. Raises OutputError; then all is as it was before."""
         with ended_gently():
-            self._output.write(files.html, files.results, files.images, files.beside)
+            short = self._short.contents({"--summary": files.summary, "--preview": files.preview})
+            self._output.write(files.html, files.results, files.images, files.beside, short)
 
     def print(self, files: ReportFiles) -> int:
         """Print the page that was written; returns the PDF's bytes. Raises OutputError."""

@@ -61,12 +61,13 @@ class Output:
         results: bytes | str,
         images: bytes,
         beside: dict[str, bytes] | None = None,
+        more: Iterable[tuple[Target, bytes]] = (),
     ) -> None:
         """Write everything to temporary files, then rename; what goes through a stream, last.
 
         `images` is the content of results.npz, `beside` what belongs beside the page, by relative
-        path. Pictures of an earlier report in the same folder are removed once the new one is
-        there.
+        path, and `more` files that lie elsewhere. Pictures of an earlier report in the same folder
+        are removed once the new one is there.
 
         Raises OutputError; then, and whatever else stops it, all is as it was before.
         """
@@ -76,6 +77,7 @@ class Output:
         ]
         contents.append((page, _encoded(html)))
         contents += zip(results_files, (_encoded(results), images), strict=False)
+        contents += more
         write_together(contents, self.page)
         _remove_other_pictures({target.path for target, _ in contents})
 

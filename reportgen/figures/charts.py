@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 440, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 40
 BAR_LENGTH = 100.0
 
-CurveKind = Literal["model", "pca"]
+CurveKind = Literal["model", "pca", "other"]
 
 
 @dataclass(frozen=True)

@@ -39,18 +39,28 @@ class Assets:
     its own in the layout "folder", else `results`, the same packed.
     """
 
-    def __init__(self, layout: PageLayout, drawing: Drawing, data: str, results: str) -> None:
+    def __init__(
+        self,
+        layout: PageLayout,
+        drawing: Drawing,
+        data: str,
+        results: str,
+        *,
+        styles: tuple[str, ...] = STYLES,
+        scripts: tuple[str, ...] = SCRIPTS,
+        data_name: str = "results.json",
+    ) -> None:
         from markupsafe import Markup
 
         folder = template_folder() / "assets"
         read = lambda name: (folder / name).read_text(encoding="utf-8")  # noqa: E731
         self.inline = layout == "file"
-        style = "".join(map(read, STYLES)) + _tile_rules(drawing)
+        style = "".join(map(read, styles)) + _tile_rules(drawing)
         early = "".join(map(read, EARLY_SCRIPTS))
-        late = "".join(map(read, SCRIPTS))
+        late = "".join(map(read, scripts))
         self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
         self.results = results
-        self.policy = _policy(style, early, late) if self.inline else _FOLDER_POLICY
+        self.policy = _policy(style, early, late) if self.inline else FOLDER_POLICY
         self.files: dict[str, bytes] = {}
         self.embedded_bytes = sum(len(t.encode()) for t in (style, early, late, self.results))
         if not self.inline:
@@ -58,12 +68,12 @@ class Assets:
                 "assets/style.css": style.encode(),
                 "assets/theme.js": early.encode(),
                 "assets/page.js": late.encode(),
-                "assets/results.json": data.encode(),
+                f"assets/{data_name}": data.encode(),
             }
             self.embedded_bytes = sum(map(len, self.files.values()))
 
 
-_FOLDER_POLICY = (
+FOLDER_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )

@@ -13,6 +13,15 @@ from reportgen.errors import NumberNameError
 from reportgen.shown import quoted
 
 Part = str | int
+# By the name in "verdict.NAME": the section that its line of the verdict stands on.
+VERDICT_SECTIONS = {
+    "reconstructs": "reconstruction",
+    "linear": "linearity",
+    "additive": "additivity",
+    "units": "units",
+    "subtraction": "subtraction",
+}
+VERDICT = "verdict"
 FUNCTIONS = "count", "min", "max", "mean"
 NAME = re.compile(r"[A-Za-z_][\w-]*")
 LONGEST = 500

@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from reportgen.errors import NumberNameError, nearest
-from reportgen.report.name_path import NumberPath, Part, path_text, read_number
+from reportgen.report.name_path import (
+    VERDICT,
+    VERDICT_SECTIONS,
+    NumberPath,
+    Part,
+    path_text,
+    read_number,
+)
 from reportgen.report.number_places import (
     NOT_MEASURED,
     NamedNumber,
@@ -40,17 +47,9 @@ from reportgen.report.typed import hints_of, is_image_array
 from reportgen.shown import quoted
 from reportgen.statistics.bootstrap import Estimate
 
-# By the name in "verdict.NAME": the section that its line of the verdict stands on.
-VERDICT_SECTIONS = {
-    "reconstructs": "reconstruction",
-    "linear": "linearity",
-    "additive": "additivity",
-    "units": "units",
-    "subtraction": "subtraction",
-}
 # The weights of the page's decoder are no numbers about the model.
 LEFT_OUT = frozenset({"live"})
-ANSWERS, EXTENSIONS, VERDICT = "answers", "extensions", "verdict"
+ANSWERS, EXTENSIONS = "answers", "extensions"
 
 
 @dataclass(frozen=True)
@@ -235,6 +234,9 @@ class NumberNames:
                 check_word(node.hint, number.word)
             if len(nodes) == 1 and nodes[0].value is None:
                 return Found(None, nodes[0].reason)
+            if len(nodes) == 1:
+                # Of a list itself, its entries.
+                nodes = entries_of(nodes[0])
             return Found(sum(counts(node.value, number.word) for node in nodes))
         numbers = list(all_numbers(nodes))
         if not numbers:

@@ -103,17 +103,21 @@ def numbers_below(node: Place, path: tuple[Part, ...]) -> Iterator[NamedNumber]:
 
 
 def entries_of(node: Place) -> list[Place]:
-    """The entries of a list, of lists in it too; anything else itself."""
+    """The entries of a list or of named things, of lists in it too; anything else itself."""
     kind = kind_of(node)
-    if typing.get_origin(kind) is not tuple:
+    origin = typing.get_origin(kind)
+    if origin not in (tuple, dict):
         return [node]
     if node.value is None:
-        return [Place(None, entry_hint(kind, 0), node.reason)]
-    return [
-        inner
-        for place, entry in enumerate(node.value)
-        for inner in entries_of(Place(entry, entry_hint(kind, place)))
+        hint = typing.get_args(kind)[1] if origin is dict else entry_hint(kind, 0)
+        return [Place(None, hint, node.reason)]
+    entries = list(node.value.values()) if origin is dict else list(node.value)
+    hints = [
+        typing.get_args(kind)[1] if origin is dict else entry_hint(kind, place)
+        for place in range(len(entries))
     ]
+    places = (Place(entry, hint) for entry, hint in zip(entries, hints, strict=True))
+    return [inner for place in places for inner in entries_of(place)]
 
 
 def kind_of(node: Place) -> Any:
@@ -151,8 +155,9 @@ def as_number(value: Any) -> Number | None:
 def all_numbers(nodes: Iterable[Place]) -> Iterator[float]:
     """The defined numbers at these places, of lists and arrays each entry."""
     for node in nodes:
-        if isinstance(node.value, tuple):
-            yield from all_numbers(Place(entry, Any) for entry in node.value)
+        if isinstance(node.value, tuple | Mapping):
+            inside = node.value.values() if isinstance(node.value, Mapping) else node.value
+            yield from all_numbers(Place(entry, Any) for entry in inside)
         elif isinstance(node.value, np.ndarray):
             yield from (float(number) for number in node.value.flat if np.isfinite(number))
         elif (number := as_number(node.value)) is not None:

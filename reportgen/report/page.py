@@ -155,7 +155,7 @@ class PageRenderer:
             headline=self._headline,
             address=album.address,
             diverging_stops=diverging_stops(),
-            scales=_scales(drawing),
+            scales=scales_of(drawing),
             by_share=lambda indices: _by_share(results, indices),
             worrying_off_data=WORRYING_OFF_DATA,
             section_names=frozenset(question.name for question in self._questions),
@@ -268,7 +268,7 @@ def _by_share(results: Results, indices: Sequence[int]) -> list[int]:
     return sorted(range(len(indices)), key=lambda place: order.get(indices[place], len(order)))
 
 
-def _scales(drawing: Drawing) -> Any:
+def scales_of(drawing: Drawing) -> Any:
     """JSON from which the page's scripts read a pixel's number off its colour."""
     from markupsafe import Markup
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 
@@ -42,6 +43,9 @@ def make_provenance(
         "coalition table": rows.table,
         "units a little more and less": rows.shifts,
     }
+    row_names = {
+        kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
+    }
     return Provenance(
         model=autoencoder.source,
         data=images.source,
@@ -62,10 +66,21 @@ def make_provenance(
         test_rows=len(study.test),
         decodes=dict(study.engine.forwards),
         encodes=dict(study.engine.encodes),
-        row_names={
-            kind: tuple(study.test.names[row] for row in chosen) for kind, chosen in kinds.items()
+        row_names=row_names,
+        rows_sha256={
+            kind: _sha256_of(names)
+            for kind, names in {
+                "fit": study.fit.names,
+                "test": study.test.names,
+                **row_names,
+            }.items()
         },
     )
+
+
+def _sha256_of(names: Iterable[str]) -> str:
+    text = "\n".join(names).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()
 
 
 def _copies(study: Study) -> Iterator[Note]:

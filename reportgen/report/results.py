@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reportgen.analyses.health import UnitState
@@ -131,6 +131,8 @@ class Provenance:
         64 pixels across where images have more than 128.
     decodes, encodes : by analysis; the control's are apart.
     row_names : test rows, by name, behind each kind of number.
+    rows_sha256 : by kind of row, the SHA-256 of their names, a line each: of "fit", "test" and the
+        kinds in `row_names`. Equal ones were made from the same rows.
     """
 
     model: SourceFile | None
@@ -152,6 +154,7 @@ class Provenance:
     encodes: dict[str, int]
     row_names: dict[str, tuple[str, ...]]
     confinement: str = NOT_TOLD
+    rows_sha256: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

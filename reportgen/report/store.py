@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import typing
 import zipfile
 import zlib
@@ -72,11 +73,11 @@ def image_arrays(results: Results) -> dict[str, np.ndarray]:
     return arrays
 
 
-def image_archive(results: Results) -> bytes:
-    """The image arrays as the content of results.npz: equal arrays give equal bytes."""
+def image_archive(results: Results, more: Mapping[str, np.ndarray] | None = None) -> bytes:
+    """The content of results.npz: the image arrays, and `more`. Equal arrays give equal bytes."""
     buffer = io.BytesIO()
     # The time in its entries is fixed by numpy.
-    np.savez_compressed(buffer, **image_arrays(results))  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **image_arrays(results), **(more or {}))  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -88,10 +89,10 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     """
     with _readable(shown(folder)):
         content = (folder / "results.json").read_bytes(), (folder / "results.npz").read_bytes()
-    return results_of(*content, questions, shown(folder))
+    return results_from_bytes(*content, questions, shown(folder))
 
 
-def results_of(
+def results_from_bytes(
     plain_json: bytes, images: bytes, questions: Iterable[Question], where: str
 ) -> Results:
     """Results from the contents of results.json and results.npz, which come from `where`.
@@ -99,25 +100,37 @@ def results_of(
     Raises as `read_results` does.
     """
     with _readable(where):
-        plain = json.loads(plain_json.decode("utf-8"), parse_constant=_no_number)
+        plain = json.loads(plain_json.decode("utf-8"), parse_constant=no_constant)
         with np.load(io.BytesIO(images), allow_pickle=False) as archive:
             arrays = dict(archive)
-    where = f"{where}/results.json"
+    return results_of(plain, Stored(arrays), questions, f"{where}/results.json")
+
+
+def results_of(plain: Any, stored: Stored, questions: Iterable[Question], source: str) -> Results:
+    """Results from the content of a results.json and the arrays beside it; `source` names it.
+
+    Raises ResultsError.
+    """
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version not in (SCHEMA_VERSION, *OLDER_VERSIONS):
+        if _is_newer(version):
+            raise ResultsError(
+                f"{source} was written by a newer reportgen (schema {shown(version)}); update "
+                "reportgen."
+            )
         raise ResultsError(
-            f"{where} has schema version {shown(version)}, and this "
-            f"reportgen reads {', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report "
-            "again."
+            f"{source} has schema version {shown(version)}, and this reportgen reads "
+            f"{', '.join([*OLDER_VERSIONS, SCHEMA_VERSION])}; build the report again."
         )
     try:
         if version in OLDER_VERSIONS:
-            read = _older_results(plain, Stored(arrays, older=True), tuple(questions))
+            older = dataclasses.replace(stored, older=True)
+            read = _older_results(plain, older, tuple(questions))
         else:
-            read = _typed_results(plain, Stored(arrays), questions)
+            read = _typed_results(plain, stored, questions)
     except (MismatchError, SettingsError) as error:
         raise ResultsError(
-            f"{where} does not follow the schema: {error}; build the report again."
+            f"{source} does not follow the schema: {error}; build the report again."
         ) from error
     return with_encodable_text(read)
 
@@ -133,7 +146,15 @@ def _readable(where: str) -> Iterator[None]:
         ) from error
 
 
-def _no_number(text: str) -> NoReturn:
+def _is_newer(version: object) -> bool:
+    """Tell whether a schema version is one that does not exist yet."""
+    if not isinstance(version, str) or not re.fullmatch(r"\d{1,4}\.\d{1,4}", version):
+        return False
+    return [int(part) for part in version.split(".")] > [int(p) for p in SCHEMA_VERSION.split(".")]
+
+
+def no_constant(text: str) -> NoReturn:
+    """Refuse NaN and Infinity, which are no JSON. Raises ValueError."""
     raise ValueError(f"{text} is no number in JSON")
 
 

@@ -63,9 +63,10 @@ class Stored:
 
     Results of an earlier schema may hold fields that are none now, and plain numbers where there
     is an interval now. In any results a field may be missing that has a default or may be None.
+    Without `arrays`, where only numbers are wanted, image arrays are NaN of their shape.
     """
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray] | None
     older: bool = False
 
     def typed(self, plain: Any, hint: Any) -> Any:
@@ -113,7 +114,7 @@ class Stored:
         found = self.fields(plain, {f.name for f in declared} - optional, optional)
         values = {}
         for field in declared:
-            if field.init and (field.name in found or field.default is dataclasses.MISSING):
+            if field.init and (field.name in found or not _has_default(field)):
                 with at(f".{field.name}"):
                     values[field.name] = self.typed(found.get(field.name), hints[field.name])
         return kind(**values)
@@ -132,7 +133,10 @@ class Stored:
 
     def _image_array(self, plain: Any) -> np.ndarray:
         found = self.fields(plain, {IMAGES_KEY, "shape"}, set())
-        array = self.arrays.get(of_kind(found[IMAGES_KEY], str, "a text"))
+        name = of_kind(found[IMAGES_KEY], str, "a text")
+        if self.arrays is None:
+            return _undefined_images(found["shape"])
+        array = self.arrays.get(name)
         if array is None:
             _mismatch("names an array that results.npz does not have")
         if list(array.shape) != found["shape"] or array.dtype.kind not in NUMERIC:
@@ -140,9 +144,24 @@ class Stored:
         return array
 
 
+def _undefined_images(shape: Any) -> np.ndarray:
+    """NaN of a shape, in the memory of one number."""
+    sides = of_kind(shape, list, "a list")
+    if len(sides) > MOST_DIMENSIONS or not all(type(s) is int and 0 <= s < 2**31 for s in sides):
+        _mismatch("has no shape")
+    try:
+        return np.broadcast_to(np.float32(np.nan), sides)
+    except ValueError:
+        _mismatch("has no shape")
+
+
 def _may_be_missing(field: dataclasses.Field, hint: Any) -> bool:
-    has_default = field.default is not dataclasses.MISSING
-    return has_default or not field.init or type(None) in typing.get_args(hint)
+    return _has_default(field) or not field.init or type(None) in typing.get_args(hint)
+
+
+def _has_default(field: dataclasses.Field) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing
 
 
 def _scalar(plain: Any, hint: Any) -> Any:

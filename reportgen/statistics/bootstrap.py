@@ -24,6 +24,19 @@ class Estimate:
     low: float
     high: float
 
+    @property
+    def resamples(self) -> np.ndarray | None:
+        """(B,) the number in each resample, where it was kept: of numbers estimated alone."""
+        kept: np.ndarray | None = self.__dict__.get("_resamples")
+        return kept
+
+    def with_resamples(self, resampled: np.ndarray | None) -> Estimate:
+        """The same number, with what it is in each resample (B,). No field: nothing stores it."""
+        same = Estimate(self.value, self.low, self.high)
+        # A frozen dataclass takes no attribute otherwise.
+        object.__setattr__(same, "_resamples", resampled)
+        return same
+
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 
@@ -59,7 +72,7 @@ class Bootstrap:
         """`statistic` of the sums over rows of each argument, which broadcasts over resamples."""
         whole = statistic(*(np.asarray(terms, dtype=np.float64).sum(axis=0) for terms in per_row))
         resampled = statistic(*(self.sums(terms) for terms in per_row))
-        return interval(float(whole), resampled)
+        return interval(float(whole), resampled).with_resamples(resampled.astype(np.float32))
 
     def estimates(
         self,

@@ -40,7 +40,8 @@ def widened(
     low = centre - np.hypot(max(0.0, centre - estimate.low), added)
     high = centre + np.hypot(max(0.0, estimate.high - centre), added)
     low, high = min(low, estimate.low), max(high, estimate.high)
-    return Estimate(estimate.value, float(max(low, least)), float(min(high, largest)))
+    wider = Estimate(estimate.value, float(max(low, least)), float(min(high, largest)))
+    return wider.with_resamples(estimate.resamples)
 
 
 def jackknife_groups(copy_of: np.ndarray, seed: int) -> np.ndarray:

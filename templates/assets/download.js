@@ -9,7 +9,7 @@
     const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     const json = await new Response(unpacked).arrayBuffer();
     const link = document.createElement("a");
-    link.download = "results.json";
+    link.download = button.dataset.download || "results.json";
     link.href = URL.createObjectURL(new Blob([json], { type: "application/json" }));
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from reportgen.command.cli import main
-from reportgen.confined.jobs import _confinement
+from reportgen.confined.jobs import confinement_for
 from reportgen.process.child_process import ChildProcess, Confinement
 from reportgen.request import BuildRequest
 from reportgen.settings import Settings
@@ -91,7 +91,7 @@ def with_net(work: Path, own: str) -> tuple[str, ...]:
 
 def test_code_in_the_place_of_a_model_reaches_nothing(work: Path) -> None:
     request = BuildRequest(work / "model.pt", work / "data", work / "r.html")
-    order = _confinement(
+    order = confinement_for(
         [given.path for given in request.inputs()], Settings(), models=[request.model], code=False
     )
     assert order.readable is not None and order.memory_bytes is not None

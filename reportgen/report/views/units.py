@@ -217,7 +217,8 @@ class _Views:
     @property
     def taken(self) -> np.ndarray:
         """With minus without."""
-        return np.subtract(self.with_it, self.without_it)
+        taken: np.ndarray = np.subtract(self.with_it, self.without_it)
+        return taken
 
     def signed(self) -> list[np.ndarray]:
         """The signed pictures."""
