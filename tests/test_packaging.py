@@ -93,6 +93,32 @@ def test_the_installed_command_finds_the_wheels_own_templates(
     assert (folder / "report.html.j2").is_file()
 
 
+def test_the_installed_command_finds_the_sample_for_its_demo(
+    installed: Path, tmp_path: Path
+) -> None:
+    code = "from reportgen.command.demo import sample_folder; print(sample_folder())"
+    folder = Path(run([installed / "python", "-c", code], tmp_path).strip())
+    assert folder.is_relative_to(installed.parent)
+    assert (folder / "fashion_vae" / "model.pt2").read_bytes() == MODEL.read_bytes()
+    assert len(list((folder / "fashion_images").glob("*/*.png"))) == 1000
+
+
+@pytest.mark.slow
+def test_a_users_script_passes_strict_types(installed: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np\n"
+        "import reportgen\n\n"
+        "def r2(model: object, images: np.ndarray) -> float:\n"
+        "    report: reportgen.Report = reportgen.build(model, images, effort='quick', seed=1)\n"
+        "    found = report['reconstruction.r2']\n"
+        "    assert isinstance(found, reportgen.Estimate)\n"
+        "    return found.low\n"
+    )
+    found = run([installed / "python", "-m", "mypy", "--strict", script], tmp_path)
+    assert "Success" in found
+
+
 @pytest.mark.slow
 def test_the_installed_command_builds_the_sample_report_from_another_folder(
     installed: Path, tmp_path: Path

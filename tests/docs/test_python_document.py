@@ -35,7 +35,9 @@ def test_every_block_of_code_runs(
     assert len(BLOCKS) == 10
     for block in BLOCKS:
         exec(compile(block, str(DOCUMENT), "exec"), names)
-    assert {"report.html", "results", "model.pt2", "walk.pdf"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"report.html", "results", "model.pt2", "walk.pdf"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
     printed = capsys.readouterr().out
     assert "Does it reconstruct?" in printed and "PCA is not fitted" in printed
     assert list(names["report"].frame("units")["name"]) == ["0", "1", "2", "3"]
