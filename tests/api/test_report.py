@@ -6,18 +6,23 @@ import hashlib
 import importlib
 import pkgutil
 import random
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from sklearn.decomposition import PCA
 from torch import nn
 
 import reportgen
+from reportgen.command.cli import main
+from reportgen.confined import jobs
 from reportgen.errors import DataError, NumberNameError, OutputError, SettingsError
 from tests.api.models import COUNT, UNIT, Net, fitted, pictures, pixels
 
@@ -147,11 +152,31 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "model.pt", folder
 
 
+def test_a_build_from_python_asks_for_what_the_command_does(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def ask(request: Any, settings: Any, progress: Any, **said: Any) -> None:
+        asked.append((request, settings))
+        raise reportgen.ReportgenError("asked.")
+
+    monkeypatch.setattr(jobs, "make_report", ask)
+    page, folder = tmp_path / "page.html", tmp_path / "results"
+    words = ["--normalize=0,1", "--rows=8", "--effort=quick", f"--fit-data={files[1]}"]
+    outputs = ["-o", str(page), "--results", str(folder)]
+    CliRunner().invoke(main, ["build", *map(str, files), *words, *outputs])
+    options: dict[str, Any] = {"normalize": "0,1", "rows": 8, "effort": "quick"}
+    with pytest.raises(reportgen.ReportgenError, match=r"asked\."):
+        reportgen.build(*files, page, results=folder, fit_images=files[1], **options)
+    (command, its_settings), (call, own_settings) = asked
+    assert own_settings == its_settings
+    assert replace(call, command="") == replace(command, command="")
+    assert sorted(shlex.split(call.command)) == sorted(shlex.split(command.command))
+
+
+@pytest.mark.slow
 def test_a_build_from_python_is_the_commands_own(files: tuple[Path, Path], tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
-    from reportgen.command.cli import main
-
     options = {"normalize": "0,1", "output": "pixels", "rows": 8, "effort": "quick"}
     words = [f"--{name}={value}" for name, value in options.items()]
     outputs = ["-o", str(tmp_path / "cli.html"), "--results", str(tmp_path / "cli")]
