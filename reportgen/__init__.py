@@ -9,6 +9,7 @@ from reportgen.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from reportgen.api.building import build as build
+    from reportgen.api.compared import compare as compare
     from reportgen.api.report import Report as Report
     from reportgen.api.report import load as load
     from reportgen.errors import ReportgenError as ReportgenError
@@ -21,10 +22,11 @@ _HOMES = {
     "Report": "reportgen.api.report",
     "ReportgenError": "reportgen.errors",
     "build": "reportgen.api.building",
+    "compare": "reportgen.api.compared",
     "load": "reportgen.api.report",
     "save": "reportgen.loading",
 }
-__all__ = ["Estimate", "Report", "ReportgenError", "build", "load", "save"]
+__all__ = ["Estimate", "Report", "ReportgenError", "build", "compare", "load", "save"]
 
 
 def __getattr__(name: str) -> Any:

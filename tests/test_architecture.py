@@ -83,9 +83,9 @@ MAY_USE: dict[str, set[str]] = {
         *("autoencoder", "images", "loading", "process", "request", "settings", "study"),
     },
     "api": {
-        *("autoencoder", "confined", "delivery", "errors", "images", "job", "loading", "opening"),
-        *("outcome", "plots", "process", "questions", "report", "request", "settings", "shown"),
-        *("statistics", "study"),
+        *("autoencoder", "checks", "comparison", "confined", "delivery", "errors", "images", "job"),
+        *("loading", "opening", "outcome", "plots", "process", "questions", "report", "request"),
+        *("settings", "shown", "statistics", "study"),
     },
     "lightning": {"api", "errors"},
     "plots": {"analyses", "errors", "figures", "report"},

@@ -157,7 +157,8 @@ def _built(arguments: Arguments, progress: QuietProgress) -> Report:
         deliver(delivery, files, outcome, progress)
     if folder is not None:
         folder.write(files.results, files.images)
-    return Report(found, files.html.decode("utf-8") if arguments.layout == "file" else None)
+    html = files.html.decode("utf-8") if arguments.layout == "file" else None
+    return Report(found, html, (files.results, files.images))
 
 
 def _report_of_object(
@@ -178,7 +179,6 @@ def _report_of_object(
             progress,
             surroundings,
             arguments.layout,
-            arguments.results is not None,
         )
     assert made is not None, "a process alone writes its report"
     return made.results, made.files, made.outcome

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reportgen.api.sentences import said_in_keywords
 from reportgen.delivery.delivery import Delivery, Destination, ReportFiles
+from reportgen.delivery.output import RESULTS_FILES
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.results_folder import ResultsFolder
 from reportgen.errors import OutputError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from reportgen.checks.outcomes import Outcome
     from reportgen.statistics.bootstrap import Estimate
 
 # A notebook stores what it shows.
@@ -47,6 +49,9 @@ class Report:
 
     results: Results
     _html: str | None = field(default=None)
+    # results.json and results.npz as they were made: the latter holds more than the results do, by
+    # which reports are compared.
+    _stored: tuple[bytes, bytes] | None = field(default=None)
 
     @property
     def verdict(self) -> tuple[VerdictLine, ...]:
@@ -119,8 +124,11 @@ class Report:
         """
         with said_in_keywords():
             target = ResultsFolder(Path(folder))
-            plain = results_json(self.results).encode("utf-8")
-            target.write(plain, image_archive(self.results))
+            if self._stored is not None:
+                target.write(*self._stored)
+            else:
+                plain = results_json(self.results).encode("utf-8")
+                target.write(plain, image_archive(self.results))
         return Path(folder)
 
     def frame(self, name: str = "units") -> pandas.DataFrame:
@@ -132,6 +140,45 @@ class Report:
         from reportgen.api.tables import table_of
 
         return table_of(self.results, name)
+
+    def check(
+        self,
+        *rules: str,
+        baseline: Report | None = None,
+        other_images: bool = False,
+    ) -> tuple[Outcome, ...]:
+        """Hold rules against the report: report.check("reconstruction.r2.low >= 0.8").
+
+        Each outcome says what was found; `broken` tells whether the rule is.
+
+        Parameters
+        ----------
+        rules : as `reportgen check` takes them.
+        baseline : another report, for rules that compare with one.
+        other_images : whether that one may be of other images.
+
+        Raises CheckError for a rule that cannot be read or held.
+        """
+        from reportgen.checks.outcomes import Checker
+        from reportgen.checks.rules import read_rule
+
+        before = None if baseline is None else baseline.results
+        with said_in_keywords():
+            checker = Checker(self.results, all_questions(), before, other_images=other_images)
+            return tuple(checker.check(read_rule(rule)) for rule in rules)
+
+    def summary(self, *, baseline: Report | None = None, link: str = "") -> str:
+        """The report in Markdown, for a pull request or a chat, of 60,000 bytes at most.
+
+        Parameters
+        ----------
+        baseline : another report that it is put beside.
+        link : the page's address.
+        """
+        from reportgen.checks.summary import summary_of
+
+        before = None if baseline is None else baseline.results
+        return summary_of(self.results, None, before, link=link)
 
     def figure(self, kind: str, *, width: float = 85.0, **chosen: Any) -> Figure:
         """A figure of matplotlib for papers: report.figure("walk", unit=3).savefig("walk.pdf").
@@ -193,4 +240,6 @@ def load(folder: str | PathLike[str]) -> Report:
 
     Raises ResultsError where the folder holds none that this version can read.
     """
-    return Report(read_results(Path(folder), all_questions()))
+    results = read_results(Path(folder), all_questions())
+    stored = tuple((Path(folder) / name).read_bytes() for name in RESULTS_FILES)
+    return Report(results, None, (stored[0], stored[1]))

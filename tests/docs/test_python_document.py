@@ -35,7 +35,7 @@ def test_every_block_of_code_runs(
     assert len(BLOCKS) == 10
     for block in BLOCKS:
         exec(compile(block, str(DOCUMENT), "exec"), names)
-    assert {"report.html", "results", "model.pt2", "walk.pdf"} <= {
+    assert {"report.html", "results", "model.pt2", "walk.pdf", "compare.html"} <= {
         path.name for path in tmp_path.iterdir()
     }
     printed = capsys.readouterr().out
