@@ -12,7 +12,7 @@ from reportgen.analyses import UnanswerableError, additivity
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.conftest import FEW
-from tests.oracles import decoders
+from tests.oracles import decoders, graded
 
 ROWS_64 = Settings(rows=64)
 
@@ -239,6 +239,40 @@ def test_a_baseline_is_named_off_data_where_no_code_is_near() -> None:
     study = decoders.study_of(decoders.linear(2), 5 * ring, settings=ROWS_64)
     flags = {row.baseline: row.off_data for row in additivity.run(study).by_baseline}
     assert flags["mean code"] and flags["zero code"] and not flags["medoid"]
+
+
+@pytest.mark.parametrize(
+    ("flagged", "weight", "judged"), [(0.12, 1, True), (0.4, 1, False), (0.4, 0, True)]
+)
+def test_gaps_are_not_judged_where_over_a_quarter_of_moved_codes_are_off_data(
+    flagged, weight, judged
+) -> None:
+    """Two normal units that go together: (z₀, 0) leaves their ellipse so often, in closed form."""
+    study = graded.with_product(weight, correlation=graded.off_data_of_solo(flagged))
+    result = additivity.run(study)
+    assert result.off_data_up.value == pytest.approx(flagged, abs=0.07)
+    assert not result.baseline_off_data
+    assert result.cannot_be_judged == (not judged)
+
+
+def test_a_gap_from_a_mean_that_is_off_data_is_not_judged() -> None:
+    """Codes on a circle, read off two pictures; in its middle a third picture comes, as a code."""
+    turn = np.random.default_rng(8).uniform(0, 2 * np.pi, 600)
+    pictures = decoders.directions(3)
+
+    def in_the_middle(z: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(20 * (0.5 - z.norm(dim=1, keepdim=True)))
+
+    study = decoders.of_pixels(
+        np.stack([np.cos(turn), np.sin(turn)], axis=1) @ pictures[:2].numpy(),
+        encode=lambda x: x.reshape(len(x), -1) @ (pictures[:2] + pictures[2:]).T,
+        decode=lambda z: (z @ pictures[:2] + in_the_middle(z) * pictures[2]).reshape(-1, 1, 4, 5),
+        code_shape=(2,),
+        settings=FEW,
+    )
+    result = additivity.run(study)
+    assert result.baseline_off_data
+    assert result.cannot_be_judged
 
 
 def test_other_baselines_cost_k_plus_2_forwards_on_a_quarter_of_the_rows() -> None:

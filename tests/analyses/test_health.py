@@ -109,6 +109,14 @@ def test_divergence_is_torch_s_to_the_standard_normal() -> None:
         assert unit.divergence == pytest.approx(float(value), rel=1e-6)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_code_is_variational_where_its_posterior_s_sd_is_known(known: bool) -> None:
+    posteriors = posterior(torch.ones(2)) if known else {}
+    codes = decoders.gaussian_codes(60, 2)
+    study = decoders.carrying(decoders.linear(2), codes, settings=FEW, **posteriors)
+    assert health.run(study).variational == known
+
+
 def test_a_unit_is_collapsed_when_divergence_and_variance_of_means_are_both_small() -> None:
     codes = decoders.symmetric_codes(400, 4)
     codes /= codes.std(axis=0)

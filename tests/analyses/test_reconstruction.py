@@ -137,6 +137,19 @@ def test_pictures_of_pca_are_inverse_transform(result, pixels) -> None:
     np.testing.assert_array_equal(result.originals, study.test.images[rows])
 
 
+def test_the_order_of_components_is_undetermined_by_north_s_rule_on_scikit_learn_s(
+    result, pixels
+) -> None:
+    fit = decoders.of_pixels(pixels).fit.images.astype(np.float64)
+    variances = PCA(KEPT + 1, svd_solver="full").fit(fit).explained_variance_
+    apart = (variances[:-1] - variances[1:]) / variances[:-1]
+    np.testing.assert_array_equal(result.order_undetermined, apart < 2 * np.sqrt(2 / len(fit)))
+    equal = pixels.copy()
+    equal[::2] = equal[::2, ::-1]
+    close = reconstruction.run(pca_study(equal, KEPT)).order_undetermined
+    assert set(result.order_undetermined) | set(close) == {True, False}
+
+
 def test_variance_shares_are_of_all_components(result, pixels) -> None:
     fit = decoders.of_pixels(pixels).fit.images.astype(np.float64)
     whole = PCA(svd_solver="full").fit(fit)

@@ -112,6 +112,13 @@ def test_about_one_percent_of_real_codes_are_flagged() -> None:
     assert result.largest_distance == pytest.approx(stats.chi2(3).ppf(0.99), rel=0.2)
 
 
+@pytest.mark.parametrize(("images", "shrunk"), [(58, True), (60, False)])
+def test_a_covariance_of_fewer_than_ten_fit_images_for_each_unit_is_shrunk(images, shrunk) -> None:
+    study = decoders.carrying(decoders.linear(3), decoders.gaussian_codes(images, 3), settings=FEW)
+    assert len(study.fit) == images // 2
+    assert trust.run(study).covariance_shrunk == shrunk
+
+
 def test_in_sample_is_told() -> None:
     small = decoders.carrying(decoders.linear(3), decoders.gaussian_codes(12, 3))
     assert trust.run(small).in_sample

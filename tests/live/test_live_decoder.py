@@ -253,6 +253,35 @@ def test_a_batch_norm_is_one_scale_and_one_shift_for_each_channel() -> None:
     np.testing.assert_allclose(shift, [-0.25, 2.0, -2.0], rtol=1e-3)
 
 
+def test_steps_name_what_they_take_and_torch_s_own_numbers() -> None:
+    class Gated(nn.Module):
+        """One layer's output, let through by another's."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.value, self.gate = nn.Linear(4, 18), nn.Linear(4, 18)
+            self.up = nn.ConvTranspose2d(2, 5, (4, 2), stride=(2, 1), padding=(1, 0))
+
+        def forward(self, code: Tensor) -> Tensor:
+            gated = nn.functional.leaky_relu(self.value(code), 0.25) * self.gate(code).sigmoid()
+            return self.up(gated.reshape(1, 2, 3, 3))
+
+    steps = decoder_of(Gated()).steps
+    taken = [(step.operator, step.inputs) for step in steps]
+    assert taken == [
+        ("linear", (0,)),
+        ("leaky_relu", (1,)),
+        ("linear", (0,)),
+        ("sigmoid", (3,)),
+        ("mul", (2, 4)),
+        ("convolution", (5,)),
+    ]
+    assert steps[1].numbers == {"negative_slope": (0.25,)}
+    up = steps[-1].numbers
+    assert (up["kernel"], up["stride"], up["padding"]) == ((4, 2), (2, 1), (1, 0))
+    assert (up["input"], up["output"]) == ((2, 3, 3), (5, 6, 4))
+
+
 def test_multiplications_are_counted_as_by_hand() -> None:
     model = nn.Sequential(
         nn.Linear(4, 18), nn.Unflatten(1, (2, 3, 3)), nn.ConvTranspose2d(2, 5, 4, 2, 1)

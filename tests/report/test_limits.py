@@ -63,6 +63,27 @@ def test_units_that_go_together_are_named_once_beside_ablation(results: Results)
     assert "more pairs" not in sentence
 
 
+@pytest.mark.parametrize(("pairs", "more"), [(6, ""), (7, ", and 1 more pairs")])
+def test_the_six_closest_pairs_are_named_and_the_others_counted(
+    results: Results, pairs: int, more: str
+) -> None:
+    base = calm(results)
+    first = base.units[0]
+    others = tuple(100 + place for place in range(pairs))
+    # The closest last, every second one the other way round.
+    correlations = [(0.71 + 0.02 * n) * (-1) ** n for n in range(pairs)]
+    units = (
+        replace(first, correlated_with=tuple(zip(others, correlations, strict=True))),
+        *(replace(first, index=other, name=f"u{other}", correlated_with=()) for other in others),
+    )
+    (sentence,) = limits_in(replace(base, units=units), "units")
+    closest = others[::-1][:6]
+    places = [sentence.index(f"{first.name} and u{other} (r ") for other in closest]
+    assert places == sorted(places)
+    assert sentence.count("(r ") == 6
+    assert f"){more}. Moving one of them" in sentence
+
+
 @pytest.mark.parametrize(("share", "warned"), [(0.25, False), (0.26, True)])
 def test_moved_codes_are_named_from_a_quarter_off_data(
     results: Results, share: float, warned: bool
@@ -84,6 +105,8 @@ def test_few_images_and_open_ranks_are_said(results: Results) -> None:
         "Only 31 images stand behind these numbers, too few for intervals to be exact.",
         f"The ranks of unit {shares[1].name} are not settled by 31 images.",
     )
+    enough = replace(base.answers["contributions"], rows=32)
+    assert limits_in(with_answers(base, contributions=enough), "contributions") == ()
 
 
 def test_in_sample_numbers_are_said_in_every_section_of_evidence(results: Results) -> None:

@@ -227,6 +227,22 @@ def test_at_most_three_drawn_measures_are_kept_the_strongest_first() -> None:
     assert [factor.name for factor in unit.draws] == ["measure 1", "measure 4", "measure 2"]
 
 
+def test_the_two_factors_and_two_classes_that_come_first_are_said_and_no_more(studied) -> None:
+    near = Estimate(0.8, 0.7, 0.9)
+    factors = tuple(
+        Factor(f"{kind} {place}", kind, near, True)
+        for kind in (FactorKind.GIVEN, FactorKind.CLASS)
+        for place in range(3)
+    )
+    parts = {
+        "health": health.run(studied),
+        "tracking": Tracking((UnitTracking(2, factors),), (), (), (), (), 40),
+    }
+    sentence = {u.index: u for u in merge_units(Answers(parts), FEW)}[2].sentence
+    for kind in (FactorKind.GIVEN, FactorKind.CLASS):
+        assert [f"{kind} {place}" in sentence for place in range(3)] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("rho", "same"),
     [((0.95, 0.91, 0.98), True), ((0.95, 0.89, 0.98), False), ((0.89, 0.92, 0.98), False)],

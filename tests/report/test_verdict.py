@@ -17,7 +17,7 @@ from reportgen.analyses import (
     subtraction,
     trust,
 )
-from reportgen.report.results import VerdictLine
+from reportgen.report.results import Unit, VerdictLine
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
@@ -156,6 +156,28 @@ def test_one_unit_has_nothing_to_sum_and_says_so() -> None:
     assert {"interactions", "plane_walks", "directions"} <= set(results.not_applicable)
 
 
+def strongest(*units: tuple[str, float, int, int | None]) -> str:
+    """What is said of the strongest of units, each a name, a share, its rank and its largest."""
+    made = tuple(
+        only(Unit, name=name, share=about(share), rank=rank, rank_high=high)
+        for name, share, rank, high in units
+    )
+    state = only(health.Health, units=made, live=len(made), distinct=len(made))
+    for unit in made:
+        unit.__dict__.update(duplicate_of=None, states=())
+    return answers({"health": state}, made)["matter"].measure
+
+
+def test_the_strongest_unit_is_named_with_the_ranks_that_resamples_leave_open() -> None:
+    settled, open_ = ("b", 0.6, 1, 1), ("b", 0.6, 1, 3)
+    others = ("a", 0.3, 2, 3), ("c", -0.1, 3, 3)
+    assert strongest(others[0], settled, others[1]).endswith("by unit b, the strongest")
+    assert strongest(others[0], open_, others[1]).endswith(
+        "by unit b, the strongest on these images (rank 1 to 3 in resamples of them)"
+    )
+    assert strongest(("b", 0.6, 1, None)).endswith("by unit b, the strongest")
+
+
 # In sample
 
 
@@ -216,6 +238,8 @@ def test_more_components_than_a_tenth_of_the_images_are_at_most_so_many() -> Non
 
 def test_below_zero_pca_is_not_mentioned_in_the_word() -> None:
     assert reconstructed(-0.1, beyond_pca=about(-0.8)).word == "No"
+    at_zero = reconstructed(0.0, beyond_pca=about(-0.7))
+    assert at_zero.word == "No to poorly, less well than PCA"
     assert reconstructed(0.1, beyond_pca=about(-0.6)).word == "Poorly, less well than PCA"
 
 
@@ -248,6 +272,13 @@ def test_a_gap_above_the_whole_is_a_multiple_and_not_a_percentage() -> None:
 def test_a_sum_that_is_worse_than_nothing_says_so() -> None:
     assert "further from the combined change than no change" in summed(1.4, r2_sum=-0.5).detail
     assert "explains 50.0" in summed(0.5).detail
+    assert "explains 0 %" in summed(1.0, r2_sum=0.0).detail
+
+
+def test_a_gap_or_miss_of_exactly_the_whole_is_a_percentage() -> None:
+    assert (summed(1.0, down=1.0).scale, subtracted(1.0, 1.0).scale) == ("percent", "percent")
+    assert "one by one, it misses 100" in summed(1.0, down=1.0).detail
+    assert subtracted(1.0, 1.0).detail.startswith("With the mean in place of zero they miss 100")
 
 
 @pytest.mark.parametrize(

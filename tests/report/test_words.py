@@ -93,6 +93,10 @@ def test_thresholds_are_the_settings() -> None:
         ((0.009, 0.006, 0.012), "about as well as PCA"),
         ((-0.05, -0.11, 0.001), "about as well as PCA"),
         ((0.05, -0.001, 0.1), "about as well as PCA"),
+        ((-0.01, -0.012, -0.008), "less well than PCA"),
+        ((0.01, 0.008, 0.012), ""),
+        ((-0.05, -0.1, 0.0), "about as well as PCA"),
+        ((0.05, 0.0, 0.1), "about as well as PCA"),
         ((0.011, 0.0101, 0.013), ""),
         ((0.2, 0.1, 0.3), ""),
     ],
@@ -113,6 +117,7 @@ def test_in_sample_nothing_is_said_beside_pca() -> None:
         ((0.10, 0.059, 0.14), 0.02, False),
         ((0.031, NAN, NAN), 0.0, True),
         ((0.029, NAN, NAN), 0.0, False),
+        ((0.03, NAN, NAN), 0.0, False),
         ((0.061, 0.061, 0.061), 0.02, True),
         ((0.059, 0.059, 0.059), 0.02, False),
     ],
@@ -130,6 +135,9 @@ def test_off_data_is_said_from_three_times_real_codes_and_of_one_in_a_hundred(
         ((0.3, 0.201, 0.4), Drawing.DRAWS),
         ((-0.3, -0.4, -0.201), Drawing.DRAWS),
         ((0.3, 0.199, 0.4), Drawing.MAY_DRAW),
+        ((0.3, 0.2, 0.4), Drawing.MAY_DRAW),
+        ((0.1, 0.0, 0.2), Drawing.DOES_NOT),
+        ((-0.1, -0.2, 0.0), Drawing.DOES_NOT),
         ((0.0, -0.3, 0.3), Drawing.MAY_DRAW),
         ((0.1, 0.0, 0.199), Drawing.DOES_NOT),
         ((0.0, 0.0, 0.0), Drawing.DOES_NOT),
@@ -138,6 +146,23 @@ def test_off_data_is_said_from_three_times_real_codes_and_of_one_in_a_hundred(
 )
 def test_draws_needs_the_weak_end_and_does_not_draw_the_strong_one(does, verb) -> None:
     assert words.draws(Estimate(*does), SETTINGS) is verb
+
+
+@pytest.mark.parametrize(
+    ("rho", "said"),
+    [
+        ((0.95, 0.9, 0.98), True),
+        ((0.95, 0.899, 0.98), False),
+        ((0.9, 0.91, 0.98), True),
+        ((0.899, 0.91, 0.98), False),
+        ((0.9, NAN, NAN), True),
+        ((0.899, NAN, NAN), False),
+    ],
+)
+def test_the_same_picture_is_said_from_nine_tenths_on_at_the_lower_of_number_and_end(
+    rho, said
+) -> None:
+    assert words.is_same_picture(Estimate(*rho), SETTINGS) == said
 
 
 def test_the_weaker_end_is_nearer_to_zero_and_zero_across_it() -> None:
