@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
-from reportgen.analyses.shared.coalition_table import CoalitionTable, coalition_table, pair_number
+from reportgen.analyses.shared.coalition_table import (
+    NO_ENERGY,
+    CoalitionTable,
+    coalition_table,
+    pair_number,
+)
 from reportgen.analyses.shared.path_contributions import paths_of
 from reportgen.statistics.bootstrap import Estimate, safe_ratio
 from reportgen.statistics.norms import squared_norms
@@ -15,6 +20,9 @@ from reportgen.study.study import Study
 
 PICTURED_PAIRS = 2
 PICTURE_ROWS = 2
+RESAMPLES_COVERED = 0.95
+# Of sums of shares of resamples.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,9 @@ class Interactions:
     ----------
     units : for each player its unit, −1 for "rest"; names as printed, strongest first.
     matrix : (p, p) pair shares, main effects on the diagonal, symmetric; each pair counts once.
+    partners : for each player, the unit that it shares most energy with, and the others that do in
+        resamples of the images, the most frequent first: as few as make up 95 % of them. Empty
+        where it interacts with none, and of "rest".
     order_shares : energy of single players, of pairs, and of all larger sets; they sum to 1.
     shapley_shares : for each player Σ⟨φ_k, Δ⟩ / Σ‖Δ‖² of its exact Shapley value; they sum to 1.
         A different estimand from the path's share: off the path, the coalitions are other codes.
@@ -62,6 +73,7 @@ class Interactions:
     units: tuple[int, ...]
     names: tuple[str, ...]
     matrix: np.ndarray
+    partners: tuple[tuple[int, ...], ...] | None
     order_shares: tuple[Estimate, ...]
     shapley_shares: tuple[Estimate, ...]
     shapley_path_distance: float
@@ -91,6 +103,7 @@ def run(study: Study) -> Interactions:
         units=table.player_units,
         names=players.names,
         matrix=table.matrix,
+        partners=tuple(_partners(study, table, player) for player in range(len(players))),
         order_shares=bootstrap.ratios(_by_order(energies, orders), energies.sum(axis=1)),
         shapley_shares=bootstrap.ratios(table.projections, table.changes),
         shapley_path_distance=_distance(study, table),
@@ -101,6 +114,24 @@ def run(study: Study) -> Interactions:
         picture_names=tuple(study.test.names[row] for row in study.rows.pictures[:PICTURE_ROWS]),
         pairs=_pairs(study, table),
     )
+
+
+def _partners(study: Study, table: CoalitionTable, player: int) -> tuple[int, ...]:
+    """Units that may have the largest pair share with a player; the one that has it first."""
+    units = table.player_units
+    others = [place for place, unit in enumerate(units) if unit >= 0 and place != player]
+    if units[player] < 0 or not others:
+        return ()
+    energies = table.energies[:, [pair_number(player, other) for other in others]]
+    pooled = energies.sum(axis=0)
+    if not pooled.max() > NO_ENERGY * table.energies.sum():
+        return ()
+    largest = study.bootstrap(study.rows.table).sums(energies).argmax(axis=1)
+    shares = np.bincount(largest, minlength=len(others)) / len(largest)
+    first = int(pooled.argmax())
+    order = [first, *(place for place in np.argsort(-shares, kind="stable") if place != first)]
+    needed = 1 + int(np.searchsorted(np.cumsum(shares[order]), RESAMPLES_COVERED - ROUNDING))
+    return tuple(units[others[place]] for place in order[:needed])
 
 
 def _distance(study: Study, table: CoalitionTable) -> float:

@@ -71,6 +71,7 @@ class Unit:
     tracks : factors that it goes with, strongest first: their interval passes the threshold.
     draws : measures of the image that it draws, strongest first, at most 3.
     largest_interaction : index of the unit it shares most toggle energy with.
+    interaction_partners : that unit, and the others that it may be in resamples of the images.
     correlated_with : units whose values go with its own, with r.
     sentence : the above in words.
     """
@@ -91,6 +92,7 @@ class Unit:
     tracks: tuple[Factor, ...]
     draws: tuple[DrawnFactor, ...]
     largest_interaction: int | None
+    interaction_partners: tuple[int, ...] | None
     correlated_with: tuple[tuple[int, float], ...]
     sentence: str
 

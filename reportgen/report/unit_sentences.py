@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,7 @@ from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.suite.answers import Answers
 
-NO_EFFECT = 1e-10
-MOST_FACTORS, MOST_DRAWN = 2, 3
+MOST_FACTORS, MOST_DRAWN, MOST_PARTNERS = 2, 3, 3
 
 
 def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
@@ -45,14 +45,14 @@ def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
         share, effect, picture = shares.get(k), effects.get(k), pictures.get(k)
         tracks = _named(tracked.get(k), state)
         draws = _drawn(drawings.get(k), settings)
-        partner = _partner(answers.of(Interactions), k)
+        partners = _partners(answers.of(Interactions), k)
         sentence = _Sentence(
             state=state,
             share=share.share if share else None,
             tracks=tracks,
             does=drawings[k].does if k in drawings else {},
             picture=picture,
-            partner=None if partner is None else names[partner],
+            partners=[names[partner] for partner in partners],
             returned=returned.get(k),
             settings=settings,
         )
@@ -73,7 +73,8 @@ def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
                 health=state.states,
                 tracks=tracks,
                 draws=draws,
-                largest_interaction=partner,
+                largest_interaction=partners[0] if partners else None,
+                interaction_partners=partners,
                 correlated_with=state.correlated_with,
                 sentence=sentence.text(),
             )
@@ -107,17 +108,11 @@ def _drawn(drawing: UnitDrawing | None, settings: Settings) -> tuple[DrawnFactor
     return tuple(sorted(drawn, key=lambda factor: -abs(factor.does.value))[:MOST_DRAWN])
 
 
-def _partner(interactions: Interactions | None, unit: int) -> int | None:
-    """The named unit with the largest pair share, or None."""
-    if interactions is None or unit not in interactions.units:
-        return None
-    row = interactions.matrix[interactions.units.index(unit)]
-    others = [
-        (float(row[place]), other)
-        for place, other in enumerate(interactions.units)
-        if other not in (unit, -1)
-    ]
-    return max(others)[1] if others and max(others)[0] > NO_EFFECT else None
+def _partners(interactions: Interactions | None, unit: int) -> tuple[int, ...]:
+    """The units that may have the largest pair share with this one."""
+    if interactions is None or interactions.partners is None or unit not in interactions.units:
+        return ()
+    return interactions.partners[interactions.units.index(unit)]
 
 
 class _Sentence:
@@ -131,12 +126,12 @@ class _Sentence:
         tracks: tuple[Factor, ...],
         does: dict[str, Estimate],
         picture: UnitPicture | None,
-        partner: str | None,
+        partners: Sequence[str],
         returned: UnitReplication | None,
         settings: Settings,
     ) -> None:
         self.state, self.share, self.tracks, self.does = state, share, tracks, does
-        self.picture, self.partner, self.returned = picture, partner, returned
+        self.picture, self.partners, self.returned = picture, partners, returned
         self.settings = settings
 
     def text(self) -> str:
@@ -204,8 +199,8 @@ class _Sentence:
 
     def _company(self) -> list[str]:
         found = []
-        if self.partner is not None:
-            found.append(f"largest interaction with unit {self.partner}")
+        if self.partners:
+            found.append(f"largest interaction with {_any_of(self.partners)}")
         if self.returned is not None:
             found.append(
                 f"in other trainings it comes back as one unit with |r| "
@@ -214,6 +209,14 @@ class _Sentence:
                 f"{len(self.returned.correlations)})"
             )
         return found
+
+
+def _any_of(names: Sequence[str]) -> str:
+    """Name one unit, or up to three of which one it is: "unit 4", "unit 4 or 9"."""
+    if len(names) > MOST_PARTNERS:
+        return f"unit {names[0]} on these images (one of {len(names)} in resamples of them)"
+    *others, last = names
+    return f"unit {', '.join(others)} or {last}" if others else f"unit {last}"
 
 
 def _measured(symbol: str, measure: Estimate) -> str:

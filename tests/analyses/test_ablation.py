@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -180,3 +182,13 @@ def test_the_shares_off_data_are_those_of_codes_made_by_hand(smooth_study) -> No
         last[:, unit, unit], solo[:, unit, unit] = study.baseline[unit], rows[:, unit]
     assert result.off_data_last == study.off_data_share(last.reshape(-1, units))
     assert result.off_data_solo == study.off_data_share(solo.reshape(-1, units))
+
+
+def test_a_few_rows_that_hold_most_effects_are_told() -> None:
+    calm = decoders.gaussian_codes(200, 2)
+    heavy = calm.copy()
+    heavy[::50] *= 50
+    for codes, told in ((heavy, ("effects",)), (calm, ())):
+        settings = dataclasses.replace(FEW, rows=100)
+        study = decoders.carrying(decoders.linear(2), codes, settings=settings)
+        assert ablation.run(study).heavy_tailed == told

@@ -311,6 +311,14 @@ def test_a_few_rows_that_hold_most_are_told() -> None:
         assert additivity.run(study).heavy_tailed == told
 
 
+def test_what_few_rows_hold_is_of_sizes_and_not_of_their_squares() -> None:
+    """One row in a hundred is twenty times as large: a sixth of sizes, four fifths of squares."""
+    signs = np.random.default_rng(2).choice([-1, 1], size=(1000, 2)).astype(np.float32)
+    signs[::100, 0] *= 20
+    study = decoders.carrying(decoders.product_and_linear(), signs, settings=Settings(rows=500))
+    assert additivity.run(study).heavy_tailed == ()
+
+
 def test_the_share_of_codes_off_data_is_that_of_codes_made_by_hand() -> None:
     study = decoders.carrying(decoders.smooth(3), decoders.gaussian_codes(200, 3), settings=FEW)
     result = additivity.run(study)

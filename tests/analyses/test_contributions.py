@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from sklearn.decomposition import PCA
 from reportgen.analyses import UnanswerableError, contributions
 from reportgen.analyses.shared import path_contributions
 from reportgen.analyses.shared.path_contributions import RowPath, path_shares, picture_paths
+from reportgen.analyses.shared.ranked_shares import ranked_shares
 from reportgen.settings import Settings
+from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -249,6 +252,22 @@ def test_players_are_ranked_by_share(smooth_study) -> None:
     assert [share.rank for share in result.shares] == [1, 2, 3, 4]
     for share in result.shares:
         assert share.rank_low <= share.rank <= share.rank_high
+
+
+@pytest.mark.parametrize(("won", "lowest"), [(30, 1), (20, 2)])
+def test_a_rank_is_open_from_one_resample_in_forty_on(won: int, lowest: int) -> None:
+    """Unit 1 comes first in 3 or in 2 of 100 resamples."""
+    resampled = np.tile([0.6, 0.4], (1000, 1))
+    resampled[:won] = 0.4, 0.6
+    shares = SimpleNamespace(
+        players=SimpleNamespace(names=("0", "1")),
+        player_units=np.array([0, 1]),
+        order=np.array([0, 1]),
+    )
+    estimates = [Estimate(0.6, 0.4, 0.6), Estimate(0.4, 0.4, 0.6)]
+    first, second = ranked_shares(shares, estimates, resampled)
+    assert (first.rank, first.rank_low, first.rank_high) == (1, 1, 3 - lowest)
+    assert (second.rank, second.rank_low, second.rank_high) == (2, lowest, 2)
 
 
 def test_ranks_that_the_data_cannot_tell_apart_have_wide_intervals() -> None:

@@ -90,6 +90,8 @@ def test_parts_sum_to_the_change_of_the_image(smooth_study: Study) -> None:
     np.testing.assert_allclose(whole, beside.reconstructions, atol=1e-5)
     np.testing.assert_allclose(result.row_shares.sum(axis=1), 1, atol=1e-5)
     assert sum(share.share.value for share in result.shares) == pytest.approx(1, abs=1e-6)
+    for share in result.shares:
+        assert share.name == ("rest" if share.unit < 0 else f"direction {share.unit + 1}")
     assert result.completeness_error < 1e-5
     assert 0 <= result.off_data_share.value <= 1
 

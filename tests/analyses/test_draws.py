@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,20 @@ def test_numbers_are_those_of_images_decoded_one_by_one(confound) -> None:
             apart = np.mean(measure(images[0], axis=1) - measure(images[1], axis=1))
             scale = study.fit.codes[:, unit.unit].std() / (2 * unit.step) / deviation
             assert unit.does[name].value == pytest.approx(apart * scale, rel=1e-3, abs=1e-5)
+
+
+def test_images_in_which_a_measure_is_undefined_are_left_out(confound, monkeypatch) -> None:
+    study, _ = confound
+    shifts = study.shared(unit_shifts)
+    measured = shifts.factors["contrast"].copy()
+    measured[::2] = np.nan
+    changed = replace(shifts, factors=shifts.factors | {"contrast": measured})
+    monkeypatch.setattr(draws, "unit_shifts", lambda study: changed)
+    deviation = study.test.images.std(axis=1, dtype=np.float64).std()
+    moved = (measured[1::2, 0] - measured[1::2, 1]).mean(axis=0)
+    expected = moved * study.deviations[shifts.units] / (2 * shifts.steps) / deviation
+    found = [unit.does["contrast"].value for unit in draws.run(study).units]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_the_step_is_the_sd_given_the_other_units(confound) -> None:

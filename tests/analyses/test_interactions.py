@@ -10,7 +10,12 @@ import torch
 from shapiq import ExactComputer
 
 from reportgen.analyses import UnanswerableError, interactions
-from reportgen.analyses.shared.coalition_table import COMPARED_ROWS, WalshHadamard, shapley_weights
+from reportgen.analyses.shared.coalition_table import (
+    COMPARED_ROWS,
+    WalshHadamard,
+    coalition_table,
+    shapley_weights,
+)
 from reportgen.settings import Settings
 from reportgen.study.rows import Rows
 from reportgen.study.study import Study
@@ -122,7 +127,7 @@ def test_interaction_pictures_are_shapiq_s_moebius_transform() -> None:
     )
     half = generator.integers(-3, 4, size=(30, PLAYERS)).astype(np.float32)
     study = decoders.carrying(
-        lambda z: (z @ weights) ** 3,
+        lambda z: (z @ weights + 1) ** 3,
         np.concatenate([half, half + 1]),
         fit_codes=np.concatenate([half, -half]),
         settings=FEW,
@@ -137,6 +142,9 @@ def test_interaction_pictures_are_shapiq_s_moebius_transform() -> None:
             members = tuple(sorted(pair.units))
             moebius = [by_shapiq(pixel, "Moebius", PLAYERS)[members] for pixel in table.T]
             np.testing.assert_allclose(pair.interaction[place], moebius, atol=1e-10)
+            first, second = (table[1 << unit] - table[0] for unit in pair.units)
+            np.testing.assert_array_equal(pair.first[place], first)
+            np.testing.assert_array_equal(pair.second[place], second)
             np.testing.assert_allclose(
                 pair.both[place],
                 pair.first[place] + pair.second[place] + pair.interaction[place],
@@ -196,6 +204,44 @@ def test_the_pair_that_multiplies_is_the_strongest() -> None:
     assert set(result.pairs[0].units) == {0, 1}
     assert result.pairs[0].share.value == pytest.approx(result.order_shares[1].value, rel=1e-6)
     assert result.pairs[1].share.value < 1e-10
+
+
+@pytest.mark.parametrize(("weight", "partners"), [(1.0, {1, 2}), (0.2, {1})])
+def test_every_unit_that_comes_first_in_resamples_is_a_partner(weight, partners) -> None:
+    """z₀z₁u₀ + w z₀z₂u₁ + z₃u₂: with w = 1 nothing but the images says which pair is larger."""
+    first, second, third = decoders.directions(3)
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        products = z[:, :1] * (z[:, 1:2] * first + weight * z[:, 2:3] * second)
+        return products + z[:, 3:] * third
+
+    result = interactions.run(
+        decoders.carrying(decode, decoders.uniform_codes(200, 4), settings=FEW)
+    )
+    found = dict(zip(result.units, result.partners, strict=True))
+    assert set(found[0]) == partners
+    assert (found[1], found[2], found[3]) == ((0,), (0,), ())
+
+
+def test_partners_are_the_fewest_that_come_first_in_95_percent_of_numpy_s_resamples(
+    smooth_study,
+) -> None:
+    result = interactions.run(smooth_study)
+    table = smooth_study.shared(coalition_table)
+    weights = smooth_study.bootstrap(smooth_study.rows.table).weights
+    for player, unit in enumerate(result.units):
+        others = [p for p in range(PLAYERS) if p != player]
+        pairs = np.stack([table.energies[:, number((player, p))] for p in others], axis=1)
+        best = max(others, key=lambda p: result.matrix[player, p])
+        won = [int(np.argmax([draw @ pair for pair in pairs.T])) for draw in weights]
+        share = {result.units[others[place]]: won.count(place) / len(won) for place in set(won)}
+        partners = result.partners[player]
+        assert partners[0] == result.units[best]
+        assert unit not in partners
+        covered = [share.get(partner, 0) for partner in partners]
+        assert sum(covered) >= 0.95 - 1e-9
+        assert len(partners) == 1 or sum(covered[:-1]) < 0.95
+        assert covered[1:] == sorted(covered[1:], reverse=True)
 
 
 def test_ratios_are_of_sums_over_rows() -> None:

@@ -180,6 +180,18 @@ def test_products_explain_what_is_left_of_a_mixed_decoder() -> None:
     assert result.products.value == pytest.approx(result.not_additive.value, abs=1e-3)
 
 
+@pytest.mark.parametrize(("fit_rows", "measured"), [(224, False), (225, True)])
+def test_products_need_five_fit_images_for_each_of_them(fit_rows: int, measured: bool) -> None:
+    """Ten units have 45."""
+    codes = decoders.gaussian_codes(60, 10)
+    study = decoders.carrying(
+        decoders.smooth(10), codes, fit_codes=decoders.gaussian_codes(fit_rows, 10, 5), settings=FEW
+    )
+    result = linearity.run(study)
+    assert result.curved is not None
+    assert (result.products is not None) == measured
+
+
 def test_values_beyond_the_fit_rows_are_extrapolated_in_a_straight_line() -> None:
     decode = decoders.additive(1)
     inside = np.linspace(-1, 1, 200, dtype=np.float32)[:, None]

@@ -95,6 +95,23 @@ def test_all_units_over_all_rows_have_the_model_s_r2() -> None:
     assert last.value == pytest.approx(whole.value, abs=1e-6)
 
 
+def test_codes_of_some_units_are_flagged_and_those_of_all_are_the_images_own() -> None:
+    """Three units of one number: without one of them, codes are where none is."""
+    codes = decoders.gaussian_codes(200, 3)
+    codes[:, 1:] = codes[:, :1] + 0.1 * codes[:, 1:]
+    study = decoders.carrying(decoders.linear(3), codes, settings=FEW)
+    order = study.shared(path_shares).order
+    own = study.test.codes[study.rows.statistics]
+    partial = []
+    for count in range(3):
+        code = np.tile(study.baseline, (len(own), 1))
+        code[:, order[:count]] = own[:, order[:count]]
+        partial.append(code)
+    found = partial_reconstruction.run(study).off_data_share.value
+    assert found == study.off_data_share(np.concatenate(partial)).value
+    assert found != study.off_data_share(np.concatenate([*partial, own])).value
+
+
 def test_a_step_costs_k_decodes_a_row_and_k_plus_1_a_picture() -> None:
     units = 5
     study = decoders.carrying(
@@ -134,6 +151,16 @@ def test_one_unit_goes_from_the_baseline_to_the_reconstruction() -> None:
     result = partial_reconstruction.run(study)
     assert len(result.model_r2) == 2
     assert result.model_r2[1].value == pytest.approx(1, abs=1e-6)
+
+
+def test_images_that_vary_little_are_rebuilt_as_well_as_others() -> None:
+    """Squares that sum to less than one."""
+    pixels = decoders.correlated_pixels(200, scale=1e-4)
+    fit = decoders.of_pixels(pixels).fit.images.astype(np.float64)
+    model = decoders.pca_model(PCA(COMPONENTS, svd_solver="full").fit(fit))
+    result = partial_reconstruction.run(decoders.of_pixels(pixels, settings=FEW, **model))
+    assert result.model_r2[-1].value == pytest.approx(result.pca_r2[COMPONENTS].value, abs=1e-3)
+    assert result.model_r2[-1].value > 0.8
 
 
 def test_codes_that_do_not_vary_rebuild_nothing() -> None:

@@ -150,3 +150,10 @@ def test_102_coordinates_are_answered_and_103_are_not() -> None:
         else:
             with pytest.raises(UnanswerableError, match="103 coordinates"):
                 permuted_codes.run(study)
+
+
+def test_one_unit_is_answered_and_permuting_it_alone_changes_no_variance() -> None:
+    study = decoders.carrying(decoders.additive(1), decoders.uniform_codes(200, 1), settings=FEW)
+    result = permuted_codes.run(study)
+    assert result.variance_ratio == pytest.approx(1, abs=0.25)
+    assert result.linear.value + result.curved.value == pytest.approx(1, abs=0.02)

@@ -75,6 +75,12 @@ def test_saturated_pixels_are_counted() -> None:
     assert result.saturated_share > 0.9
 
 
+@pytest.mark.parametrize("scale", [0.1, 1, 20])
+def test_saturated_is_a_thousandth_of_the_range_from_either_end(scale: float) -> None:
+    values = scale * (np.array([0, 0.0009, 0.0011, 0.5, 0.9989, 0.9991, 1]) - 0.3)
+    assert pre_activation._saturated(values) == pytest.approx(4 / 7)
+
+
 @torch.jit.script
 def scripted_sigmoid(values: torch.Tensor) -> torch.Tensor:
     return torch.sigmoid(values)

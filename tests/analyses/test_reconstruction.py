@@ -156,6 +156,10 @@ def test_variance_shares_are_of_all_components(result, pixels) -> None:
     np.testing.assert_allclose(
         result.variance_shares, whole.explained_variance_ratio_[:KEPT], rtol=1e-9
     )
+    ddof_0 = (len(fit) - 1) / len(fit)
+    np.testing.assert_allclose(
+        result.variances, ddof_0 * whole.explained_variance_[:KEPT], rtol=1e-9
+    )
 
 
 def participation_ratio(images: np.ndarray) -> float:

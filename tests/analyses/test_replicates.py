@@ -112,6 +112,7 @@ def test_the_median_is_over_replicates() -> None:
         unit.correlations, [1 / np.sqrt(1 + s**2) for s in (2.0, 0.5, 1.0)], atol=0.05
     )
     assert unit.median == unit.correlations[2]
+    assert unit.explained_median == unit.explained[2] != np.mean(unit.explained)
 
 
 def test_a_replicate_with_fewer_units_leaves_the_others_unmatched() -> None:

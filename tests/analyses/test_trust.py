@@ -52,6 +52,23 @@ def test_completeness_is_a_ten_thousandth_of_the_range(extra: float, verdict: st
     assert result.largest_difference == pytest.approx(extra, abs=1e-6)
 
 
+def test_a_difference_is_a_part_of_the_reconstructions_range() -> None:
+    """Images from 0 to 5, and .00045 at one pixel."""
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return 5 * unit_range(z)
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        out = decode(images.reshape(len(images), -1)[:, :3])
+        out[:, 5] += 5 * 0.9e-4
+        return out.reshape(images.shape)
+
+    study = decoders.carrying(decode, decoders.gaussian_codes(80, 3), settings=FEW, forward=forward)
+    result = trust.run(study)
+    assert result.bottleneck == "complete"
+    assert result.largest_difference == pytest.approx(0.9e-4, abs=1e-6)
+
+
 def test_a_skip_around_the_bottleneck_is_incomplete() -> None:
     def forward(images: torch.Tensor) -> torch.Tensor:
         return split_forward()(images) + 0.3 * images

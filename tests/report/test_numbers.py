@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reportgen.report import numbers
+from reportgen.report import numbers, phrases
 from reportgen.statistics.bootstrap import Estimate
 
 
@@ -64,3 +64,19 @@ def test_an_effect_that_is_rounding_is_none() -> None:
 def test_sizes_have_units() -> None:
     sizes = [numbers.bytes_(size) for size in (812, 81_200, 999_600, 1_250_000)]
     assert sizes == ["812\u202fB", "81.2\u202fkB", "1.00\u202fMB", "1.25\u202fMB"]
+
+
+@pytest.mark.parametrize(
+    ("value", "whole", "said"),
+    [
+        (0.66, "", "misses 66.0 %"),
+        (0.66, "the sum", "misses 66.0 % of the sum"),
+        (1.0, "the sum", "misses 100 % of the sum"),
+        (4.52, "", "is off by 4.52 times its size"),
+        (4.52, "the sum", "is off by 4.52 times the sum"),
+    ],
+)
+def test_what_is_missed_is_a_part_or_a_multiple_of_the_whole_that_is_named(
+    value: float, whole: str, said: str
+) -> None:
+    assert numbers.with_plain_spaces(phrases.misses(value, whole)) == said

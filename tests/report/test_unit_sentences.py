@@ -110,6 +110,30 @@ def test_the_partner_is_the_unit_with_the_largest_pair_share(units) -> None:
     assert "largest interaction with unit 1" in units[0].sentence
 
 
+@pytest.mark.parametrize(
+    ("partners", "said"),
+    [
+        ((), None),
+        ((4,), "largest interaction with unit 4"),
+        ((4, 0), "largest interaction with unit 4 or 0"),
+        ((4, 0, 1), "largest interaction with unit 4, 0 or 1"),
+        (
+            (4, 0, 1, 3),
+            "largest interaction with unit 4 on these images (one of 4 in resamples of them)",
+        ),
+    ],
+)
+def test_every_unit_that_may_be_the_partner_is_named_up_to_three(studied, partners, said) -> None:
+    parts = dict(answers_of(studied))
+    found = parts["interactions"]
+    parts["interactions"] = dataclasses.replace(found, partners=(partners,) * len(found.units))
+    unit = {u.index: u for u in merge_units(Answers(parts), FEW)}[2]
+    assert unit.largest_interaction == (partners[0] if partners else None)
+    assert unit.interaction_partners == partners
+    assert ("interaction" in unit.sentence) == (said is not None)
+    assert said is None or f"; {said}." in unit.sentence
+
+
 def test_a_unit_that_interacts_with_none_has_no_partner(units) -> None:
     assert units[2].largest_interaction is None
     assert "interaction" not in units[2].sentence
