@@ -448,3 +448,13 @@ def test_columns_beyond_ten_are_summed_and_nothing_is_lost() -> None:
 def test_steps_are_all_of_few_and_ever_rarer_of_many() -> None:
     assert steps_shown(3) == (0, 1, 2, 3)
     assert steps_shown(33) == (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 33)
+
+
+def test_a_card_names_every_unit_that_may_be_the_largest_interaction(results: Results) -> None:
+    first, *others = results.units
+    partners = tuple(unit.index for unit in others[:2])
+    changed = replace(first, largest_interaction=partners[0], interaction_partners=partners)
+    page = parsed(page_of(replace(results, units=(changed, *others))).html)
+    text = page.one("section", id="units").text
+    one, other = (unit.name for unit in others[:2])
+    assert f"unit {one} or unit {other}" in " ".join(text.replace("\u00a0", " ").split())
