@@ -270,6 +270,19 @@ def test_a_rank_is_open_from_one_resample_in_forty_on(won: int, lowest: int) -> 
     assert (second.rank, second.rank_low, second.rank_high) == (2, lowest, 2)
 
 
+def test_resampled_shares_move_with_the_covariance_of_those_from_other_mean_codes() -> None:
+    generator = np.random.default_rng(4)
+    changes = 1 + generator.random((5, 20))
+    parts = generator.dirichlet([2, 3, 4], size=(5, 20))
+    draws = SimpleNamespace(projections=parts * changes[:, :, None], changes=changes)
+    shares = np.einsum("dtk,dt->dk", parts, changes) / changes.sum(axis=1)[:, None]
+    apart = shares[1:] - shares[0]
+    moved = contributions._moved_by_fit_half(draws, 40_000, 0)
+    np.testing.assert_allclose(
+        np.cov(moved.T), apart.T @ apart / 4, atol=0.03 * np.square(apart).max()
+    )
+
+
 def test_ranks_that_the_data_cannot_tell_apart_have_wide_intervals() -> None:
     pictures = decoders.directions(3)
     weights = pictures * torch.tensor([[1.0], [1.0], [5.0]])

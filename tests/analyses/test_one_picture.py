@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
 from reportgen.analyses import UnanswerableError, additivity, one_picture
+from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -55,6 +58,27 @@ def test_pooled_rho_is_a_ratio_of_sums_over_units(smooth_study, stacks) -> None:
         expected = sum(s[0] for s in squares) / sum(s.sum() for s in squares)
         assert pooled.value == pytest.approx(expected, rel=1e-5)
         assert pooled.low <= pooled.value <= pooled.high
+
+
+def test_a_stack_pooled_with_itself_or_with_one_of_no_effect_keeps_its_interval(
+    smooth_study,
+) -> None:
+    stack = smooth_study.shared(leading_shares).context[0]
+    alone = pooled_rho([stack], 0.01)
+    assert alone.low < alone.value < alone.high
+    nothing = copy(stack)
+    nothing.has_effect, nothing.first, nothing.total = False, 0.0, 0.0
+    nothing.firsts, nothing.totals = np.zeros((2, len(stack.firsts)))
+    for stacks in ([stack, stack], [stack, nothing], [nothing, stack]):
+        pooled = pooled_rho(stacks, 0.01)
+        found, expected = ((e.value, e.low, e.high) for e in (pooled, alone))
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_an_interval_of_rho_ends_at_one(linear_study) -> None:
+    """Every unit of a linear decoder is one picture, however other mean codes would move it."""
+    for stack in linear_study.shared(leading_shares).solo:
+        assert pooled_rho([stack], 0.5).high == 1
 
 
 def test_intensity_is_regressed_through_the_origin(smooth_study, stacks) -> None:
