@@ -187,7 +187,7 @@ def test_the_shares_off_data_are_those_of_codes_made_by_hand(smooth_study) -> No
 def test_a_few_rows_that_hold_most_effects_are_told() -> None:
     calm = decoders.gaussian_codes(200, 2)
     heavy = calm.copy()
-    heavy[::50] *= 50
+    heavy[::20] *= np.linspace(20, 60, 10, dtype=np.float32)[:, None]
     for codes, told in ((heavy, ("effects",)), (calm, ())):
         settings = dataclasses.replace(FEW, rows=100)
         study = decoders.carrying(decoders.linear(2), codes, settings=settings)
