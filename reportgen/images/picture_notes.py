@@ -9,6 +9,7 @@ import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.images.picture import Header
+from reportgen.images.pixel_scale import PixelScale
 from reportgen.shown import shown
 
 # Tables of labels and files of classes are looked for beside images.
@@ -68,8 +69,13 @@ def class_note(classes: Sequence[str], origin: str) -> Note:
     return Note("labels", f"{count} {'class' if count == 1 else 'classes'} from {origin}.")
 
 
-def conversion_notes(headers: Sequence[Header], alpha_kept: bool = False) -> list[Note]:
-    """Notes of what was changed in the pictures on the way to pixels."""
+def conversion_notes(
+    headers: Sequence[Header], alpha_kept: bool = False, scale: PixelScale | None = None
+) -> list[Note]:
+    """Notes of what was changed in the pictures on the way to pixels.
+
+    `scale` is that of floating-point pictures.
+    """
     total = len(headers)
     notes = []
     colour = sum(header.channels == 3 for header in headers)
@@ -91,7 +97,9 @@ def conversion_notes(headers: Sequence[Header], alpha_kept: bool = False) -> lis
     animated = sum(header.animated for header in headers)
     if animated:
         notes.append(Note("images", f"{animated} animated images: the first frame was read."))
-    notes.append(Note("scaling", _scaling(Counter(header.dtype for header in headers))))
+    depths = Counter(header.dtype for header in headers)
+    said = _scaling(depths) if scale is None else f"Floating-point {scale.sentence}"
+    notes.append(Note("scaling", said))
     return notes
 
 
