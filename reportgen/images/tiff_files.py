@@ -128,7 +128,7 @@ def _opened(path: Path) -> Iterator[tifffile.TiffPageSeries]:
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """What tifffile says within the block, which nobody else then hears."""
+    """Collect what tifffile says within the block; nobody else then hears it."""
     said: list[str] = []
 
     class Listener(logging.Handler):
