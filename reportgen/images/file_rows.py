@@ -156,14 +156,16 @@ class _PageFiles:
         self, path: Path, table: LabelTable | None, source: Callable[[], SourceFile]
     ) -> ImageSet:
         """The image set, with what the table says of its files."""
-        known = self._count
-        if self._form.holds_one:
-            known = self._chosen.count - len(self._skipped)
+        one, skipped = self._form.holds_one, len(self._skipped)
+        count, unreadable = (self._chosen.count, skipped) if one else (self._count, 0)
         of_row = [name for name, _ in self._by_row]
         facts, notes = _facts(table, self.used, of_row, self._chosen.shared_folder)
         values, rows = self._values, self._rows
         layout = require_images(values.shape, values.dtype, self._where, several=True)
-        array = ArrayRows(values, rows, rows, known, self._where, facts)
+        if skipped and not one:
+            text = f"{skipped} of {len(self._chosen.names)} files could not be read."
+            notes.append(Note("images", text))
+        array = ArrayRows(values, rows, rows, count, self._where, facts, unreadable)
         images = make_array_set(path, array, layout, self._options, source)
         return replace(
             images,

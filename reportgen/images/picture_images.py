@@ -47,7 +47,8 @@ def make_picture_images(
     pictures = read_picture_set(files, names, where, size=options.size, alpha=options.alpha)
     table = _label_table(files, chosen.shared_folder, pictures, where, table_for)
     classes, origin = _classes(files, chosen.shared_folder, pictures, table, where)
-    all_notes = [choice_note(chosen.count, len(names), options.seed)]
+    unreadable = len(pictures.skipped)
+    all_notes = [choice_note(chosen.count, len(names), options.seed, unreadable)]
     if options.size is not None:
         sizes = Counter((header.height, header.width) for header in pictures.headers)
         all_notes += size_notes(sizes, options.size)

@@ -17,11 +17,17 @@ READ_BESIDE = frozenset((".csv", ".jsonl", ".parquet", ".cls"))
 MOST_LISTED = 4
 
 
-def choice_note(found: int, chosen: int, seed: int) -> Note:
-    """A note of how many of the images found are read."""
-    if chosen == found:
-        return Note("images", f"All {found} images were read.")
-    return Note("images", f"{chosen} of {found} images were chosen at random (seed {seed}).")
+def choice_note(found: int, chosen: int, seed: int, unreadable: int = 0) -> Note:
+    """A note of how many of the images found are read; `unreadable` of those chosen are not."""
+    if chosen < found:
+        text = f"{chosen} of {found} images were chosen at random (seed {seed})"
+        return Note(
+            "images", f"{text}; {unreadable} could not be read." if unreadable else f"{text}."
+        )
+    if unreadable:
+        text = f"{found - unreadable} of {found} images were read; {unreadable} could not be."
+        return Note("images", text)
+    return Note("images", f"All {found} images were read.")
 
 
 def other_files_notes(suffixes: Mapping[str, int]) -> list[Note]:

@@ -11,16 +11,20 @@ from typing import Any
 import numpy as np
 
 from reportgen.errors import DataError
+from reportgen.images.complaints import complaints_of
 from reportgen.images.file_rows import Pages
 from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableImageError
 from reportgen.shown import shown
+
+LOGGERS = {"nibabel": "nibabel.global"}
 
 
 @contextmanager
 def _reading(path: Path, library: str, extra: str) -> Iterator[None]:
     """Say what is missing, or damaged: these libraries raise almost any kind of error."""
     try:
-        yield
+        with complaints_of(LOGGERS.get(library, library)):
+            yield
     except (UnreadableImageError, DataError, MemoryError):
         raise
     except ImportError as error:

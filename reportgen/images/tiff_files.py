@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 
 from reportgen.errors import DataError
 from reportgen.images.array_layout import MOST_CHANNELS
+from reportgen.images.complaints import complaints_of
 from reportgen.images.file_rows import Pages
 from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableImageError
 from reportgen.shown import shown
@@ -26,6 +26,7 @@ INSTALL = "pip install 'reportgen[tiff]'"
 # Axes as tifffile names them: channels and samples of a pixel make up one image.
 CHANNEL_AXES, PIXEL_AXES = "CS", "YX"
 WHITE_IS_ZERO, PALETTE = 0, 3
+MOST_PAGES = 2**20
 # Kinds of samples beside the colours: alpha that they were multiplied with, or not.
 ALPHA = (1, 2)
 # What tifffile says where it goes on without a part of the file.
@@ -85,16 +86,23 @@ def holds_stack(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Layout:
-    """The axes of a series: `outer` of its pages, then those of one page.
+    """The images of a series.
 
-    `count` images, each of `shape`: (H, W), or (C, H, W).
+    Attributes
+    ----------
+    pages : (images, pages of one) the numbers of the pages that hold each image's channels.
+    page_axes : the axes of one page.
+    shape : of an image: (H, W), or (C, H, W).
     """
 
-    outer: tuple[int, ...]
-    outer_axes: str
+    pages: np.ndarray
     page_axes: str
-    count: int
     shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of images."""
+        return len(self.pages)
 
 
 @contextmanager
@@ -108,7 +116,7 @@ def _opened(path: Path) -> Iterator[tifffile.TiffPageSeries]:
             f"without tifffile: {INSTALL}."
         ) from error
     try:
-        with _complaints() as complaints, tifffile.TiffFile(path) as file:
+        with complaints_of("tifffile") as complaints, tifffile.TiffFile(path) as file:
             series = file.series[0]
             # Else pages that are not there would be left out without a word.
             for said in complaints:
@@ -126,26 +134,6 @@ def _opened(path: Path) -> Iterator[tifffile.TiffPageSeries]:
         raise UnreadableImageError(f"damaged: {reason}") from error
 
 
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile says within the block; nobody else then hears it."""
-    said: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(" ".join(record.getMessage().split()))
-
-    logger, listener = logging.getLogger("tifffile"), Listener(logging.WARNING)
-    before = logger.propagate
-    logger.addHandler(listener)
-    logger.propagate = False
-    try:
-        yield said
-    finally:
-        logger.removeHandler(listener)
-        logger.propagate = before
-
-
 def _layout(series: tifffile.TiffPageSeries) -> _Layout:
     """Raises UnreadableImageError for what is no stack of images."""
     axes, lengths = series.axes, tuple(int(n) for n in series.shape)
@@ -161,23 +149,25 @@ def _layout(series: tifffile.TiffPageSeries) -> _Layout:
         )
     if series.keyframe.photometric == PALETTE:
         raise UnreadableImageError("its pages have palettes; save them as colours")
+    if prod(lengths[: len(axes) - inner]) > MOST_PAGES:
+        raise UnreadableImageError("it claims more pages than are read")
     outer, outer_axes = lengths[: len(axes) - inner], axes[: len(axes) - inner]
     page_axes = axes[len(axes) - inner :]
     if any(axis not in PIXEL_AXES + CHANNEL_AXES for axis in page_axes):
         raise UnreadableImageError(f"its pages have the axes {page_axes}")
-    count = prod(n for axis, n in zip(outer_axes, outer, strict=True) if axis not in CHANNEL_AXES)
     has_channels = any(axis in axes for axis in CHANNEL_AXES)
     shape = (channels, height, width) if has_channels else (height, width)
-    return _Layout(outer, outer_axes, page_axes, count, shape)
+    numbers = np.arange(prod(outer)).reshape(outer)
+    of_one = [i for i, axis in enumerate(outer_axes) if axis in CHANNEL_AXES]
+    others = [i for i in range(len(outer)) if i not in of_one]
+    count = prod(outer[i] for i in others)
+    pages = numbers.transpose(*others, *of_one).reshape(count, -1)
+    return _Layout(pages, page_axes, shape)
 
 
 def _image(series: tifffile.TiffPageSeries, layout: _Layout, row: int) -> np.ndarray:
     """One image, of the layout's shape."""
-    numbers = np.arange(prod(layout.outer)).reshape(layout.outer)
-    channels = [i for i, axis in enumerate(layout.outer_axes) if axis in CHANNEL_AXES]
-    others = [i for i in range(len(layout.outer)) if i not in channels]
-    pages = numbers.transpose(*others, *channels).reshape(layout.count, -1)[row].tolist()
-    planes = [_page(series, layout, page) for page in pages]
+    planes = [_page(series, layout, page) for page in layout.pages[row].tolist()]
     image = np.concatenate(planes) if len(layout.shape) == 3 else planes[0][0]
     if image.shape != layout.shape:
         raise UnreadableImageError("a page has another size than the others")
@@ -186,7 +176,7 @@ def _image(series: tifffile.TiffPageSeries, layout: _Layout, row: int) -> np.nda
 
 def _page(series: tifffile.TiffPageSeries, layout: _Layout, number: int) -> np.ndarray:
     """A page as (channels of it, H, W); white is its highest number."""
-    if len(series.pages) == prod(layout.outer):
+    if len(series.pages) == layout.pages.size:
         page = series.pages[number]
         values = None if page is None else page.asarray()
     elif series.size * series.dtype.itemsize <= LARGEST_FILE:

@@ -71,7 +71,7 @@ def test_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
     assert images.names == ("0.npy", "3.npy")
     assert [each.name for each in images.skipped] == ["1.npy", "2.npy"]
     assert "truncated" in images.skipped[0].reason and "unpickled" in images.skipped[1].reason
-    assert images.notes[0].text == "All 2 images were read."
+    assert images.notes[0].text == "2 of 4 images were read; 2 could not be."
 
 
 def test_shapes_that_differ_are_one_sentence(tmp_path: Path) -> None:

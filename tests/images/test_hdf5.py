@@ -10,6 +10,7 @@ import pytest
 
 from reportgen.errors import DataError
 from reportgen.images import ImageSet, open_images
+from tests.images.damage import reads_or_refuses
 from tests.images.pictures import noise
 
 COUNT = 12
@@ -142,3 +143,12 @@ def test_labels_may_come_from_an_hdf5_file(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", PIXELS)
     images = open_images(tmp_path / "x.npy", labels=f"{path}:kinds")
     assert images.labels == tuple(str(i % 3) for i in range(COUNT))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_damaged_files_are_read_or_one_sentence(tmp_path: Path, packed: bool) -> None:
+    layout = {"chunks": (5, 5, 6, 3), "compression": "gzip"} if packed else {}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("images", data=PIXELS, **layout)
+        file["labels"] = [b"cat", b"dog"] * (COUNT // 2)
+    reads_or_refuses(tmp_path / "a.h5", 80)
