@@ -68,7 +68,7 @@ class DicomFiles:
     def _frames(self, path: Path, places: np.ndarray | None) -> np.ndarray:
         with _reading(path, "pydicom", "dicom"):
             import pydicom
-            from pydicom.pixels import apply_rescale
+            from pydicom.pixels.processing import apply_rescale
 
             scan = pydicom.dcmread(path)
             if "PixelData" not in scan and "FloatPixelData" not in scan:
@@ -161,7 +161,7 @@ class NiftiFiles:
             with _reading(path, "nibabel", "nifti"):
                 import nibabel
 
-                image = nibabel.load(path)
+                image: Any = nibabel.load(path)
                 shape = tuple(int(n) for n in image.shape)
                 if len(shape) < 2 or 4 * prod(shape) > LARGEST_FILE:
                     raise UnreadableImageError(f"its shape {shape} is none that is read")
