@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,7 @@ from reportgen.errors import DataError
 from reportgen.images import ImageSet, open_images
 from tests.images.damage import reads_or_refuses
 from tests.images.pictures import noise
+from tests.process.confined import run_confined
 
 COUNT = 12
 PIXELS = noise(COUNT, 5, 6, 3)
@@ -121,6 +123,18 @@ def test_other_files_are_not_read_for_it(tmp_path: Path) -> None:
         file["images"] = h5py.ExternalLink(str(other), "images")
         file["circle"] = h5py.SoftLink("/circle")
     assert "no array of the shape of images" in refused(path)
+
+
+def test_it_is_read_in_the_process_that_is_held_to_its_inputs(tmp_path: Path) -> None:
+    said = run_confined(
+        """
+        confine([sys.argv[2]])
+        from reportgen.images import open_images
+        said["count"] = len(open_images(sys.argv[2]).read(slice(None)))
+        """,
+        written(tmp_path, images=PIXELS),
+    )
+    assert json.loads(said.stdout)["count"] == COUNT, said.stderr
 
 
 def test_claims_are_bounded(tmp_path: Path) -> None:
