@@ -37,7 +37,7 @@ def open_folder(root: Path, options: OpenOptions) -> ImageSet:
             from reportgen.images.parquet_files import open_parquet_folder
 
             return open_parquet_folder(root, options)
-        form = format_of_folder(walk.other_files)
+        form = format_of_folder(root, walk.other_files)
         if form is not None:
             return open_page_folder(root, form, options)
         data_sets = find_data_sets(root)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from reportgen.images.file_rows import PageFormat, open_page_file
 from reportgen.images.image_set import ImageSet
+from reportgen.images.listing import FolderWalk
 from reportgen.images.numpy_file import NumpyFiles
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.scan_files import DicomFiles, FitsFiles, NiftiFiles
@@ -16,6 +19,8 @@ DICOM_MARK = slice(128, 132), b"DICM"
 NIFTI_MARKS = ((slice(344, 348), b"n+1\0"), (slice(4, 8), b"n+2\0"))
 TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FITS_MARK = b"SIMPLE  ="
+# A folder of scans may begin with notes.
+LOOKED_INTO = 16
 
 
 def format_of_head(head: bytes) -> str | None:
@@ -30,14 +35,33 @@ def format_of_head(head: bytes) -> str | None:
     return "open_nifti" if is_nifti else None
 
 
-def format_of_folder(suffixes: Counter[str]) -> PageFormat | None:
-    """The kind of file that a folder without pictures holds, by the suffixes of its files."""
+def format_of_folder(root: Path, suffixes: Counter[str]) -> PageFormat | None:
+    """The kind of file that a folder without pictures holds, by the suffixes of its files.
+
+    Scanners leave the suffix out: the first such files are looked into.
+    """
     forms: tuple[PageFormat, ...] = (NumpyFiles(), DicomFiles(), FitsFiles(), NiftiFiles())
     for form in forms:
         # A packed file, or one without a suffix, may be anything.
         if any(suffixes[suffix] for suffix in form.suffixes - {"", ".gz"}):
             return form
+    if suffixes[".gz"] and any(name.endswith(".nii.gz") for name in _first(root, ".gz")):
+        return NiftiFiles()
+    if suffixes[""] and any(_is_dicom(root / name) for name in _first(root, "")):
+        return DicomFiles()
     return None
+
+
+def _first(root: Path, suffix: str) -> Iterator[str]:
+    return islice(FolderWalk(root, frozenset((suffix,))).names(), LOOKED_INTO)
+
+
+def _is_dicom(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        place, mark = DICOM_MARK
+        return stream.read(place.stop)[place] == mark
 
 
 def open_tiff(path: Path, options: OpenOptions) -> ImageSet:

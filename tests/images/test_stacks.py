@@ -174,18 +174,24 @@ def packed_volume(folder: Path) -> np.ndarray:
     return volume(folder, "x.nii.gz")
 
 
+def slices_without_suffix(folder: Path) -> np.ndarray:
+    for i, pixels in enumerate(STACK):
+        dicom(folder / f"IM{i}", pixels)
+    (folder / "README").write_text("slices")
+    return STACK / UNIT
+
+
 SCANS = [
     *(slices_of_dicom, frames_of_dicom, cube_of_fits, pictures_of_fits, packed_fits, volume),
 ]
 
 
-@pytest.mark.parametrize("written", [*SCANS, packed_volume])
+@pytest.mark.parametrize("written", [*SCANS, slices_without_suffix, packed_volume])
 def test_slices_of_scans_are_images(tmp_path: Path, written: Callable[[Path], np.ndarray]) -> None:
     expected = written(tmp_path / "data")
     files = sorted((tmp_path / "data").iterdir())
     given = files[0] if len(files) == 1 else tmp_path / "data"
-    if written is not packed_volume:
-        assert len(open_images(tmp_path / "data")) == len(expected)
+    assert len(open_images(tmp_path / "data")) == len(expected)
     images = open_images(given)
     np.testing.assert_allclose(images.read(slice(None))[:, 0], expected, rtol=1e-6)
     np.testing.assert_allclose(images.read([4, 1])[:, 0], expected[[4, 1]], rtol=1e-6)
