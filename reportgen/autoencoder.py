@@ -63,6 +63,8 @@ class Autoencoder:
     concurrent : whether encode, decode and forward may run in several threads at once, because
         they draw no noise and keep nothing from one call, or one operation, to the next.
     fixed_batch : how many images its file computes at once, whether there are as many or not.
+    white : the pixel, on the data's scale, that the model takes for white, where its pixel scale
+        says so (4095 / 65535 for 12 bits kept in 16); None where white is the data's own.
     code_book : (number of words, C) float32, of which each site of a code holds one, as in a
         VQ-VAE: (n, C, H, W) codes hold H·W words, and a flat code is one; None for other codes.
     label_numbers : the number of each class, by its name, of a conditional model; empty for one
@@ -85,6 +87,7 @@ class Autoencoder:
     classes: tuple[str, ...] = ()
     concurrent: bool = False
     fixed_batch: int = 1
+    white: float | None = None
     code_book: np.ndarray | None = None
     label_numbers: Mapping[str, int] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from reportgen.autoencoder import Autoencoder
-from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.images import ImageSet, open_images, with_class_names, with_white
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.resizing import resized
 from reportgen.loading.load import load_fitting
@@ -62,7 +62,7 @@ def open_subject(
         others = [_replicate(model, images, tried) for model in models[1:]]
         if fit_images is not None:
             fit_images = in_channels(fit_images, images.shape[0], fit_images.source.name)
-        images = with_class_names(images, autoencoder.classes)
+        images = with_white(with_class_names(images, autoencoder.classes), autoencoder.white)
     return Subject(
         autoencoder,
         images,

@@ -11,7 +11,7 @@ import torch
 from reportgen.api.arguments import Arguments, is_path
 from reportgen.autoencoder import Autoencoder
 from reportgen.errors import SettingsError
-from reportgen.images import ImageSet, open_images, with_class_names
+from reportgen.images import ImageSet, open_images, with_class_names, with_white
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.in_memory.given_images import GivenFacts, GivenImages, open_given, with_facts
 from reportgen.images.in_memory.unscaled import unscaled
@@ -63,7 +63,7 @@ def subject_of(arguments: Arguments) -> Subject:
         fit_images = in_channels(fit_images, images.shape[0], "fit_images")
     return Subject(
         autoencoder,
-        with_class_names(images, autoencoder.classes),
+        with_white(with_class_names(images, autoencoder.classes), autoencoder.white),
         autoencoder.name,
         arguments.command(),
         fit_images,

@@ -58,6 +58,7 @@ class ArrayRows:
     count : number of rows in the file.
     facts : the class names and factors beside them.
     description : the array's name and its file's, for sentences.
+    unreadable : how many more were chosen, and cannot be read.
     """
 
     values: np.ndarray | AnyRows
@@ -66,6 +67,7 @@ class ArrayRows:
     count: int
     description: str
     facts: ArrayFacts = field(default_factory=ArrayFacts)
+    unreadable: int = 0
 
     @classmethod
     def chosen(
@@ -177,7 +179,9 @@ def array_set_and_scale(
     found = find_scale(array.values.dtype, summarise(_blocks(array, on_block), bad_row))
     scale = scale or found
     notes = [
-        choice_note(array.count, len(array.rows), options.seed),
+        choice_note(
+            array.count, len(array.rows) + array.unreadable, options.seed, array.unreadable
+        ),
         Note("layout", f"{array.description} was read as {layout.name}."),
         Note("scaling", f"{array.values.dtype} {scale.sentence}"),
     ]

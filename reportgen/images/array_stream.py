@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from reportgen.autoencoder import Note
 from reportgen.errors import DataError
 from reportgen.images.open_options import OpenOptions
 from reportgen.shown import shown
@@ -84,6 +85,15 @@ def require_complete(header: ArrayHeader, file_bytes: int, where: str) -> None:
             f"{where} is truncated: its header promises {header.data_bytes} bytes of numbers, "
             f"{file_bytes - header.offset} are there."
         )
+
+
+def beyond_notes(header: ArrayHeader, file_bytes: int, where: str) -> tuple[Note, ...]:
+    """A note of the bytes that a file has behind its array, where it has any."""
+    beyond = file_bytes - header.offset - header.data_bytes
+    if beyond <= 0:
+        return ()
+    text = f"{where} goes on for {beyond} bytes beyond its array, which were left out."
+    return (Note("images", text),)
 
 
 def choose_rows(count: int, limit: int | None, seed: int) -> np.ndarray:

@@ -1,28 +1,29 @@
-"""Files that hold one array each, or several, as rows of one array: folders of `.npy` files."""
+"""Files that hold one image each, or several, as rows of one array: arrays, scans and stacks."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from reportgen.autoencoder import Note
+from reportgen.autoencoder import Note, SourceFile
 from reportgen.errors import DataError
 from reportgen.images.array_facts import ArrayFacts, picked
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import choose_rows
-from reportgen.images.checksum import FilesChecksum
+from reportgen.images.checksum import FilesChecksum, file_source
 from reportgen.images.folder_files import FolderFiles
 from reportgen.images.image_set import ImageSet, SkippedImage
 from reportgen.images.label_table import LabelTable
 from reportgen.images.listing import FolderWalk
-from reportgen.images.names import choose, class_folders, natural_order
+from reportgen.images.names import Chosen, choose, class_folders, natural_order
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_images import label_table_beside
@@ -110,46 +111,75 @@ def open_page_folder(root: Path, form: PageFormat, options: OpenOptions) -> Imag
     options.refuse_part(where)
     walk = FolderWalk(root, form.suffixes)
     chosen = choose(walk.names(), options.limit if form.holds_one else None, options.seed)
-    names = sorted(chosen.names, key=natural_order)
-    files, skipped = _readable(root, names, form, options)
-    if not files:
-        name, reason = next(iter(skipped.items()))
-        raise DataError(f"{where}: no {form.name} can be read; {shown(name)}: {reason}.")
-    values = FileRows(root, files, form, _common_type(files, where))
-    count = values.shape[0]
-    rows = choose_rows(count, options.limit, options.seed)
-    by_row = [values.place(row) for row in rows.tolist()]
-    of_row = [name for name, _ in by_row]
-    used = list(dict.fromkeys(of_row))
+    found = _PageFiles(root, form, options, where, chosen)
     checksum = FilesChecksum()
-    for name in used:
+    for name in found.used:
         checksum.add_file(name, root / name)
-    found = label_table_beside(
-        FolderFiles(root, options), chosen.shared_folder, used, checksum, where
+    table = label_table_beside(
+        FolderFiles(root, options), chosen.shared_folder, found.used, checksum, where
     )
-    known = chosen.count - len(skipped) if form.holds_one else count
-    facts, notes = _facts(found, used, of_row, chosen.shared_folder)
-    layout = require_images(values.shape, values.dtype, where, several=True)
-    images = make_array_set(
-        root,
-        ArrayRows(values, rows, rows, known, where, facts),
-        layout,
-        options,
-        lambda: checksum.source(root),
-    )
+    images = found.images(root, table, lambda: checksum.source(root))
+    return replace(images, notes=(*images.notes, *other_files_notes(walk.other_files)))
 
-    def places() -> Places:
-        if form.holds_one:
-            return places_in_natural_order(of_row, FolderWalk(root, form.suffixes).names())
-        return Places(rows, count)
 
-    return replace(
-        images,
-        names=tuple(_row_name(name, place, files[name].count) for name, place in by_row),
-        notes=(*images.notes, *notes, *other_files_notes(walk.other_files)),
-        skipped=tuple(SkippedImage(shown(name), reason) for name, reason in skipped.items()),
-        places=places,
-    )
+def open_page_file(path: Path, form: PageFormat, options: OpenOptions) -> ImageSet:
+    """One file that holds several images; see `open_images`."""
+    where = shown(str(path))
+    options.refuse_part(where)
+    found = _PageFiles(path.parent, form, options, where, Chosen((path.name,), 1, ""))
+    return found.images(path, None, lambda: file_source(path))
+
+
+class _PageFiles:
+    """The chosen images of some files.
+
+    `used` are the names of the files that they are in. Raises DataError beginning with `where`.
+    """
+
+    def __init__(
+        self, root: Path, form: PageFormat, options: OpenOptions, where: str, chosen: Chosen
+    ) -> None:
+        self._root, self._form, self._options = root, form, options
+        self._where, self._chosen = where, chosen
+        names = sorted(chosen.names, key=natural_order)
+        self._files, self._skipped = _readable(root, names, form, options)
+        if not self._files:
+            name, reason = next(iter(self._skipped.items()))
+            raise DataError(f"{where}: no {form.name} can be read; {shown(name)}: {reason}.")
+        self._values = FileRows(root, self._files, form, _common_type(self._files, where))
+        self._count = self._values.shape[0]
+        self._rows = choose_rows(self._count, options.limit, options.seed)
+        self._by_row = [self._values.place(row) for row in self._rows.tolist()]
+        self.used = list(dict.fromkeys(name for name, _ in self._by_row))
+
+    def images(
+        self, path: Path, table: LabelTable | None, source: Callable[[], SourceFile]
+    ) -> ImageSet:
+        """The image set, with what the table says of its files."""
+        one, skipped = self._form.holds_one, len(self._skipped)
+        count, unreadable = (self._chosen.count, skipped) if one else (self._count, 0)
+        of_row = [name for name, _ in self._by_row]
+        facts, notes = _facts(table, self.used, of_row, self._chosen.shared_folder)
+        values, rows = self._values, self._rows
+        layout = require_images(values.shape, values.dtype, self._where, several=True)
+        if skipped and not one:
+            text = f"{skipped} of {len(self._chosen.names)} files could not be read."
+            notes.append(Note("images", text))
+        array = ArrayRows(values, rows, rows, count, self._where, facts, unreadable)
+        images = make_array_set(path, array, layout, self._options, source)
+        return replace(
+            images,
+            names=tuple(_row_name(n, place, self._files[n].count) for n, place in self._by_row),
+            notes=(*images.notes, *notes),
+            skipped=tuple(SkippedImage(shown(n), reason) for n, reason in self._skipped.items()),
+            places=partial(self._places, of_row),
+        )
+
+    def _places(self, of_row: list[str]) -> Places:
+        if self._form.holds_one:
+            every_name = FolderWalk(self._root, self._form.suffixes).names()
+            return places_in_natural_order(of_row, every_name)
+        return Places(self._rows, self._count)
 
 
 def _readable(

@@ -61,8 +61,10 @@ def hdf5_arrays(path: Path) -> tuple[h5py.File, GroupArrays]:
     return file, GroupArrays(arrays, where, reading)
 
 
-def _collect(arrays: dict[str, StoredArray], name: str, node: Any) -> int | None:
+def _collect(arrays: dict[str, StoredArray], name: str | bytes, node: Any) -> int | None:
     """Add a data set; not None ends the visit."""
+    # h5py gives bytes for a name that is not UTF-8.
+    name = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
     import h5py
 
     if isinstance(node, h5py.Dataset):

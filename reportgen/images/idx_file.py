@@ -23,7 +23,7 @@ from reportgen.errors import DataError
 from reportgen.images.array_facts import ArrayFacts
 from reportgen.images.array_names import label_words, require_labels
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
-from reportgen.images.array_stream import ArrayHeader, read_rows
+from reportgen.images.array_stream import ArrayHeader, beyond_notes, read_rows
 from reportgen.images.image_set import ImageSet
 from reportgen.images.open_options import OpenOptions
 from reportgen.shown import shown
@@ -43,7 +43,8 @@ def open_idx(path: Path, options: OpenOptions) -> ImageSet:
         layout = require_images(header.shape, header.dtype, where)
         packed = stream if is_zipped(path) else None
         array = ArrayRows.chosen(path, header, options, where, packed)
-    array = replace(array, facts=ArrayFacts(_labels(path, array.count, array.rows)))
+        beyond = () if packed else beyond_notes(header, path.stat().st_size, where)
+    array = replace(array, facts=ArrayFacts(_labels(path, array.count, array.rows), notes=beyond))
     return make_array_set(path, array, layout, options)
 
 

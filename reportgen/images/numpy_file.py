@@ -21,10 +21,15 @@ from numpy.lib import format as npy_format
 
 from reportgen.errors import DataError
 from reportgen.images.archive import damage_is_a_sentence
-from reportgen.images.array_facts import facts_of
+from reportgen.images.array_facts import ArrayFacts, facts_of
 from reportgen.images.array_names import find_images
 from reportgen.images.array_set import ArrayRows, make_array_set, require_images
-from reportgen.images.array_stream import ArrayHeader, read_rows, require_complete
+from reportgen.images.array_stream import (
+    ArrayHeader,
+    beyond_notes,
+    read_rows,
+    require_complete,
+)
 from reportgen.images.file_rows import Pages
 from reportgen.images.image_set import ImageSet
 from reportgen.images.open_options import OpenOptions
@@ -39,7 +44,9 @@ def open_npy(path: Path, options: OpenOptions) -> ImageSet:
     with path.open("rb") as stream:
         header = read_header(stream, where)
     layout = require_images(header.shape, header.dtype, where)
-    return make_array_set(path, ArrayRows.chosen(path, header, options, where), layout, options)
+    array = ArrayRows.chosen(path, header, options, where)
+    beyond = beyond_notes(header, path.stat().st_size, where)
+    return make_array_set(path, replace(array, facts=ArrayFacts(notes=beyond)), layout, options)
 
 
 def open_npz(path: Path, options: OpenOptions) -> ImageSet:

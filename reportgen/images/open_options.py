@@ -44,6 +44,6 @@ class OpenOptions:
         """Raise DataError where a part was named of what has none."""
         if self.part is not None:
             raise DataError(
-                f"{where} has no part {shown(self.part)}: parts are named of .npz and .pt files, "
-                "parquet files and saved data sets."
+                f"{where} has no part {shown(self.part)}: parts are named of .npz, .pt, HDF5, "
+                "Zarr and parquet files, saved data sets and torchvision's folders."
             )

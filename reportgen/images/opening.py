@@ -142,7 +142,7 @@ def _format_of(path: Path) -> tuple[str, str]:
     zipped = head.startswith(GZIP)
     found = _inner_format(_unzipped_head(path, where) if zipped else head)
     if zipped and found is None:
-        raise DataError(f"{where} is a gzip file of neither a tar nor an IDX file; unpack it.")
+        raise DataError(f"{where} is a gzip file of no tar, IDX or NIfTI file; unpack it.")
     found = found or next((reader for magic, reader in READERS if head.startswith(magic)), None)
     if found is not None:
         return found
@@ -160,7 +160,12 @@ def _inner_format(head: bytes) -> tuple[str, str] | None:
     place, mark = TAR_MARK
     if head[place] == mark:
         return TAR
-    return IDX if is_idx(head) else None
+    if is_idx(head):
+        return IDX
+    from reportgen.images.page_formats import format_of_head
+
+    function = format_of_head(head)
+    return None if function is None else ("page_formats", function)
 
 
 def _zip_format(path: Path, where: str) -> tuple[str, str]:

@@ -170,9 +170,8 @@ def _native_pixels(image: Image.Image, channels: int) -> np.ndarray:
     """The picture's pixels, (H, W) or (H, W, channels), in its own depth."""
     if image.mode == "F":
         values = np.asarray(image)
-        # A NaN compares as False, so it is refused too.
-        if not (values.min() >= 0 and values.max() <= 1):
-            raise UnreadableImageError("its floating-point pixels are not all between 0 and 1")
+        if not np.isfinite(values).all():
+            raise UnreadableImageError("its floating-point pixels are not all finite")
         return values
     if image.mode.startswith("I"):
         values = np.asarray(image)

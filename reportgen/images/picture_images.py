@@ -47,11 +47,12 @@ def make_picture_images(
     pictures = read_picture_set(files, names, where, size=options.size, alpha=options.alpha)
     table = _label_table(files, chosen.shared_folder, pictures, where, table_for)
     classes, origin = _classes(files, chosen.shared_folder, pictures, table, where)
-    all_notes = [choice_note(chosen.count, len(names), options.seed)]
+    unreadable = len(pictures.skipped)
+    all_notes = [choice_note(chosen.count, len(names), options.seed, unreadable)]
     if options.size is not None:
         sizes = Counter((header.height, header.width) for header in pictures.headers)
         all_notes += size_notes(sizes, options.size)
-    all_notes += [*conversion_notes(pictures.headers, options.alpha), *notes]
+    all_notes += [*conversion_notes(pictures.headers, options.alpha, pictures.scale), *notes]
     if classes is not None:
         all_notes.append(class_note(classes, origin))
         if table is not None and table.classes not in (None, classes):
@@ -80,7 +81,7 @@ def make_picture_images(
         names=tuple(shown(name) for name in pictures.names),
         labels=classes,
         factors=table.factors if table else None,
-        pixel_range=(0.0, 1.0),
+        pixel_range=(0.0, 1.0) if pictures.scale is None else pictures.scale.pixel_range,
         source=source(pictures.checksum),
         notes=tuple(all_notes),
         skipped=pictures.skipped,

@@ -9,6 +9,7 @@ import numpy as np
 
 from reportgen.autoencoder import Note
 from reportgen.images.picture import Header
+from reportgen.images.pixel_scale import PixelScale
 from reportgen.shown import shown
 
 # Tables of labels and files of classes are looked for beside images.
@@ -16,11 +17,17 @@ READ_BESIDE = frozenset((".csv", ".jsonl", ".parquet", ".cls"))
 MOST_LISTED = 4
 
 
-def choice_note(found: int, chosen: int, seed: int) -> Note:
-    """A note of how many of the images found are read."""
-    if chosen == found:
-        return Note("images", f"All {found} images were read.")
-    return Note("images", f"{chosen} of {found} images were chosen at random (seed {seed}).")
+def choice_note(found: int, chosen: int, seed: int, unreadable: int = 0) -> Note:
+    """A note of how many of the images found are read; `unreadable` of those chosen are not."""
+    if chosen < found:
+        text = f"{chosen} of {found} images were chosen at random (seed {seed})"
+        return Note(
+            "images", f"{text}; {unreadable} could not be read." if unreadable else f"{text}."
+        )
+    if unreadable:
+        text = f"{found - unreadable} of {found} images were read; {unreadable} could not be."
+        return Note("images", text)
+    return Note("images", f"All {found} images were read.")
 
 
 def other_files_notes(suffixes: Mapping[str, int]) -> list[Note]:
@@ -68,8 +75,13 @@ def class_note(classes: Sequence[str], origin: str) -> Note:
     return Note("labels", f"{count} {'class' if count == 1 else 'classes'} from {origin}.")
 
 
-def conversion_notes(headers: Sequence[Header], alpha_kept: bool = False) -> list[Note]:
-    """Notes of what was changed in the pictures on the way to pixels."""
+def conversion_notes(
+    headers: Sequence[Header], alpha_kept: bool = False, scale: PixelScale | None = None
+) -> list[Note]:
+    """Notes of what was changed in the pictures on the way to pixels.
+
+    `scale` is that of floating-point pictures.
+    """
     total = len(headers)
     notes = []
     colour = sum(header.channels == 3 for header in headers)
@@ -91,7 +103,9 @@ def conversion_notes(headers: Sequence[Header], alpha_kept: bool = False) -> lis
     animated = sum(header.animated for header in headers)
     if animated:
         notes.append(Note("images", f"{animated} animated images: the first frame was read."))
-    notes.append(Note("scaling", _scaling(Counter(header.dtype for header in headers))))
+    depths = Counter(header.dtype for header in headers)
+    said = _scaling(depths) if scale is None else f"Floating-point {scale.sentence}"
+    notes.append(Note("scaling", said))
     return notes
 
 

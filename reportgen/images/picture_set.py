@@ -22,6 +22,7 @@ from reportgen.images.picture import (
     to_unit_interval,
     without_pillow_warnings,
 )
+from reportgen.images.pixel_scale import PixelScale, ValueSummary, find_scale
 from reportgen.images.resizing import cover
 from reportgen.shown import shown
 
@@ -54,15 +55,21 @@ class PictureStore:
         kept: np.ndarray,
         names: Sequence[str],
         checksum: FilesChecksum,
+        scale: PixelScale | None = None,
     ) -> None:
         self._files = files
+        self._scale = scale
         self._headers = headers
         self._kept = kept
         self._names = names
         self._checksum = checksum
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) row numbers → (n, C, H, W) float32 in [0, 1]; see `PixelStore`."""
+        """(n,) row numbers → (n, C, H, W) float32 on the set's scale; see `PixelStore`."""
+        images = self._unscaled(rows)
+        return images if self._scale is None else self._scale.apply(images)
+
+    def _unscaled(self, rows: np.ndarray) -> np.ndarray:
         in_memory = rows < len(self._kept)
         if in_memory.all():
             return to_unit_interval(self._kept[rows])
@@ -97,6 +104,7 @@ class PictureSet:
     pixels : the store that reads their pixels.
     checksum : over the files of these pictures.
     skipped : the pictures that cannot be used, each with its reason.
+    scale : the scale of floating-point pixels, as of an array's; None where there are others.
     """
 
     shape: tuple[int, int, int]
@@ -105,6 +113,7 @@ class PictureSet:
     pixels: PictureStore
     checksum: FilesChecksum
     skipped: tuple[SkippedImage, ...]
+    scale: PixelScale | None = None
 
 
 def read_picture_set(
@@ -130,11 +139,13 @@ def read_picture_set(
         kept = _room_for(headers.values(), size, alpha, kept_bytes)
         checksum = FilesChecksum()
         good: list[str] = []
+        floats = _Floats(headers.values())
         for name, header in headers.items():
             try:
                 with files.open(name) as stream:
                     content = stream.read()
                 pixels = _decoded(content, header, kept)
+                floats.see(pixels, header)
             except UnreadableImageError as error:
                 skipped[name] = str(error)
                 continue
@@ -144,16 +155,46 @@ def read_picture_set(
             good.append(name)
     if len(good) < 2:
         raise DataError(_too_few(good, skipped, where))
+    scale = floats.scale()
     return PictureSet(
         shape=kept.shape[1:],
         names=tuple(good),
         headers=tuple(headers[name] for name in good),
-        pixels=PictureStore(files, headers, kept[: len(good)], good, checksum),
+        pixels=PictureStore(files, headers, kept[: len(good)], good, checksum, scale),
         checksum=checksum,
         skipped=tuple(
             SkippedImage(shown(name), skipped[name]) for name in names if name in skipped
         ),
+        scale=scale,
     )
+
+
+class _Floats:
+    """The values of floating-point pictures, whose scale their files do not say."""
+
+    def __init__(self, headers: Iterable[Header]) -> None:
+        self._alone = all(header.dtype == np.float32 for header in headers)
+        self._low, self._high, self._whole = np.inf, -np.inf, True
+
+    def see(self, pixels: np.ndarray, header: Header) -> None:
+        """Raises UnreadableImageError for one beyond [0, 1] among pictures of other depths."""
+        if header.dtype != np.float32:
+            return
+        low, high = float(pixels.min()), float(pixels.max())
+        if not self._alone and not (low >= 0 and high <= 1):
+            raise UnreadableImageError(
+                "its floating-point pixels are not all between 0 and 1, and other pictures have "
+                "whole numbers"
+            )
+        self._low, self._high = min(self._low, low), max(self._high, high)
+        self._whole = self._whole and bool((pixels == np.rint(pixels)).all())
+
+    def scale(self) -> PixelScale | None:
+        """The scale of all, as of an array of these values; None where others are among them."""
+        if not self._alone:
+            return None
+        values = ValueSummary(self._low, self._high, self._whole)
+        return find_scale(np.dtype(np.float32), values)
 
 
 def _decoded(content: bytes, header: Header, like: np.ndarray) -> np.ndarray:

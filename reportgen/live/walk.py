@@ -8,6 +8,8 @@ from reportgen.analyses.traversal import Traversal
 from reportgen.live.program import LiveWalk, NotLiveError
 from reportgen.study.study import Study
 
+# Of pictures in grey, in colour, and in colour with an alpha that is not drawn.
+PAINTED_CHANNELS = (1, 3, 4)
 LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 
@@ -35,6 +37,11 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
     autoencoder, rows = study.autoencoder, study.rows.walks
     if autoencoder.is_conditional:
         raise NotLiveError("the decoder takes the image's class beside the code")
+    channels = autoencoder.input_shape[0]
+    if channels not in PAINTED_CHANNELS:
+        raise NotLiveError(
+            f"the script paints grey and colour, and these images have {channels} channels"
+        )
     checked = np.union1d(rows, study.rows.pictures)
     decoder = live_decoder(
         autoencoder.decode,

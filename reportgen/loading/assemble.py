@@ -101,6 +101,7 @@ def assemble(
         classes=options.classes,
         concurrent=split.concurrent and device == "cpu",
         fixed_batch=split.fixed_batch,
+        white=pixel_scale.scaling.white,
         code_book=None if split.code_book is None else split.code_book.cpu().numpy(),
     )
     return autoencoder, pixel_scale.question

@@ -17,6 +17,7 @@ BITS = (10, 12, 14, 16)
 SIXTEEN_BITS = 2**16 - 1
 # A largest value above this share of white is white, more or less: the scale is [0, 1].
 DARK = 0.5
+BIT, MAXIMUM = "-bit", "max"
 ROUNDING = 1e-4
 
 
@@ -33,6 +34,11 @@ class Scaling:
     name: str
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
+
+    @property
+    def white(self) -> float | None:
+        """Return the pixel that becomes 1, where the scale is by depth or maximum; else None."""
+        return self.scale[0] if self.name == MAXIMUM or self.name.endswith(BIT) else None
 
     @property
     def is_identity(self) -> bool:
@@ -87,9 +93,9 @@ def _scalings_by_largest(largest: float) -> Iterator[Scaling]:
         top = (2**bits - 1) * one
         fits = largest <= top * (1 + ROUNDING)
         if fits and (top < 1 - ROUNDING or largest >= 2**8):
-            yield Scaling(f"{bits}-bit", (0.0,), (top,))
+            yield Scaling(f"{bits}{BIT}", (0.0,), (top,))
     if 0 < largest <= DARK or largest > 1 + ROUNDING:
-        yield Scaling("max", (0.0,), (largest,))
+        yield Scaling(MAXIMUM, (0.0,), (largest,))
 
 
 def parse_scaling(text: str, sample: Tensor) -> Scaling:

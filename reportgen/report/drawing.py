@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.figures.sprites import Sprite, SpriteMaker
-from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
+from reportgen.figures.tiles import (
+    GAP,
+    channel_grid,
+    difference_tiles,
+    image_tiles,
+    is_in_colour,
+    symmetric_limit,
+)
 from reportgen.report.thinning import WHOLE, Thinning
 from reportgen.statistics.pictures import shrink_factor
 
@@ -58,13 +65,23 @@ class Drawing:
         self.thinning = thinning
         self.shape = shape
         self.pixel_range = pixel_range
-        self.factor = shrink_factor(shape, thinning.largest_tile)
-        self.thumbnail_factor = shrink_factor(shape, LARGEST_THUMBNAIL)
+        self.factor = shrink_factor(shape, self._largest(thinning.largest_tile))
+        self.thumbnail_factor = shrink_factor(shape, self._largest(LARGEST_THUMBNAIL))
 
     @property
     def in_colour(self) -> bool:
         """Tell whether differences are shown as colours around mid-grey."""
-        return self.shape[0] >= 3
+        return is_in_colour(self.shape[0])
+
+    @property
+    def channel_grid(self) -> tuple[int, int]:
+        """(rows, columns) in which channels that are no colours stand in each picture."""
+        return channel_grid(self.shape[0])
+
+    @property
+    def channels_shown(self) -> int:
+        """The number of channels that a pixel of a picture stands for: 1 for grey."""
+        return self.shape[0] if self.in_colour else 1
 
     @property
     def tile_width(self) -> int:
@@ -99,4 +116,10 @@ class Drawing:
         )
 
     def _width(self, factor: int) -> int:
-        return max(1, self.shape[2] // factor)
+        columns = self.channel_grid[1]
+        return columns * (max(1, self.shape[2] // factor) + GAP) - GAP
+
+    def _largest(self, side: int) -> int:
+        """Pixels across one channel: a picture of several is twice as large as others are."""
+        columns = self.channel_grid[1]
+        return side if columns == 1 else max(1, 2 * side // columns)

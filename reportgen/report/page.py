@@ -273,7 +273,7 @@ def scales_of(drawing: Drawing) -> Any:
     from markupsafe import Markup
 
     scales = {
-        "channels": drawing.shape[0],
+        "channels": drawing.channels_shown,
         "range": drawing.pixel_range,
         "stops": list(zip(ANCHORS, ANCHOR_COLOURS, strict=True)),
     }

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d
 from reportgen.figures.colours import MID_GREY, NEUTRAL, around_grey, diverging
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.figures.tiles import difference_tiles, image_tiles, symmetric_limit
+from reportgen.report.drawing import Drawing
 from reportgen.statistics.pictures import averaged_down
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0, on linear RGB.
@@ -134,3 +135,32 @@ def test_pixels_beyond_the_range_are_clipped_and_those_that_are_no_number_are_bl
     images = np.array([[-1.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf, np.nan]])
     tiles = image_tiles(images, (1, 2, 4), (0.0, 1.0), 1)
     assert tiles[0, :, :, 0].tolist() == [[0, 0, 128, 255], [255, 255, 0, 0]]
+
+
+@pytest.mark.parametrize(("channels", "rows", "columns"), [(2, 1, 2), (5, 2, 3), (64, 8, 8)])
+def test_channels_that_are_no_colours_stand_side_by_side(
+    channels: int, rows: int, columns: int
+) -> None:
+    shape = (channels, 4, 6)
+    images = np.random.default_rng(0).random((3, channels * 24))
+    tiles = image_tiles(images, shape, (0, 1), 1)
+    assert tiles.shape == (3, rows * 5 - 1, columns * 7 - 1, 3)
+    changes = difference_tiles(images - 0.5, shape, 0.5, 1)
+    for channel in range(channels):
+        top, left = channel // columns * 5, channel % columns * 7
+        own = images.reshape(3, channels, 24)[:, channel]
+        expected = image_tiles(own, (1, 4, 6), (0, 1), 1)
+        np.testing.assert_array_equal(tiles[:, top : top + 4, left : left + 6], expected)
+        expected = difference_tiles(own - 0.5, (1, 4, 6), 0.5, 1)
+        np.testing.assert_array_equal(changes[:, top : top + 4, left : left + 6], expected)
+    # Between them, and where there is none, is nothing.
+    assert (tiles[:, :, 6] == 128).all() and (changes[:, :, 6] == NEUTRAL).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7, 64])
+def test_a_drawing_knows_how_wide_its_tiles_are(channels: int) -> None:
+    drawing = Drawing((channels, 40, 30), (0, 1))
+    images = np.zeros((2, channels * 1200))
+    assert drawing.images(images).shape[2] == drawing.tile_width
+    assert drawing.differences(images, 1).shape[2] == drawing.tile_width
+    assert drawing.tile_width <= 128

@@ -10,6 +10,7 @@ import pytest
 from reportgen.errors import DataError
 from reportgen.images import open_images
 from tests.images.pictures import noise
+from tests.images.test_tensors import idx
 
 
 def written(root: Path, names: list[str], shape: tuple[int, ...] = (5, 6)) -> np.ndarray:
@@ -70,7 +71,7 @@ def test_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
     assert images.names == ("0.npy", "3.npy")
     assert [each.name for each in images.skipped] == ["1.npy", "2.npy"]
     assert "truncated" in images.skipped[0].reason and "unpickled" in images.skipped[1].reason
-    assert images.notes[0].text == "All 2 images were read."
+    assert images.notes[0].text == "2 of 4 images were read; 2 could not be."
 
 
 def test_shapes_that_differ_are_one_sentence(tmp_path: Path) -> None:
@@ -78,3 +79,16 @@ def test_shapes_that_differ_are_one_sentence(tmp_path: Path) -> None:
     np.save(tmp_path / "3.npy", noise(4, 4))
     with pytest.raises(DataError, match=r"3.npy has \(4, 4\), 3 of 4 files have \(5, 6\)"):
         open_images(tmp_path)
+
+
+def test_bytes_beyond_the_array_are_counted(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", noise(5, 4, 4))
+    assert "beyond" not in " ".join(note.text for note in open_images(tmp_path / "x.npy").notes)
+    with (tmp_path / "x.npy").open("ab") as stream:
+        np.save(stream, noise(7, 4, 4))
+    notes = [note.text for note in open_images(tmp_path / "x.npy").notes]
+    assert any("x.npy goes on for 240 bytes beyond its array" in text for text in notes)
+    content = idx(noise(5, 4, 4), 0x08) + b"more"
+    (tmp_path / "x-idx3-ubyte").write_bytes(content)
+    notes = [note.text for note in open_images(tmp_path / "x-idx3-ubyte").notes]
+    assert any("goes on for 4 bytes" in text for text in notes)

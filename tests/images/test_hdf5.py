@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,9 @@ import pytest
 
 from reportgen.errors import DataError
 from reportgen.images import ImageSet, open_images
+from tests.images.damage import reads_or_refuses
 from tests.images.pictures import noise
+from tests.process.confined import run_confined
 
 COUNT = 12
 PIXELS = noise(COUNT, 5, 6, 3)
@@ -122,6 +125,18 @@ def test_other_files_are_not_read_for_it(tmp_path: Path) -> None:
     assert "no array of the shape of images" in refused(path)
 
 
+def test_it_is_read_in_the_process_that_is_held_to_its_inputs(tmp_path: Path) -> None:
+    said = run_confined(
+        """
+        confine([sys.argv[2]])
+        from reportgen.images import open_images
+        said["count"] = len(open_images(sys.argv[2]).read(slice(None)))
+        """,
+        written(tmp_path, images=PIXELS),
+    )
+    assert json.loads(said.stdout)["count"] == COUNT, said.stderr
+
+
 def test_claims_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
@@ -142,3 +157,12 @@ def test_labels_may_come_from_an_hdf5_file(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", PIXELS)
     images = open_images(tmp_path / "x.npy", labels=f"{path}:kinds")
     assert images.labels == tuple(str(i % 3) for i in range(COUNT))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_damaged_files_are_read_or_one_sentence(tmp_path: Path, packed: bool) -> None:
+    layout = {"chunks": (5, 5, 6, 3), "compression": "gzip"} if packed else {}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("images", data=PIXELS, **layout)
+        file["labels"] = [b"cat", b"dog"] * (COUNT // 2)
+    reads_or_refuses(tmp_path / "a.h5", 80)

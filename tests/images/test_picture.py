@@ -112,15 +112,15 @@ def test_floating_point_tiff_within_0_and_1_is_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(only(twice(tmp_path, ".tif", Image.fromarray(pixels)))[0], pixels)
 
 
-@pytest.mark.parametrize("value", [1.5, -0.5, np.nan])
-def test_other_floating_point_tiff_is_left_out_with_a_reason(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_floating_point_tiff_that_is_not_finite_is_left_out(tmp_path: Path, value: float) -> None:
     good = np.zeros((4, 4), dtype=np.float32)
     bad = good.copy()
     bad[1, 2] = value
     for name, pixels in (("a.tif", good), ("b.tif", good), ("c.tif", bad)):
         save(tmp_path / name, pixels)
     (skipped,) = open_images(tmp_path).skipped
-    assert skipped.name == "c.tif" and "between 0 and 1" in skipped.reason
+    assert skipped.name == "c.tif" and "not all finite" in skipped.reason
 
 
 def test_one_bit_images_are_black_and_white(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
 
 def test_the_first_frame_of_an_animation_is_read(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 255, 0))]
-    for suffix in (".gif", ".webp", ".tif", ".png"):
+    for suffix in (".gif", ".webp", ".png"):
         folder = tmp_path / suffix
         options = {"lossless": True} if suffix == ".webp" else {}
         twice(folder, suffix, frames[0], save_all=True, append_images=frames[1:], **options)
@@ -278,3 +278,28 @@ def test_postscript_is_not_run_through_ghostscript(tmp_path: Path) -> None:
         )
     with pytest.raises(DataError, match="not an image in one of the formats"):
         open_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "pixel_range"), [(-1, 1, (0, 1)), (0, 200, (0, 1)), (-30, 900, (-30, 900))]
+)
+def test_floats_beyond_the_unit_interval_are_read_as_arrays_are(
+    tmp_path: Path, low: float, high: float, pixel_range: tuple[float, float]
+) -> None:
+    values = np.linspace(low, high, 100, dtype=np.float32).reshape(5, 4, 5)
+    np.save(tmp_path / "x.npy", values)
+    for i, pixels in enumerate(values):
+        save(tmp_path / "pictures" / f"{i}.tif", pixels)
+    pictures, array = open_images(tmp_path / "pictures"), open_images(tmp_path / "x.npy")
+    np.testing.assert_array_equal(pictures.read(slice(None)), array.read(slice(None)))
+    assert pictures.pixel_range == array.pixel_range == pixel_range
+
+
+def test_floats_beyond_the_unit_interval_among_whole_numbers_are_left_out(tmp_path: Path) -> None:
+    for i in range(2):
+        save(tmp_path / f"{i}.png", noise(4, 5, seed=i))
+    save(tmp_path / "2.tif", np.full((4, 5), 7, np.float32))
+    save(tmp_path / "3.tif", np.full((4, 5), 0.5, np.float32))
+    images = open_images(tmp_path)
+    assert images.names == ("0.png", "1.png", "3.tif")
+    assert "not all between 0 and 1" in images.skipped[0].reason

@@ -11,6 +11,7 @@ import zarr
 
 from reportgen.errors import DataError
 from reportgen.images import ImageSet, open_images
+from tests.images.damage import reads_or_refuses
 from tests.images.pictures import noise
 from tests.process.confined import run_confined
 
@@ -134,3 +135,8 @@ def test_chunks_larger_than_memory_are_refused(tmp_path: Path) -> None:
         str(tmp_path / "a"), shape=(2**12, 2**10, 2**10), chunks=(2**12, 2**10, 2**10), dtype="u1"
     )
     assert "blocks of more than 1 GiB" in refused(tmp_path / "a")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_damaged_archives_are_read_or_one_sentence(tmp_path: Path, version: int) -> None:
+    reads_or_refuses(written(tmp_path, "zip", version), 60)

@@ -254,6 +254,7 @@ def test_a_depth_of_fewer_bits_in_sixteen_is_found(bits: int) -> None:
     top = (2**bits - 1) / 65535
     found = autoencoder_from_module(Memory(torch.from_numpy(images.pixels)), times(images, top))
     assert f"Pixel scale {bits}-bit (pixels out), found by reconstruction" in note(found)
+    assert found.white == pytest.approx(top)
     pixels = torch.from_numpy(images.pixels) * top
     restored = found.decode(found.encode(pixels))
     assert float((restored - pixels).square().mean()) < 0.05 * float(pixels.var(0).mean())
