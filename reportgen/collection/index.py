@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen import __version__
 from reportgen.collection.entries import Entry
 from reportgen.figures.charts import Chart, Curve, line_chart
 from reportgen.report.assets import FOLDER_POLICY
 from reportgen.report.template_folder import template_folder
 from reportgen.report.templates import Templates
 from reportgen.report.words import SCALES, WHICH_MATTER
-from reportgen.version import __version__
 
 STYLES = "style.css", "site.css"
 QUESTIONS = (*(scale.question for scale in SCALES[:3]), WHICH_MATTER, SCALES[3].question)
@@ -53,17 +53,16 @@ def index_files(
             has_rules=any(row.entry.rules for row in rows),
         )
     )
-    folder = template_folder() / "assets"
-
-    def read(name: str) -> bytes:
-        return (folder / name).read_bytes()
-
     return {
         "index.html": page.encode("utf-8"),
-        "assets/site.css": b"".join(map(read, STYLES)),
-        "assets/theme.js": read("theme.js"),
-        "assets/site.js": read("tables.js") + read("search.js"),
+        "assets/site.css": b"".join(map(_asset, STYLES)),
+        "assets/theme.js": _asset("theme.js"),
+        "assets/site.js": _asset("tables.js") + _asset("search.js"),
     }
+
+
+def _asset(name: str) -> bytes:
+    return (template_folder() / "assets" / name).read_bytes()
 
 
 def _trend(rows: Sequence[IndexedReport], numbers: Sequence[str]) -> Chart | None:

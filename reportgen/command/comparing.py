@@ -106,13 +106,11 @@ def compare(
         inputs = tuple(given for path in paths for given in inputs_at(path, "REPORT"))
         target = page or Path(DEFAULT_OUTPUT[layout])
         delivery = Delivery(Destination(target, layout, summary=summary), inputs)
-        beside: dict[str, Path | None] = {"--results": None, "--results (Markdown)": None}
+        beside: dict[str, Path | None] = {}
         if results_folder is not None:
-            beside = {
-                "--results": results_folder / "comparison.json",
-                "--results (Markdown)": results_folder / "comparison.md",
-            }
             results_folder.mkdir(parents=True, exist_ok=True)
+            for name in ("comparison.json", "comparison.md"):
+                beside[f"--results, {name},"] = results_folder / name
         more = Files(beside, inputs)
         request = CompareRequest(
             reports=paths,
@@ -124,7 +122,8 @@ def compare(
         )
         found = compare_confined(request)
         delivery.write(replace(found.files, results=b"", images=b""))
-        more.write({"--results": found.files.results, "--results (Markdown)": found.files.summary})
+        contents = (found.files.results, found.files.summary)
+        more.write(dict(zip(beside, contents, strict=False)))
     except (ReportgenError, BugError) as error:
         end_with(error)
     except OSError as error:
