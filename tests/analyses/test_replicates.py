@@ -24,6 +24,7 @@ from reportgen.autoencoder import Autoencoder, Units
 from reportgen.errors import SettingsError
 from reportgen.questions import QUESTIONS, runs_of
 from reportgen.settings import read_groups
+from reportgen.statistics.matching import match
 from reportgen.study.assemble import make_study
 from reportgen.study.study import Study
 from tests.conftest import FEW
@@ -143,7 +144,7 @@ def test_units_that_the_model_has_not_change_nothing() -> None:
 def test_matching_is_the_best_sum_and_not_greedy() -> None:
     """Greedy takes .9 and is left with 0; the best is .8 + .8."""
     strength = np.array([[0.9, 0.8], [0.8, 0.0]])
-    first, second = replicates._match(strength)
+    first, second = match(strength)
     assert dict(zip(first.tolist(), second.tolist(), strict=True)) == {0: 1, 1: 0}
 
 
