@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from reportgen.analyses.traversal import Traversal
-from reportgen.checks.outcomes import Checker, Outcome, refuse_unknown_questions
-from reportgen.checks.rules import read_rule
-from reportgen.checks.summary import summary_of
+from reportgen.checks.of_a_build import (
+    outcomes_of_a_build,
+    report_in_short,
+    rules_before_a_build,
+)
 from reportgen.delivery.delivery import Delivery, ReportFiles
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.images import open_images
@@ -34,10 +36,10 @@ from reportgen.report.fitting import page_within_size
 from reportgen.report.kept_arrays import kept_arrays
 from reportgen.report.off_data_panels import with_off_data
 from reportgen.report.page import Page
-from reportgen.report.preview import preview_of
 from reportgen.report.provenance import make_provenance
+from reportgen.report.report_files import report_files
 from reportgen.report.results import SCHEMA_VERSION, Provenance, Results
-from reportgen.report.store import image_archive, read_results, results_json
+from reportgen.report.store import read_results
 from reportgen.report.terminal import answer_lines
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
@@ -47,9 +49,6 @@ from reportgen.study.subject import GivenSets, Subject
 from reportgen.suite.answers import Answers
 from reportgen.suite.profile import costs
 from reportgen.suite.suite import Findings, analyse
-
-if TYPE_CHECKING:
-    import numpy as np
 
 INSPECTED_IMAGES = 64
 TRUSTED = "None: with --trust the model may do whatever its user may."
@@ -107,17 +106,22 @@ def make_report(
     everything else still comes out; a rule that cannot be held against them is unknown.
     """
     questions = all_questions()
-    rules = tuple(read_rule(rule) for rule in request.rules)
-    refuse_unknown_questions(rules, questions)
+    rules = rules_before_a_build(request.rules, questions)
     subject = open_subject(request, settings, progress, surroundings, given or GivenSets())
     made = report_on(
         subject, settings, progress, surroundings, request.layout, with_results, request.codes
     )
     if made is None:
         return None
-    checker = Checker(made.results, questions)
-    checks = tuple(checker.check_or_say_why(rule) for rule in rules)
-    files = _with_short(made.files, request, made.results, checks)
+    checks = outcomes_of_a_build(rules, made.results, questions)
+    summary, preview = report_in_short(
+        made.results,
+        checks,
+        summary=request.summary is not None,
+        preview=request.preview is not None,
+        link=request.link,
+    )
+    files = replace(made.files, summary=summary, preview=preview)
     return replace(made, files=files, outcome=replace(made.outcome, checks=checks))
 
 
@@ -163,7 +167,7 @@ def report_on(
         kept = None
         if with_results:
             kept = kept_arrays(study, subject.images, results, questions, with_codes=with_codes)
-        files = _files(page, results, kept)
+        files = report_files(page, results, kept)
     outcome = BuildOutcome(
         answers=answer_lines(results),
         failed=bool(results.failures),
@@ -172,27 +176,6 @@ def report_on(
         profile=costs(study.engine, progress.seconds),
     )
     return MadeReport(results, files, outcome)
-
-
-def _with_short(
-    files: ReportFiles, request: BuildRequest, results: Results, checks: tuple[Outcome, ...]
-) -> ReportFiles:
-    """The files with the report in short, where that is asked for."""
-    summary = preview = b""
-    if request.summary is not None:
-        said = checks if request.rules else None
-        summary = summary_of(results, said, link=request.link).encode("utf-8")
-    if request.preview is not None:
-        preview = preview_of(results)
-    return replace(files, summary=summary, preview=preview)
-
-
-def _files(page: Page, results: Results, kept: dict[str, np.ndarray] | None) -> ReportFiles:
-    html = page.html.encode("utf-8")
-    if kept is None:
-        return ReportFiles(html, page.files)
-    plain = results_json(results).encode("utf-8")
-    return ReportFiles(html, page.files, plain, image_archive(results, kept))
 
 
 def _results(

@@ -77,7 +77,7 @@ def test_results_keep_what_comparing_needs_and_the_page_does_not(sample: dict) -
     assert np.median(r2) == pytest.approx(sample["json"]["reconstruction"]["r2"]["value"], abs=0.01)
     assert "compare/codes" not in sample["page"]
     hashes = sample["json"]["provenance"]["rows_sha256"]
-    assert {"fit", "test", *sample["json"]["provenance"]["row_names"]} == set(hashes)
+    assert {"all", "fit", "test", *sample["json"]["provenance"]["row_names"]} == set(hashes)
 
 
 def test_a_rule_that_no_report_can_keep_is_refused_before_the_work_starts(tmp_path: Path) -> None:

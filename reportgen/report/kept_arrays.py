@@ -43,7 +43,6 @@ def kept_arrays(
     images: ImageSet,
     results: Results,
     questions: Iterable[Question],
-    *,
     with_codes: bool,
 ) -> dict[str, np.ndarray]:
     """The arrays by their names in results.npz.

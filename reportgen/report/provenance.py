@@ -70,6 +70,7 @@ def make_provenance(
         rows_sha256={
             kind: _sha256_of(names)
             for kind, names in {
+                "all": sorted(images.names),
                 "fit": study.fit.names,
                 "test": study.test.names,
                 **row_names,

@@ -133,8 +133,8 @@ class Provenance:
         64 pixels across where images have more than 128.
     decodes, encodes : by analysis; the control's are apart.
     row_names : test rows, by name, behind each kind of number.
-    rows_sha256 : by kind of row, the SHA-256 of their names, a line each: of "fit", "test" and the
-        kinds in `row_names`. Equal ones were made from the same rows.
+    rows_sha256 : by kind of row, the SHA-256 of their names, a line each: of "all" (sorted), "fit",
+        "test" and the kinds in `row_names`. Equal ones were made from the same rows.
     """
 
     model: SourceFile | None

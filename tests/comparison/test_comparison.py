@@ -19,7 +19,7 @@ from reportgen.comparison.comparison import compare_sources, comparison_json
 from reportgen.comparison.differences import welch
 from reportgen.comparison.markdown import MOST_BYTES, comparison_markdown
 from reportgen.comparison.page import render_comparison
-from reportgen.comparison.sources import Source, read_sources
+from reportgen.comparison.sources import Source, conditions_of, read_sources
 from reportgen.comparison.units import match_units, ranking_similarity
 from reportgen.confined import result_jobs
 from reportgen.errors import ComparisonError
@@ -166,6 +166,15 @@ def test_other_images_forbid_units_and_pictures_and_say_so(make: Make) -> None:
     page = Page(render_comparison(comparison, sources, "title").html)
     assert "pictures" not in page.ids
     assert "Units were not matched" in page.text
+
+
+def test_another_choice_of_the_same_files_is_other_images(make: Make) -> None:
+    one, two = make("one"), make("two")
+    provenance = replace(two.results.provenance, rows_sha256={"all": "cd" * 32})
+    fewer = replace(two, results=replace(two.results, provenance=provenance))
+    assert "of other images" in match_units(one, fewer).reason
+    forbids = {c.what: c.forbids for c in conditions_of(one, fewer)}
+    assert "no units are matched" in forbids["Images"]
 
 
 def test_welch_s_interval_is_scipy_s() -> None:

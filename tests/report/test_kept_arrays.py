@@ -36,7 +36,7 @@ def answered(linear_study: Study, results: Results) -> Results:
 
 def kept(study: Study, results: Results, *, with_codes: bool = True) -> dict[str, np.ndarray]:
     names = Named((*study.test.names, *study.fit.names))
-    return kept_arrays(study, names, results, QUESTIONS, with_codes=with_codes)  # type: ignore[arg-type]
+    return kept_arrays(study, names, results, QUESTIONS, with_codes)  # type: ignore[arg-type]
 
 
 def test_codes_are_units_values_at_their_places_among_the_sorted_names(
