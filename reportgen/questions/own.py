@@ -32,6 +32,7 @@ from reportgen.analyses import (
     trust,
 )
 from reportgen.report import views
+from reportgen.questions.about_codes import ABOUT_CODES
 from reportgen.report.question import Place, Question
 from reportgen.suite import control
 
@@ -111,6 +112,7 @@ QUESTIONS = (
         place=Place.UNITS,
         opened=True,
         view=views.units.view,
+        limits=views.units.limits,
         moved=views.units.moved,
         moves_units=True,
     ),
@@ -222,6 +224,7 @@ QUESTIONS = (
         view=views.spatial.view,
         moved=views.spatial.moved,
     ),
+    *ABOUT_CODES,
     Question(
         name="label_metrics",
         title="Labels",
