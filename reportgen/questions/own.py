@@ -31,8 +31,8 @@ from reportgen.analyses import (
     traversal,
     trust,
 )
-from reportgen.report import views
 from reportgen.questions.about_codes import ABOUT_CODES
+from reportgen.report import views
 from reportgen.report.question import Place, Question
 from reportgen.suite import control
 
@@ -112,7 +112,7 @@ QUESTIONS = (
         place=Place.UNITS,
         opened=True,
         view=views.units.view,
-        limits=views.units.limits,
+        limits=views.reads.limits,
         moved=views.units.moved,
         moves_units=True,
     ),

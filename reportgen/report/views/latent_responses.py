@@ -10,7 +10,7 @@ import numpy as np
 from reportgen.analyses.latent_responses import LatentResponses
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing
-from reportgen.report.results import Results
+from reportgen.report.results import Results, Unit
 from reportgen.report.views.heat import Cell, heat_cells
 
 MOST_SHOWN = 12
@@ -40,6 +40,14 @@ def view(result: LatentResponses, results: Results, drawing: Drawing) -> View:
 
 def _name(results: Results, index: int) -> str:
     return next((unit.name for unit in results.units if unit.index == index), str(index))
+
+
+def recognised(results: Results, unit: Unit) -> float | None:
+    """A unit's answer to its own moves; None where that was not measured."""
+    responses = results.answers.of(LatentResponses)
+    if responses is None or unit.index not in responses.units:
+        return None
+    return float(responses.recognised[responses.units.index(unit.index)])
 
 
 def limits(result: LatentResponses, results: Results) -> Iterator[str]:

@@ -66,12 +66,15 @@ def reads_and_paints(results: Results, drawing: Drawing, unit: Unit) -> ReadsAnd
     )
 
 
-def limits(result: Reads, results: Results) -> Iterator[str]:
-    """Units that no single patch moves."""
+def limits(result: None, results: Results) -> Iterator[str]:
+    """Units that no single patch moves; the units' section says so."""
+    reads = results.answers.of(Reads)
+    if reads is None:
+        return
     names = {unit.index: unit.name for unit in results.units}
     weak = [
         names.get(unit, str(unit))
-        for unit, strongest in zip(result.units, result.strongest, strict=True)
+        for unit, strongest in zip(reads.units, reads.strongest, strict=True)
         if strongest < WEAK_READING
     ]
     if weak:

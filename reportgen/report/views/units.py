@@ -10,8 +10,6 @@ import numpy as np
 from reportgen.analyses.ablation import Ablation
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth
-from reportgen.analyses.latent_responses import LatentResponses
-from reportgen.analyses.reads import Reads
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import UnitKind
 from reportgen.figures.charts import Histogram, IntervalBar, histogram, interval_bar
@@ -20,8 +18,8 @@ from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results, Unit
 from reportgen.report.views import ablation as ablation_codes
-from reportgen.report.views import reads as reading
 from reportgen.report.views.contributions import own_share
+from reportgen.report.views.latent_responses import recognised
 from reportgen.report.views.reads import ReadsAndPaints, reads_and_paints
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
@@ -162,7 +160,7 @@ def _card(
         ablations=tuple(_views(drawing, unit, views, limit) for views in parts.views),
         limit=limit,
         reads=reads_and_paints(results, drawing, unit),
-        recognised=_recognised(results, unit),
+        recognised=recognised(results, unit),
         histogram=histogram(health.histogram, health.edges, marks),
         lowest=Strip(
             drawing.thumbnails(health.lowest),
@@ -233,13 +231,6 @@ class _Views:
     def signed(self) -> list[np.ndarray]:
         """The signed pictures."""
         return [self.alone, *([] if self.part is None else [self.part]), self.taken]
-
-
-def _recognised(results: Results, unit: Unit) -> float | None:
-    responses = results.answers.of(LatentResponses)
-    if responses is None or unit.index not in responses.units:
-        return None
-    return float(responses.recognised[responses.units.index(unit.index)])
 
 
 @dataclass(frozen=True)
@@ -324,13 +315,6 @@ def _contribution(results: Results, unit: Unit, name: str) -> tuple[np.ndarray |
 def _broken(captions: list[str]) -> tuple[str, ...]:
     """Let the one long word of captions break where tiles are narrow."""
     return tuple(caption.replace("contribution", "contri\u00adbution") for caption in captions)
-
-
-def limits(result: None, results: Results) -> Iterator[str]:
-    """Units whose maps of what they read show little."""
-    reads = results.answers.of(Reads)
-    if reads is not None:
-        yield from reading.limits(reads, results)
 
 
 def moved(result: None, results: Results) -> Iterator[MovedCodes]:
