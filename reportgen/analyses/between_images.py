@@ -64,10 +64,12 @@ class BetweenImages:
 def run(study: Study) -> BetweenImages:
     """Decode nine codes from one image of each pair to the other, both included.
 
-    Raises DoesNotApplyError with fewer than two picture rows, UnanswerableError where all of them
-    have one reconstruction.
+    Raises DoesNotApplyError with fewer than two picture rows or for a model that takes classes,
+    UnanswerableError where no unit has an effect or all these images have one code.
     """
     rows = study.rows.pictures
+    if study.autoencoder.is_conditional:
+        raise DoesNotApplyError("a code between two classes has none, and this model takes one.")
     if len(rows) < 2:
         raise DoesNotApplyError("there is one image.")
     if len(study.live_units) == 0:

@@ -103,16 +103,19 @@ class _Moved:
         self._sites = np.zeros((len(patches), *shape[1:])) if len(shape) == 3 else None
         for place in study.ranks.mine(len(rows)):
             image = study.test.images[rows[place]]
-            own = study.engine.encode(image[None])
+            label = study.engine.labels_in(study.test.codes[rows[place]][None])
+            own = study.engine.encode(image[None], label)
             for start in range(0, len(patches), study.engine.block_size):
                 part = slice(start, start + study.engine.block_size)
                 hidden = np.where(patches[part], mean, image)
-                codes = own - study.engine.encode(hidden)
+                labels = None if label is None else np.repeat(label, len(hidden))
+                codes = own - study.engine.encode(hidden, labels)
                 values = study.units.values(codes)
                 self.squares[part] += values**2
                 self.sums[part] += values
                 if self._sites is not None:
-                    squares = np.square(codes / scale, dtype=np.float64)
+                    # What stands behind a code is its class.
+                    squares = np.square(codes / scale, dtype=np.float64)[:, : int(np.prod(shape))]
                     self._sites[part] += squares.reshape(-1, *shape).sum(axis=1)
         study.ranks.add_up(self.squares, self.sums)
         if self._sites is not None:

@@ -12,6 +12,7 @@ from reportgen.analyses import (
     baselines,
     contributions,
     direction_contributions,
+    direction_moves,
     directions,
     draws,
     health,
@@ -83,6 +84,12 @@ QUESTIONS = (
         view=views.direction_contributions.view,
         limits=views.direction_contributions.limits,
         moved=views.direction_contributions.moved,
+    ),
+    Question(
+        name="direction_moves",
+        run=direction_moves.run,
+        answer=direction_moves.DirectionMoves,
+        moved=views.direction_moves.moved,
     ),
     Question(
         name="partial_reconstruction",

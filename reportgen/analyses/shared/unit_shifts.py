@@ -69,7 +69,8 @@ def unit_shifts(study: Study) -> UnitShifts:
             measured[name][place] = values
         more, less = images.reshape(2, len(live), -1)
         angles.add(place, more - less)
-        responses.add(more, less)
+        label = study.engine.labels_in(study.test.codes[rows[place]][None])
+        responses.add(more, less, label)
     study.ranks.add_up(*measured.values(), *angles.sums, responses.squares)
     cosines, row_cosines = angles.means()
     return UnitShifts(
@@ -120,10 +121,12 @@ class _Responses:
         self._study, self._units = study, live[self.places]
         self.squares = np.zeros((len(self.places), len(self.places)))
 
-    def add(self, more: np.ndarray, less: np.ndarray) -> None:
-        """Add one row's images (m, P) of each unit a step more, and a step less."""
+    def add(self, more: np.ndarray, less: np.ndarray, label: np.ndarray | None) -> None:
+        """Add one row's images (m, P) of each unit a step more, and a step less, and its class."""
         images = np.concatenate([more[self.places], less[self.places]])
-        codes = self._study.units.values(self._study.engine.encode(images))[:, self._units]
+        labels = None if label is None else np.repeat(label, len(images))
+        again = self._study.engine.encode(images, labels)
+        codes = self._study.units.values(again)[:, self._units]
         self.squares += np.square(codes[: len(self.places)] - codes[len(self.places) :])
 
 

@@ -43,7 +43,7 @@ class DrawnMap:
     map: Map
     title: str
     chart: MapChart
-    sprite: Sprite
+    sprite: Sprite | None
     label: str
 
 
@@ -74,20 +74,10 @@ def view(result: CodeMap, results: Results, drawing: Drawing) -> View:
     """Classes or, without them, the strongest unit's value as colours; walks on the first map."""
     numbered, colours = _by_class(result) if result.classes else _by_unit(result)
     walks = _walks(result, results)
-    maps = []
-    for place, of in enumerate(result.maps):
-        drawn = walks if place == 0 else ()
-        label = (
-            f"Map of {len(of.points)} codes by {of.kind}, {len(of.pictured)} of them as pictures"
-            + (
-                f", with the walks of units {numbers.listed([w.name for w in drawn])}"
-                if drawn
-                else ""
-            )
-            + "."
-        )
-        chart = map_chart(of.points, numbered, of.pictured, drawn)
-        maps.append(DrawnMap(of, TITLES[of.kind], chart, drawing.thumbnails(of.pictures), label))
+    maps = [
+        _drawn(of, numbered, walks if place == 0 else (), drawing)
+        for place, of in enumerate(result.maps)
+    ]
     walked = results.answers.of(Traversal)
     names = {unit.index: unit.name for unit in results.units}
     return View(
@@ -98,6 +88,20 @@ def view(result: CodeMap, results: Results, drawing: Drawing) -> View:
         start=walked.rows[0] if walked is not None and walks else "",
         off_data_frames=sum(int(walk.flagged.sum()) for walk in walks),
         frames=sum(len(walk.flagged) for walk in walks),
+    )
+
+
+def _drawn(of: Map, numbered: np.ndarray, walks: tuple[Walked, ...], drawing: Drawing) -> DrawnMap:
+    pictured = of.pictured if drawing.thinning.map_pictures else of.pictured[:0]
+    label = f"Map of {len(of.points)} codes by {of.kind}, {len(pictured)} of them as pictures"
+    if walks:
+        label += f", with the walks of {numbers.units([walk.name for walk in walks])}"
+    return DrawnMap(
+        map=of,
+        title=TITLES[of.kind],
+        chart=map_chart(of.points, numbered, pictured, walks),
+        sprite=drawing.thumbnails(of.pictures) if len(pictured) else None,
+        label=f"{label}.",
     )
 
 

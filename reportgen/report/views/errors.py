@@ -64,20 +64,23 @@ def view(result: Errors, results: Results, drawing: Drawing) -> View:
 def _strips(
     end: ExtremeImages, which: str, drawing: Drawing, limit: float
 ) -> tuple[LabelledStrip, ...]:
-    errors = [numbers.number(float(error)) for error in end.mse]
-    named = end.classes or tuple(name.replace("/", "/\u200b") for name in end.names)
+    shown = min(len(end.names), drawing.thinning.picture_rows)
+    originals, reconstructions = end.originals[:shown], end.reconstructions[:shown]
+    names, classes = end.names[:shown], end.classes[:shown]
+    errors = [numbers.number(float(error)) for error in end.mse[:shown]]
+    named = classes or tuple(name.replace("/", "/\u200b") for name in names)
     captions = tuple(f"{name} {error}" for name, error in zip(named, errors, strict=True))
-    listed = ", ".join(f"{n} ({error})" for n, error in zip(end.names, errors, strict=True))
-    of = f"of the {len(end.names)} test images with the {which} squared errors: {listed}"
-    residuals = drawing.small_differences(end.originals - end.reconstructions, limit)
+    listed = ", ".join(f"{n} ({error})" for n, error in zip(names, errors, strict=True))
+    of = f"of the {shown} test images with the {which} squared errors: {listed}"
+    residuals = drawing.small_differences(originals - reconstructions, limit)
     scale = f"on ±{numbers.number(limit)}"
     return (
         LabelledStrip(
-            "original", Strip(drawing.thumbnails(end.originals), f"Originals {of}.", captions)
+            "original", Strip(drawing.thumbnails(originals), f"Originals {of}.", captions)
         ),
         LabelledStrip(
             "model",
-            Strip(drawing.thumbnails(end.reconstructions), f"Reconstructions, the {which} errors."),
+            Strip(drawing.thumbnails(reconstructions), f"Reconstructions, the {which} errors."),
         ),
         LabelledStrip(
             "residual",
