@@ -270,7 +270,15 @@ def test_every_section_answers_a_spatial_code_or_says_why_not(bent) -> None:
         except (DoesNotApplyError, UnanswerableError) as reason:
             reasons[name] = str(reason)
     # Its images are its own reconstructions.
-    assert set(reasons) == {"directions", "errors", "pre_activation", "replicates"}
+    asked = {
+        "code_book",
+        "dependent_shares",
+        "directions",
+        "errors",
+        "pre_activation",
+        "replicates",
+    }
+    assert set(reasons) == asked
     assert "a unit is a channel" in reasons["directions"]
     assert all(reason.endswith((".", ")")) for reason in reasons.values())
     assert answered == set(runs_of(QUESTIONS)) - set(reasons)

@@ -127,7 +127,9 @@ def test_how_spread_the_change_is_stands_beside_which_units_matter() -> None:
 
 def test_where_directions_lead_the_verdict_sends_there() -> None:
     parts = {
-        "health": only(health.Health, units=(None,) * 512, live=512, distinct=512),
+        "health": only(
+            health.Health, units=(SimpleNamespace(states=()),) * 512, live=512, distinct=512
+        ),
         "contributions": only(contributions.Contributions, effective_units=300.4),
         "direction_contributions": only(DirectionContributions, leads=True),
     }
