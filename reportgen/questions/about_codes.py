@@ -34,7 +34,6 @@ ABOUT_CODES = (
         title="Map of the codes",
         lead="Which images lie near each other in the code, and where is none?",
         place=Place.WALK,
-        opened=True,
         run=code_map.run,
         answer=code_map.CodeMap,
         view=views.code_map.view,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.direction_moves import DirectionMoves
-from reportgen.figures.charts import Chart, Curve, line_chart
+from reportgen.figures.charts import Chart, Curve, CurveKind, line_chart
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
@@ -36,12 +36,15 @@ def moves_view(results: Results, drawing: Drawing) -> MovesView | None:
 
 
 def _curve(result: DirectionMoves) -> Chart:
-    def curve(kind: str, r2: tuple[Estimate, ...]) -> Curve:
-        ends = (np.array([getattr(e, end) for e in r2]) for end in ("value", "low", "high"))
-        return Curve("pca" if kind == "pca" else "model", np.arange(len(r2)), *ends, marked=True)
-
-    curves = [curve("pca", result.pca_r2), curve("model", result.model_r2[:-1])]
+    curves = [_with_intervals("pca", result.pca_r2), _with_intervals("model", result.model_r2[:-1])]
     return line_chart(curves, "directions, or components, k", "R² on test images", top=1.0)
+
+
+def _with_intervals(kind: CurveKind, r2: tuple[Estimate, ...]) -> Curve:
+    value, low, high = (
+        np.array([getattr(entry, end) for entry in r2]) for end in ("value", "low", "high")
+    )
+    return Curve(kind, np.arange(len(r2)), value, low, high, marked=True)
 
 
 def _walks(result: DirectionMoves, drawing: Drawing) -> Iterator[LabelledStrip]:
