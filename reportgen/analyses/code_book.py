@@ -85,7 +85,9 @@ def _words_of(codes: np.ndarray, book: np.ndarray, sites: tuple[int, int]) -> np
     own = codes[:, : book.shape[1] * sites[0] * sites[1]]
     at_sites = own.reshape(len(codes), book.shape[1], -1).transpose(0, 2, 1)
     lengths = squared_norms(book)
-    words = [np.argmin(lengths - 2 * (at_one.astype(np.float64) @ book.T), axis=1) for at_one in at_sites]
+    words = [
+        np.argmin(lengths - 2 * (at_one.astype(np.float64) @ book.T), axis=1) for at_one in at_sites
+    ]
     return np.array(words, np.intp).reshape(len(codes), sites[0] * sites[1])
 
 

@@ -16,9 +16,7 @@ LEFT_OUT_FIRST = (
     *("direction_moves", "direction_contributions", "plane_walks", "between_images", "baselines"),
     *("directions", "pre_activation", "draws", "replicates", "code_map", "reads", "code_book"),
 )
-LEFT_OUT_LAST = (
-    *("errors", "spatial", "partial_reconstruction", "interactions", "subtraction"),
-)
+LEFT_OUT_LAST = (*("errors", "spatial", "partial_reconstruction", "interactions", "subtraction"),)
 
 
 def sparable_of(names: Iterable[str]) -> tuple[str, ...]:
