@@ -130,3 +130,26 @@ def test_a_code_that_does_not_vary_reads_nothing_and_says_so() -> None:
     )
     with pytest.raises(UnanswerableError, match="no unit of the code varies"):
         reads.run(study)
+
+
+def test_images_of_a_model_that_takes_classes_are_read_with_their_own() -> None:
+    """E(x, y) = x W + 10 y: with another image's class every patch would be read."""
+    generator = np.random.default_rng(2)
+    weights = torch.from_numpy(generator.normal(size=(20, 2)).astype(np.float32))
+    weights[10:] = 0
+    labels = tuple("ab"[k % 2] for k in range(80))
+    study = decoders.of_pixels(
+        generator.random((80, 20)),
+        encode=lambda x, y: x.reshape(len(x), -1) @ weights + 10 * y[:, None].float(),
+        decode=lambda z: (z[:, :2] @ weights.T).reshape(-1, 1, decoders.HEIGHT, decoders.WIDTH),
+        code_shape=(2,),
+        labels=labels,
+        label_numbers={"a": 0, "b": 1},
+        settings=FEW,
+    )
+    result = reads.run(study)
+    rows = study.rows.table
+    centred = study.test.images[rows].astype(np.float64) - study.fit.images.mean(axis=0)
+    moves = centred[:, :, None] * weights.double().numpy()
+    expected = np.sqrt((moves**2).mean(axis=0)) / study.deviations[:2]
+    np.testing.assert_allclose(result.reads.T, expected[:, list(result.units)], atol=1e-5)
