@@ -14,6 +14,8 @@ import numpy as np
 
 from reportgen.analyses import DoesNotApplyError, ImageArray
 from reportgen.analyses.shared.path_contributions import units_by_share
+from reportgen.statistics.pca import fit_pca
+from reportgen.statistics.trustworthiness import trustworthiness
 from reportgen.study.study import Study
 
 MOST_CODES, MOST_CODES_THOROUGH = 500, 2_000
@@ -140,12 +142,11 @@ def _axes(study: Study, coordinates: np.ndarray) -> tuple[np.ndarray, float]:
     """
     if len(coordinates) == 2:
         return np.eye(2), 1.0
-    from sklearn.decomposition import PCA
-
-    fitted = PCA(2, random_state=study.settings.seed)
-    fitted.fit(study.fit.codes[:, coordinates].astype(np.float64))
-    axes = fitted.components_
-    codes = study.test.codes[:, coordinates].astype(np.float64)
+    fit, test = (part.codes[:, coordinates] for part in (study.fit, study.test))
+    axes = fit_pca(fit, 2, study.settings.seed).components
+    # Of two images there is one axis.
+    axes = np.pad(axes, ((0, 2 - len(axes)), (0, 0)))
+    codes = test.astype(np.float64)
     total = codes.var(axis=0).sum()
     return axes, float((codes @ axes.T).var(axis=0).sum() / total) if total > 0 else float("nan")
 
@@ -171,9 +172,7 @@ def _map(
 ) -> Map:
     trust = float("nan")
     if len(rows) >= FEWEST_CODES:
-        from sklearn.manifold import trustworthiness
-
-        trust = float(trustworthiness(codes, points, n_neighbors=neighbours))
+        trust = trustworthiness(codes, points, neighbours)
     pictured = _apart(points, np.random.default_rng([study.settings.seed, 25]))
     largest = float(np.abs(points).max()) or 1.0
     return Map(

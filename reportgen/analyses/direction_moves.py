@@ -21,6 +21,8 @@ from reportgen.statistics.proportions import sampled_share
 from reportgen.study.study import Study
 
 REACH, FRAMES = 2.0, 9
+# Unless effort is thorough: as many codes for each image as there are directions, twice.
+MOST_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class DirectionMoves:
     model_r2 : (d + 2) R² with the first 0, 1, … directions and then the rest, which is all.
     pca_r2 : (d + 1) PCA's with as many components.
     off_data_share : share of these codes that is flagged.
-    rows : images behind these numbers.
+    rows : images behind these numbers, at most 64 without `--effort thorough`.
     walked : name of the image that is walked, the medoid.
     lengths : (d, 9) the walked direction's length, in sd of it: the image's own and up to 2 more or
         less.
@@ -58,13 +60,14 @@ class DirectionMoves:
 
 
 def run(study: Study) -> DirectionMoves:
-    """Move directions on the statistics rows, and walk them from the medoid.
+    """Move directions on statistics rows, and walk them from the medoid.
 
     Raises DoesNotApplyError and UnanswerableError as `found_directions` does, and UnanswerableError
     where the test images do not vary.
     """
     found = study.shared(found_directions)
-    rows = study.rows.statistics
+    thorough = study.settings.effort == "thorough"
+    rows = study.rows.statistics[: None if thorough else MOST_ROWS]
     total = study.pca_errors[rows, 0]
     if not total.sum() > 0:
         raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
