@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reportgen.analyses import DoesNotApplyError, ImageArray, UnanswerableError
+from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses.shared.found_directions import FoundDirections, found_directions
 from reportgen.analyses.shared.path_contributions import (
     path_shares,
     picture_paths,
@@ -23,19 +24,11 @@ from reportgen.analyses.shared.ranked_shares import (
     ranked_shares,
     resampled_shares,
 )
-from reportgen.engine import CodeParts
 from reportgen.statistics.bootstrap import Estimate
-from reportgen.statistics.code_directions import (
-    CodeDirections,
-    code_directions,
-    repeatability,
-    undetermined,
-)
+from reportgen.statistics.code_directions import code_directions, repeatability
 from reportgen.statistics.largest_parts import largest_parts
 from reportgen.study.study import Study
 
-FEWEST_SHOWN, MOST_SHOWN = 6, 16
-HELD_VARIANCE = 0.9
 LEADS_BY = 0.05
 
 
@@ -53,7 +46,8 @@ class DirectionContributions:
         least squares, where the directions are the same for every mixing of the code.
     fit_rows : images that the directions were found on.
     undetermined : (d,) whether a direction's order beside the next is not determined (North).
-    repeatability : (d,) |cosine| of the direction's picture between two halves of the fit rows.
+    repeatability : (d,) |cosine| of the direction's picture between two halves of the fit rows,
+        median of 7 random halvings.
     steps, step_error, rows : of the paths behind the shares, as in `contributions`.
     shares : by share, largest first, unit d for direction d + 1; the rest, −1, comes last. Their
         intervals cover the test images and not the choice of directions.
@@ -94,11 +88,9 @@ def run(study: Study) -> DirectionContributions:
     Raises DoesNotApplyError where fewer than two numbers of the code vary, and UnanswerableError
     where the decoder gives the same image whatever the code.
     """
-    if study.autoencoder.is_conditional:
-        raise DoesNotApplyError("directions are of codes alone; this model takes classes too.")
-    coordinates = _coordinates(study)
-    found, undetermined_order = _found(study, coordinates)
-    shares = shares_of(study, _players(study, coordinates, found), _numbered(found))
+    shared = study.shared(found_directions)
+    found = shared.directions
+    shares = shares_of(study, shared.players, _numbered(len(shared)))
     if study.is_negligible(float(shares.changes.sum()), len(shares.rows)):
         raise UnanswerableError("the decoder gives the same image whatever the code.")
     on_pictures = pictures_beside(study, shares)
@@ -108,14 +100,14 @@ def run(study: Study) -> DirectionContributions:
         study.shared(picture_paths).shares, study.shared(path_shares).player_units
     )
     return DirectionContributions(
-        code_numbers=len(coordinates),
+        code_numbers=len(shared.coordinates),
         linear_share=found.fitted_variance / found.total_variance,
         held_share=float(found.variances.sum()) / found.fitted_variance,
         variance_shares=found.variances / found.fitted_variance,
         ridge=found.ridge,
         fit_rows=found.rows,
-        undetermined=undetermined_order,
-        repeatability=_repeatability(study, coordinates, found),
+        undetermined=shared.undetermined,
+        repeatability=_repeatability(study, shared),
         steps=shares.steps,
         step_error=shares.step_error,
         rows=len(shares.rows),
@@ -131,59 +123,16 @@ def run(study: Study) -> DirectionContributions:
     )
 
 
-def _coordinates(study: Study) -> np.ndarray:
-    """(m,) the numbers of the code that vary, of units that vary."""
-    members = np.concatenate([*study.players.members, np.zeros(0, np.intp)]).astype(np.intp)
-    codes = study.fit.codes[:, members]
-    varying = np.sort(members[codes.min(axis=0) < codes.max(axis=0)])
-    if len(varying) < 2:
-        raise DoesNotApplyError("fewer than two numbers of the code vary.")
-    return varying
+def _numbered(count: int) -> np.ndarray:
+    return np.append(np.arange(count), -1)
 
 
-def _found(study: Study, coordinates: np.ndarray) -> tuple[CodeDirections, np.ndarray]:
-    """Find as many directions as hold .9 of the fitted variance, between 6 and 16.
-
-    Whose order is undetermined comes with them, the last one's beside the first not shown.
-    """
-    fit, seed = study.fit, study.settings.seed
-    # One more than can be shown, beside which the last one's order is judged.
-    found = code_directions(fit.codes[:, coordinates], fit.reconstructions, MOST_SHOWN + 1, seed)
-    if not found.fitted_variance > 0:
-        raise UnanswerableError("no part of the reconstruction is linear in the code.")
-    held = np.cumsum(found.variances) / found.fitted_variance
-    count = int(np.clip((held < HELD_VARIANCE).sum() + 1, FEWEST_SHOWN, MOST_SHOWN))
-    return found.first(count), undetermined(found.variances, found.rows)[:count]
-
-
-def _players(study: Study, coordinates: np.ndarray, found: CodeDirections) -> CodeParts:
-    """Parts of z − z0 along each direction, and the rest, which takes what they leave.
-
-    A part's length is measured from the study's baseline, as every path's start.
-    """
-    baseline = study.baseline
-
-    def parts_of(code: np.ndarray) -> np.ndarray:
-        change = code.astype(np.float64) - baseline
-        parts = np.zeros((len(found.variances) + 1, len(code)))
-        parts[:-1, coordinates] = found.parts(change[coordinates])
-        parts[-1] = change - parts[:-1].sum(axis=0)
-        return parts
-
-    names = [f"direction {place + 1}" for place in range(len(found.variances))]
-    return CodeParts(study.engine, baseline, (*names, "rest"), parts_of)
-
-
-def _numbered(found: CodeDirections) -> np.ndarray:
-    return np.append(np.arange(len(found.variances)), -1)
-
-
-def _repeatability(study: Study, coordinates: np.ndarray, found: CodeDirections) -> np.ndarray:
+def _repeatability(study: Study, found: FoundDirections) -> np.ndarray:
     """(d,) as `repeatability`, NaN for directions that a half lacks."""
-    fit, seed, cosines = study.fit, study.settings.seed, np.full(len(found.variances), np.nan)
+    fit, seed, cosines = study.fit, study.settings.seed, np.full(len(found), np.nan)
 
     def pictures_of(rows: np.ndarray) -> np.ndarray:
-        codes = fit.codes[np.ix_(rows, coordinates)]
+        codes = fit.codes[np.ix_(rows, found.coordinates)]
         return code_directions(codes, fit.reconstructions[rows], len(cosines), seed).pictures
 
     both = repeatability(pictures_of, len(fit), seed)

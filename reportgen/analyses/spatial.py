@@ -17,12 +17,12 @@ from reportgen.statistics.blocks import (
     over_pixels,
 )
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.footprints import holding_radius
 from reportgen.statistics.norms import squared_norms
 from reportgen.statistics.regression import Affine
 from reportgen.study.study import Study
 
 MOST_SITES = 256
-FOOTPRINT = 0.9
 MAP_BYTES = 2**26
 
 
@@ -142,7 +142,7 @@ def _effects_and_radii(
                     _add_squares, energy[part], whole, images.reshape(-1, channels, height * width)
                 )
                 sums[part] = sum(over_pixels(add, height * width))
-        radii[some] = list(in_parallel(_radius, energy.reshape(-1, height, width)))
+        radii[some] = list(in_parallel(holding_radius, energy.reshape(-1, height, width)))
     return by_row, radii
 
 
@@ -161,18 +161,6 @@ def _add_squares(
         energy[:, columns] += squares
         sums += squares.sum(axis=1)
     return sums
-
-
-def _radius(energy: np.ndarray) -> float:
-    total = energy.sum()
-    if total <= 0:
-        return float("nan")
-    y, x = np.mgrid[: energy.shape[0], : energy.shape[1]].astype(np.float64)
-    centre_y, centre_x = (energy * y).sum() / total, (energy * x).sum() / total
-    distances = np.hypot(y - centre_y, x - centre_x).ravel()
-    order = np.argsort(distances, kind="stable")
-    reached = np.cumsum(energy.ravel()[order]) >= FOOTPRINT * total
-    return float(distances[order][np.argmax(reached)])
 
 
 def _colours(study: Study, channels: int, height: int, width: int) -> tuple[Estimate, np.ndarray]:

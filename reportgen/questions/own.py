@@ -12,6 +12,7 @@ from reportgen.analyses import (
     baselines,
     contributions,
     direction_contributions,
+    direction_moves,
     directions,
     draws,
     health,
@@ -31,6 +32,7 @@ from reportgen.analyses import (
     traversal,
     trust,
 )
+from reportgen.questions.about_codes import ABOUT_CODES
 from reportgen.report import views
 from reportgen.report.question import Place, Question
 from reportgen.suite import control
@@ -84,6 +86,12 @@ QUESTIONS = (
         moved=views.direction_contributions.moved,
     ),
     Question(
+        name="direction_moves",
+        run=direction_moves.run,
+        answer=direction_moves.DirectionMoves,
+        moved=views.direction_moves.moved,
+    ),
+    Question(
         name="partial_reconstruction",
         title="Partial reconstruction",
         lead="How much of the image do the first k units rebuild?",
@@ -111,6 +119,7 @@ QUESTIONS = (
         place=Place.UNITS,
         opened=True,
         view=views.units.view,
+        limits=views.reads.limits,
         moved=views.units.moved,
         moves_units=True,
     ),
@@ -222,6 +231,7 @@ QUESTIONS = (
         view=views.spatial.view,
         moved=views.spatial.moved,
     ),
+    *ABOUT_CODES,
     Question(
         name="label_metrics",
         title="Labels",

@@ -115,6 +115,17 @@ class Drawing:
             image_tiles(images, self.shape, self.pixel_range, self.thumbnail_factor)
         )
 
+    def small_differences(self, differences: np.ndarray, limit: float) -> np.ndarray:
+        """(n, P) → tiles of a thumbnail's size on the signed scale ± limit."""
+        return difference_tiles(differences, self.shape, limit, self.thumbnail_factor)
+
+    def patches(self, maps: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+        """(n, down · across) numbers of patches → (n, P) the same at every pixel of the patch."""
+        channels, height, width = self.shape
+        down, across = (np.arange(n) * g // n for n, g in zip((height, width), grid, strict=True))
+        pixels = maps.reshape(-1, *grid)[:, down[:, None], across]
+        return np.repeat(pixels[:, None], channels, axis=1).reshape(len(pixels), -1)
+
     def _width(self, factor: int) -> int:
         columns = self.channel_grid[1]
         return columns * (max(1, self.shape[2] // factor) + GAP) - GAP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reportgen.analyses.code_book import CodeBook
 from reportgen.report import numbers
 from reportgen.report.headline import WORRYING_OFF_DATA, in_sample_reason
 from reportgen.report.question import Question
@@ -30,6 +31,7 @@ def limits_of(question: Question, results: Results) -> tuple[str, ...]:
         *_heavy_tails(answer),
         *(_correlated(results) if question.moves_units else ()),
         *_off_data(question, results),
+        *_wordless(question, results),
         *question.limits(answer, results),
     )
 
@@ -80,6 +82,15 @@ def _correlated(results: Results) -> Iterator[str]:
         f"Some units go together: {', '.join(listed)}{more}. Moving one of them without the other "
         "makes codes that images do not have, and each looks less needed than the pair is."
     )
+
+
+def _wordless(question: Question, results: Results) -> Iterator[str]:
+    moved = any(question.moved(results.answer(question.name), results))
+    if moved and results.answers.of(CodeBook) is not None:
+        yield (
+            "The code is made of words of a code book, and the codes that are moved here hold none "
+            "of them: the model can encode no image as such a code."
+        )
 
 
 def _off_data(question: Question, results: Results) -> Iterator[str]:

@@ -18,11 +18,13 @@ class Thinning:
     Attributes
     ----------
     hero_images : images that can be chosen at the top.
-    picture_rows : images in Contributions and Partial reconstruction.
+    picture_rows : images in Contributions, Partial reconstruction and at each end of Where it
+        fails; pairs in Between two images.
     walk_rows : images that units are walked from.
     unit_cards : units with a card; the others get a line.
-    full_walks : whether cards have the walk over the full range.
+    full_walks : whether cards have the walk over the full range, and directions one.
     plane_rows : images behind each plane of two units.
+    map_pictures : whether points on the map of the codes are pictures.
     largest_tile : pixels across a picture; larger ones are averaged down by a whole factor.
     left_out : the sentences in which the page says what is not there.
     """
@@ -33,23 +35,35 @@ class Thinning:
     unit_cards: int = MOST_PICTURED
     full_walks: bool = True
     plane_rows: int = EVERYTHING
+    map_pictures: bool = True
     largest_tile: int = LARGEST_TILE
     left_out: tuple[str, ...] = ()
 
 
 _STEPS: tuple[tuple[dict[str, object], str], ...] = (
-    ({"picture_rows": 3}, "all but 3 images in Contributions and Partial reconstruction"),
+    (
+        {"picture_rows": 3},
+        "all but 3 images in Contributions, Partial reconstruction and at both ends of Where it "
+        "fails",
+    ),
     ({"walk_rows": 2}, "all but 2 images in Latent walk"),
     ({"largest_tile": COARSE_TILE}, "fine pixels: pictures are averaged down to 32 × 32 or less"),
     ({"unit_cards": 16}, "the cards of all but the 16 strongest units"),
-    ({"full_walks": False}, "the full-range walks in the units' cards"),
+    (
+        {"full_walks": False},
+        "the full-range walks in the units' cards, and the walks along directions",
+    ),
     ({"plane_rows": 1}, "all but one image in Two units at once"),
     ({"unit_cards": 4}, "the cards of all but the 4 strongest units"),
     (
         {"picture_rows": 1, "walk_rows": 1},
-        "all but one image in Contributions, Partial reconstruction and Latent walk",
+        "all but one image, or pair of images, in Contributions, Partial reconstruction, Latent "
+        "walk, Between two images and Where it fails",
     ),
-    ({"unit_cards": 0, "plane_rows": 0}, "all units' cards, and Two units at once"),
+    (
+        {"unit_cards": 0, "plane_rows": 0, "map_pictures": False},
+        "all units' cards, Two units at once, and the pictures on the map of the codes",
+    ),
     ({"hero_images": 1}, "all but one image at the top"),
 )
 WHOLE = Thinning()

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from reportgen.analyses.additivity import Additivity
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.health import Health, UnitState
 from reportgen.analyses.linearity import Linearity
 from reportgen.analyses.pre_activation import PreActivation
@@ -222,8 +224,22 @@ def _which_matter(verdict: _Verdict) -> VerdictLine:
         f"of the change is carried by unit {first.name}, {_rank(first)}",
         "percent",
         "units",
-        " ".join(_who_matters_not(health)),
+        " ".join([*_spread(verdict, len(health.units)), *_who_matters_not(health)]),
     )
+
+
+def _spread(verdict: _Verdict, units: int) -> list[str]:
+    """Over how many equal units the change would be as spread; where directions say more, that."""
+    shares = verdict.answers.of(Contributions)
+    if shares is None or not np.isfinite(shares.effective_units):
+        return []
+    equal = numbers.number(shares.effective_units)
+    directions = verdict.answers.of(DirectionContributions)
+    if directions is not None and directions.leads:
+        return [
+            f"Spread over {units} units (as many as {equal} equal ones): read it by directions."
+        ]
+    return [f"The change is spread as over {equal} equal units."]
 
 
 def _rank(unit: Unit) -> str:

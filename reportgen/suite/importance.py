@@ -12,10 +12,11 @@ ALWAYS_ASKED = (
 )
 # Of the others, the first are left out first, and between the two lists questions of packages.
 LEFT_OUT_FIRST = (
-    *("permuted_codes", "direction_contributions", "plane_walks", "baselines", "directions"),
-    *("pre_activation", "draws", "replicates"),
+    *("permuted_codes", "dependent_shares", "latent_responses", "picture_angles"),
+    *("direction_moves", "direction_contributions", "plane_walks", "between_images", "baselines"),
+    *("directions", "pre_activation", "draws", "replicates", "code_map", "reads", "code_book"),
 )
-LEFT_OUT_LAST = (*("spatial", "partial_reconstruction", "interactions", "subtraction"),)
+LEFT_OUT_LAST = (*("errors", "spatial", "partial_reconstruction", "interactions", "subtraction"),)
 
 
 def sparable_of(names: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from reportgen.analyses.code_book import CodeBook
 from reportgen.analyses.pre_activation import PreActivation
 from reportgen.report.limits import limits_of
 from reportgen.report.results import Results
@@ -23,6 +24,17 @@ def limits_in(results: Results, section: str) -> tuple[str, ...]:
 def of_all(share: float) -> Estimate:
     """A share of codes that were all looked at."""
     return Estimate(share, np.nan, np.nan)
+
+
+def test_where_the_code_is_words_every_section_that_moves_codes_says_that_they_hold_none(
+    results: Results,
+) -> None:
+    said = "The code is made of words of a code book"
+    book = with_answers(results, code_book=object.__new__(CodeBook))
+    for section in ("contributions", "traversal", "ablation"):
+        assert not any(limit.startswith(said) for limit in limits_in(results, section))
+        assert any(limit.startswith(said) for limit in limits_in(book, section))
+    assert not any(limit.startswith(said) for limit in limits_in(book, "reconstruction"))
 
 
 def calm(results: Results) -> Results:

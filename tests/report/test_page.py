@@ -427,6 +427,7 @@ def test_the_folder_layout_has_its_pictures_styles_and_scripts_beside_it(
     assert not tree.all("style")
     assert "data:image" not in page.html
     used = {image.attributes["src"] for image in tree.all("img")}
+    used |= {image.attributes["href"] for image in tree.all("image")}
     run = [script for script in tree.all("script") if "type" not in script.attributes]
     used |= {script.attributes["src"] for script in run}
     used |= {link.attributes["href"] for link in tree.all("link")}

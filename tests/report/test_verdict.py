@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from reportgen.analyses import (
     subtraction,
     trust,
 )
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.report.results import Unit, VerdictLine
 from reportgen.report.unit_sentences import merge_units
 from reportgen.report.verdict import verdict_of
@@ -110,9 +112,33 @@ def test_copies_count_once_in_which_units_matter() -> None:
     codes[:, 3] = codes[:, 2]
     found = verdict(decoders.carrying(decoders.linear(4), codes, settings=FEW))["matter"]
     assert found.word == "3 of 4"
-    assert found.detail == (
+    assert found.detail.endswith(
         "No unit is without effect. Units 2, 3 go together so closely that copies count once."
     )
+
+
+def test_how_spread_the_change_is_stands_beside_which_units_matter() -> None:
+    """Shares of a linear decoder go as 1, 4, 9: (14)²/98 = 2 equal units."""
+    study = decoders.carrying(decoders.linear(3), decoders.uniform_codes(2000, 3), settings=FEW)
+    detail = verdict(study)["matter"].detail
+    spread = re.match(r"The change is spread as over ([\d.]+) equal units\.", detail)
+    assert float(spread[1]) == pytest.approx(2, abs=0.15)
+
+
+def test_where_directions_lead_the_verdict_sends_there() -> None:
+    parts = {
+        "health": only(
+            health.Health, units=(SimpleNamespace(states=()),) * 512, live=512, distinct=512
+        ),
+        "contributions": only(contributions.Contributions, effective_units=300.4),
+        "direction_contributions": only(DirectionContributions, leads=True),
+    }
+    unit = SimpleNamespace(share=about(0.01), name="3", rank=1, rank_high=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reportgen.report.verdict._who_matters_not", lambda health: [])
+        found = answers(parts, (unit,))["matter"]
+    expected = "Spread over 512 units (as many as 300 equal ones): read it by directions."
+    assert found.detail == expected
 
 
 def test_dead_units_are_counted_in_the_verdict() -> None:
@@ -121,14 +147,14 @@ def test_dead_units_are_counted_in_the_verdict() -> None:
     codes[:, 3] = 1
     found = verdict(decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW))["matter"]
     assert found.word == "2 of 4"
-    assert found.detail == "2 of 4 units have next to no effect."
+    assert found.detail.endswith(" equal units. 2 of 4 units have next to no effect.")
 
 
 def test_one_dead_unit_has_next_to_no_effect() -> None:
     decode = decoders.linear(2)
     codes = decoders.gaussian_codes(200, 3)
     found = verdict(decoders.carrying(lambda z: decode(z[:, :2]), codes, settings=FEW))["matter"]
-    assert found.detail == "1 of 3 units has next to no effect."
+    assert found.detail.endswith("1 of 3 units has next to no effect.")
 
 
 def test_a_model_that_is_worse_than_pca_is_said_to_be() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
+from reportgen.analyses.direction_moves import DirectionMoves
 from reportgen.analyses.shared.ranked_shares import UnitShare
 from reportgen.figures.charts import IntervalBar, interval_bar
 from reportgen.report import numbers
@@ -16,7 +17,9 @@ from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.contributions import own_share
+from reportgen.report.views.direction_moves import MovesView, moves_view
 from reportgen.report.views.directions import doubts
+from reportgen.statistics.bootstrap import Estimate
 
 LARGE_REST = 0.25
 SHOWN_ROWS = 1
@@ -31,6 +34,8 @@ class DirectionRow:
     variance_share: float | None
     repeatability: float | None
     undetermined: bool
+    solo: Estimate | None = None
+    rho_solo: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,11 @@ class ImageRow:
 
 @dataclass(frozen=True)
 class View:
-    """Shares, and the first images; the page's top shows all of them."""
+    """Shares, the first images, of which the page's top shows all, and moves along directions."""
 
     shares: tuple[DirectionRow, ...]
     rows: tuple[ImageRow, ...]
+    moves: MovesView | None
 
 
 def view(result: DirectionContributions, results: Results, drawing: Drawing) -> View:
@@ -58,12 +64,18 @@ def view(result: DirectionContributions, results: Results, drawing: Drawing) -> 
     rows = tuple(_row(result, of_units, drawing, row) for row in range(count) if of_units)
     largest = max((s.share.high for s in result.shares if np.isfinite(s.share.high)), default=1.0)
     return View(
-        shares=tuple(_share(result, share, largest) for share in result.shares),
+        shares=tuple(
+            _share(result, share, largest, results.answers.of(DirectionMoves))
+            for share in result.shares
+        ),
         rows=rows,
+        moves=moves_view(results, drawing),
     )
 
 
-def _share(result: DirectionContributions, share: UnitShare, largest: float) -> DirectionRow:
+def _share(
+    result: DirectionContributions, share: UnitShare, largest: float, moves: DirectionMoves | None
+) -> DirectionRow:
     if share.unit < 0:
         return DirectionRow(share, None, None, None, undetermined=False)
     return DirectionRow(
@@ -72,6 +84,8 @@ def _share(result: DirectionContributions, share: UnitShare, largest: float) -> 
         variance_share=float(result.variance_shares[share.unit]),
         repeatability=float(result.repeatability[share.unit]),
         undetermined=bool(result.undetermined[share.unit]),
+        solo=None if moves is None else moves.solo[share.unit],
+        rho_solo=None if moves is None else moves.rho_solo[share.unit],
     )
 
 

@@ -19,6 +19,8 @@ from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results, Unit
 from reportgen.report.views import ablation as ablation_codes
 from reportgen.report.views.contributions import own_share
+from reportgen.report.views.latent_responses import recognised
+from reportgen.report.views.reads import ReadsAndPaints, reads_and_paints
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.report.views.traversal import walk_strip
 from reportgen.report.views.unit_examples import (
@@ -44,6 +46,8 @@ class UnitCard:
     deviation_ratio : r_k / s_k; NaN where it was not walked.
     ablations : for each row with | without | moved alone | contribution | ablation.
     limit : the signed scale of the ablations' differences.
+    reads : what it reads and what it paints; None where that was not measured.
+    recognised : its own latent response, or None.
     histogram : of its values; lowest, highest: images at its ends.
     """
 
@@ -57,6 +61,8 @@ class UnitCard:
     deviation_ratio: float
     ablations: tuple[LabelledStrip, ...]
     limit: float
+    reads: ReadsAndPaints | None
+    recognised: float | None
     histogram: Histogram
     lowest: Strip
     highest: Strip
@@ -153,6 +159,8 @@ def _card(
         deviation_ratio=ratio,
         ablations=tuple(_views(drawing, unit, views, limit) for views in parts.views),
         limit=limit,
+        reads=reads_and_paints(results, drawing, unit),
+        recognised=recognised(results, unit),
         histogram=histogram(health.histogram, health.edges, marks),
         lowest=Strip(
             drawing.thumbnails(health.lowest),

@@ -1,0 +1,165 @@
+"""What do directions do alone, all at once and one after another? As `ablation` asks of units.
+
+Directions are parts of z − z0 that are added to the mean code: one alone, the first k of them, or
+one walked in an image, the others at the image's own lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reportgen.analyses import ImageArray, UnanswerableError
+from reportgen.analyses.shared.found_directions import FoundDirections, found_directions
+from reportgen.analyses.shared.leading_shares import Stack
+from reportgen.engine import CodePanel
+from reportgen.statistics.bootstrap import UNDEFINED, Estimate
+from reportgen.statistics.leading_directions import leading_directions
+from reportgen.statistics.norms import squared_norms
+from reportgen.statistics.proportions import sampled_share
+from reportgen.study.study import Study
+
+REACH, FRAMES = 2.0, 9
+# Unless effort is thorough: as many codes for each image as there are directions, twice.
+MOST_ROWS = 64
+
+
+@dataclass(frozen=True)
+class DirectionMoves:
+    """Moves along the d directions of `direction_contributions`, in its numbering.
+
+    Attributes
+    ----------
+    solo : of each direction, Σ‖v({j}) − v(∅)‖² over the reconstructions' variance, as units' solo.
+    rho_solo : how much of a direction's moves alone one picture explains, as `one_picture` has it.
+    gap_up : of all directions and the rest, moved alone against all at once, as in `additivity`.
+    model_r2 : (d + 2) R² with the first 0, 1, … directions and then the rest, which is all.
+    pca_r2 : (d + 1) PCA's with as many components.
+    off_data_share : share of these codes that is flagged.
+    rows : images behind these numbers, at most 64 without `--effort thorough`.
+    walked : name of the image that is walked, the medoid.
+    lengths : (d, 9) the walked direction's length, in sd of it: the image's own and up to 2 more or
+        less.
+    frames : (d, 9, P); flagged (d, 9) whether the code is off data.
+    flagged_share : share of all frames.
+    """
+
+    solo: tuple[Estimate, ...]
+    rho_solo: tuple[Estimate, ...]
+    gap_up: Estimate
+    model_r2: tuple[Estimate, ...]
+    pca_r2: tuple[Estimate, ...]
+    off_data_share: Estimate
+    rows: int
+    walked: str
+    lengths: np.ndarray
+    frames: ImageArray
+    flagged: np.ndarray
+    flagged_share: Estimate
+
+
+def run(study: Study) -> DirectionMoves:
+    """Move directions on statistics rows, and walk them from the medoid.
+
+    Raises DoesNotApplyError and UnanswerableError as `found_directions` does, and UnanswerableError
+    where the test images do not vary.
+    """
+    found = study.shared(found_directions)
+    thorough = study.settings.effort == "thorough"
+    rows = study.rows.statistics[: None if thorough else MOST_ROWS]
+    total = study.pca_errors[rows, 0]
+    if not total.sum() > 0:
+        raise UnanswerableError("every image equals the mean of the fit images: R² is undefined.")
+    codes = _panel(study, found, rows)
+    moved = _Moved(study, found, codes, rows)
+    bootstrap = study.bootstrap(rows)
+    images = study.test.reconstructions[rows].astype(np.float64)
+    spread = squared_norms(images - images.mean(axis=0))
+    gap = UNDEFINED
+    if not study.is_negligible(float(moved.combined.sum()), len(rows)):
+        gap = bootstrap.ratio(np.sqrt(moved.missed), np.sqrt(moved.combined))
+    lengths, frames, flagged = _walks(study, found)
+    return DirectionMoves(
+        solo=bootstrap.ratios(moved.solo, spread),
+        rho_solo=tuple(Stack(leading_directions(s), bootstrap, study).rho() for s in moved.stacks),
+        gap_up=gap,
+        model_r2=tuple(bootstrap.explained(missed, total) for missed in moved.left.T),
+        pca_r2=tuple(
+            bootstrap.explained(study.pca_errors[rows, count], total)
+            for count in range(min(len(found) + 1, study.pca_errors.shape[1]))
+        ),
+        off_data_share=study.off_data_share(codes),
+        rows=len(rows),
+        walked=study.test.names[study.rows.walks[0]],
+        lengths=lengths,
+        frames=frames,
+        flagged=flagged,
+        flagged_share=sampled_share(flagged, flagged.size),
+    )
+
+
+def _panel(study: Study, found: FoundDirections, rows: np.ndarray) -> CodePanel:
+    """Of each row z0, z0 and each part alone (d + 1), then the first 2, 3, … parts (d)."""
+    count = len(found) + 1
+    alone = np.concatenate([np.zeros((1, count)), np.eye(count)])
+    memberships = np.concatenate([alone, np.tril(np.ones((count, count)))[1:]])
+
+    def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
+        code = study.test.codes[rows[place]]
+        mixed = study.baseline + memberships[which] @ found.players.parts_of(code)
+        mixed = mixed.astype(np.float32)
+        mixed[memberships[which].all(axis=1)] = code
+        return mixed
+
+    return CodePanel(len(rows), len(memberships), of_row)
+
+
+class _Moved:
+    """Sums of what the codes of `_panel` decode to, over r rows.
+
+    Attributes
+    ----------
+    solo : (r, d) ‖v({j}) − v(∅)‖²; missed, combined (r,) ‖Δ − Σ_j Δ_j‖² and ‖Δ‖².
+    left : (r, d + 2) ‖x − v‖² with the first 0, 1, … parts.
+    stacks : of each direction its moves (r, q), sketched where they are large.
+    """
+
+    def __init__(
+        self, study: Study, found: FoundDirections, codes: CodePanel, rows: np.ndarray
+    ) -> None:
+        count = len(found)
+        self.solo, self.left = np.zeros((len(rows), count)), np.zeros((len(rows), count + 2))
+        self.missed, self.combined = np.zeros((2, len(rows)))
+        compress, width, _ = study.compressor(count * len(rows))
+        self.stacks = np.zeros((count, len(rows), width), np.float32)
+        for place, images in study.decode_mine(len(rows), codes.row):
+            nobody = images[0].astype(np.float64)
+            alone = images[1 : count + 2] - nobody
+            whole = images[-1] - nobody
+            self.solo[place] = squared_norms(alone[:-1])
+            self.missed[place] = squared_norms(whole - alone.sum(axis=0))
+            self.combined[place] = squared_norms(whole)
+            growing = np.concatenate([images[:2], images[count + 2 :]])
+            self.left[place] = squared_norms(growing - study.test.images[rows[place]].astype(float))
+            self.stacks[:, place] = compress(alone[:-1])
+        study.ranks.add_up(self.solo, self.left, self.missed, self.combined, self.stacks)
+
+
+def _walks(study: Study, found: FoundDirections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lengths (d, 9), pictures (d, 9, p) and flags (d, 9) of walks from the medoid."""
+    code = study.test.codes[study.rows.walks[0]]
+    centred = code[found.coordinates].astype(np.float64) - found.directions.mean
+    own = centred @ found.directions.readout
+    away = np.linspace(-REACH, REACH, FRAMES)
+    codes = code + away[:, None] * found.steps()[:, None]
+    pictures, flags = [], []
+    for _, drawn, flagged in study.decoded_panel(codes.reshape(-1, len(code)).astype(np.float32)):
+        pictures.append(drawn)
+        flags.append(flagged)
+    shape = len(found), FRAMES
+    return (
+        own[:, None] + away,
+        np.concatenate(pictures).reshape(*shape, -1),
+        np.concatenate(flags).reshape(shape),
+    )
