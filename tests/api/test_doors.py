@@ -142,6 +142,17 @@ def test_transformers_are_read_as_they_are(model: str) -> None:
     np.testing.assert_allclose(found.reshape(COUNT, -1), expected, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_pictures_below_zero_are_encoded_where_the_model_takes_none() -> None:
+    given = MODELS["nmf"]()
+    autoencoder = opened(given, UNIT).autoencoder
+    images = torch.from_numpy(UNIT[:2])[:, None] - 0.2
+    rows = images.clip(min=0).flatten(1).numpy().astype(given.components_.dtype)
+    expected = np.concatenate([given.transform(row[None]) for row in rows])
+    np.testing.assert_allclose(autoencoder.encode(images), expected, atol=1e-5)
+    assert any("takes no numbers below 0" in note.text for note in autoencoder.notes)
+
+
 def test_labels_and_their_names_come_with_a_data_set(tmp_path: Path) -> None:
     for images in (Set(), torch.utils.data.DataLoader(Set()), hugging_face(tmp_path)):
         labels = opened(fitted(), images).images.labels

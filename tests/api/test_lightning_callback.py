@@ -62,7 +62,7 @@ def test_a_report_is_written_and_training_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_reported_on_is_a_warning(tmp_path: Path) -> None:
     callback = ReportCallback(UNIT[:1], every_n_epochs=1, folder=tmp_path / "reports", **SAID)
-    with pytest.warns(UserWarning, match="No report of epoch 1: images holds one image"):
+    with pytest.warns(UserWarning, match="No report of epoch 1: images has shape"):
         trained(tmp_path, callback)
 
 

@@ -33,7 +33,8 @@ class Transformer(Model):
 
     Images are handed over as rows in float64, or in float32 where it takes only that; sparse codes
     are made dense. Where the code of an image depends on those beside it, as in solvers that stop
-    once a batch has converged, images are handed over one at a time.
+    once a batch has converged, images are handed over one at a time. Where it takes no numbers
+    below zero, as NMF, those of pictures of moved codes are taken as zero.
 
     Parameters
     ----------
@@ -45,14 +46,18 @@ class Transformer(Model):
         self._given, self._channels_last = given, channels_last
         self._name = type(given).__name__
         self._dtype: type[np.floating[Any]] = np.float64
+        self._takes_negative = True
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """Try it on a few images. Raises ModelError where it is not fitted, or on other images."""
         image = tuple(sample.shape[1:])
         self._dtype = self._taken_dtype(sample[:1])
+        self._takes_negative = float(sample.min()) < 0 or self._takes(sample[:1] - 1)
 
         def encode(images: Tensor) -> Tensor:
             rows = self._rows(images)
+            if not self._takes_negative:
+                rows = rows.clip(min=0)
             codes = as_tensor(self._called("transform", rows), f"{self._name}.transform")
             return codes.reshape(len(codes), -1)
 
@@ -76,7 +81,21 @@ class Transformer(Model):
         text = f"Code: {split.code_shape[0]} numbers, by {self._name}.transform; images as rows"
         order = ", pixel by pixel" if self._channels_last else ""
         alone = ", one at a time, as a code depends on the rows beside" if is_mixing else ""
-        return replace(split, notes=(Note("code", f"{text}{order}{alone}."),))
+        notes = [Note("code", f"{text}{order}{alone}.")]
+        if not self._takes_negative:
+            below = (
+                f"{self._name} takes no numbers below 0: where pictures of moved codes hold some, "
+                "they were taken as 0 before those were encoded again."
+            )
+            notes.append(Note("code", below))
+        return replace(split, notes=tuple(notes))
+
+    def _takes(self, images: Tensor) -> bool:
+        try:
+            self._called("transform", self._rows(images))
+        except ModelError:
+            return False
+        return True
 
     def _taken_dtype(self, image: Tensor) -> type[np.floating[Any]]:
         """The type of number that it takes; some take only that which they were fitted on."""
