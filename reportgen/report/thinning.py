@@ -38,7 +38,7 @@ class Thinning:
 
 
 _STEPS: tuple[tuple[dict[str, object], str], ...] = (
-    ({"picture_rows": 3}, "all but 3 images in Contributions and Partial reconstruction"),
+    ({"picture_rows": 3}, "all but 3 images in Partial reconstruction"),
     ({"walk_rows": 2}, "all but 2 images in Latent walk"),
     ({"largest_tile": COARSE_TILE}, "fine pixels: pictures are averaged down to 32 × 32 or less"),
     ({"unit_cards": 16}, "the cards of all but the 16 strongest units"),
