@@ -182,7 +182,7 @@ def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
     page = visit("grey").page
     page.evaluate(OPEN_ALL)
     table = page.locator("table.units")
-    button = table.get_by_role("button", name="Sort by Damage")
+    button = table.get_by_role("button", name="Sort by Error added")
     column = """(t) => [...t.tBodies[0].rows].map((r) => Number(r.cells[5].dataset.value))"""
     button.click()
     falling = table.evaluate(column)
