@@ -64,8 +64,9 @@ const places = (() => {
     }
     if (location.hash !== "#print-all") delete root.dataset.print;
   });
-  document.querySelector("[data-print-tools]").hidden = false;
-  document.querySelector("[data-print-all]").addEventListener("click", () => {
+  const tools = document.querySelector("[data-print-tools]");
+  if (tools) tools.hidden = false;
+  tools?.querySelector("button").addEventListener("click", () => {
     root.dataset.print = "all";
     window.print();
   });
