@@ -26,7 +26,7 @@ class BuildOutcome:
     profile : what each part cost, dearest first.
     checks : what became of each rule that was to be held.
     page : the page's path; None before it is written.
-    pdf_bytes : the size of the page as PDF; None where it was not printed.
+    pdfs : each file that the page was printed to, with its size.
     fills_stdout : whether the page or the PDF went to standard output.
     """
 
@@ -37,7 +37,7 @@ class BuildOutcome:
     profile: tuple[Cost, ...] = ()
     checks: tuple[Outcome, ...] = ()
     page: Path | None = None
-    pdf_bytes: int | None = None
+    pdfs: tuple[tuple[Path, int], ...] = ()
     fills_stdout: bool = False
 
 
@@ -50,14 +50,14 @@ def deliver(
     """
     with progress.step("writing"):
         delivery.write(files)
-    pdf_bytes = None
+    pdfs: tuple[tuple[Path, int], ...] = ()
     if delivery.prints:
         with progress.step("printing"):
-            pdf_bytes = delivery.print(files)
+            pdfs = delivery.print(files)
     return replace(
         outcome,
         page=delivery.page,
-        pdf_bytes=pdf_bytes,
+        pdfs=pdfs,
         fills_stdout=delivery.fills_stdout,
         profile=with_steps(outcome.profile, progress.seconds),
     )

@@ -26,10 +26,10 @@ class BuildRequest:
     replicates : files of other trainings of the model, read as the model is.
     labels : a file of classes and factors of DATA's images, a column named behind a colon; or None.
     groups : a TOML file, name = [units], of units that move together.
-    output : the page's path, a folder's in the layout "folder"; `layout` that or "file"; `pdf`
-        where the page is also printed to, or None; `cache` a folder where codes are kept from one
-        build to the next, or None; `results_folder` where results.json and
-        results.npz go, or None.
+    output : the page's path, a folder's in the layout "folder"; `layout` that or "file".
+    pdf, pdf_full : files that its summary and all of it are also printed to, or None.
+    cache : a folder where codes are kept from one build to the next, or None.
+    results_folder : the folder of results.json and results.npz, or None.
     loading : how the model, and its replicates, are read.
     config : the settings file that was read, or None.
     command : the command line, as printed in the report.
@@ -49,6 +49,7 @@ class BuildRequest:
     results_folder: Path | None = None
     layout: PageLayout = "file"
     pdf: Path | None = None
+    pdf_full: Path | None = None
     cache: Path | None = None
     loading: LoadingOptions = field(default_factory=LoadingOptions)
     config: Path | None = None
@@ -67,7 +68,8 @@ class BuildRequest:
             self.layout,
             self.results_folder,
             self.pdf,
-            self.cache,
+            pdf_full=self.pdf_full,
+            cache=self.cache,
             summary=self.summary,
             preview=self.preview,
         )

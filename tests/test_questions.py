@@ -130,7 +130,8 @@ def test_an_installed_package_adds_a_question_to_results_page_and_rendered_page(
     page = (folder / "built.html").read_text(encoding="utf-8")
     document = parsed(page)
     section = document.one("section", id="unit_sparsity")
-    assert section.one("h2").text.startswith("Unit sparsity")
+    assert document.one("h3", id="unit_sparsity-heading").text == "Unit sparsity"
+    assert section in document.one("section", id="appendix").all("section")
     assert "Of 40 images one is a large part" in section.text
     assert "Unit sparsity" in document.one("nav", **{"class": "contents"}).text
     order = [s.attributes["id"] for s in document.one("main").all("section")]

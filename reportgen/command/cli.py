@@ -72,7 +72,14 @@ def main() -> None:
     "--pdf",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also print the page to FILE with the Chromium or Chrome that is on PATH.",
+    help="Also print a summary of four pages at most to FILE, with the Chromium or Chrome that is "
+    "on PATH.",
+)
+@click.option(
+    "--pdf-full",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The same with everything that is on the page.",
 )
 @click.option(
     "--results",
@@ -140,6 +147,7 @@ def build(
     page: Path | None,
     layout: PageLayout,
     pdf: Path | None,
+    pdf_full: Path | None,
     results_folder: Path | None,
     fit_data: Path | None,
     labels: Path | None,
@@ -180,6 +188,7 @@ def build(
             output=page or Path(DEFAULT_OUTPUT[layout]),
             layout=layout,
             pdf=pdf,
+            pdf_full=pdf_full,
             fit_data=fit_data,
             labels=labels,
             replicates=replicates,
@@ -218,8 +227,8 @@ def build(
             say("\n".join(["", *profile_lines(outcome.profile)]))
         if outcome.page_bytes > LARGE_PAGE_MEGABYTES * 1e6:
             click.echo(LARGE_PAGE, err=True)
-        if pdf is not None and outcome.pdf_bytes is not None:
-            say(file_line(pdf, outcome.pdf_bytes))
+        for file, size in outcome.pdfs:
+            say(file_line(file, size))
         if outcome.checks:
             from reportgen.checks.formats import text_of
 

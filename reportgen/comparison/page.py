@@ -12,7 +12,7 @@ from reportgen.comparison.comparison import Comparison, Pair, comparison_json
 from reportgen.comparison.pictures import PairPictures, pictures_of
 from reportgen.comparison.sources import Source
 from reportgen.delivery.page_layout import PageLayout
-from reportgen.figures.colours import diverging_stops
+from reportgen.figures.colours import diverging_steps
 from reportgen.report.album import Album
 from reportgen.report.assets import Assets, packed
 from reportgen.report.drawing import Drawing
@@ -68,7 +68,7 @@ def render_comparison(
         results=results,
         drawing=drawing,
         address=album.address,
-        diverging_stops=diverging_stops(),
+        scale_steps=diverging_steps(),
         scales=scales_of(drawing),
         worrying_off_data=WORRYING_OFF_DATA,
     )

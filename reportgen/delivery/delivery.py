@@ -40,8 +40,8 @@ class Destination:
     Attributes
     ----------
     page, layout : the page's path, or its folder's in the layout "folder".
-    results_folder, pdf, cache : folder of results.json and results.npz, file of the printed page,
-        folder of codes; None for none.
+    results_folder, cache : folder of results.json and results.npz, folder of codes; None for none.
+    pdf, pdf_full : files of the page as PDF, its summary and all of it; None for none.
     summary, preview : files of the report in short; None for none.
     """
 
@@ -49,6 +49,7 @@ class Destination:
     layout: PageLayout = "file"
     results_folder: Path | None = None
     pdf: Path | None = None
+    pdf_full: Path | None = None
     cache: Path | None = None
     summary: Path | None = None
     preview: Path | None = None
@@ -62,11 +63,18 @@ class Delivery:
 
     def __init__(self, destination: Destination, inputs: tuple[Input, ...]) -> None:
         self._output = Output(destination.page, destination.results_folder, destination.layout)
-        self._printer = PdfPrinter(destination.pdf) if destination.pdf else None
+        wanted = (("--pdf", destination.pdf, False), ("--pdf-full", destination.pdf_full, True))
+        self._printers = [
+            PdfPrinter(path, flag, everything=everything)
+            for flag, path, everything in wanted
+            if path is not None
+        ]
         self._short = Files({"--summary": destination.summary, "--preview": destination.preview})
-        self._targets = [*self._output.targets, *self._short.targets.values()]
-        if self._printer is not None:
-            self._targets.append(self._printer.target)
+        self._targets = [
+            *self._output.targets,
+            *self._short.targets.values(),
+            *(printer.target for printer in self._printers),
+        ]
         refuse_collisions(self._output, self._targets, destination.cache, inputs)
 
     @property
@@ -87,7 +95,7 @@ class Delivery:
     @property
     def prints(self) -> bool:
         """Tell whether the page is printed too."""
-        return self._printer is not None
+        return bool(self._printers)
 
     def write(self, files: ReportFiles) -> None:
         """Write all files but the PDF. Raises OutputError; then all is as it was before."""
@@ -95,9 +103,11 @@ class Delivery:
             short = self._short.contents({"--summary": files.summary, "--preview": files.preview})
             self._output.write(files.html, files.results, files.images, files.beside, short)
 
-    def print(self, files: ReportFiles) -> int:
-        """Print the page that was written; returns the PDF's bytes. Raises OutputError."""
-        assert self._printer is not None
+    def print(self, files: ReportFiles) -> tuple[tuple[Path, int], ...]:
+        """Print the page that was written; returns each PDF with its bytes. Raises OutputError."""
         html = files.html if self._output.page_is_stream else None
         with ended_gently():
-            return self._printer.print(self._output.page, html)
+            return tuple(
+                (printer.target.path, printer.print(self._output.page, html))
+                for printer in self._printers
+            )

@@ -1,4 +1,4 @@
-"""A page as PDF, printed by a Chromium that is on this machine."""
+"""A page as PDF, printed by a Chromium that is on this machine: a summary, or everything."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from reportgen.shown import shown
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS = 300
+# The page's own scripts open all that is folded where its address ends so.
+EVERYTHING = "#print-all"
 
 
 class PdfPrinter:
-    """Prints a page to `target`.
+    """Prints a page to `target`, which was given with `flag`: its summary, or `everything`.
 
     Raises OutputError at once where no Chromium is on PATH or the target's folder is not writable.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, flag: str = "--pdf", *, everything: bool = False) -> None:
         found = next(filter(None, map(shutil.which, BROWSERS)), None)
         if found is None:
             raise OutputError(
-                f"--pdf needs Chromium or Chrome, and none of {', '.join(BROWSERS)} is on PATH; "
+                f"{flag} needs Chromium or Chrome, and none of {', '.join(BROWSERS)} is on PATH; "
                 "install one, or open the page in any browser and print it."
             )
-        self.target = Target(target, "--pdf")
+        self.everything = everything
+        self.target = Target(target, flag)
         self.target.check()
         self.browser = found
 
@@ -53,7 +56,7 @@ class PdfPrinter:
                 "--no-pdf-header-footer",
                 f"--user-data-dir={Path(folder) / 'profile'}",
                 f"--print-to-pdf={printed}",
-                page.resolve().as_uri(),
+                page.resolve().as_uri() + (EVERYTHING if self.everything else ""),
             ]
             # Chromium refuses its sandbox to root; the page holds no scripts but our own.
             if os.name == "posix" and os.geteuid() == 0:

@@ -28,9 +28,8 @@ def around_grey(signed: np.ndarray) -> np.ndarray:
     return np.rint(MID_GREY + 127 * clipped).astype(np.uint8)
 
 
-def diverging_stops() -> tuple[tuple[float, str], ...]:
-    """The map's anchors as (offset in [0, 1], "#rrggbb"), for a legend."""
+def diverging_steps(count: int = 25) -> tuple[str, ...]:
+    """The map in equal steps as "#rrggbb", for a legend: gradients make printed pages large."""
     return tuple(
-        ((anchor + 1) / 2, "#{:02x}{:02x}{:02x}".format(*colour))
-        for anchor, colour in zip(ANCHORS, ANCHOR_COLOURS, strict=True)
+        "#{:02x}{:02x}{:02x}".format(*colour) for colour in diverging(np.linspace(-1, 1, count))
     )

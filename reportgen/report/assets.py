@@ -13,17 +13,8 @@ from reportgen.report.template_folder import template_folder
 STYLES = ("style.css",)
 EARLY_SCRIPTS = ("theme.js",)
 SCRIPTS = (
-    *(
-        "frames.js",
-        "places.js",
-        "tables.js",
-        "contents.js",
-        "filter.js",
-        "walk.js",
-        "live.js",
-        "live_walk.js",
-    ),
-    *("values.js", "enlarge.js", "hero.js", "download.js"),
+    *("frames.js", "places.js", "terms.js", "tables.js", "contents.js", "filter.js", "walk.js"),
+    *("live.js", "live_walk.js", "values.js", "enlarge.js", "hero.js", "download.js"),
 )
 
 
@@ -106,7 +97,7 @@ def _tile_rules(drawing: Drawing) -> str:
     tile, thumbnail = drawing.tile_width, drawing.thumbnail_width
     kinds = ((".strip,.plane-row", tile, 40, 112), (".strip.thumbnail", thumbnail, 28, 64))
     rules = [
-        f"{kind}{{--tile:{width};--gap:{gap_beside(width)};"
+        f"{kind}{{--tile:{width};--gap:{gap_beside(width)};--tall:{drawing.tall(width)};"
         f"--least:{-(-least // width)};--most:{max(1, most // width)}}}"
         for kind, width, least, most in kinds
     ]

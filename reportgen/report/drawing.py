@@ -93,6 +93,10 @@ class Drawing:
         """The number of pixels across one thumbnail."""
         return self._width(self.thumbnail_factor)
 
+    def tall(self, width: int) -> int:
+        """The number of pixels down a tile that is so many across."""
+        return max(1, self.shape[1] // max(1, self.shape[2] // width))
+
     def images(self, images: np.ndarray) -> np.ndarray:
         """(n, P) or (P,) → (n, h, w, 3) tiles at the pixel range."""
         return image_tiles(np.atleast_2d(images), self.shape, self.pixel_range, self.factor)

@@ -66,12 +66,14 @@ class ShownLine:
     place : its anchor, where the sections behind it are folded.
     passed : whether nothing is to be held against the model there, so that one line is enough.
     evidence : None where there is nothing to show.
+    over : the number of images behind the line's number; None where that is not known.
     """
 
     line: VerdictLine
     place: Place
     passed: bool
     evidence: Evidence | None
+    over: int | None
 
 
 def shown_lines(results: Results, drawing: Drawing | None) -> tuple[ShownLine, ...]:
@@ -88,7 +90,8 @@ def shown_lines(results: Results, drawing: Drawing | None) -> tuple[ShownLine, .
         place = Place(f"verdict-{line.section}")
         known = line.number is not None
         evidence = makers[place](results, drawing) if known and drawing is not None else None
-        lines.append(ShownLine(line, place, known and _passed(line, results), evidence))
+        passed, over = known and _passed(line, results), _images_behind(place, results)
+        lines.append(ShownLine(line, place, passed, evidence, over if known else None))
     return tuple(lines)
 
 
@@ -99,6 +102,24 @@ def _passed(line: VerdictLine, results: Results) -> bool:
         return line.words == scale.words[-1:]
     health = results.answers.of(Health)
     return health is not None and health.distinct == len(health.units)
+
+
+def _images_behind(place: Place, results: Results) -> int | None:
+    """The number of images behind a line's number."""
+    answers = results.answers
+    if place is Place.CAN_BE_SUMMED:
+        summed = answers.of(Additivity)
+        if summed is None:
+            return None
+        return summed.sweep_rows if summed.cannot_be_judged else summed.rows
+    if place is Place.RECONSTRUCTS:
+        reconstructed = answers.of(Reconstruction)
+        return None if reconstructed is None else reconstructed.test_rows
+    if place is Place.IS_LINEAR:
+        fitted = answers.of(Linearity)
+        return None if fitted is None else fitted.test_rows
+    counted = answers.of(Contributions if place is Place.WHICH_MATTER else Subtraction)
+    return None if counted is None else counted.rows
 
 
 def _nearest(own: np.ndarray, pooled: float) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reportgen.analyses.health import Health
 from reportgen.delivery.page_layout import PageLayout
-from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_stops
+from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_steps
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
 from reportgen.report.assets import Assets, packed
@@ -154,7 +154,7 @@ class PageRenderer:
             drawing=drawing,
             headline=self._headline,
             address=album.address,
-            diverging_stops=diverging_stops(),
+            scale_steps=diverging_steps(),
             scales=scales_of(drawing),
             by_share=lambda indices: _by_share(results, indices),
             worrying_off_data=WORRYING_OFF_DATA,

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from jinja2.bccache import Bucket
 
-from reportgen.report import numbers
+from reportgen.report import numbers, words
 from reportgen.report.question import Question
 from reportgen.report.template_folder import template_folder
 
@@ -26,6 +26,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "has_effect": numbers.has_effect,
     "words": numbers.words,
     "capitalise": numbers.capitalise,
+    "states": words.states,
     "unbroken": numbers.unbroken,
 }
 

@@ -43,8 +43,7 @@ class Thinning:
 _STEPS: tuple[tuple[dict[str, object], str], ...] = (
     (
         {"picture_rows": 3},
-        "all but 3 images in Contributions, Partial reconstruction and at both ends of Where it "
-        "fails",
+        "all but 3 images in Partial reconstruction and at both ends of Where it fails",
     ),
     ({"walk_rows": 2}, "all but 2 images in Latent walk"),
     ({"largest_tile": COARSE_TILE}, "fine pixels: pictures are averaged down to 32 × 32 or less"),

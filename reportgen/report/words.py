@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from reportgen.analyses.health import UnitState
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 
@@ -30,6 +31,8 @@ class Word(StrEnum):
     VALID = "valid"
 
 
+# A unit's states as the page says them, where results.json has a shorter name.
+STATES = {UnitState.ATOM: "mostly one value", UnitState.DUPLICATE: "a copy of another"}
 UNKNOWN = "Unknown"
 CANNOT_BE_JUDGED = "Cannot be judged from the mean code"
 ONE_UNIT = "One unit"
@@ -178,6 +181,11 @@ def spoken(words: Sequence[Word]) -> str:
         return UNKNOWN
     first, last = words[0], words[-1]
     return capital(first if first == last else f"{first} to {last}")
+
+
+def states(of_unit: Sequence[UnitState]) -> str:
+    """Say what is the matter with a unit: "collapsed, ignored"; "" for a healthy one."""
+    return ", ".join(STATES.get(state, state) for state in of_unit)
 
 
 def capital(text: str) -> str:

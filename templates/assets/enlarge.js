@@ -50,7 +50,9 @@
     caption.textContent = `${at + 1} of ${of}${names[place] ? `, ${names[place]}` : ""}. ${image().alt}`;
     canvas.setAttribute("aria-label", caption.textContent);
     lightness.hidden = frames.scales.channels < 3 || !isChange();
-    if (!lightness.hidden && lightness.getAttribute("aria-pressed") === "true") inLightness();
+    const isLightness = !lightness.hidden && lightness.getAttribute("aria-pressed") === "true";
+    if (isLightness) inLightness();
+    canvas.classList.toggle("signed", isChange() && (frames.scales.channels < 3 || isLightness));
     if (pixel) point(...pixel);
   };
   const step = (by) => {

@@ -20,8 +20,10 @@ const places = (() => {
   };
   window.addEventListener("hashchange", () => arrive(location.hash));
 
+  /* A sandboxed blob may not change its address, and the console says so to whoever tries. */
+  const isFixed = location.protocol === "blob:" && window.origin === "null";
   const go = (hash) => {
-    try { location.hash = hash; } catch { /* The frame may not change its address. */ }
+    if (!isFixed) location.hash = hash;
     if (location.hash === hash) return;
     const target = arrive(hash);
     if (!target) return;
@@ -50,7 +52,10 @@ const places = (() => {
       fold.open = true;
     }
   };
-  if (location.hash === "#print-all") root.dataset.print = "all";
+  if (location.hash === "#print-all") {
+    root.dataset.print = "all";
+    openAll();
+  }
   window.addEventListener("beforeprint", () => { if (root.dataset.print === "all") openAll(); });
   window.addEventListener("afterprint", () => {
     for (const fold of document.querySelectorAll("details[data-printed]")) {
@@ -59,10 +64,14 @@ const places = (() => {
     }
     if (location.hash !== "#print-all") delete root.dataset.print;
   });
+  const tools = document.querySelector("[data-print-tools]");
+  if (tools) tools.hidden = false;
+  tools?.querySelector("button").addEventListener("click", () => {
+    root.dataset.print = "all";
+    window.print();
+  });
   openAround(named(location.hash));
   return {
-    current: () => location.hash,
     follow: (listener) => { listeners.push(listener); },
-    printAll: () => { root.dataset.print = "all"; window.print(); },
   };
 })();

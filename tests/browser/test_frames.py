@@ -1,11 +1,89 @@
-"""The page inside a notebook's frame: its links scroll it, and nothing outside it moves."""
+"""The page inside a frame, as notebooks, trackers and CI viewers show it."""
 
 from __future__ import annotations
 
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from reportgen.api.report import Report
 from tests.browser.conftest import example
+
+pytestmark = pytest.mark.browser
+
+HOST = """<!DOCTYPE html><title>host</title><iframe width="1200" height="800"></iframe><script>
+  const [kind, sandbox] = decodeURIComponent(location.search.slice(1)).split(",");
+  const frame = document.querySelector("iframe");
+  if (sandbox !== "none") frame.sandbox = sandbox;
+  fetch("report.html").then((answer) => answer.text()).then((text) => {
+    if (kind === "srcdoc") frame.srcdoc = text;
+    else frame.src = URL.createObjectURL(new Blob([text], { type: "text/html" }));
+  });
+</script>"""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Static files, and nothing on the terminal."""
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, report: Callable[[str], Path]
+) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "host.html").write_text(HOST, encoding="utf-8")
+    (folder / "favicon.ico").write_bytes(b"")
+    (folder / "report.html").write_bytes(report("live").read_bytes())
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/host.html"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("kind", ["srcdoc", "blob"])
+@pytest.mark.parametrize("sandbox", ["none", "allow-scripts", "allow-scripts allow-same-origin"])
+def test_links_within_a_framed_page_scroll_and_open_and_the_page_around_it_stays(
+    chromium: Any, served: str, kind: str, sandbox: str
+) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    click = "(link) => link.click()"
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{served}?{kind},{sandbox}")
+    outer = page.url
+    frame = page.frame_locator("iframe")
+    for target in ("part-walk", "trust"):
+        frame.locator(f".contents a[href='#{target}']").evaluate(click)
+        place = frame.locator(f"#{target}")
+        page.wait_for_timeout(150)
+        assert place.is_visible()
+        top = place.evaluate("(section) => section.getBoundingClientRect().top")
+        height = place.evaluate("() => innerHeight")
+        at_the_end = place.evaluate(
+            "() => scrollY + innerHeight > document.documentElement.scrollHeight - 2"
+        )
+        assert 0 <= top < height / 2 or at_the_end
+    frame.locator(".choices a").nth(1).evaluate(click)
+    shown = frame.locator(".pictured:visible")
+    assert shown.count() == 1
+    assert shown.get_attribute("id") == "image-1"
+    page.wait_for_timeout(100)
+    assert page.url == outer
+    # The browser's word on the frame that the test made, not on the page in it.
+    assert [line for line in said if "can escape its sandboxing" not in line] == []
+    page.close()
 
 
 def test_a_link_of_the_contents_scrolls_the_frame_and_leaves_the_notebook(

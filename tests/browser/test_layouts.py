@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,11 +71,22 @@ def test_the_folder_is_complete_under_jenkins_s_default_header(chromium: Any, se
 
 
 @pytest.mark.slow
-def test_a_page_prints_to_pdf_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_a_page_prints_as_a_summary_of_four_pages_or_whole_and_leaves_nothing_else(
+    tmp_path: Path,
+) -> None:
     page = tmp_path / "report.html"
-    page.write_text(page_of(example_results(units=2)).html, encoding="utf-8")
-    size = PdfPrinter(tmp_path / "report.pdf").print(page)
-    printed = (tmp_path / "report.pdf").read_bytes()
-    assert printed.startswith(b"%PDF-")
-    assert len(printed) == size > 20_000
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.pdf"]
+    page.write_text(page_of(example_results(units=6, side=28)).html, encoding="utf-8")
+    pages = {}
+    for everything in (False, True):
+        target = tmp_path / f"{everything}.pdf"
+        size = PdfPrinter(target, everything=everything).print(page)
+        printed = target.read_bytes()
+        assert printed.startswith(b"%PDF-")
+        assert len(printed) == size > 20_000
+        assert size < 4e6
+        assert b"/Shading" not in printed, "gradients and patterns make files of many megabytes"
+        pages[everything] = len(re.findall(rb"/Type /Page\b", printed))
+    assert pages[False] <= 4
+    assert pages[True] > 10
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["False.pdf", "True.pdf", "report.html"]

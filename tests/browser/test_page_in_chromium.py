@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import OPEN_ALL, Visit, example
 from tests.slow import slow_but
@@ -180,7 +182,7 @@ def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
     page = visit("grey").page
     page.evaluate(OPEN_ALL)
     table = page.locator("table.units")
-    button = table.get_by_role("button", name="Sort by Damage")
+    button = table.get_by_role("button", name="Sort by Error added")
     column = """(t) => [...t.tBodies[0].rows].map((r) => Number(r.cells[5].dataset.value))"""
     button.click()
     falling = table.evaluate(column)
@@ -325,6 +327,59 @@ def test_the_contents_list_follows_the_reader(visit: Visiting) -> None:
     current = page.locator(".contents [aria-current]")
     assert current.count() == 1
     assert current.get_attribute("href") == "#reconstruction"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_an_address_within_a_folded_section_opens_it(visit: Visiting, scripts: bool) -> None:
+    page = visit("grey", scripts=scripts).page
+    for name in ("additivity", "unit-0", "definition-gap"):
+        assert not page.locator(f"#{name}").is_visible()
+        page.goto(page.url.split("#")[0] + f"#{name}")
+        page.wait_for_timeout(100)
+        assert page.locator(f"#{name}").is_visible()
+
+
+def test_a_term_is_defined_beside_its_word(visit: Visiting) -> None:
+    page = visit("grey").page
+    page.locator("#part-units .term").first.click()
+    shown = page.locator(".definition")
+    assert shown.is_visible()
+    assert shown.inner_text().startswith("Share")
+    assert "shares of all units sum to 100" in shown.inner_text()
+    assert "#" not in page.url
+    page.keyboard.press("Escape")
+    assert not shown.is_visible()
+    page.locator("#part-units .term").first.click()
+    shown.locator("a").click()
+    assert page.locator("#definition-share").is_visible()
+
+
+def test_a_closed_page_is_short_and_a_control_is_within_fifteen_tabs(visit: Visiting) -> None:
+    page = visit("live").page
+    page.evaluate("for (const fold of document.querySelectorAll('main details')) fold.open = false")
+    assert page.evaluate("document.documentElement.scrollHeight") < 10_000
+    assert page.locator("#part-units").bounding_box()["height"] < 2_500
+    reached = "document.activeElement.matches('main button, main input, .hero button')"
+    for _ in range(15):
+        page.keyboard.press("Tab")
+        if page.evaluate(reached):
+            break
+    assert page.evaluate(reached)
+
+
+def test_no_change_is_dark_in_the_dark_and_images_stay_as_they_are(visit: Visiting) -> None:
+    """What is seen, over strips of changes alone and over those that begin with images."""
+    for dark, darkest, brightest in ((False, 225, 255), (True, 0, 30)):
+        page = visit("grey", dark=dark).page
+        page.evaluate(OPEN_ALL)
+        for kind in ("signed-0", "signed-2"):
+            strip = page.locator(f"article.unit .{kind} img").last
+            strip.scroll_into_view_if_needed()
+            seen = Image.open(io.BytesIO(strip.screenshot())).convert("L")
+            shown = np.asarray(seen, dtype=float)
+            change = shown[:, -shown.shape[1] // 8 :]
+            closest = change.flat[np.abs(change - (darkest + brightest) / 2).argmin()]
+            assert darkest <= closest <= brightest, (dark, kind)
 
 
 def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:

@@ -9,15 +9,17 @@ import pytest
 
 from reportgen.report.numbers import percent
 from reportgen.report.results import Results
+from reportgen.report.views.contributions import SHOWN_ROWS
+from reportgen.report.views.unit_examples import strong_images
 from tests.report.example import example_results, page_of, with_answers
 from tests.report.parsed import Element, parsed
 
 
 def captions_of(page: Element, results: Results) -> list[list[str]]:
-    """Of the model's strip of each picture row."""
+    """Of the model's strip of each image that is shown."""
     section = page.one("section", id="contributions")
     found = []
-    for name in results.answers["contributions"].picture_names:
+    for name in results.answers["contributions"].picture_names[:SHOWN_ROWS]:
         row = section.one("div", role="group", **{"aria-label": f"Contributions for {name}"})
         first = row.all("div", **{"class": "captions"})[0]
         found.append([span.text for span in first.all("span")][3:])
@@ -50,7 +52,7 @@ def test_captions_are_the_image_s_own_shares_in_its_own_order(
 def test_alternative_texts_carry_the_same_shares(page: Element, results: Results) -> None:
     answer = results.answers["contributions"]
     section = page.one("section", id="contributions")
-    for row, name in enumerate(answer.picture_names):
+    for row, name in enumerate(answer.picture_names[:SHOWN_ROWS]):
         (text,) = (
             str(image.attributes["alt"])
             for image in section.all("img")
@@ -101,3 +103,37 @@ def test_a_unit_s_card_says_what_it_contributes_to_each_of_its_images(
         assert f"The contribution is {percent(own, 2)} of this image's change." in text
         told += 1
     assert told == len(cards)
+
+
+def test_a_unit_s_examples_are_where_its_contribution_is_largest_and_where_it_is_opposed(
+    results: Results,
+) -> None:
+    answer = results.answers["contributions"]
+    for unit in results.units:
+        player = [share.unit for share in answer.shares].index(unit.index)
+        phi = answer.pictures[:, player].astype(np.float64)
+        strong = strong_images(results, unit)
+        assert strong is not None
+        sizes = np.linalg.norm(phi, axis=1)
+        first, second = (answer.picture_names.index(name) for name in strong.names)
+        assert sizes[first] == sizes.max()
+        opposed = [row for row in range(len(phi)) if phi[row] @ phi[first] < 0]
+        others = opposed or [row for row in range(len(phi)) if row != first]
+        assert sizes[second] == sizes[others].max()
+        assert np.array_equal(strong.parts, answer.pictures[[first, second], player])
+        assert np.array_equal(strong.originals, answer.originals[[first, second]])
+
+
+def test_all_cards_are_drawn_on_one_scale(page: Element, results: Results) -> None:
+    signed = [
+        strip
+        for strip in page.one("section", id="units").all("img")
+        if "data-limit" in strip.attributes
+    ]
+    walks = {str(i.attributes["data-limit"]) for i in signed if "frames of unit" in _alt(i)}
+    others = {str(i.attributes["data-limit"]) for i in signed if "frames of unit" not in _alt(i)}
+    assert len(walks) == len(others) == 1
+
+
+def _alt(image: Element) -> str:
+    return str(image.attributes["alt"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reportgen.analyses.health import UnitState
 from reportgen.report import words
 from reportgen.report.words import (
     CAN_BE_SUMMED,
@@ -190,3 +191,8 @@ def test_the_table_names_every_word_and_every_threshold() -> None:
         assert addition.said in table
         for name in addition.settings:
             assert f"{getattr(SETTINGS, name):g}" in table
+
+
+def test_states_are_said_in_plain_words() -> None:
+    assert words.states((UnitState.ATOM, UnitState.IGNORED)) == "mostly one value, ignored"
+    assert words.states(()) == ""

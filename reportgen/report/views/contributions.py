@@ -20,7 +20,8 @@ from reportgen.report.results import Results
 from reportgen.report.views.thinning import MOST_COLUMNS, first_and_rest
 
 LARGE_REST = 0.25
-FULLY_SHOWN_ROWS = 3
+# All pictured images have their largest parts at the top of the page.
+SHOWN_ROWS = 3
 OPERATOR = "+ "
 COLUMNS_BEFORE_START = 2
 IMAGES_FIRST = 3
@@ -48,11 +49,11 @@ class ContributionRow:
 
 @dataclass(frozen=True)
 class View:
-    """Shares, rows shown at once and rows folded; `thinned` whether the weakest are summed."""
+    """Shares and rows of pictures; `thinned` whether the weakest are summed, `left_out` images."""
 
     shares: tuple[ShareRow, ...]
-    open_rows: tuple[ContributionRow, ...]
-    folded_rows: tuple[ContributionRow, ...]
+    rows: tuple[ContributionRow, ...]
+    left_out: int
     thinned: bool
     pca_thinned: bool
     shown: int
@@ -65,7 +66,7 @@ def view(result: Contributions, results: Results, drawing: Drawing) -> View:
     largest = max((s.share.high for s in alone if np.isfinite(s.share.high)), default=1.0)
     rows = tuple(
         _row(result, drawing, row)
-        for row in range(min(len(result.picture_names), drawing.thinning.picture_rows))
+        for row in range(min(len(result.picture_names), drawing.thinning.picture_rows, SHOWN_ROWS))
     )
     return View(
         shares=tuple(
@@ -77,8 +78,8 @@ def view(result: Contributions, results: Results, drawing: Drawing) -> View:
             )
             for s in result.shares
         ),
-        open_rows=rows[:FULLY_SHOWN_ROWS],
-        folded_rows=rows[FULLY_SHOWN_ROWS:],
+        rows=rows,
+        left_out=len(result.picture_names) - len(rows),
         thinned=len(result.shares) > MOST_COLUMNS + 1,
         pca_thinned=len(result.pca_shares) > MOST_COLUMNS + 1,
         shown=MOST_COLUMNS,

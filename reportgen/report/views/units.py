@@ -113,11 +113,23 @@ def view(result: None, results: Results, drawing: Drawing) -> View:
     largest = max(highs, default=1.0)
     parts = {unit.index: _CardParts.of(results, unit) for unit in pictured}
     limit = drawing.limit(*(picture for part in parts.values() for picture in part.signed()))
+    walks = results.answers.of(Traversal)
+    walk_limit = 0.0
+    if walks is not None and walks.units:
+        walk_limit = drawing.limit(walks.full.frames[0] - walks.reconstructions[0])
     bars = {unit.index: _bar(unit, largest) for unit in results.units}
     return View(
         table=tuple(TableRow(unit, bars[unit.index]) for unit in results.units),
         cards=tuple(
-            _card(results, drawing, health[unit.index], parts[unit.index], bars[unit.index], limit)
+            _card(
+                results,
+                drawing,
+                health[unit.index],
+                parts[unit.index],
+                bars[unit.index],
+                limit,
+                walk_limit,
+            )
             for unit in pictured
         ),
         carded=frozenset(parts),
@@ -142,9 +154,10 @@ def _card(
     parts: _CardParts,
     bar: IntervalBar | None,
     limit: float,
+    walk_limit: float,
 ) -> UnitCard:
     unit = parts.unit
-    walk, difference, ratio = _walks(results, drawing, unit)
+    walk, difference, ratio = _walks(results, drawing, unit, walk_limit)
     marks = ((health.quantiles[0], "q01"), (health.mean, "mean"), (health.quantiles[-1], "q99"))
     return UnitCard(
         unit=unit,
@@ -184,7 +197,7 @@ def _without_share(sentence: str) -> str:
 
 
 def _walks(
-    results: Results, drawing: Drawing, unit: Unit
+    results: Results, drawing: Drawing, unit: Unit, limit: float
 ) -> tuple[Strip | None, Strip | None, float]:
     result = results.answers.of(Traversal)
     walked = result is not None and drawing.thinning.full_walks
@@ -192,7 +205,6 @@ def _walks(
         return None, None, float("nan")
     place = result.units.index(unit.index)
     moved = result.full.frames[0, place] - result.reconstructions[0]
-    limit = drawing.limit(moved)
     difference = Strip(
         sprite=drawing.strip(drawing.differences(np.pad(moved, ((1, 0), (0, 0))), limit)),
         alt=f"The same frames of unit {unit.name} as changes from the reconstruction, "
