@@ -118,8 +118,11 @@ def _images_behind(place: Place, results: Results) -> int | None:
     if place is Place.IS_LINEAR:
         fitted = answers.of(Linearity)
         return None if fitted is None else fitted.test_rows
-    counted = answers.of(Contributions if place is Place.WHICH_MATTER else Subtraction)
-    return None if counted is None else counted.rows
+    if place is Place.WHICH_MATTER:
+        shared = answers.of(Contributions)
+        return None if shared is None else shared.rows
+    zeroed = answers.of(Subtraction)
+    return None if zeroed is None else zeroed.rows
 
 
 def _nearest(own: np.ndarray, pooled: float) -> int:
