@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ class LabelFeed:
         self._device = device
         self._form_words, self._form = next(self._ways())
         self._labels: Tensor | None = None
+        self._lock = Lock()
         self.is_fed = False
 
     def forms(self) -> Iterator[None]:
@@ -105,11 +107,13 @@ class LabelFeed:
     @contextmanager
     def of(self, labels: Tensor) -> Iterator[None]:
         """Within this block calls are of images, or codes, of these classes (n,)."""
-        self._labels = labels.to(self._device)
-        try:
-            yield
-        finally:
-            self._labels = None
+        # Engines of one model, each on a thread of its own, feed it in turn.
+        with self._lock:
+            self._labels = labels.to(self._device)
+            try:
+                yield
+            finally:
+                self._labels = None
 
     def fed(self, count: int) -> Tensor:
         """Labels for so many images, as the model takes them."""
