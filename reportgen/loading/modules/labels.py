@@ -20,6 +20,7 @@ from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.split import ImageMap, Split
 
 Form = Callable[[Tensor], Tensor]
+MOST_CLASSES = 10_000
 # Widths of a one-hot that are tried where the data's own classes are too few for the model.
 USUAL_WIDTHS = (
     2,
@@ -58,7 +59,7 @@ class LabelFeed:
     labels : (n,) the class of each image of the data.
     classes : the model's names of its classes, in order, where they are known.
 
-    Raises DataError where the images have no classes.
+    Raises DataError where the images have no classes, or too many.
 
     Attributes
     ----------
@@ -86,6 +87,12 @@ class LabelFeed:
         counts = Counter(labels)
         self.usual = max(found, key=lambda label: counts[label])
         self.count = 1 + max(self.numbers.values())
+        if self.count > MOST_CLASSES:
+            raise DataError(
+                f"--condition labels feeds the model the images' classes, and these are numbers "
+                f"up to {self.count - 1}, which stands for more classes than any model takes; "
+                "give classes, and not measurements, as labels."
+            )
         self._device = device
         self._form_words, self._form = next(self._ways())
         self._labels: Tensor | None = None
