@@ -81,7 +81,7 @@ def plan_subject(
         # Ranks wait for each other's rows, so that none of them may stop alone.
         before_batch=deadline.check if ranks.count == 1 else lambda: None,
     )
-    with progress.step("plan"):
+    with progress.step("plan"), engine.uncounted():
         fit_count = None if subject.fit_images is None else len(subject.fit_images)
         counts = len(subject.images), fit_count, len(subject.replicates)
         inputs = Inputs(subject.autoencoder, settings, *counts, subject.groups)

@@ -194,10 +194,15 @@ class _Planner:
         return self._with_more_rows(last, found, kept, limit)
 
     def _fewer_images(self, limit: float) -> None:
-        """Read as many images as a fifth of the time is enough for, and 40 at the least."""
+        """Read as many images as a fifth of the time is enough for, and 40 at the least.
+
+        All of them where the whole build fits.
+        """
         left = limit - self._budget.spent
         whole = self._budget.passed()
         if whole <= OF_THE_PASS * left:
+            return
+        if self._fits(self._budget.rehearsed(Economy()), self._all, limit):
             return
         part = max(OF_THE_PASS * left, 0.0) / whole
 

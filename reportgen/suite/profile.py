@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from reportgen.engine import Engine
 
 # Steps of a build that no decoder counts for.
-OUTSIDE_THE_STUDY = ("images", "model", "live walk", "page", "writing", "printing")
+OUTSIDE_THE_STUDY = ("images", "model", "plan", "live walk", "page", "writing", "printing")
 
 
 @dataclass(frozen=True)

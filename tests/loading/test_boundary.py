@@ -222,6 +222,34 @@ def test_the_code_of_a_code_book_is_what_the_book_gives(
     )
 
 
+class InRows(Book):
+    """Words of 3 numbers, in rows of one row of books, behind a layer at each site."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.narrow, self.widen = nn.Linear(self.depth, 3), nn.Linear(3, self.depth)
+        self.register_buffer("words_in_rows", torch.randn(1, self.words, 3))
+
+    def quantised(self, z: Tensor) -> Tensor:
+        rows = self.narrow(z.flatten(2).transpose(1, 2))
+        flat = rows.reshape(1, -1, 3)
+        places = (-torch.cdist(flat, self.words_in_rows)).argmax(-1)
+        chosen = self.words_in_rows[0][places[0]].view(rows.shape)
+        return self.widen(chosen).transpose(1, 2).reshape(z.shape)
+
+
+@pytest.mark.parametrize("name", ["in_memory", "weights", "exported"])
+def test_words_behind_a_layer_at_each_site_are_the_code_as_the_decoder_takes_it(
+    name: str, tmp_path: Path
+) -> None:
+    found = units_of(InRows, name, tmp_path, lambda m, x: m.quantised(m.encoder(x)))
+    module = seeded(InRows)()
+    with torch.no_grad():
+        words = module.widen(module.words_in_rows[0])
+    assert found.code_book is not None
+    torch.testing.assert_close(torch.from_numpy(found.code_book), words)
+
+
 @pytest.mark.parametrize("make", [Book, StraightThrough])
 @pytest.mark.parametrize("name", ["exported", "weights"])
 def test_a_named_code_book_gives_its_words_as_channels(

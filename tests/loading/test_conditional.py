@@ -286,6 +286,9 @@ def test_what_cannot_be_fed_is_said() -> None:
     without = dataclasses.replace(IMAGES, labels=None)
     with pytest.raises(DataError, match="these images have none"):
         autoencoder_from_module(Indexed(), without, **SAID)
+    measured = dataclasses.replace(IMAGES, labels=tuple(str(10**5 + n) for n in range(COUNT)))
+    with pytest.raises(DataError, match="not measurements"):
+        autoencoder_from_module(Indexed(), measured, **SAID)
     plain = nn.Sequential(nn.Flatten(), nn.Linear(36, 3), nn.Linear(3, 36))
     with pytest.raises(ModelError, match=r"take no second input|labels cannot be cut"):
         autoencoder_from_module(plain, IMAGES, **SAID)

@@ -126,6 +126,16 @@ def test_rows_behind_statistics_are_cut_first_then_those_of_the_table() -> None:
     assert not some.left_out and not more.left_out
 
 
+def test_images_are_not_cut_where_all_of_them_fit() -> None:
+    inputs = Inputs(MODEL, Settings(max_seconds=60), 400)
+    plan = plan_build(inputs, {"nothing": nothing}, (), SLOW, Clock(), ALONE)
+    assert (plan.build, plan.notes) == (inputs, ())
+    shorter = plan_build(
+        Inputs(MODEL, Settings(max_seconds=40), 400), {"nothing": nothing}, (), SLOW, Clock(), ALONE
+    )
+    assert 40 <= shorter.build.images < 400
+
+
 @pytest.mark.parametrize("part", [0.9, 0.6, 0.4, 0.3])
 def test_what_is_planned_fills_the_time_and_no_more(part: float) -> None:
     limit = part * WHOLE

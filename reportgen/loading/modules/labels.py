@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.split import ImageMap, Split
 
 Form = Callable[[Tensor], Tensor]
+MOST_CLASSES = 10_000
 # Widths of a one-hot that are tried where the data's own classes are too few for the model.
 USUAL_WIDTHS = (
     2,
@@ -57,7 +59,7 @@ class LabelFeed:
     labels : (n,) the class of each image of the data.
     classes : the model's names of its classes, in order, where they are known.
 
-    Raises DataError where the images have no classes.
+    Raises DataError where the images have no classes, or too many.
 
     Attributes
     ----------
@@ -85,9 +87,16 @@ class LabelFeed:
         counts = Counter(labels)
         self.usual = max(found, key=lambda label: counts[label])
         self.count = 1 + max(self.numbers.values())
+        if self.count > MOST_CLASSES:
+            raise DataError(
+                f"--condition labels feeds the model the images' classes, and these are numbers "
+                f"up to {self.count - 1}, which stands for more classes than any model takes; "
+                "give classes, and not measurements, as labels."
+            )
         self._device = device
         self._form_words, self._form = next(self._ways())
         self._labels: Tensor | None = None
+        self._lock = Lock()
         self.is_fed = False
 
     def forms(self) -> Iterator[None]:
@@ -105,11 +114,13 @@ class LabelFeed:
     @contextmanager
     def of(self, labels: Tensor) -> Iterator[None]:
         """Within this block calls are of images, or codes, of these classes (n,)."""
-        self._labels = labels.to(self._device)
-        try:
-            yield
-        finally:
-            self._labels = None
+        # Engines of one model, each on a thread of its own, feed it in turn.
+        with self._lock:
+            self._labels = labels.to(self._device)
+            try:
+                yield
+            finally:
+                self._labels = None
 
     def fed(self, count: int) -> Tensor:
         """Labels for so many images, as the model takes them."""

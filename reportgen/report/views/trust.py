@@ -9,8 +9,9 @@ from reportgen.report.results import Results
 
 
 def limits(result: Trust, results: Results) -> Iterator[str]:
-    """Things there was no time for; a covariance from few images."""
+    """Things there was no time for; classes that are fed; a covariance from few images."""
     yield from (note.text for note in results.provenance.data_notes if note.topic == "time")
+    yield from (note.text for note in results.provenance.model_notes if note.topic == "condition")
     if result.covariance_shrunk:
         yield (
             "The images are few for so many units, so the covariance behind the flag is shrunk "
