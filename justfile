@@ -42,3 +42,11 @@ benchmarks:
 # All that CI does, on a clean checkout.
 ci:
     bash .ci/run
+
+# Damaged and hostile files of every format, for an hour; what fails is filed in fuzz-found/.
+fuzz seconds="3600" seed="1":
+    .venv/bin/python -m tests.fuzz --seconds {{seconds}} --seed {{seed}}
+
+# The operators that graphs may use, with hostile arguments.
+fuzz-operators calls="300" seed="1":
+    .venv/bin/python -m tests.fuzz.operators --calls {{calls}} --seed {{seed}}
