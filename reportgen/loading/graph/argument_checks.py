@@ -154,8 +154,15 @@ def _antialiased(given: Mapping[str, Any]) -> bool:
 
 
 def _division(given: Mapping[str, Any]) -> bool:
-    """Not the least whole number by −1, which no whole number is, and which stops the processor."""
-    above, below = given.get("self"), given.get("other")
+    """Not the least whole number by −1, which no whole number is, and which stops the processor.
+
+    Plain numbers are not divided by 0 either: of tensors' torch says so, of theirs it does not.
+    """
+    above, below = given.get("self", given.get("a")), given.get("other", given.get("b"))
+    if not isinstance(above, Tensor) and type(above) in (int, bool):
+        by_minus_one = bool((below == -1).any()) if isinstance(below, Tensor) else below == -1
+        by_nothing = not isinstance(below, Tensor) and below == 0
+        return not by_nothing and not (by_minus_one and above <= -(2**63))
     if not isinstance(above, Tensor) or above.is_floating_point() or above.is_complex():
         return True
     if above.dtype == torch.bool:
