@@ -80,7 +80,7 @@ def test_what_becomes_of_a_file_is_noticed(tmp_path: Path) -> None:
         while True:
             pass
 
-    nursery.MOST_SECONDS = 0
+    nursery.MOST_SECONDS = 1
     reads = {
         "read": lambda: None,
         "refused": refuse,
