@@ -43,10 +43,10 @@ benchmarks:
 ci:
     bash .ci/run
 
-# Damaged and hostile files of every format, for an hour; what fails is filed in fuzz-found/.
-fuzz seconds="3600" seed="1":
-    .venv/bin/python -m tests.fuzz --seconds {{seconds}} --seed {{seed}}
+# Damaged and hostile files of every format: just fuzz --seconds 3600 --seed 1; fuzz-found/ has what fails.
+fuzz *arguments:
+    .venv/bin/python -m tests.fuzz "$@"
 
-# The operators that graphs may use, with hostile arguments.
-fuzz-operators calls="300" seed="1":
-    .venv/bin/python -m tests.fuzz.operators --calls {{calls}} --seed {{seed}}
+# The operators that graphs may use, with hostile arguments: just operators --calls 300 --seed 1.
+operators *arguments:
+    .venv/bin/python -m tests.fuzz.operators "$@"

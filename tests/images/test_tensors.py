@@ -264,7 +264,8 @@ def test_what_no_file_of_tensors_does_is_refused_unopened(tmp_path: Path, damage
     with zipfile.ZipFile(path, "w") as archive:
         for name, record in records.items():
             archive.writestr(name, record)
-    with pytest.raises(DataError, match=r"data\.pt(: it stores fewer| is damaged| holds more than tensors)"):
+    said = r"data\.pt(: it stores fewer| is damaged| holds more than tensors)"
+    with pytest.raises(DataError, match=said):
         open_images(path)
 
 
