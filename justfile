@@ -42,3 +42,11 @@ benchmarks:
 # All that CI does, on a clean checkout.
 ci:
     bash .ci/run
+
+# Damaged and hostile files of every format: just fuzz --seconds 3600 --seed 1; fuzz-found/ has what fails.
+fuzz *arguments:
+    .venv/bin/python -m tests.fuzz "$@"
+
+# The operators that graphs may use, with hostile arguments: just operators --calls 300 --seed 1.
+operators *arguments:
+    .venv/bin/python -m tests.fuzz.operators "$@"

@@ -92,7 +92,7 @@ def make_report(
     confinement = confinement_for(
         inputs if request.cache is None else [*inputs, request.cache],
         settings,
-        models=[path for spec in specs for path in named_in(spec)],
+        models=models_named(request.loading, specs),
         code=names_code(request.loading, specs),
     )
     with contextlib.ExitStack() as stack:
@@ -139,7 +139,7 @@ def inspect(
     confinement = confinement_for(
         [given.path for given in request.inputs()],
         settings,
-        models=named_in(model),
+        models=models_named(loading, (model,)),
         code=names_code(loading, (model,)),
     )
     child = ChildProcess(
@@ -182,6 +182,13 @@ def run_on_results(task: Callable[[Channel, Held], None], paths: Iterable[Path])
     )
     with child:
         return listen(child, QuietProgress(), ())
+
+
+def models_named(loading: LoadingOptions, models: Iterable[Path]) -> list[Path]:
+    """Every file of a model that is read, those of an encoder and a decoder too, each once."""
+    halves = [Path(half) for half in (loading.encoder, loading.decoder) if half]
+    given = [*models, *(half for half in halves if half.is_file())]
+    return list(dict.fromkeys(path for spec in given for path in named_in(spec)))
 
 
 def names_code(loading: LoadingOptions, models: Iterable[Path]) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Numbers beyond are drawn at the axis' end.
+LARGEST, SHORTEST = 1e100, 1e-200
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -43,9 +45,12 @@ def axis_over(values: np.ndarray, start: float, stop: float, *, include: float =
     """An axis over the finite values and `include`; never of length 0."""
     finite = np.asarray(values, dtype=np.float64)
     finite = np.append(finite[np.isfinite(finite)], include)
+    # Results may have been changed by anyone: an axis has a length that can be divided.
+    finite = np.clip(finite, -LARGEST, LARGEST)
     low, high = float(finite.min()), float(finite.max())
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    if high - low <= SHORTEST:
+        pad = max(0.5, abs(low) * 1e-6)
+        low, high = low - pad, high + pad
     return Axis(low, high, start, stop)
 
 

@@ -43,7 +43,8 @@ class FolderFiles:
             if status.st_size > LARGEST_FILE:
                 raise UnreadableImageError(f"{status.st_size} bytes, more than are read")
             stream = self._options.open_file(path)
-        except OSError as error:
-            raise UnreadableImageError(error.strerror or str(error)) from error
+        except (OSError, ValueError) as error:
+            # A table may list what is no name of a file.
+            raise UnreadableImageError(getattr(error, "strerror", None) or str(error)) from error
         with stream:
             yield stream

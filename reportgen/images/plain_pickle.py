@@ -64,7 +64,11 @@ def _encoded(text: Any, encoding: Any = "latin-1") -> bytes:
     return text.encode("latin-1")
 
 
-class _Unpickler(pickle.Unpickler):
+# The class in Python: C's takes memory for any number in a memo.
+_PythonsUnpickler: Any = pickle._Unpickler
+
+
+class _Unpickler(_PythonsUnpickler):  # type: ignore[misc]
     def find_class(self, module: str, name: str) -> Any:
         core = module.replace("numpy._core", "numpy.core")
         known = {

@@ -16,6 +16,7 @@ BLOCK_BYTES = 16 * 2**20
 KEPT_BYTES = 128 * 2**20
 LARGEST_CHUNK = 2**30
 MOST_ROWS = 2**31
+MOST_BLOCKS = 2**16
 
 
 class Sliceable(Protocol):
@@ -76,6 +77,13 @@ class SlicedRows:
                 raise DataError(
                     f"{where} is stored in blocks of more than {LARGEST_CHUNK // 2**30} GiB, which "
                     "are read whole; save it in smaller chunks."
+                )
+            sides = zip(self.shape[1:], chunks[1:], strict=False)
+            if _product(tuple(-(-side // max(1, chunk)) for side, chunk in sides)) > MOST_BLOCKS:
+                # Blocks that are not there cost nothing on disk, and time to look for each.
+                raise DataError(
+                    f"{where} has each image in more than {MOST_BLOCKS} blocks; save it in larger "
+                    "chunks."
                 )
             chunk_rows = chunk_rows or chunks[0]
         rows = max(1, chunk_rows or 1)

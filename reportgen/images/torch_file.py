@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import TensorDataset
 
-from reportgen.errors import DataError
+from reportgen.errors import DataError, ModelError
 from reportgen.images.archive import damage_is_a_sentence
 from reportgen.images.array_facts import facts_of
 from reportgen.images.array_names import find_images
@@ -22,7 +20,14 @@ from reportgen.images.array_set import ArrayRows, make_array_set, require_images
 from reportgen.images.array_stream import choose_rows, require_room
 from reportgen.images.image_set import ImageSet
 from reportgen.images.open_options import OpenOptions
+from reportgen.loading.formats.archive import open_archive
+from reportgen.loading.formats.checked_pickle import StandIn
+from reportgen.loading.formats.checked_state import check_entries
+from reportgen.loading.formats.checked_tensors import makers
+from reportgen.loading.formats.saved_records import read_record
 from reportgen.shown import shown
+
+DATASET = "torch.utils.data.dataset.TensorDataset"
 
 
 def open_torch(path: Path, options: OpenOptions) -> ImageSet:
@@ -58,25 +63,37 @@ def _require_stored(path: Path, where: str) -> None:
         raise DataError(f"{where} is compressed, which torch.save never does; it is refused.")
 
 
+class _Dataset(StandIn):
+    """Stands for a `TensorDataset`; keeps its tensors."""
+
+    tensors: Any = None
+
+    def take(self, state: Any) -> None:
+        self.tensors = state.get("tensors") if isinstance(state, dict) else None
+
+
 def _load(path: Path, where: str) -> Any:
     try:
-        with torch.serialization.safe_globals([TensorDataset]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with open_archive(path) as archive:
+            loaded, _ = read_record(archive, {**makers(), DATASET: _Dataset}, mapped=True)
+        check_entries(loaded)
+        return loaded
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{where} holds more than tensors, and nothing else is unpickled; save a tensor, or a "
             "dictionary with 'images' and 'labels'."
         ) from error
+    except ModelError as error:
+        said = str(error)
+        raise DataError(said if str(path) in said else f"{where}: {said}") from error
     except Exception as error:
-        # torch's unpickler is a small machine that damaged bytes make stumble in any way.
-        reason = " ".join(str(error).split())[:160]
-        raise DataError(f"{where} is damaged: {reason}.") from error
+        # An unpickler is a small machine that damaged bytes make stumble in any way.
+        raise DataError(f"{where} is damaged: {shown(error).rstrip('.')}.") from error
 
 
 def _named_tensors(content: Any, where: str) -> dict[str, Tensor]:
-    if isinstance(content, TensorDataset):
-        content = getattr(content, "tensors", None)
+    if isinstance(content, _Dataset):
+        content = content.tensors
     if isinstance(content, Tensor):
         return {"images": content}
     if isinstance(content, list) and _are_images(content):
@@ -106,8 +123,9 @@ def _checked(tensor: Tensor, where: str) -> Tensor:
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise DataError(f"{where} is sparse or quantised; save it dense.")
     claimed = tensor.numel() * tensor.element_size()
-    stored = tensor.untyped_storage().nbytes()
-    if claimed > stored:
+    sides = zip(tensor.shape, tensor.stride(), strict=True)
+    stored = tensor.element_size() * (1 + sum((size - 1) * step for size, step in sides))
+    if claimed > max(stored, 0):
         raise DataError(
             f"{where} claims {claimed} bytes and stores {stored}; save its contiguous() copy."
         )

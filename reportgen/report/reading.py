@@ -7,8 +7,6 @@ import binascii
 import io
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable
 from gzip import GzipFile
 from pathlib import Path
@@ -16,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from reportgen.errors import ResultsError
+from reportgen.report.image_arrays import UNREADABLE, read_image_arrays
 from reportgen.report.question import Question
 from reportgen.report.results import Results
-from reportgen.report.store import UNREADABLE, no_constant, results_of
+from reportgen.report.store import no_constant, results_of
 from reportgen.report.typed import Stored
 from reportgen.shown import shown
 
@@ -52,9 +51,8 @@ def read_report(path: Path, questions: Iterable[Question]) -> tuple[Results, dic
         return read_numbers(path, questions), {}
     plain, source = _read_json(path)
     try:
-        with np.load(beside, allow_pickle=False) as archive:
-            arrays = dict(archive)
-    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_image_arrays(beside)
+    except UNREADABLE as error:
         raise ResultsError(
             f"{shown(beside)} cannot be read ({shown(error)}); build the report again."
         ) from error
@@ -73,7 +71,7 @@ def _read_json(path: Path) -> tuple[object, str]:
         if b"<!doctype html" in content[:1000].lower():
             return _parsed(_unpacked(content, file)), shown(file)
         return _parsed(content), shown(file)
-    except (*UNREADABLE, binascii.Error, zlib.error) as error:
+    except (*UNREADABLE, binascii.Error) as error:
         raise ResultsError(
             f"{shown(path)} holds no readable results ({shown(error)}); {WAYS}."
         ) from error

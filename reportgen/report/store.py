@@ -11,8 +11,6 @@ import io
 import json
 import re
 import typing
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ import numpy as np
 from reportgen.autoencoder import Note
 from reportgen.errors import ResultsError, SettingsError
 from reportgen.report.encodable import with_encodable_text
+from reportgen.report.image_arrays import UNREADABLE, read_image_arrays
 from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, Results
 from reportgen.report.typed import (
@@ -48,8 +47,6 @@ OLDER_NOTE = (
     "too."
 )
 ANSWERS, EXTENSIONS = "answers", "extensions"
-# What zipfile raises for members that are encrypted or of a later format.
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, KeyError)
 
 
 def results_json(results: Results, indent: int | None = 1) -> str:
@@ -101,8 +98,7 @@ def results_from_bytes(
     """
     with _readable(where):
         plain = json.loads(plain_json.decode("utf-8"), parse_constant=no_constant)
-        with np.load(io.BytesIO(images), allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = read_image_arrays(io.BytesIO(images))
     return results_of(plain, Stored(arrays), questions, f"{where}/results.json")
 
 
@@ -139,7 +135,7 @@ def results_of(plain: Any, stored: Stored, questions: Iterable[Question], source
 def _readable(where: str) -> Iterator[None]:
     try:
         yield
-    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise ResultsError(
             f"{where} holds no readable results.json and results.npz ({shown(error)}); "
             "make them with reportgen build --results."

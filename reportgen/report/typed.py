@@ -53,17 +53,22 @@ def hints_of(result: Any) -> dict[str, Any]:
 
 
 def is_image_array(hint: Any) -> bool:
-    """Whether a field's type says that its array goes to results.npz."""
+    """Tell whether a field's type says that its array goes to results.npz."""
     return typing.get_origin(hint) is typing.Annotated and IMAGES_KEY in hint.__metadata__
 
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """What plain values are read with: the arrays beside them, and whether another reportgen's.
+    """A reader of plain values, with the arrays beside them.
 
     Results of an earlier schema may hold fields that are none now, and plain numbers where there
     is an interval now. In any results a field may be missing that has a default or may be None.
     Without `arrays`, where only numbers are wanted, image arrays are NaN of their shape.
+
+    Attributes
+    ----------
+    arrays : the image arrays, by name; None where only numbers are wanted.
+    older : whether the results are of an earlier schema.
     """
 
     arrays: dict[str, np.ndarray] | None
@@ -119,7 +124,7 @@ class Stored:
                     values[field.name] = self.typed(found.get(field.name), hints[field.name])
         return kind(**values)
 
-    def _tuple(self, plain: Any, arguments: tuple[Any, ...]) -> tuple:
+    def _tuple(self, plain: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         entries = of_kind(plain, list, "a list")
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             arguments = (arguments[0],) * len(entries)
@@ -155,11 +160,11 @@ def _undefined_images(shape: Any) -> np.ndarray:
         _mismatch("has no shape")
 
 
-def _may_be_missing(field: dataclasses.Field, hint: Any) -> bool:
+def _may_be_missing(field: dataclasses.Field[Any], hint: Any) -> bool:
     return _has_default(field) or not field.init or type(None) in typing.get_args(hint)
 
 
-def _has_default(field: dataclasses.Field) -> bool:
+def _has_default(field: dataclasses.Field[Any]) -> bool:
     missing = dataclasses.MISSING
     return field.default is not missing or field.default_factory is not missing
 

@@ -18,7 +18,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from reportgen.command.cli import main
-from reportgen.confined.jobs import confinement_for
+from reportgen.confined import limits
+from reportgen.confined.jobs import confinement_for, models_named
+from reportgen.loading.options import LoadingOptions
 from reportgen.process.child_process import ChildProcess, Confinement
 from reportgen.request import BuildRequest
 from reportgen.settings import Settings
@@ -265,3 +267,25 @@ def test_names_and_titles_that_are_not_utf_8_stand_escaped_on_the_page(work: Pat
 def test_code_that_ends_the_program_is_one_sentence(work: Path, raised: str) -> None:
     done = build(work, *with_net(work, f"raise {raised}"), model="weights.pt")
     assert raised.partition("(")[0] in refusal(done, work)
+
+
+def test_every_file_of_a_model_counts_for_the_memory_that_it_may_take(work: Path) -> None:
+    halves = LoadingOptions(encoder=str(work / "model.pt"), decoder=str(work / "weights.pt"))
+    both = [work / "model.pt", work / "weights.pt"]
+    assert models_named(halves, [work / "model.pt"]) == both
+    assert models_named(LoadingOptions(decoder="decoder"), [work / "model.pt"]) == both[:1]
+
+
+@pytest.mark.slow
+def test_max_seconds_hold_the_child_from_its_start_to_its_end(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = build(work, "--max-seconds", "5")
+    assert done.exit_code == 0, done.output
+    assert "seconds of computing" in (work / "r.html").read_text(encoding="utf-8")
+    (work / "r.html").unlink()
+    monkeypatch.setattr(limits, "BESIDES", 3)
+    monkeypatch.setattr(limits, "TIMES_THE_SECONDS", 0)
+    endless = with_net(work, "while True: pass")
+    said = refusal(build(work, *endless, "--max-seconds", "5", model="weights.pt"), work)
+    assert "seconds of computing that --max-seconds 5.0 allows" in said

@@ -92,3 +92,10 @@ def test_undefined_numbers_have_no_dot() -> None:
     plot = dot_plot(["unit 0"], [undefined], [(0.5, 0.4, 0.6)])
     assert plot.rows[0].first is None
     assert plot.rows[0].second is not None
+
+
+@pytest.mark.parametrize("values", [[-1e308, 1e308], [1e300, 1e300], [5e-324, 0.0]])
+def test_an_axis_has_a_length_whatever_the_numbers(values: list[float]) -> None:
+    axis = axis_over(np.array(values), 0.0, 100.0, include=values[0])
+    assert 1 <= len(axis.ticks()) < 20
+    assert all(0 <= tick.position <= 100 for tick in axis.ticks())

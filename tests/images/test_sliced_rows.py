@@ -56,3 +56,10 @@ def test_an_array_that_gives_fewer_rows_than_it_says_is_damaged() -> None:
     array.shape = (2000, 2, 3)
     with pytest.raises(DataError, match="rows 1500 to 1500 are not there"):
         SlicedRows(array, "it")[np.array([1500])]
+
+
+def test_images_in_more_blocks_than_can_be_looked_for_are_refused() -> None:
+    array = Counting((3, 8, 8))
+    array.shape = (6, 2**24, 8)
+    with pytest.raises(DataError, match="more than 65536 blocks"):
+        SlicedRows(array, "it")

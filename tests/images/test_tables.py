@@ -41,6 +41,12 @@ def test_a_missing_file_is_named_and_left_out(tmp_path: Path) -> None:
     assert [(s.name, s.reason) for s in images.skipped] == [("3.png", "No such file or directory")]
 
 
+def test_a_cell_that_can_be_no_name_of_a_file_is_left_out(tmp_path: Path) -> None:
+    folder_of(tmp_path, ["1.png", "2.png"])
+    (tmp_path / "a.csv").write_text("file,size\n1.png,1\n2.png,2\n3\0.png,3\n")
+    assert [s.reason for s in open_images(tmp_path / "a.csv").skipped] == ["embedded null byte"]
+
+
 def test_paths_out_of_the_folder_are_read_and_counted(tmp_path: Path) -> None:
     folder_of(tmp_path, ["elsewhere/1.png", "elsewhere/2.png"])
     (tmp_path / "lists").mkdir()

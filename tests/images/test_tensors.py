@@ -245,3 +245,38 @@ def test_an_idx_header_that_promises_too_much_is_refused(tmp_path: Path) -> None
         (tmp_path / "a.idx").write_bytes(content)
         with pytest.raises(DataError, match=r"truncated|images take"):
             open_images(tmp_path / "a.idx", limit=10)
+
+
+@pytest.mark.parametrize("damage", ["a storage cut short", "a call", "a set of states"])
+def test_what_no_file_of_tensors_does_is_refused_unopened(tmp_path: Path, damage: str) -> None:
+    """Past torch's own restricted unpickler, whose reading of the first would reach the heap."""
+    path = saved(tmp_path, {"images": torch.zeros(5, 1, 4, 4)})
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    pickled = next(name for name in records if name.endswith("data.pkl"))
+    if damage == "a storage cut short":
+        stored = next(name for name in records if name.endswith("/data/0"))
+        records[stored] = records[stored][:-1]
+    elif damage == "a call":
+        records[pickled] = b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
+    else:
+        records[pickled] = b"\x80\x02ctorch\nSize\n)R}b."
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, record in records.items():
+            archive.writestr(name, record)
+    said = r"data\.pt(: it stores fewer| is damaged| holds more than tensors)"
+    with pytest.raises(DataError, match=said):
+        open_images(path)
+
+
+def test_tensors_that_lie_anywhere_in_their_file_are_read(tmp_path: Path) -> None:
+    """torch aligns its records; an archive that was packed again does not."""
+    pixels = torch.rand(5, 1, 4, 4)
+    path = saved(tmp_path, {"images": pixels})
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/odd", b"x")
+        for name, record in records.items():
+            archive.writestr(name, record)
+    np.testing.assert_array_equal(open_images(path).read(slice(None)), pixels.numpy())

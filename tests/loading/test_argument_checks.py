@@ -35,6 +35,8 @@ SOUND: dict[str, tuple[Any, ...]] = {
     "smaller, no scale": (aten._upsample_bicubic2d_aa.default, IMAGES, [3, 3], False),
     "halves": (aten.div.Tensor_mode, torch.tensor([5]), torch.tensor([-1])),
     "floats": (aten.div.Tensor, torch.ones(2), torch.tensor([-1.0])),
+    "plain numbers": (aten.remainder.int, 5, -1),
+    "a type": (aten.view.dtype, torch.ones(2), torch.int32),
 }
 UNSOUND: dict[str, tuple[Any, ...]] = {
     "a short mean": (NORM, IMAGES, FOUR, FOUR, THREE, FOUR, 0.1, 1e-5),
@@ -61,6 +63,20 @@ UNSOUND: dict[str, tuple[Any, ...]] = {
     ),
     "the least number": (aten.div.Tensor_mode, LEAST, torch.tensor([-1])),
     "the least number by one": (aten.remainder.Scalar, LEAST, -1),
+    "a plain number by nothing": (aten.remainder.int, 5, 0),
+    "the least plain number": (aten.remainder.int, -(2**63), -1),
+    "a number for a type": (aten.view.dtype, torch.ones(2), -1),
+    "no statistics": (
+        aten.native_batch_norm.default,
+        IMAGES,
+        None,
+        None,
+        None,
+        None,
+        False,
+        0.1,
+        1.0,
+    ),
 }
 KEYWORDS = {
     "fewer than they are": {"output_size": 2},

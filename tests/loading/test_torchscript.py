@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reportgen.errors import ModelError
+from reportgen.errors import DataError, ModelError
 from tests.loading.files import load
 from tests.loading.image_array import random_images
-from tests.loading.zoo import MEMBERS, BatchNormCode, ConvMethods
+from tests.loading.zoo import MEMBERS, BatchNormCode, ConvMethods, Dense
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 GREY = (1, 12, 12)
@@ -186,8 +186,39 @@ def test_a_script_of_any_precision_runs_in_float32(
             torch.jit.script(module) if how == "script" else torch.jit.trace(module, pixels[:2])
         )
         torch.jit.save(script, tmp_path / "model.pt")
-    found = load(tmp_path / "model.pt", random_images((1, 12, 12)))
+    found = load(tmp_path / "model.pt", random_images(GREY))
     whole = module.float()
     with torch.no_grad():
         expected = whole(pixels)
     torch.testing.assert_close(found.decode(found.encode(pixels)), expected, atol=1e-5, rtol=1e-4)
+
+
+class BesideItsTensors(nn.Module):
+    """Calls an operator whose arguments torch does not check, on constants of its own."""
+
+    def __init__(self, branches: bool) -> None:
+        super().__init__()
+        self.inner = Dense()
+        self.branches = branches
+        self.register_buffer("wide", torch.zeros(2, 4096, 3))
+        self.register_buffer("short", torch.zeros(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.branches and bool(images.sum() < 0):
+            images = -images
+        normed, _, _ = torch.native_batch_norm(
+            self.wide, None, None, self.short, self.short, False, 0.1, 1e-5
+        )
+        return self.inner(images) + 0 * normed.sum()
+
+
+@pytest.mark.parametrize("branches", [False, True], ids=["a graph", "code that branches on pixels"])
+def test_operators_on_constants_are_checked_wherever_they_run(
+    branches: bool, tmp_path: Path
+) -> None:
+    """Without the check this reads the heap, when torch prepares the code or when it runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(BesideItsTensors(branches).eval()), tmp_path / "model.pt")
+    with pytest.raises((ModelError, DataError), match="arguments that do not fit together"):
+        load(tmp_path / "model.pt", random_images(GREY))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import struct
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -399,3 +400,53 @@ def test_an_archive_that_holds_pickles_is_refused_unopened(full: Results, tmp_pa
     np.savez(folder / "results.npz", trap=np.array([Trap()], dtype=object))
     refused(folder)
     assert not (tmp_path / "sprung").exists()
+
+
+def npy(described: str, content: bytes = b"") -> bytes:
+    """An .npy file with this header."""
+    header = described.encode("latin-1")
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + content
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"no array",
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (", b"1234"),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (10**12,), }"),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }", b"1234"),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, -1), }", b"1234"),
+        npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"12345678"),
+    ],
+    ids=["other bytes", "a header cut off", "an expression", "too many", "negative", "objects"],
+)
+def test_an_archive_of_what_is_no_array_is_refused(full, tmp_path: Path, member: bytes) -> None:
+    archive = written(full, tmp_path) / "results.npz"
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("traversal/others.npy", member)
+    assert "no readable results.json" in refused(tmp_path)
+
+
+def test_an_archive_that_opens_to_more_than_memory_is_refused(full, tmp_path: Path) -> None:
+    archive = written(full, tmp_path) / "results.npz"
+    with (
+        zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened,
+        opened.open("bomb.npy", "w", force_zip64=True) as member,
+    ):
+        for _ in range(33):
+            member.write(bytes(2**26))
+    assert archive.stat().st_size < 2**23
+    assert "2.1 GB" in refused(tmp_path)
+
+
+def test_numbers_that_are_too_large_neither_take_long_nor_fill_memory(full, tmp_path: Path) -> None:
+    """A count of components, and values of a chart, as nobody computed them."""
+    plain = damaged(full, tmp_path)
+    plain["reconstruction"]["pca_components"] = 10**9
+    plain["reconstruction"]["largest_components"] = 10**9
+    plain["reconstruction"]["curve"] = [1e300, -1e300, *plain["reconstruction"]["curve"][2:]]
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    started = time.process_time()
+    page = page_of(read_results(tmp_path, QUESTIONS))
+    assert time.process_time() - started < 5
+    assert "reconstruction" not in page.failures

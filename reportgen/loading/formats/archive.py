@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reportgen.errors import ModelError
 from reportgen.loading.sentences import refusing
 from reportgen.shown import quoted
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 ENTRY_LIMIT = 100_000
 # Source code in TorchScript archives is deflated; nothing legitimate in it opens to more.
 DEFLATED_LIMIT = 64 * 1024 * 1024
+# Before a record stand its header, of so many bytes, and a name and more of the lengths in it.
+HEADER_BYTES, LENGTHS = 30, struct.Struct("<26xHH")
+# Places of numbers in memory are multiples of it.
+ALIGNMENT = 16
 
 
 class Archive:
@@ -25,6 +35,7 @@ class Archive:
         self.path = path
         self._file = file
         self._entries = _by_record_name(file.infolist())
+        self._whole: Tensor | None = None
 
     @property
     def names(self) -> list[str]:
@@ -51,15 +62,45 @@ class Archive:
         ):
             return self._file.read(self._entry(name))
 
+    def tensor(self, name: str) -> Tensor:
+        """A whole record as uint8 numbers. Raises as `read` does."""
+        import torch
+
+        content = bytearray(self.read(name))
+        return torch.frombuffer(content, dtype=torch.uint8) if content else torch.zeros(0).byte()
+
+    def mapped(self, name: str) -> Tensor:
+        """A stored record as uint8 numbers that stay on disk. Raises as `read` does.
+
+        They cannot be written to, and their checksum is not looked at.
+        """
+        import numpy as np
+        import torch
+
+        entry = self._entry(name)
+        if self._whole is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._whole = torch.from_numpy(np.memmap(self.path, np.uint8, "r"))
+        start = entry.header_offset + HEADER_BYTES
+        header = bytes(self._whole[start - HEADER_BYTES : start].tolist())
+        if len(header) == HEADER_BYTES:
+            start += sum(LENGTHS.unpack(header))
+        found = self._whole[start : start + entry.file_size]
+        if len(found) < entry.file_size or entry.compress_type != zipfile.ZIP_STORED:
+            raise ModelError(f"{self.path} is damaged at {quoted(name)}; save it again.")
+        return found if start % ALIGNMENT == 0 else found.clone()
+
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
-    """Open a model archive whose sizes are plausible.
+def open_archive(path: Path, content: bytes | None = None) -> Iterator[Archive]:
+    """Open a model archive whose sizes are plausible; `content` is one inside another, at `path`.
 
     Raises ModelError for bombs, duplicate names, encrypted or damaged archives.
     """
-    with _opened(path) as file:
-        _check_sizes(path, file.infolist())
+    with _opened(path, content) as file:
+        size = path.stat().st_size if content is None else len(content)
+        _check_sizes(path, file.infolist(), size)
         yield Archive(path, file)
 
 
@@ -73,15 +114,15 @@ def records_of(path: Path) -> set[str]:
     return set(_by_record_name(entries))
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def _opened(path: Path, content: bytes | None = None) -> zipfile.ZipFile:
     with refusing(
         (zipfile.BadZipFile, OSError, struct.error, ValueError, NotImplementedError),
         f"{path} is a damaged or truncated archive (<reason>); save or download it again.",
     ):
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(path if content is None else io.BytesIO(content))
 
 
-def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+def _check_sizes(path: Path, entries: list[zipfile.ZipInfo], size: int) -> None:
     if len(entries) > ENTRY_LIMIT:
         raise ModelError(f"{path} claims {len(entries)} records, too many for a model; refused.")
     names = [entry.filename for entry in entries]
@@ -91,7 +132,7 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         raise ModelError(f"{path} is an encrypted archive; save it without a password.")
     stored = sum(entry.file_size for entry in entries if entry.compress_type == zipfile.ZIP_STORED)
     deflated = sum(entry.file_size for entry in entries) - stored
-    if stored > path.stat().st_size:
+    if stored > size:
         raise ModelError(f"{path} claims more bytes than it has; it is damaged or unsafe.")
     if deflated > DEFLATED_LIMIT:
         raise ModelError(

@@ -41,7 +41,7 @@ LARGEST_TUPLE = 64
 
 @dataclass(frozen=True)
 class Maker:
-    """What a name in the file stands for that may be called: checks its arguments and makes."""
+    """The meaning of a name in the file that may be called: checks its arguments and makes."""
 
     make: Callable[..., Any]
 
@@ -62,7 +62,10 @@ class Storage:
 
 
 class StandIn:
-    """What stands for objects of a class that is not known; see `restricted_pickle`."""
+    """A stand-in for objects of a class that is not known; see `restricted_pickle`."""
+
+    def take(self, state: Any) -> None:
+        """Take the object's state: it is forgotten."""
 
 
 def mapped_name(module: str, name: str) -> str:
@@ -96,13 +99,16 @@ class CheckedUnpickler(_PythonsUnpickler):  # type: ignore[misc]
         self._made = 0
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        """What the table has for a name."""
+        """Look a name up in the table."""
         if module_name in BLOCKED_MODULES:
             raise pickle.UnpicklingError(
                 f"unsupported GLOBAL {module_name}.{global_name} whose module {module_name} is "
                 "blocked"
             )
-        return self._table[mapped_name(module_name, global_name)]
+        name = mapped_name(module_name, global_name)
+        if name not in self._table:
+            raise pickle.UnpicklingError(f"it names {name}")
+        return self._table[name]
 
     def _reduce(self) -> None:
         arguments, called = self.stack.pop(), self.stack[-1]
@@ -133,7 +139,9 @@ class CheckedUnpickler(_PythonsUnpickler):  # type: ignore[misc]
                 built._metadata = state["_metadata"]  # type: ignore[attr-defined]
         elif isinstance(built, nn.Module | torch.distributions.Distribution):
             self.states.append((built, state))
-        elif not isinstance(built, StandIn | dict | list | set):
+        elif isinstance(built, StandIn):
+            built.take(state)
+        elif not isinstance(built, dict | list | set):
             raise pickle.UnpicklingError(f"it sets attributes of {_named(built)}")
 
     def _persistent(self) -> None:

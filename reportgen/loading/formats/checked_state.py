@@ -107,7 +107,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _entries(value: Any, known: dict[int, int], most: int, what: str) -> int:
-    """How many entries a value has where each is counted as often as it is held."""
+    """Count the entries of a value, each as often as it is held."""
     held: Iterable[Any]
     if isinstance(value, nn.Module):
         modules = vars(value).get("_modules")

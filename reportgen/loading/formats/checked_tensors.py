@@ -27,7 +27,7 @@ STORAGES = tuple(
 
 
 def makers() -> dict[str, Any]:
-    """What names of torch and of Python stand for, those of tensors, storages and containers."""
+    """Meanings of names of torch and of Python: tensors, storages and containers."""
     found: dict[str, Any] = {
         "torch._utils._rebuild_tensor": Maker(lambda *given: _tensor(*given[:4])),
         "torch._utils._rebuild_tensor_v2": Maker(lambda *given: _tensor(*given[:4])),
@@ -39,6 +39,7 @@ def makers() -> dict[str, Any]:
         "torch._utils._rebuild_qtensor": Maker(_not_dense),
         "torch._utils._rebuild_nested_tensor": Maker(_not_dense),
         "torch._tensor._rebuild_from_type_v2": Maker(_of_a_subclass),
+        "torch.serialization._get_layout": Maker(lambda *_: None),
         "torch.Size": Maker(lambda sizes=(): torch.Size(_whole(sizes))),
         "torch.device": Maker(lambda *_: torch.device("cpu")),
         "torch.storage.UntypedStorage": StorageKind(None),
@@ -50,7 +51,7 @@ def makers() -> dict[str, Any]:
         "_codecs.encode": Maker(lambda text, *_: _text(text).encode("latin-1")),
     }
     for name, value in vars(torch).items():
-        if isinstance(value, torch.dtype):
+        if isinstance(value, torch.dtype | torch.qscheme):
             found[f"torch.{name}"] = value
     for name in STORAGES:
         with warnings.catch_warnings():
@@ -67,7 +68,9 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: Any = None
     if math.prod(sizes) == 0:
         return torch.empty(sizes, dtype=dtype, device="cpu")
     whole = storage.content.numel() // dtype.itemsize * dtype.itemsize
-    return torch.as_strided(storage.content[:whole].view(dtype), sizes, strides, offset)
+    numbers = storage.content[:whole].view(dtype)
+    # Counted from the beginning of the memory, of which the storage may be a part.
+    return torch.as_strided(numbers, sizes, strides, numbers.storage_offset() + offset)
 
 
 def check_view(

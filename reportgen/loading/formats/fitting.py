@@ -64,7 +64,7 @@ def load_into(path: Path, module: nn.Module, weights: Mapping[str, Tensor]) -> N
 
 
 def _loaded(module: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, int]:
-    """What torch finds wrong when it loads a state, "" for nothing; and how much that is.
+    """Load a state; returns what torch finds wrong, "" for nothing, and how much that is.
 
     Losses and metrics are often saved beside the model; they are not part of it.
     """

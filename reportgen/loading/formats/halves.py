@@ -22,6 +22,7 @@ from reportgen.loading.formats.weights import (
     module_with_weights,
     read_safetensors,
 )
+from reportgen.loading.graph.argument_checks import CheckedOperations
 from reportgen.loading.graph.evaluation_mode import evaluated
 from reportgen.loading.modules.model_class import find_class, folder_of
 from reportgen.loading.modules.split_parts import ModuleModel
@@ -85,6 +86,21 @@ def read_halves(encoder: Path, decoder: Path, options: LoadingOptions) -> Module
     return ModuleModel(TwoHalves(*halves), notes=notes)
 
 
+def _checked_once(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """The function, whose operators' arguments are checked in its first call."""
+    called: list[bool] = []
+
+    def run(values: Tensor) -> Any:
+        if called:
+            return function(values)
+        with CheckedOperations():
+            returned = function(values)
+        called.append(True)
+        return returned
+
+    return run
+
+
 def _weights(path: Path, kind: ModelFormat, options: LoadingOptions) -> Any:
     if kind is ModelFormat.SAFETENSORS:
         return read_safetensors(path)
@@ -122,7 +138,7 @@ def _half(path: Path, kind: ModelFormat, options: LoadingOptions) -> nn.Module:
         from reportgen.loading.formats.exported import read_exported
 
         program = read_exported(path, kind, trust=options.trust)
-        return _Called(evaluated(program, options.device).compiled())
+        return _Called(_checked_once(evaluated(program, options.device).compiled()))
     raise ModelError(
         f"{path} is a {kind.value}, which is no half of a model; give modules, TorchScript, "
         "torch.export archives, ONNX files, or weights with --model-class."

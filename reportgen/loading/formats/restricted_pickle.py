@@ -15,7 +15,6 @@ import mmap
 import pickle
 import pickletools
 import re
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,11 +30,16 @@ from reportgen.loading.formats.checked_pickle import (
     CheckedUnpickler,
     StandIn,
     Storage,
-    StorageKind,
     mapped_name,
 )
 from reportgen.loading.formats.checked_state import check_entries, check_parts, fill
 from reportgen.loading.formats.checked_tensors import makers
+from reportgen.loading.formats.saved_records import (
+    States,
+    read_record,
+    storage_bytes,
+    storage_of,
+)
 from reportgen.loading.sentences import first_line, naming, refusing
 
 # How torch names what it never imports.
@@ -126,23 +130,12 @@ def _load(path: Path, table: Mapping[str, Any], is_zip: bool) -> Any:
         return loaded
 
 
-def _load_zip(path: Path, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Any, Any]]]:
+def _load_zip(path: Path, table: Mapping[str, Any]) -> tuple[Any, States]:
     with open_archive(path) as archive:
-        if "byteorder" in archive and archive.read("byteorder") != sys.byteorder.encode():
-            raise ModelError("it was saved on a machine with another order of bytes.")
-        contents: dict[str, Tensor] = {}
-
-        def storage(named: tuple[Any, ...]) -> Storage:
-            kind, key, _, count = named[1:5]
-            if key not in contents:
-                contents[key] = _bytes_as_tensor(bytearray(archive.read(f"data/{key}")))
-            return _storage(kind, contents[key], count)
-
-        unpickler = CheckedUnpickler(io.BytesIO(archive.read("data.pkl")), table, storage)
-        return unpickler.load(), unpickler.states
+        return read_record(archive, table)
 
 
-def _load_legacy(path: Path, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Any, Any]]]:
+def _load_legacy(path: Path, table: Mapping[str, Any]) -> tuple[Any, States]:
     """The layout before torch 1.6: pickles one after another, then the bytes of the storages."""
     contents: dict[str, Tensor] = {}
     size = path.stat().st_size
@@ -152,12 +145,12 @@ def _load_legacy(path: Path, table: Mapping[str, Any]) -> tuple[Any, list[tuple[
         view = named[5] if len(named) > 5 else None
         if view is not None:
             raise ModelError("it holds views of storages, as torch wrote them before 0.4.")
-        wanted = _storage_bytes(kind, count)
+        wanted = storage_bytes(kind, count)
         if wanted > size:
             raise ModelError("it claims more bytes than it has; it is damaged or unsafe.")
         if key not in contents:
             contents[key] = torch.zeros(wanted, dtype=torch.uint8)
-        return _storage(kind, contents[key], count)
+        return storage_of(kind, contents[key], count)
 
     with path.open("rb") as file:
         for _ in range(LEGACY_PREAMBLE):
@@ -173,23 +166,6 @@ def _load_legacy(path: Path, table: Mapping[str, Any]) -> tuple[Any, list[tuple[
             if file.readinto(contents[key].numpy()) != len(contents[key]):  # type: ignore[arg-type]
                 raise ModelError("it ends within a storage; it is cut off.")
     return loaded, unpickler.states
-
-
-def _storage(kind: Any, content: Tensor, count: Any) -> Storage:
-    if _storage_bytes(kind, count) > len(content):
-        raise ModelError("it stores fewer bytes than a storage has; it is damaged.")
-    return Storage(content[: _storage_bytes(kind, count)], kind.dtype)
-
-
-def _storage_bytes(kind: Any, count: Any) -> int:
-    if not isinstance(kind, StorageKind) or type(count) is not int or count < 0:
-        raise ModelError("it names something else than a storage; it is damaged.")
-    item = 1 if kind.dtype is None else kind.dtype.itemsize
-    return item * count
-
-
-def _bytes_as_tensor(content: bytearray) -> Tensor:
-    return torch.frombuffer(content, dtype=torch.uint8) if content else torch.zeros(0).byte()
 
 
 def _names_in(path: Path, is_zip: bool) -> set[str]:

@@ -62,7 +62,7 @@ def read_torch_save(
 
 
 def _load_trusted(path: Path, named: Mapping[str, Any], folder: Path) -> Any:
-    """What a file holds, by Python's own unpickler, which finds classes that the user names.
+    """Unpickle a file with Python's own unpickler, which also finds classes that the user names.
 
     Others are imported from `folder`, the current one, and what is installed.
     """

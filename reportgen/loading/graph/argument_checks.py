@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reportgen.errors import ModelError
 from reportgen.loading.graph.operators import base_name, names
+from reportgen.process.watched_operations import UncompiledMode
 
 BATCH_NORMS = names(
     """
@@ -22,27 +23,44 @@ BATCH_NORMS = names(
     _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update
     """
 )
+# As arguments, they are objects of Python; torch also takes numbers for them, and any number.
+CODED = {
+    "ScalarType": torch.dtype,
+    "Layout": torch.layout,
+    "MemoryFormat": torch.memory_format,
+}
 DIVISIONS = names("div div_ divide divide_ floor_divide remainder fmod true_divide")
 
 
 def check_arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raise ModelError where an operator would be given what it does not check."""
-    name = base_name(target)
-    check = CHECKS.get(name)
-    if check is None or not isinstance(target, torch._ops.OpOverload):
+    if not isinstance(target, torch._ops.OpOverload):
         return
-    given = dict(zip((a.name for a in target._schema.arguments), args, strict=False)) | dict(kwargs)
-    if not check(given):
+    name, declared = base_name(target), target._schema.arguments
+    given = dict(zip((a.name for a in declared), args, strict=False)) | dict(kwargs)
+    check = CHECKS.get(name)
+    codes_fit = all(_is_no_code(str(a.real_type), given.get(a.name)) for a in declared)
+    if not codes_fit or (check is not None and not check(given)):
         raise ModelError(
             f"the model's operator {name} has arguments that do not fit together; refused as "
             "unsafe."
         )
 
 
+def _is_no_code(kind: str, value: Any) -> bool:
+    """Tell whether a type or an arrangement of numbers is one, and no number instead of it."""
+    wanted = CODED.get(kind.removeprefix("Optional[").removesuffix("]"))
+    return wanted is None or value is None or isinstance(value, wanted)
+
+
 def _batch_norm(given: Mapping[str, Any]) -> bool:
-    """Each statistic and weight has a number for each channel."""
+    """Each statistic and weight has a number for each channel, and none that is used is missing."""
     images = given["input"]
     per_channel = ("weight", "bias", "running_mean", "running_var")
+    if given.get("training", given.get("use_input_stats")) is False:
+        missing = given.get("running_mean") is None or given.get("running_var") is None
+        if missing:
+            return False
     return images.dim() >= 2 and all(
         given.get(name) is None or tuple(given[name].shape) == (images.shape[1],)
         for name in per_channel
@@ -136,8 +154,15 @@ def _antialiased(given: Mapping[str, Any]) -> bool:
 
 
 def _division(given: Mapping[str, Any]) -> bool:
-    """Not the least whole number by −1, which no whole number is, and which stops the processor."""
-    above, below = given.get("self"), given.get("other")
+    """Not the least whole number by −1, which no whole number is, and which stops the processor.
+
+    Plain numbers are not divided by 0 either: of tensors' torch says so, of theirs it does not.
+    """
+    above, below = given.get("self", given.get("a")), given.get("other", given.get("b"))
+    if not isinstance(above, Tensor) and type(above) in (int, bool):
+        by_minus_one = bool((below == -1).any()) if isinstance(below, Tensor) else below == -1
+        by_nothing = not isinstance(below, Tensor) and below == 0
+        return not by_nothing and not (by_minus_one and above <= -(2**63))
     if not isinstance(above, Tensor) or above.is_floating_point() or above.is_complex():
         return True
     if above.dtype == torch.bool:
@@ -145,6 +170,27 @@ def _division(given: Mapping[str, Any]) -> bool:
     has_least = bool((above == torch.iinfo(above.dtype).min).any())
     by_minus_one = bool((below == -1).any()) if isinstance(below, Tensor) else below == -1
     return not (has_least and by_minus_one)
+
+
+class CheckedOperations(UncompiledMode):
+    """A context in which this thread's operators refuse arguments that torch does not check.
+
+    Attributes
+    ----------
+    refused : the last refusal, which TorchScript's interpreter turns into an error of its own.
+    """
+
+    refused: ModelError | None = None
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        try:
+            check_arguments(function, args, kwargs or {})
+        except ModelError as error:
+            self.refused = error
+            raise
+        return function(*args, **(kwargs or {}))
 
 
 CHECKS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {

@@ -59,7 +59,7 @@ def _curve(result: Reconstruction) -> Chart:
     reach = max(2 * result.pca_components, 8)
     if equivalent is not None and not result.equivalent_beyond:
         reach = max(reach, int(np.ceil(1.3 * equivalent.value)))
-    shown = min(result.largest_components, reach)
+    shown = min(result.largest_components, reach, len(result.curve) - 1)
     k = np.arange(shown + 1)
     level = np.ones(2)
     return line_chart(

@@ -7,7 +7,6 @@ so nothing in the file is evaluated. Shapes need no symbols: sizes are computed 
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 from reportgen.errors import ModelError, SettingsError
 from reportgen.loading.formats.archive import Archive, open_archive
 from reportgen.loading.formats.exported.graph import build_program
+from reportgen.loading.formats.saved_records import load_tensors
 from reportgen.loading.formats.tensors import check_extents, tensor_from_bytes
 from reportgen.loading.graph.program import Description, Program
 from reportgen.loading.options import DESCRIBED, LoadingOptions, Place
@@ -187,10 +187,10 @@ def _read_pickled_tensor(archive: Archive, record: str) -> Tensor:
 
 
 def _load_weights_only(archive: Archive, record: str) -> Any:
-    # torch's restricted unpickler raises whatever a hostile pickle makes it raise.
+    # A hostile pickle makes an unpickler raise anything.
     with refusing(
         Exception,
         f"{archive.path}: {quoted(record)} is a pickle that holds more than tensors, or is damaged "
         "(<kind>); export the model again, or pass --trust if you trust the file's origin.",
     ):
-        return torch.load(io.BytesIO(archive.read(record)), map_location="cpu", weights_only=True)
+        return load_tensors(archive.path, archive.read(record))

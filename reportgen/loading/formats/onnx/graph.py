@@ -64,6 +64,7 @@ class OnnxGraph:
     Attributes
     ----------
     model : the onnx.ModelProto, with sampling noise replaced by its mean.
+    path : its file, for sentences.
     program : one node for each tensor; `tensor` gives the tensor's name.
     parameters : how many numbers its weights hold.
     draws : names of the random operators that were there.
@@ -174,7 +175,7 @@ class OnnxGraph:
             return array if array.dtype.isbuiltin == 1 else array.astype(np.float32)
 
     def sampling(self) -> Sampling:
-        """Where noise enters: what sums it with what the image gives, and what multiplies it."""
+        """Find where noise enters: what adds it to what the image gives, and what multiplies it."""
         means, scales = [], []
         for node, name in self._names.items():
             if name not in self.noise:

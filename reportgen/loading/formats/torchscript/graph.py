@@ -1,4 +1,4 @@
-"""The frozen graph of a TorchScript method → a `Program`.
+"""The graph of a TorchScript method → a `Program`.
 
 The graph is walked with two example images: every operator becomes a node and also runs, so that
 conditions and loops over sizes, which exported graphs do not have, resolve to what they are for
@@ -7,6 +7,7 @@ images of this shape. Conditions on pixel values are refused.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,18 +32,31 @@ MISSING = object()
 
 
 def program_of_graph(module: Any, graph: Any, example: Tensor) -> Program:
-    """Convert a frozen, inlined torch._C.Graph whose inputs are `module` and one tensor.
+    """Convert an inlined torch._C.Graph whose inputs are `module` and one tensor.
 
     Raises ModelError for operators off the allow-list and for control flow on pixel values.
     """
     return _Converter(module, example).convert(graph)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part of the module, and its path in it, such as "encoder.2"; "" for the whole."""
+
+    script: Any
+    path: str
+
+    def path_of(self, name: str) -> str:
+        return f"{self.path}.{name}".lstrip(".")
+
+
 class _Converter:
     def __init__(self, module: Any, example: Tensor) -> None:
-        self.module = module
+        self.module = _Part(module._c, "")
         self.graph = ShadowedGraph(example)
         self.values: dict[int, Any] = {}
+        # Attributes that the code writes: the module stays as it is.
+        self.written: dict[str, Any] = {}
 
     def convert(self, graph: Any) -> Program:
         inputs = list(graph.inputs())
@@ -98,7 +112,11 @@ class _Converter:
         inputs, outputs = list(node.inputs()), list(node.outputs())
         match name:
             case "SetAttr":
-                setattr(self._value(inputs[0]), node.s("name"), self._value(inputs[1]))
+                owner, value = self._value(inputs[0]), self._value(inputs[1])
+                if isinstance(owner, _Part):
+                    self.written[owner.path_of(node.s("name"))] = value
+                else:
+                    setattr(owner, node.s("name"), value)
             case "Enter" | "Exit":
                 # Contexts such as no_grad; their methods are in the graph already.
                 for output in outputs:
@@ -146,6 +164,8 @@ class _Converter:
                 return torch.strided
             case "shape":
                 return self.graph.sizes(values[0])
+            case "is_nested" | "is_sparse" | "is_quantized" | "is_mkldnn" | "is_meta" | "is_cuda":
+                return False
             case "min" | "max" | "abs":
                 return self.graph.on_numbers(name, values)
             case _ if name in SAME:
@@ -159,11 +179,17 @@ class _Converter:
         return constant
 
     def _attribute(self, node: Any, owner: Any) -> Any:
-        """An attribute that freezing left in the module, such as a flag; or of a created object."""
-        value = getattr(owner, node.s("name"))
-        if isinstance(value, Tensor):
-            return self.graph.tensor(value, node.s("name"))
-        return value
+        """A part, a weight or a flag of the module, or what its code has written there."""
+        name = node.s("name")
+        if not isinstance(owner, _Part):
+            return getattr(owner, name)
+        path = owner.path_of(name)
+        if path in self.written:
+            return self.written[path]
+        value = owner.script.getattr(name)
+        if isinstance(value, torch._C.ScriptModule):
+            return _Part(value, path)
+        return self.graph.tensor(value, path) if isinstance(value, Tensor) else value
 
     def _branch(self, node: Any, condition: Any, outputs: list[Any]) -> None:
         taken = self.graph.decided(self._value(condition))

@@ -17,6 +17,7 @@ from reportgen.errors import ModelError
 from reportgen.loading.formats.tensors import check_extents, named_tensors, refuse_not_finite
 from reportgen.loading.formats.torchscript.graph import program_of_graph
 from reportgen.loading.formats.torchscript.screen import screened_archive
+from reportgen.loading.graph.argument_checks import CheckedOperations
 from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
 from reportgen.loading.graph.measure import DoesNotFitError
 from reportgen.loading.graph.program import Program
@@ -147,6 +148,7 @@ class _ScriptParts:
     def _unchanged(self, training: bool = False) -> Iterator[None]:
         """Within this block its code runs as it is, and writes into no weight that is left so.
 
+        Its operators' arguments are checked: what torch does not check may be a stranger's.
         With `training`, in training mode but for its norms and dropouts.
         """
         self.module.to(self.device)
@@ -156,7 +158,12 @@ class _ScriptParts:
             for part, _ in flags if training else ():
                 name = str(getattr(part, "original_name", ""))
                 part.training = not name.startswith(_NORMS_AND_DROPOUTS)
-            yield
+            with CheckedOperations() as checks:
+                yield
+        except RuntimeError as error:
+            if checks.refused is not None:
+                raise checks.refused from error
+            raise
         finally:
             for part, flag in flags:
                 part.training = flag
@@ -203,15 +210,17 @@ class _ScriptParts:
         return program
 
     def _program(self, name: str, example: Tensor) -> Program:
-        """Convert a method or child; its first input is the frozen module."""
+        """Convert a method or child; its first input is the module that it belongs to.
+
+        It is not frozen: torch would run operators on the file's constants, and check less of them
+        than is checked here.
+        """
         owner_name, _, method = name.rpartition(".")
         owner, found = self._found(owner_name), self._found(name)
         if isinstance(found, torch.jit.ScriptModule):
             owner, method = found, "forward"
-        preserved = [] if method == "forward" else [method]
-        # Optimised numerics would fold batch norm into weights and change results by 1e-6.
-        frozen = torch.jit.freeze(owner.eval(), preserved, optimize_numerics=False)
-        return program_of_graph(frozen, getattr(frozen, method).graph, example.cpu())
+        graph = getattr(owner.eval(), method).inlined_graph
+        return program_of_graph(owner, graph, example.cpu())
 
 
 def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> Any:

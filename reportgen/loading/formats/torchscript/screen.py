@@ -1,7 +1,7 @@
 """Reads TorchScript source before torch does, and refuses what is not plain tensor code.
 
-torch.jit.load runs `__setstate__` methods from the file, and freezing runs operators on constants,
-some of which write files. The source in an archive is Python's syntax, so every call in it can be
+torch.jit.load runs `__setstate__` methods from the file, and running its code runs operators, some
+of which write files. The source in an archive is Python's syntax, so every call in it can be
 checked against the allow-list. The archive is then written anew from the records that were checked:
 what was screened is what torch reads.
 """

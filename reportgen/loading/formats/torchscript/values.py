@@ -15,6 +15,7 @@ from torch import Tensor, fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.torchscript.numbers import DIVISIONS, ON_NUMBERS
+from reportgen.loading.graph.argument_checks import check_arguments
 from reportgen.loading.graph.evaluation_mode import localise
 from reportgen.loading.graph.measure import misfit
 from reportgen.loading.graph.program import ProgramBuilder
@@ -72,7 +73,10 @@ class ShadowedGraph:
         shadow_args = fx.map_arg(localise(args, "cpu"), self._shadows.__getitem__)
         shadow_kwargs = fx.map_arg(localise(kwargs or {}, "cpu"), self._shadows.__getitem__)
         try:
+            check_arguments(target, shadow_args, shadow_kwargs)
             self._shadows[call] = target(*shadow_args, **shadow_kwargs)
+        except ModelError:
+            raise
         except Exception as error:
             raise misfit(error) from error
         return call
