@@ -65,6 +65,7 @@ UNSOUND: dict[str, tuple[Any, ...]] = {
     "the least number by one": (aten.remainder.Scalar, LEAST, -1),
     "a plain number by nothing": (aten.remainder.int, 5, 0),
     "the least plain number": (aten.remainder.int, -(2**63), -1),
+    "a number for a type, in a script": (aten.to.prim_dtype, torch.ones(2), 99),
     "a number for a type": (aten.view.dtype, torch.ones(2), -1),
     "no statistics": (
         aten.native_batch_norm.default,

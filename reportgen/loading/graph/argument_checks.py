@@ -172,6 +172,11 @@ def _division(given: Mapping[str, Any]) -> bool:
     return not (has_least and by_minus_one)
 
 
+def _conversion(given: Mapping[str, Any]) -> bool:
+    """No number for a type, which TorchScript's own overloads take unseen."""
+    return given.get("dtype") is None or isinstance(given["dtype"], torch.dtype)
+
+
 class CheckedOperations(UncompiledMode):
     """A context in which this thread's operators refuse arguments that torch does not check.
 
@@ -199,6 +204,7 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     **dict.fromkeys(names("_weight_norm _weight_norm_interface"), _weight_norm),
     **dict.fromkeys(names("_upsample_bilinear2d_aa _upsample_bicubic2d_aa"), _antialiased),
     "_upsample_lanczos2d_aa": _antialiased,
+    "to": _conversion,
     "native_group_norm": _group_norm,
     "_reshape_alias": _strided,
     "repeat_interleave": _repeats,
