@@ -83,12 +83,13 @@ def test_shapes_that_differ_are_one_sentence(tmp_path: Path) -> None:
 
 def test_bytes_beyond_the_array_are_counted(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", noise(5, 4, 4))
-    assert "beyond" not in " ".join(note.text for note in open_images(tmp_path / "x.npy").notes)
+    notes = open_images(tmp_path / "x.npy").notes
+    assert "beyond its array" not in " ".join(note.text for note in notes)
     with (tmp_path / "x.npy").open("ab") as stream:
         np.save(stream, noise(7, 4, 4))
-    notes = [note.text for note in open_images(tmp_path / "x.npy").notes]
-    assert any("x.npy goes on for 240 bytes beyond its array" in text for text in notes)
+    said = [note.text for note in open_images(tmp_path / "x.npy").notes]
+    assert any("x.npy goes on for 240 bytes beyond its array" in text for text in said)
     content = idx(noise(5, 4, 4), 0x08) + b"more"
     (tmp_path / "x-idx3-ubyte").write_bytes(content)
-    notes = [note.text for note in open_images(tmp_path / "x-idx3-ubyte").notes]
-    assert any("goes on for 4 bytes" in text for text in notes)
+    said = [note.text for note in open_images(tmp_path / "x-idx3-ubyte").notes]
+    assert any("goes on for 4 bytes" in text for text in said)
