@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ LOGGERS = {"nibabel": "nibabel.global"}
 def _reading(path: Path, library: str, extra: str) -> Iterator[None]:
     """Say what is missing, or damaged: these libraries raise almost any kind of error."""
     try:
+        # astropy makes a logger of its own kind, and must be the first to ask for it.
+        import_module(library)
         with complaints_of(LOGGERS.get(library, library)):
             yield
     except (UnreadableImageError, DataError, MemoryError):
