@@ -84,3 +84,15 @@ def draw_examples(drawing: Drawing, unit: Unit, strong: StrongImages, limit: flo
             tuple(name.replace("/", "/\u200b") for name in strong.names),
         ),
     )
+
+
+def contribution_to(results: Results, unit: Unit, name: str) -> tuple[np.ndarray | None, str]:
+    """A unit's contribution to one image, and its share of that image's change as text."""
+    result = results.answers.of(Contributions)
+    if result is None or name not in result.picture_names:
+        return None, ""
+    units = [share.unit for share in result.shares]
+    if unit.index not in units:
+        return None, ""
+    place = result.picture_names.index(name), units.index(unit.index)
+    return result.pictures[place], own_share(result.row_shares[place])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.ablation import Ablation
-from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.health import WITHOUT_EFFECT, Health, UnitHealth
 from reportgen.analyses.traversal import Traversal
 from reportgen.autoencoder import UnitKind
@@ -18,7 +17,6 @@ from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results, Unit
 from reportgen.report.views import ablation as ablation_codes
-from reportgen.report.views.contributions import own_share
 from reportgen.report.views.latent_responses import recognised
 from reportgen.report.views.reads import ReadsAndPaints, reads_and_paints
 from reportgen.report.views.reconstruction import LabelledStrip
@@ -26,6 +24,7 @@ from reportgen.report.views.traversal import walk_strip
 from reportgen.report.views.unit_examples import (
     Examples,
     StrongImages,
+    contribution_to,
     draw_examples,
     strong_images,
 )
@@ -279,7 +278,7 @@ def _views_of(results: Results, unit: Unit) -> tuple[_Views, ...]:
     )
     views = []
     for row in np.argsort(-taken, kind="stable")[:CARD_ROWS]:
-        part, share = _contribution(results, unit, result.picture_names[row])
+        part, share = contribution_to(results, unit, result.picture_names[row])
         views.append(
             _Views(
                 name=result.picture_names[row],
@@ -310,18 +309,6 @@ def _views(drawing: Drawing, unit: Unit, views: _Views, limit: float) -> Labelle
     )
     strip = Strip(drawing.strip(*tiles), alt, _broken(captions), limit=limit, signed_from=2)
     return LabelledStrip(views.name, strip)
-
-
-def _contribution(results: Results, unit: Unit, name: str) -> tuple[np.ndarray | None, str]:
-    """A unit's contribution to one image, and its share of that image's change as text."""
-    result = results.answers.of(Contributions)
-    if result is None or name not in result.picture_names:
-        return None, ""
-    units = [share.unit for share in result.shares]
-    if unit.index not in units:
-        return None, ""
-    place = result.picture_names.index(name), units.index(unit.index)
-    return result.pictures[place], own_share(result.row_shares[place])
 
 
 def _broken(captions: list[str]) -> tuple[str, ...]:
