@@ -6,6 +6,7 @@
   note.popover = "auto";
   note.className = "definition";
   note.setAttribute("role", "note");
+  let openedAt = 0;
   document.body.append(note);
   const beside = (a) => {
     const word = a.getBoundingClientRect();
@@ -27,8 +28,12 @@
       note.replaceChildren(name, said, all);
       note.showPopover();
       beside(a);
+      openedAt = window.scrollY;
     });
   }
-  document.addEventListener("scroll", () => { if (note.matches(":popover-open")) note.hidePopover(); },
-    { passive: true });
+  // A scroll that ends under the click is not one away from the word.
+  document.addEventListener("scroll", () => {
+    const away = Math.abs(window.scrollY - openedAt) > 8;
+    if (away && note.matches(":popover-open")) note.hidePopover();
+  }, { passive: true });
 })();

@@ -425,7 +425,9 @@ def test_every_section_answers_a_grouped_code_or_says_why_not() -> None:
             run(study)
         except (DoesNotApplyError, UnanswerableError) as reason:
             reasons[name] = str(reason)
-    assert set(reasons) == {"directions", "spatial", "label_metrics"}
+    assert set(reasons) == {
+        *("code_book", "dependent_shares", "directions", "label_metrics", "spatial")
+    }
     assert "grouped" in reasons["directions"]
 
 

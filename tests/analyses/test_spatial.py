@@ -181,7 +181,7 @@ def test_a_bent_colour_map_has_scikit_learn_s_r2_on_the_test_rows(bent) -> None:
 )
 def test_blocks_are_the_smallest_that_are_at_most_256(height, width, block) -> None:
     assert spatial._block(height, width) == block
-    units, grid = spatial._sites((2, height, width), block)
+    units, grid = spatial._sites((2, height, width), block, 2 * height * width)
     assert len(units) == grid[0] * grid[1] <= 256
     coordinates = np.concatenate(units.members)
     assert sorted(coordinates.tolist()) == list(range(2 * height * width))

@@ -18,10 +18,10 @@ from torch import nn
 from reportgen import loading
 from reportgen.command.cli import build, main
 from reportgen.command.cli import inspect as inspect_command
-from reportgen.command.options import command_line
 from reportgen.errors import SettingsError
 from reportgen.loading import LoadingOptions, autoencoder_from_module, load_autoencoder, save
 from reportgen.loading.options import Place, flag_of, options_at
+from reportgen.request import command_line
 from reportgen.settings import Settings
 from tests.loading.image_array import random_images
 
