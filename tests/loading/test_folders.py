@@ -226,3 +226,13 @@ def test_images_of_the_wrong_size_are_named(tmp_path: Path) -> None:
     models.AE(models.AEConfig(input_dim=GREY, latent_dim=4)).save(str(tmp_path / "net"))
     with pytest.raises(DataError, match="1×14×14"):
         load_autoencoder(tmp_path / "net", images=random_images((1, 14, 14)))
+
+
+def test_a_configuration_of_endless_layers_is_refused_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "net"
+    diffusers_model("AutoencoderKL").save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["layers_per_block"] = 10**30
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelError, match="it asks for more than 10,000 modules"):
+        load_autoencoder(folder, images=random_images(COLOUR))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
@@ -24,6 +26,7 @@ from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.sentences import refusing
 
 CONFIG_LIMIT = 1 << 20
+MOST_MODULES = 10_000
 DIFFUSERS_WEIGHTS = (
     "diffusion_pytorch_model.safetensors",
     "diffusion_pytorch_model.bin",
@@ -159,8 +162,28 @@ def _build(folder: Path, construct: Callable[[], nn.Module]) -> nn.Module:
             "with the installed version.",
         ),
         memory_limit(),
+        _few_modules(),
     ):
         return construct()
+
+
+@contextlib.contextmanager
+def _few_modules() -> Iterator[None]:
+    """Within this block, no more modules are made than any autoencoder has.
+
+    A configuration may ask for 10³⁰ layers. Raises ModelError for the first one too many.
+    """
+    count = itertools.count(1)
+
+    def counted(module: nn.Module, name: str, child: nn.Module | None) -> None:
+        if next(count) > MOST_MODULES:
+            raise ModelError(f"it asks for more than {MOST_MODULES:,} modules")
+
+    hook = register_module_module_registration_hook(counted)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _weights_in(folder: Path, names: tuple[str, ...]) -> tuple[Mapping[str, Tensor], Path]:
