@@ -130,6 +130,8 @@ def read_rows(stream: IO[bytes], header: ArrayHeader, rows: np.ndarray, where: s
 
     Raises DataError where the stream ends early.
     """
+    if header.dtype.itemsize == 0:
+        raise DataError(f"{where} holds values of no bytes; save it again as numbers or text.")
     if header.fortran_order:
         numbers = np.frombuffer(_exactly(stream, header.data_bytes, where), header.dtype)
         everything: np.ndarray = numbers.reshape(header.shape, order="F")

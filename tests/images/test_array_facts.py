@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from reportgen.errors import DataError
 from reportgen.images import ImageSet, open_images
 from tests.images.pictures import noise
 
@@ -88,3 +91,16 @@ def test_masks_called_labels_are_left_out_and_said(tmp_path: Path) -> None:
     images = opened(tmp_path, "npz", labels=noise(COUNT, 5, 5))
     assert images.labels is None and images.factors is None
     assert "no label an image, and was left out" in said(images)
+
+
+def test_labels_of_no_bytes_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.full(COUNT, "a"))
+    labels = buffer.getvalue().replace(b"'<U1'", b"'<U0'")
+    labels = labels.replace(b"'fortran_order': False", b"'fortran_order': True ")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        with archive.open("images.npy", "w") as member:
+            np.save(member, noise(COUNT, 5, 5))
+        archive.writestr("labels.npy", labels)
+    with pytest.raises(DataError, match="holds values of no bytes"):
+        open_images(tmp_path / "a.npz")

@@ -234,3 +234,18 @@ def test_weights_of_any_type_are_read_or_refused_in_a_sentence(kind: str, tmp_pa
         assert "\n" not in str(error)
     else:
         assert found.decode is not None
+
+
+def test_names_that_are_not_utf_8_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)),
+        (torch.zeros(1, 1, 2, 2),),
+        path,
+        dynamo=False,
+    )
+    content = path.read_bytes()
+    assert content.count(b"/0/Flatten") >= 1
+    path.write_bytes(content.replace(b"/0/Flatten", b"/0/Fl\xfftten"))
+    with pytest.raises(ModelError, match=r"UTF-8|no valid ONNX"):
+        load_autoencoder(path, images=random_images((1, 2, 2)))

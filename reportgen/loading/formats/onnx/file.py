@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,18 @@ def read_onnx_file(path: Path) -> Any:
     # The checker's own errors, and Python's for text that is none.
     with refusing(Exception, f"{path} is no valid ONNX model (<reason>); export it again."):
         onnx.checker.check_model(model)
+    if not all(isinstance(text, str) for text in _texts_of(graph)):
+        raise ModelError(f"{path} has names that are not UTF-8; export it again.")
     return model
+
+
+def _texts_of(graph: Any) -> Iterator[Any]:
+    """Every name in a graph: protobuf gives one that is not UTF-8 as bytes."""
+    for node in graph.node:
+        yield from (node.name, *node.input, *node.output)
+        yield from (text for entry in node.metadata_props for text in (entry.key, entry.value))
+    for named in (*graph.initializer, *graph.input, *graph.output):
+        yield named.name
 
 
 @dataclass(frozen=True)
