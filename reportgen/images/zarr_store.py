@@ -44,7 +44,12 @@ def is_zarr(folder: Path) -> bool:
 def open_zarr(folder: Path, options: OpenOptions) -> ImageSet:
     """A folder that is a Zarr store; see `open_images`."""
     where = shown(str(folder))
-    names = [str(path.relative_to(folder).as_posix()) for path in _files(folder)]
+    names: list[str] = []
+    for path in _files(folder):
+        # The library waits for whoever writes into a named pipe.
+        if not path.is_file():
+            raise DataError(f"{shown(str(path))} is no regular file; save the store again.")
+        names.append(str(path.relative_to(folder).as_posix()))
 
     def read(name: str) -> bytes:
         with (folder / name).open("rb") as stream:
@@ -82,7 +87,7 @@ def open_zipped_zarr(path: Path, options: OpenOptions) -> ImageSet:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in folder.rglob("*") if not path.is_dir())
 
 
 def _open(

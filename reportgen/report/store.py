@@ -84,9 +84,14 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     Results of an earlier schema are read as far as they still mean the same. Raises ResultsError
     where they are missing, damaged, or of a schema version that is not known.
     """
+    files = folder / "results.json", folder / "results.npz"
+    for file in files:
+        # Opening a FIFO waits for whoever writes into it.
+        if file.exists() and not file.is_file():
+            raise ResultsError(f"{shown(file)} is no regular file; build the report again.")
     with _readable(shown(folder)):
-        content = (folder / "results.json").read_bytes(), (folder / "results.npz").read_bytes()
-    return results_from_bytes(*content, questions, shown(folder))
+        plain, images = (file.read_bytes() for file in files)
+    return results_from_bytes(plain, images, questions, shown(folder))
 
 
 def results_from_bytes(

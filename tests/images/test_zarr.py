@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,13 @@ def test_chunks_larger_than_memory_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", [2, 3])
 def test_damaged_archives_are_read_or_one_sentence(tmp_path: Path, version: int) -> None:
     reads_or_refuses(written(tmp_path, "zip", version), 60)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+def test_a_named_pipe_in_the_place_of_a_block_is_not_waited_for(tmp_path: Path) -> None:
+    store = written(tmp_path, "folder", 3)
+    block = next(path for path in (store / "images" / "c").rglob("*") if path.is_file())
+    block.unlink()
+    os.mkfifo(block)
+    with pytest.raises(DataError, match="is no regular file"):
+        open_images(store)

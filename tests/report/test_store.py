@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import struct
 import time
@@ -450,3 +451,10 @@ def test_numbers_that_are_too_large_neither_take_long_nor_fill_memory(full, tmp_
     page = page_of(read_results(tmp_path, QUESTIONS))
     assert time.process_time() - started < 5
     assert "reconstruction" not in page.failures
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+def test_a_named_pipe_in_the_place_of_results_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "results.json")
+    with pytest.raises(ResultsError, match=r"results\.json is no regular file"):
+        read_results(tmp_path, QUESTIONS)
