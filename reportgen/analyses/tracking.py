@@ -11,7 +11,7 @@ import numpy as np
 
 from reportgen.analyses import UnanswerableError
 from reportgen.statistics.blocks import column_blocks, in_parallel
-from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio
+from reportgen.statistics.bootstrap import Bootstrap, Estimate, interval, safe_ratio, weaker_end
 from reportgen.statistics.image_factors import image_factors
 from reportgen.study.study import Study
 
@@ -96,11 +96,11 @@ def run(study: Study) -> Tracking:
     for name, column in varying.items():
         kind = FactorKind.GIVEN if name in given else FactorKind.IMAGE
         for unit, measure in enumerate(_spearman(bootstrap, values, column)):
-            named = _weaker(measure) > study.settings.tracked_correlation
+            named = weaker_end(measure) > study.settings.tracked_correlation
             found[unit].append(Factor(name, kind, measure, named))
     for unit, measures in enumerate(_areas(bootstrap, values, classes)):
         for name, measure in zip(classes, measures, strict=True):
-            weaker = 0.5 + _weaker(_shifted(measure, -0.5))
+            weaker = 0.5 + weaker_end(_shifted(measure, -0.5))
             named = weaker > study.settings.tracked_auc
             found[unit].append(Factor(name, FactorKind.CLASS, measure, named))
     return Tracking(
@@ -208,13 +208,6 @@ def _shares_won(values: np.ndarray, members: csc_array, counts: np.ndarray) -> n
         ranks *= present
         won[:, some] = members @ ranks / 2 - inside[:, some] ** 2 / 2
     return safe_ratio(won, inside * outside)
-
-
-def _weaker(measure: Estimate) -> float:
-    """The end of an interval that is nearer to 0; 0 where it spans 0 or is undefined."""
-    if not np.isfinite(measure.low) or measure.low <= 0 <= measure.high:
-        return 0.0
-    return min(abs(measure.low), abs(measure.high))
 
 
 def _shifted(measure: Estimate, by: float) -> Estimate:

@@ -17,7 +17,7 @@ from reportgen.errors import ResultsError
 from reportgen.report.image_arrays import UNREADABLE, read_image_arrays
 from reportgen.report.question import Question
 from reportgen.report.results import Results
-from reportgen.report.store import no_constant, results_of
+from reportgen.report.store import no_constant, refuse_pipe, results_of
 from reportgen.report.typed import Stored
 from reportgen.shown import shown
 
@@ -85,9 +85,7 @@ def _json_in(folder: Path) -> Path:
 
 
 def _content(file: Path) -> bytes:
-    # Opening a FIFO waits for whoever writes into it.
-    if file.exists() and not file.is_file():
-        raise ResultsError(f"{shown(file)} is no regular file; {WAYS}.")
+    refuse_pipe(file, WAYS)
     with file.open("rb") as opened:
         content = opened.read(LARGEST_TEXT + 1)
     if len(content) > LARGEST_TEXT:

@@ -86,12 +86,16 @@ def read_results(folder: Path, questions: Iterable[Question]) -> Results:
     """
     files = folder / "results.json", folder / "results.npz"
     for file in files:
-        # Opening a FIFO waits for whoever writes into it.
-        if file.exists() and not file.is_file():
-            raise ResultsError(f"{shown(file)} is no regular file; build the report again.")
+        refuse_pipe(file, "build the report again")
     with _readable(shown(folder)):
         plain, images = (file.read_bytes() for file in files)
     return results_from_bytes(plain, images, questions, shown(folder))
+
+
+def refuse_pipe(file: Path, advice: str) -> None:
+    """Raise ResultsError for what is no regular file: opening a FIFO waits for its writer."""
+    if file.exists() and not file.is_file():
+        raise ResultsError(f"{shown(file)} is no regular file; {advice}.")
 
 
 def results_from_bytes(

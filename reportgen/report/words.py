@@ -14,7 +14,7 @@ import numpy as np
 
 from reportgen.analyses.health import UnitState
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Estimate
+from reportgen.statistics.bootstrap import Estimate, weaker_end
 
 
 class Word(StrEnum):
@@ -191,13 +191,6 @@ def states(of_unit: Sequence[UnitState]) -> str:
 def capital(text: str) -> str:
     """Capitalise the first letter."""
     return text[:1].upper() + text[1:]
-
-
-def weaker_end(measure: Estimate) -> float:
-    """The end of an interval that is nearer to 0; 0 where it spans 0 or is undefined."""
-    if not np.isfinite(measure.low) or measure.low <= 0 <= measure.high:
-        return 0.0
-    return min(abs(measure.low), abs(measure.high))
 
 
 def beside_pca(difference: Estimate | None, settings: Settings) -> str:

@@ -113,6 +113,13 @@ def held_by_few(*sums: np.ndarray) -> bool:
     return False
 
 
+def weaker_end(measure: Estimate) -> float:
+    """The end of an interval that is nearer to 0; 0 where it spans 0 or is undefined."""
+    if not np.isfinite(measure.low) or measure.low <= 0 <= measure.high:
+        return 0.0
+    return min(abs(measure.low), abs(measure.high))
+
+
 def safe_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """numerator / denominator, NaN where the denominator is not positive."""
     numerator, denominator = np.broadcast_arrays(

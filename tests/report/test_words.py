@@ -21,7 +21,7 @@ from reportgen.report.words import (
     spoken,
 )
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import UNDEFINED, Estimate
+from reportgen.statistics.bootstrap import UNDEFINED, Estimate, weaker_end
 
 SETTINGS = Settings()
 METHODS = Path(__file__).resolve().parents[2] / "docs" / "methods.md"
@@ -167,10 +167,10 @@ def test_the_same_picture_is_said_from_nine_tenths_on_at_the_lower_of_number_and
 
 
 def test_the_weaker_end_is_nearer_to_zero_and_zero_across_it() -> None:
-    assert words.weaker_end(Estimate(0.5, 0.3, 0.7)) == 0.3
-    assert words.weaker_end(Estimate(-0.5, -0.7, -0.3)) == 0.3
-    assert words.weaker_end(Estimate(0.1, -0.1, 0.3)) == 0
-    assert words.weaker_end(UNDEFINED) == 0
+    assert weaker_end(Estimate(0.5, 0.3, 0.7)) == 0.3
+    assert weaker_end(Estimate(-0.5, -0.7, -0.3)) == 0.3
+    assert weaker_end(Estimate(0.1, -0.1, 0.3)) == 0
+    assert weaker_end(UNDEFINED) == 0
 
 
 def test_the_table_in_the_documentation_is_the_one_that_words_are_made_from() -> None:
