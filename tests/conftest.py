@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -19,6 +20,7 @@ from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
 from tests.process.in_this_process import ThreadInstead
+from tests.threads_at_work import wait_for_them
 
 # How long an example takes says more of what else the machine does than of what is tested.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -32,6 +34,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Let jobs start processes of their own only in tests of that, and in the slow ones."""
     own = any(item.get_closest_marker(name) for name in ("confined", "slow"))
     jobs.ChildProcess = ChildProcess if own else ThreadInstead  # type: ignore[misc]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Begin the next test when the threads of this one are at rest."""
+    yield
+    wait_for_them()
 
 
 @pytest.fixture(scope="session")

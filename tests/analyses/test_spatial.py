@@ -356,5 +356,5 @@ def test_moved_codes_of_all_rows_are_never_in_memory_together(
     settings = Settings(rows=64, table_rows=8, off_data_sample=16, memory=0.25)
     study = painting(site_codes(150, (10, 32, 32)), 1, settings=settings)
     assert study.off_data and study.shared(path_shares)
-    _, peak = peak_of(lambda: compute(study))
+    _, peak = peak_of(lambda: compute(study), megabytes * 10**6)
     assert peak < megabytes * 10**6

@@ -223,8 +223,8 @@ def test_a_member_of_zeros_is_passed_over_in_seconds(tmp_path: Path) -> None:
         file.addfile(member, Zeros())  # type: ignore[arg-type]
         for name in ("a.png", "b.png"):
             file.add(tmp_path / "folder" / name, name)
-    started = time.process_time()
+    started = time.thread_time()
     np.testing.assert_array_equal(
         open_images(tmp_path / "a.tar.gz").read(slice(0, 2)), open_images(path).read(slice(0, 2))
     )
-    assert time.process_time() - started < 10
+    assert time.thread_time() - started < 10

@@ -146,10 +146,10 @@ HOSTILE = {
 def test_what_no_file_of_weights_does_is_refused(what: str, tmp_path: Path) -> None:
     before = {kind: dict(vars(kind)) for kind in (nn.ReLU, nn.Linear, nn.Module, Tensor, nn.LSTM)}
     path = file_of(HOSTILE[what], tmp_path)
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(ModelError) as caught:
         load(path)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
     said = str(caught.value)
     assert str(path) in said and "\n" not in said and len(said) < 1000
     assert all(dict(vars(kind)) == was for kind, was in before.items())

@@ -47,9 +47,9 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def opens_or_says_why(path: Path) -> bool:
-    started = time.process_time()
+    started = time.thread_time()
     opened = opens(path)
-    assert time.process_time() - started < MOST_SECONDS
+    assert time.thread_time() - started < MOST_SECONDS
     return opened
 
 

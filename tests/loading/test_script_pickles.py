@@ -56,10 +56,10 @@ def test_pickles_that_are_not_as_torch_writes_them_are_refused(
 ) -> None:
     """A memo of gigabytes, a storage beyond its record, depth, what holds itself, and the like."""
     rewrite(scripted, {f"model/{record}": change})
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(ModelError) as caught:
         screened_archive(scripted)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
     assert str(scripted) in str(caught.value) and len(str(caught.value)) < 1000
 
 

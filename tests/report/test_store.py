@@ -447,9 +447,9 @@ def test_numbers_that_are_too_large_neither_take_long_nor_fill_memory(full, tmp_
     plain["reconstruction"]["largest_components"] = 10**9
     plain["reconstruction"]["curve"] = [1e300, -1e300, *plain["reconstruction"]["curve"][2:]]
     (tmp_path / "results.json").write_text(json.dumps(plain))
-    started = time.process_time()
+    started = time.thread_time()
     page = page_of(read_results(tmp_path, QUESTIONS))
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
     assert "reconstruction" not in page.failures
 
 

@@ -86,6 +86,6 @@ def test_deviations_of_columns_are_numpy_s_and_take_no_copy(monkeypatch) -> None
     monkeypatch.setattr(blocks, "ROW_BLOCK_BYTES", 8 * 500 * 30)
     values = np.random.default_rng(4).normal(3, size=(2_000, 500)).astype(np.float32)
     values[:, 0] = 0.1
-    found, peak = peak_of(lambda: column_deviations(values))
+    found, peak = peak_of(lambda: column_deviations(values), values.nbytes / 4)
     np.testing.assert_allclose(found, values.std(axis=0, dtype=np.float64), rtol=1e-9, atol=1e-12)
     assert peak < values.nbytes / 4
