@@ -35,6 +35,10 @@ schema:
 docs:
     .venv/bin/python -m reportgen.command.reference > docs/command-line.md && .venv/bin/python -m reportgen.command.number_names > docs/numbers.md
 
+# The documents as a web site in site/, a warning being an error; `mkdocs serve` shows it while you write.
+site:
+    .venv/bin/mkdocs build --strict
+
 # Times and memory, on a quiet machine; writes docs/benchmarks.md.
 benchmarks:
     .venv/bin/pytest tests/benchmarks -c tests/benchmarks/pytest.ini

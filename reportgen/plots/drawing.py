@@ -47,10 +47,11 @@ def draw_figure(results: Results, kind: str, width: float = COLUMN, **chosen: An
         known = ", ".join(KINDS)
         raise FigureError(f"there is no figure {kind!r}{nearest(kind, KINDS)}; give {known}.")
     import matplotlib
-    from matplotlib.figure import Figure
+
+    from reportgen.plots.notebook import NotebookFigure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width / MILLIMETRES_AN_INCH, 1), layout="constrained")
+        figure = NotebookFigure(figsize=(width / MILLIMETRES_AN_INCH, 1), layout="constrained")
         try:
             KINDS[kind](figure, results, **chosen)
         except TypeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -113,3 +114,9 @@ def test_the_command_writes_every_figure_of_results(results: Results, tmp_path: 
     assert Image.open(tmp_path / "out" / "units.png").width == round(60 * 100 / 25.4)
     done = CliRunner().invoke(main, [*map(str, words), "--width", "wide"])
     assert done.exit_code == 2 and "--width is 'wide'" in done.output
+
+
+def test_a_notebook_shows_a_figure_without_pyplot(results: Results) -> None:
+    shown = draw_figure(results, "units", width=85)._repr_png_()  # type: ignore[attr-defined]
+    with Image.open(io.BytesIO(shown)) as picture:
+        assert picture.format == "PNG" and picture.width == round(85 / 25.4 * 200)
