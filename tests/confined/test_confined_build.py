@@ -232,6 +232,20 @@ def test_what_named_code_runs_out_of_names_memory(work: Path) -> None:
     assert "memory" in said
 
 
+@pytest.mark.slow
+def test_a_library_that_asks_a_compiler_for_another_does_without(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As cuda.pathfinder does, which torch imports: for a compiler it makes a temporary file."""
+    (work / "bin").mkdir()
+    (work / "bin" / "gcc").write_text("#!/bin/sh\n")
+    (work / "bin" / "gcc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{work / 'bin'}:{os.environ['PATH']}")
+    words = with_net(work, "import ctypes.util; ctypes.util.find_library('no such library')")
+    done = build(work, *words, model="weights.pt")
+    assert done.exit_code == 0, done.output
+
+
 def test_the_report_says_what_held(work: Path) -> None:
     assert build(work).exit_code == 0
     page = (work / "r.html").read_text(encoding="utf-8")
