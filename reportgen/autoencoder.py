@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,14 +16,48 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# Every topic that a note may have.
+Topic = Literal[
+    "batch",
+    "channels",
+    "check",
+    "classes",
+    "code",
+    "code book",
+    "condition",
+    "copies",
+    "device",
+    "format",
+    "images",
+    "input",
+    "labels",
+    "latents",
+    "layout",
+    "memory",
+    "output",
+    "posterior",
+    "ranks",
+    "results",
+    "sampling",
+    "scaling",
+    "settings",
+    "shape",
+    "size",
+    "time",
+    "trust",
+    "weights",
+    "wide code",
+]
+
+
 @dataclass(frozen=True)
 class Note:
     """One choice made while a file was read, for the report's provenance.
 
-    `topic` is a short noun ("format", "split", "scaling"); `text` one sentence.
+    `topic` is what the choice was about; `text` one sentence.
     """
 
-    topic: str
+    topic: Topic
     text: str
 
 

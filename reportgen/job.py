@@ -109,7 +109,14 @@ def make_report(
     rules = rules_before_a_build(request.rules, questions)
     subject = open_subject(request, settings, progress, surroundings, given or GivenSets())
     made = report_on(
-        subject, settings, progress, surroundings, request.layout, with_results, request.codes
+        subject,
+        questions,
+        settings,
+        progress,
+        surroundings,
+        request.layout,
+        with_results,
+        request.codes,
     )
     if made is None:
         return None
@@ -127,6 +134,7 @@ def make_report(
 
 def report_on(
     subject: Subject,
+    questions: tuple[Question, ...],
     settings: Settings,
     progress: QuietProgress,
     surroundings: Surroundings,
@@ -138,7 +146,7 @@ def report_on(
 
     `with_codes` keeps the units' values of test images in results.npz.
     """
-    questions, deadline = all_questions(), Deadline()
+    deadline = Deadline()
     planned = plan_subject(subject, settings, progress, surroundings, questions, deadline)
     plan, subject, settings = planned.plan, planned.subject, planned.plan.build.settings
     with progress.step("codes"), in_time(settings.max_seconds):

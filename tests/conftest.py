@@ -16,6 +16,7 @@ import hypothesis
 
 from reportgen.confined import jobs
 from reportgen.process.child_process import ChildProcess
+from reportgen.report import templates
 from reportgen.settings import Settings
 from reportgen.study.study import Study
 from tests.oracles import decoders
@@ -25,6 +26,11 @@ from tests.threads_at_work import wait_for_them
 # How long an example takes says more of what else the machine does than of what is tested.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+
+# To compile the templates takes ten times as long as to fill them in: once is enough for all tests.
+# A template that a test changes has another content, and is compiled again.
+COMPILED = templates._Code()
+templates._Code = lambda: COMPILED  # type: ignore[assignment,misc]
 
 FEW = Settings(rows=40, table_rows=12, bootstrap_resamples=200)
 

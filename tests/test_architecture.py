@@ -209,9 +209,15 @@ def module_of(path: Path) -> str:
 
 
 @cache
+def known_modules() -> frozenset[str]:
+    """Every module of reportgen, as it is imported."""
+    return frozenset(module_of(each) for each in MODULES)
+
+
+@cache
 def files_used_by(path: Path) -> frozenset[str]:
     """The files of reportgen that a file imports when it runs, wherever it does."""
-    known = {module_of(each) for each in MODULES}
+    known = known_modules()
     typing_alone = {
         id(node)
         for block in ast.walk(parsed(path))
@@ -470,6 +476,24 @@ def test_every_question_has_a_template_that_says_how_to_read_it_and_its_limits()
             template = (folder / f"{question.name}.html.j2").read_text(encoding="utf-8")
             assert "{% block reading %}" in template, question.name
             assert "{% block limits %}" in template, question.name
+
+
+def test_every_topic_is_some_note_s_and_no_longer_than_its_column() -> None:
+    """That a note has no other is mypy's to say."""
+    from typing import get_args
+
+    from reportgen.autoencoder import Topic
+
+    used = {
+        node.args[0].value
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Note"
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert used == set(get_args(Topic))
+    assert [*get_args(Topic)] == sorted(get_args(Topic))
+    assert all(len(topic) < 12 for topic in used)
 
 
 def test_every_question_has_a_test_of_its_own() -> None:

@@ -168,6 +168,7 @@ def _report_of_object(
     from reportgen.job import report_on
     from reportgen.process.surroundings import Surroundings
     from reportgen.process.untouched import untouched
+    from reportgen.questions import all_questions
 
     with untouched(arguments.settings.seed):
         with progress.step("model"):
@@ -175,6 +176,7 @@ def _report_of_object(
         surroundings = Surroundings(confinement=IN_THE_CALLERS_PROCESS)
         made = report_on(
             subject,
+            all_questions(),
             arguments.settings,
             progress,
             surroundings,

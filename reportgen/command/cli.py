@@ -24,7 +24,9 @@ from reportgen.command.options import (
     loading_flags,
     loading_options,
     page_options,
+    page_path,
     read_options,
+    results_option,
     setting_options,
     summary_options,
 )
@@ -43,7 +45,7 @@ LARGE_PAGE = (
     f"Warning: the page is larger than {LARGE_PAGE_MEGABYTES} MB, more than many mailboxes and "
     "trackers take; --max-size leaves pictures out."
 )
-DEFAULT_OUTPUT: dict[PageLayout, str] = {"file": "report.html", "folder": "report"}
+PAGE_NAME = "report"
 
 EPILOG = """
 \b
@@ -67,7 +69,7 @@ def main() -> None:
 @main.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-@page_options
+@page_options(PAGE_NAME)
 @click.option(
     "--pdf",
     type=click.Path(path_type=Path),
@@ -81,13 +83,7 @@ def main() -> None:
     metavar="FILE",
     help="The same with everything that is on the page.",
 )
-@click.option(
-    "--results",
-    "results_folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Also write results.json and results.npz there.",
-)
+@results_option("results.json and results.npz")
 @click.option(
     "--codes/--no-codes",
     default=True,
@@ -185,7 +181,7 @@ def build(
         request = BuildRequest(
             model=model,
             data=data,
-            output=page or Path(DEFAULT_OUTPUT[layout]),
+            output=page_path(page, PAGE_NAME, layout),
             layout=layout,
             pdf=pdf,
             pdf_full=pdf_full,
@@ -288,12 +284,12 @@ def inspect(
 
 @main.command()
 @click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
-@page_options
+@page_options(PAGE_NAME)
 def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.command.summary import file_line
 
-    target = page or Path(DEFAULT_OUTPUT[layout])
+    target = page_path(page, PAGE_NAME, layout)
     try:
         from reportgen.confined.jobs import render as make_page
 

@@ -10,13 +10,13 @@ import click
 
 from reportgen.command.checking import RULE_BROKEN
 from reportgen.command.jobs import end_with
-from reportgen.command.options import layout_option
+from reportgen.command.options import link_option, page_options, page_path, results_option
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ComparisonError, ReportgenError
 from reportgen.shown import shown
 
 FEWEST_TRAININGS, MOST_REPORTS = 3, 50
-DEFAULT_OUTPUT: dict[PageLayout, str] = {"file": "compare.html", "folder": "compare"}
+PAGE_NAME = "compare"
 EPILOG = """
 \b
 Examples:
@@ -48,29 +48,15 @@ Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 4 something differs (--fa
     metavar="A",
     help="The report that the others are compared with [default: the first].",
 )
-@click.option(
-    "-o",
-    "page",
-    type=click.Path(path_type=Path),
-    help="Where the page goes [default: compare.html, or the folder compare].",
-)
-@layout_option
-@click.option(
-    "--results",
-    "results_folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Also write comparison.json and comparison.md there.",
-)
+@page_options(PAGE_NAME)
+@results_option("comparison.json and comparison.md")
 @click.option(
     "--summary",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Also write comparison.md to FILE; $GITHUB_STEP_SUMMARY is appended to.",
 )
-@click.option(
-    "--link", default="", metavar="URL", help="Where the page is, for the summary's link."
-)
+@link_option
 @click.option("--title", default="", help="Heading of the page [default: the reports' names].")
 @click.option(
     "--fail-on-change",
@@ -104,7 +90,7 @@ def compare(
 
         paths, recipes = _reports(reports, runs, baseline)
         inputs = tuple(given for path in paths for given in inputs_at(path, "REPORT"))
-        target = page or Path(DEFAULT_OUTPUT[layout])
+        target = page_path(page, PAGE_NAME, layout)
         delivery = Delivery(Destination(target, layout, summary=summary), inputs)
         beside: dict[str, Path | None] = {}
         if results_folder is not None:

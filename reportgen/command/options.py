@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reportgen.delivery.page_layout import LAYOUTS
+from reportgen.delivery.page_layout import LAYOUTS, PageLayout
 from reportgen.errors import SettingsError
 from reportgen.loading.options import LoadingOptions, Place, flag_of, options_at
 from reportgen.settings import Settings, read_loading_table, read_settings
@@ -77,15 +78,39 @@ def layout_option(command: Any) -> Any:
     return layout(command)
 
 
-def page_options(command: Any) -> Any:
-    """Add the options for the page's path, and for one file or a folder."""
+def page_options(name: str) -> Callable[[Any], Any]:
+    """Add the options for the page's path, `name` where none is said, and for file or folder."""
     page = click.option(
         "-o",
         "page",
         type=click.Path(path_type=Path),
-        help="Where the page goes [default: report.html, or the folder report].",
+        help=f"Where the page goes [default: {name}.html, or the folder {name}].",
     )
-    return page(layout_option(command))
+    return lambda command: page(layout_option(command))
+
+
+def page_path(page: Path | None, name: str, layout: PageLayout) -> Path:
+    """The path of the page, the default of `page_options` where none is said."""
+    return page or Path(f"{name}.html" if layout == "file" else name)
+
+
+def results_option(names: str) -> Callable[[Any], Any]:
+    """Add the option for the folder of the files with these names."""
+    return click.option(
+        "--results",
+        "results_folder",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=f"Also write {names} there.",
+    )
+
+
+def link_option(command: Any) -> Any:
+    """Add the option for the link that a summary has."""
+    link = click.option(
+        "--link", default="", metavar="URL", help="Where the page is, for the summary's link."
+    )
+    return link(command)
 
 
 def summary_options(command: Any) -> Any:
@@ -96,9 +121,6 @@ def summary_options(command: Any) -> Any:
         metavar="FILE",
         help="Also write a PNG picture of 1200 × 630 pixels with the verdict, for link previews.",
     )
-    link = click.option(
-        "--link", default="", metavar="URL", help="Where the page is, for the summary's link."
-    )
     summary = click.option(
         "--summary",
         type=click.Path(path_type=Path),
@@ -106,7 +128,7 @@ def summary_options(command: Any) -> Any:
         help="Also write the report in short as Markdown, for a pull request or a job's summary; "
         "$GITHUB_STEP_SUMMARY is appended to.",
     )
-    return summary(link(preview(command)))
+    return summary(link_option(preview(command)))
 
 
 def loading_flags(options: dict[str, Any]) -> dict[str, Any]:

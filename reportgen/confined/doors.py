@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 LONGEST_PATH = 2**14
 LARGEST_PIECE = 2**24
 LARGEST_ENTRY = 2**36
-# How pictures begin, whatever their names are.
-PICTURES = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|II\*\0|MM\0\*|P[1-7fF]\s", re.S)
+# How pictures begin, whatever their names are: see `FORMATS` in images/picture.py.
+PICTURES = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|BM|[(l|]\0\0\0|II[*+]\0|MM\0[*+]|P[1-7fF]\s", re.S
+)
 
 
 class Door(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +91,11 @@ def _text(
     """Write a line, its end left out where there is no room."""
     line = " ".join(text.split())[:400]
     if draw.textlength(line, font) > room:
-        while line and draw.textlength(line + "…", font) > room:
-            line = line[:-1]
-        line += "…"
+
+        def width(count: int) -> float:
+            return draw.textlength(line[:count] + "…", font)
+
+        line = line[: bisect_right(range(1, len(line)), room, key=width)] + "…"
     draw.text(place, line, fill, font)
 
 

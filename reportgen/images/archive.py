@@ -19,7 +19,7 @@ from reportgen.images.label_table import table_places
 from reportgen.images.listing import IGNORED_FOLDERS
 from reportgen.images.names import Chosen, choose
 from reportgen.images.open_options import OpenOptions
-from reportgen.images.picture import SUFFIXES
+from reportgen.images.picture import SUFFIXES, USUAL_FORMATS
 from reportgen.images.picture_images import class_file, make_picture_images
 from reportgen.images.picture_notes import other_files_notes
 from reportgen.images.picture_set import PictureFiles
@@ -56,10 +56,7 @@ def open_archive(
                 return places_in_natural_order(readable, every_name)
 
         if not chosen.names:
-            raise DataError(
-                f"{where} holds no images; give an archive of PNG, JPEG, WebP, BMP, TIFF or GIF "
-                "files."
-            )
+            raise DataError(f"{where} holds no images; give an archive of {USUAL_FORMATS} files.")
         opened = files(_wanted(_safe(members(), where), chosen, where))
         return make_picture_images(
             opened,

@@ -15,7 +15,7 @@ from reportgen.images.listing import FolderWalk
 from reportgen.images.names import choose, natural_order
 from reportgen.images.open_options import OpenOptions
 from reportgen.images.page_formats import format_of_folder
-from reportgen.images.picture import SUFFIXES
+from reportgen.images.picture import SUFFIXES, USUAL_FORMATS
 from reportgen.images.picture_images import make_picture_images
 from reportgen.images.picture_notes import listed_suffixes, other_files_notes
 from reportgen.images.places import places_in_natural_order
@@ -77,6 +77,6 @@ def _walk_notes(walk: FolderWalk) -> list[Note]:
 def _no_images(root: Path, others: Counter[str]) -> str:
     found = f"only other files ({listed_suffixes(others)})" if others else "no files"
     return (
-        f"No images in {shown(str(root))}: it holds {found}. Give a folder of PNG, JPEG, WebP, "
-        "BMP, TIFF or GIF files, or the array or archive file itself."
+        f"No images in {shown(str(root))}: it holds {found}. Give a folder of {USUAL_FORMATS} "
+        "files, or the array or archive file itself."
     )

@@ -25,6 +25,8 @@ SUFFIXES = frozenset(
 )
 # Only formats decoded in this process: EPS, for one, would start Ghostscript.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
+# Those that a sentence names.
+USUAL_FORMATS = "PNG, JPEG, WebP, BMP, TIFF or GIF"
 # Pillow's own limit, from which on it suspects a decompression bomb; another library may have
 # switched Pillow's off.
 LARGEST_PICTURE = 1024**3 // 4 // 3

@@ -12,8 +12,6 @@ from reportgen.report.results import Results
 from reportgen.suite.control import Control
 
 WORRYING_OFF_DATA = 0.25
-# Topics of notes on how pixels were put to the scale that the model takes.
-ASSUMPTIONS = frozenset({"scaling", "question"})
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,8 @@ def _assumed(results: Results) -> tuple[str, ...]:
         return ()
     provenance = results.provenance
     said = [
-        *(f"Model: {note.text}" for note in provenance.model_notes if note.topic in ASSUMPTIONS),
-        *(f"Data: {note.text}" for note in provenance.data_notes if note.topic in ASSUMPTIONS),
+        *(f"Model: {note.text}" for note in provenance.model_notes if note.topic == "scaling"),
+        *(f"Data: {note.text}" for note in provenance.data_notes if note.topic == "scaling"),
     ]
     low, high = (numbers.short(end) for end in results.pixel_range)
     return tuple(said) or (f"Pixels were taken as they are, on [{low}, {high}].",)

@@ -23,7 +23,7 @@ from reportgen.report.question import Place, Question
 from reportgen.report.results import Results
 from reportgen.report.script_data import safe_in_script
 from reportgen.report.store import results_json
-from reportgen.report.thinning import WHOLE, Thinning
+from reportgen.report.thinning import Thinning
 
 HERO, VERDICT = "hero", "verdict"
 PLACES = tuple(Place)
@@ -63,25 +63,12 @@ class Rendered:
     html: Any
 
 
-def render_page(
-    results: Results,
-    questions: Sequence[Question],
-    layout: PageLayout = "file",
-    thinning: Thinning = WHOLE,
-) -> Page:
-    """The page of these results; the same results give the same bytes.
+class PageRenderer:
+    """Renders the page of results with all or some of its pictures; the same give the same bytes.
 
     A section for each question that has a title. In the layout "file" everything is inside the
     page; in "folder" pictures, styles, scripts and results.json are files under `assets/`.
-    `thinning` says which pictures are left out.
-    """
-    return PageRenderer(results, questions, layout).render(thinning)
-
-
-class PageRenderer:
-    """Renders a page with all or some of its pictures.
-
-    Pictures, compiled templates and results.json are kept from one to the next.
+    Pictures, compiled templates and results.json are kept from one page to the next.
     """
 
     def __init__(self, results: Results, questions: Sequence[Question], layout: PageLayout) -> None:

@@ -237,7 +237,7 @@ def test_images_in_parts_change_nothing_beyond_rounding(monkeypatch) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("batch", slow_but([7], [1, 7]))
+@pytest.mark.parametrize("batch", slow_but([50], [1, 7, 50]))
 def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
     few = dataclasses.replace(EVERY_ROW, rows=24, table_rows=12)
     whole = study_with(of=few)

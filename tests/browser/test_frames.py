@@ -13,9 +13,11 @@ import pytest
 
 from reportgen.api.report import Report
 from tests.browser.conftest import example
+from tests.slow import slow_but
 
 pytestmark = pytest.mark.browser
 
+SANDBOXES = ("none", "allow-scripts", "allow-scripts allow-same-origin")
 HOST = """<!DOCTYPE html><title>host</title><iframe width="1200" height="800"></iframe><script>
   const [kind, sandbox] = decodeURIComponent(location.search.slice(1)).split(",");
   const frame = document.querySelector("iframe");
@@ -52,7 +54,7 @@ def served(
 
 
 @pytest.mark.parametrize("kind", ["srcdoc", "blob"])
-@pytest.mark.parametrize("sandbox", ["none", "allow-scripts", "allow-scripts allow-same-origin"])
+@pytest.mark.parametrize("sandbox", slow_but(["allow-scripts"], SANDBOXES))
 def test_links_within_a_framed_page_scroll_and_open_and_the_page_around_it_stays(
     chromium: Any, served: str, kind: str, sandbox: str
 ) -> None:

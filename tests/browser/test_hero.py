@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.slow import slow_but
+
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-@pytest.mark.parametrize("name", ["grey", "colour"])
+@pytest.mark.parametrize("name", slow_but(["colour"], ["grey", "colour"]))
 def test_the_first_screen_shows_an_image_and_the_sum_that_makes_it(
     visit, name: str, scripts: bool
 ) -> None:

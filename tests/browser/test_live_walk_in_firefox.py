@@ -13,7 +13,8 @@ from reportgen.report.results import Results
 from tests.browser.firefox import Firefox
 from tests.report.example import example_results, page_of
 
-pytestmark = pytest.mark.browser
+# In Chromium the same is tested without: test_live_walk.py.
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PROGRAMS = ("firefox-esr", "firefox")
 LEVELS = """

@@ -59,7 +59,7 @@ def too_wide(page: Any) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("font", slow_but(["wide"], FONTS))
 @pytest.mark.parametrize("name", slow_but(["colour"], NAMES))
 @pytest.mark.parametrize("scripts", slow_but([True], [True, False]), ids=["scripts", "no scripts"])
 def test_the_page_never_scrolls_sideways(
@@ -70,7 +70,7 @@ def test_the_page_never_scrolls_sideways(
     assert too_wide(page) == {}
 
 
-@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("font", slow_but(["wide"], FONTS))
 @pytest.mark.parametrize("name", slow_but(["live colour"], ["live", "live colour"]))
 def test_the_live_walk_never_scrolls_sideways(visit: Visiting, name: str, font: str) -> None:
     page = visit(name, width=WIDTHS[0], font=font).page
@@ -79,7 +79,7 @@ def test_the_live_walk_never_scrolls_sideways(visit: Visiting, name: str, font: 
     assert too_wide(page) == {}
 
 
-@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("font", slow_but(["wide"], FONTS))
 @pytest.mark.parametrize("name", slow_but(["colour"], NAMES))
 def test_no_text_runs_out_of_its_column(visit: Visiting, name: str, font: str) -> None:
     page = visit(name, width=WIDTHS[0], font=font).page
@@ -87,7 +87,7 @@ def test_no_text_runs_out_of_its_column(visit: Visiting, name: str, font: str) -
     assert page.evaluate(TEXT_BEYOND_ITS_COLUMN) == []
 
 
-@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("font", slow_but(["wide"], FONTS))
 def test_a_browser_for_these_tests_has_one_font_and_no_other(
     profile: Callable[..., Any], font: str
 ) -> None:

@@ -124,12 +124,16 @@ def test_code_in_the_place_of_a_model_reaches_nothing(work: Path) -> None:
     assert set(said.values()) <= {"EPERM", "EACCES"}, said
 
 
-def test_a_model_that_crashes_is_one_sentence_and_the_next_build_is_right(work: Path) -> None:
+def test_a_model_that_crashes_is_one_sentence_and_the_next_build_is_right_and_says_what_held(
+    work: Path,
+) -> None:
     own = "import ctypes; torch.nn.ReLU.forward = torch.tanh; ctypes.string_at(0)"
     sentence = refusal(build(work, *with_net(work, own), model="weights.pt"), work)
     assert "SIGSEGV" in sentence and "weights.pt" in sentence
     assert torch.nn.ReLU()(torch.tensor([2.0])) == 2.0
     assert build(work).exit_code == 0
+    page = (work / "r.html").read_text(encoding="utf-8")
+    assert "held by Landlock" in page and "GB of memory" in page
 
 
 @pytest.mark.parametrize("own", slow_but(WANTS[:1], WANTS))
@@ -246,10 +250,8 @@ def test_a_library_that_asks_a_compiler_for_another_does_without(
     assert done.exit_code == 0, done.output
 
 
-def test_the_report_says_what_held(work: Path) -> None:
-    assert build(work).exit_code == 0
-    page = (work / "r.html").read_text(encoding="utf-8")
-    assert "held by Landlock" in page and "GB of memory" in page
+@pytest.mark.slow
+def test_the_report_says_what_trust_allows(work: Path) -> None:
     assert build(work, "--trust").exit_code == 0
     assert "with --trust the model may do" in (work / "r.html").read_text(encoding="utf-8")
 
@@ -277,7 +279,8 @@ def test_names_and_titles_that_are_not_utf_8_stand_escaped_on_the_page(work: Pat
     assert page.exit_code == 0, page.output
 
 
-@pytest.mark.parametrize("raised", slow_but(ENDS[:1], ENDS))
+@pytest.mark.slow
+@pytest.mark.parametrize("raised", ENDS)
 def test_code_that_ends_the_program_is_one_sentence(work: Path, raised: str) -> None:
     done = build(work, *with_net(work, f"raise {raised}"), model="weights.pt")
     assert raised.partition("(")[0] in refusal(done, work)

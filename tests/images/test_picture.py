@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reportgen.confined.doors import PICTURES
 from reportgen.errors import DataError
 from reportgen.images import open_images
-from reportgen.images.picture import LARGEST_PICTURE
+from reportgen.images.picture import FORMATS, LARGEST_PICTURE
 from tests.images.pictures import folder_of, noise, save
 
+BIG_TIFF = ("TIFF", {"big_tiff": True})
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".ppm")
 
 
@@ -35,6 +38,16 @@ def twice(folder: Path, suffix: str, picture: Image.Image, **options: object) ->
 
 def notes_of(folder: Path) -> str:
     return " ".join(note.text for note in open_images(folder).notes)
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in FORMATS), BIG_TIFF])
+def test_a_picture_of_every_format_is_one_to_the_confined_process_s_parent(
+    name: str, options: dict[str, bool]
+) -> None:
+    """It opens the pictures that a table names, and nothing that does not begin like one."""
+    file = io.BytesIO()
+    Image.fromarray(noise(4, 4)).save(file, name, **options)
+    assert PICTURES.match(file.getvalue())
 
 
 @pytest.mark.parametrize("suffix", LOSSLESS)

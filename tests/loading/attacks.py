@@ -292,7 +292,7 @@ def huge_layer(path: Path) -> None:
 
 
 def deflate_bomb(path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("m/data.pkl", bytes(400_000_000))
 
 
@@ -366,7 +366,7 @@ def _with_bomb(path: Path, ending: str) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for other in records.keys() - {name}:
             archive.writestr(other, records[other])
-        archive.writestr(name, bytes(400_000_000), zipfile.ZIP_DEFLATED)
+        archive.writestr(name, bytes(400_000_000), zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
 def graph_bomb(path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.loading.files import FORMATS, export, load
 from tests.loading.image_array import ImageArray, random_images
 from tests.loading.test_onnx import export_onnx
 from tests.loading.zoo import Member, seeded
+from tests.slow import slow_but
 
 SHAPE = (1, 16, 16)
 
@@ -93,7 +94,20 @@ def onnx_by_dynamo(member: Member, folder: Path, images: ImageArray) -> Autoenco
 
 
 EVERY_FORMAT = {**FORMATS, "onnx": onnx, "onnx_by_dynamo": onnx_by_dynamo}
-QUICK = ("in_memory", "exported", "scripted", "traced", "weights", "pickled", "onnx")
+
+
+def in_every_format(first: type[nn.Module], *others: type[nn.Module]) -> list[object]:
+    """The first model in every format, and the others in two: the rest of them are slow."""
+    return [
+        pytest.param(
+            model,
+            name,
+            id=f"{model.__name__}-{name}",
+            marks=() if model is first or name in ("in_memory", "exported") else pytest.mark.slow,
+        )
+        for model in (first, *others)
+        for name in EVERY_FORMAT
+    ]
 
 
 def of(make: type[nn.Module], shape: tuple[int, int, int] = SHAPE) -> Member:
@@ -122,8 +136,10 @@ def sd(module: nn.Module, pixels: Tensor) -> Tensor:
     return torch.exp(0.5 * module.spread(module.body(pixels)))
 
 
-@pytest.mark.parametrize("name", EVERY_FORMAT)
-@pytest.mark.parametrize("make", [NarrowBefore, EqualBefore, NarrowInDecoder, SamplesInTraining])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    in_every_format(NarrowBefore, EqualBefore, NarrowInDecoder, SamplesInTraining),
+)
 def test_the_code_is_the_mean_that_noise_is_added_to(
     make: type[nn.Module], name: str, tmp_path: Path
 ) -> None:
@@ -207,9 +223,9 @@ class NarrowBeforeBook(Book):
         self.encoder.append(nn.Conv2d(2, self.depth, 1))
 
 
-@pytest.mark.parametrize("name", EVERY_FORMAT)
 @pytest.mark.parametrize(
-    "make", [Book, StraightThrough, WideBook, ManyWords, InsideDecode, NarrowBeforeBook]
+    ("make", "name"),
+    in_every_format(Book, StraightThrough, WideBook, ManyWords, InsideDecode, NarrowBeforeBook),
 )
 def test_the_code_of_a_code_book_is_what_the_book_gives(
     make: type[Book], name: str, tmp_path: Path
@@ -291,7 +307,7 @@ class Wide(nn.Module):
         return self.decoder(torch.tanh(self.encoder(x)))
 
 
-@pytest.mark.parametrize("name", EVERY_FORMAT)
+@pytest.mark.parametrize("name", slow_but(["in_memory", "exported", "onnx"], EVERY_FORMAT))
 def test_a_code_wider_than_the_image_is_taken_between_the_models_own_halves(
     name: str, tmp_path: Path
 ) -> None:

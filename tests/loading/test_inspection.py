@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -101,25 +99,19 @@ def test_a_file_cannot_ask_for_a_huge_image(tmp_path: Path) -> None:
     assert "too large to try" in str(inspect_model(tmp_path / "model.pt2").problem)
 
 
-def seconds_of_cpu(*command: str) -> float:
-    """Seconds that one core spends on a command, whatever else it does meanwhile."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 @pytest.mark.parametrize(
     "sample",
     slow_but(["fashion_vae/model.pt2"], ["fashion_vae/model.pt2", "fashion_autoencoder/model.pt"]),
 )
-def test_a_sample_is_inspected_in_little_more_than_the_import_of_torch(sample: str) -> None:
-    importing = seconds_of_cpu(sys.executable, "-c", "import torch")
+def test_a_sample_is_inspected_without_what_takes_long_to_import(sample: str) -> None:
+    """It takes 1.2 to 1.4 times the import of torch; torch's compiler would be as much again."""
     code = (
         "import sys, warnings; warnings.simplefilter('ignore');"
         "from reportgen.loading import inspect_model;"
         "found = inspect_model(sys.argv[1]); assert found.code_shape, found.problem;"
-        "assert 'torch._dynamo' not in sys.modules"
+        "print(*sys.modules)"
     )
-    # 1.2 to 1.4 of it; torch's compiler alone would be as much again.
-    assert seconds_of_cpu(sys.executable, "-c", code, str(SAMPLES / sample)) < 1.75 * importing
+    command = [sys.executable, "-c", code, str(SAMPLES / sample)]
+    imported = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    heavy = {"torch._dynamo", "torch._inductor", "torch.onnx", "sklearn", "scipy", "matplotlib"}
+    assert not heavy & {*imported}

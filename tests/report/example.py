@@ -13,7 +13,7 @@ from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.live.walk import live_walk
 from reportgen.questions import QUESTIONS, runs_of
-from reportgen.report.page import Page, render_page
+from reportgen.report.page import Page, PageRenderer
 from reportgen.report.question import Question
 from reportgen.report.results import SCHEMA_VERSION, OffDataSummary, Provenance, Results
 from reportgen.report.thinning import WHOLE, Thinning
@@ -164,7 +164,7 @@ def example_results(
 
 def page_of(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:
     """The page of these results, all our questions asked."""
-    return render_page(results, QUESTIONS, layout, thinning)
+    return PageRenderer(results, QUESTIONS, layout).render(thinning)
 
 
 def with_answers(results: Results, **changed: Any) -> Results:

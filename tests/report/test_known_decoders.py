@@ -99,7 +99,7 @@ def by_scikit_learn(kind: str) -> Study:
         of_classes,
         lambda: by_scikit_learn("NMF"),
         lambda: by_scikit_learn("PCA"),
-        lambda: by_scikit_learn("dictionary"),
+        pytest.param(lambda: by_scikit_learn("dictionary"), marks=pytest.mark.slow),
     ],
     ids=["affine", "linear", "classes", "NMF", "PCA", "dictionary learning"],
 )

@@ -431,12 +431,12 @@ def test_an_archive_of_what_is_no_array_is_refused(full, tmp_path: Path, member:
 def test_an_archive_that_opens_to_more_than_memory_is_refused(full, tmp_path: Path) -> None:
     archive = written(full, tmp_path) / "results.npz"
     with (
-        zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened,
+        zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as opened,
         opened.open("bomb.npy", "w", force_zip64=True) as member,
     ):
         for _ in range(33):
             member.write(bytes(2**26))
-    assert archive.stat().st_size < 2**23
+    assert archive.stat().st_size < 2**24
     assert "2.1 GB" in refused(tmp_path)
 
 

@@ -243,6 +243,7 @@ def test_the_rounding_of_pixels_to_8_bits_is_not_taken_for_a_broken_instrument()
     assert result.passed, [check for check in result.checks if not check.passed]
 
 
+@pytest.mark.slow
 def test_hundreds_of_components_are_not_taken_for_a_broken_instrument() -> None:
     """500 changes, each rounded, add up to more rounding than 10 do; a gap of 1 % it is not."""
     side, rows = 28, 1040
