@@ -95,7 +95,7 @@ def _text(
         def width(count: int) -> float:
             return draw.textlength(line[:count] + "…", font)
 
-        line = line[: bisect_right(range(1, len(line)), room, key=width)] + "…"
+        line = line[: bisect_right(range(1, len(line)), float(room), key=width)] + "…"
     draw.text(place, line, fill, font)
 
 
