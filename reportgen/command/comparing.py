@@ -23,12 +23,8 @@ if TYPE_CHECKING:
     from reportgen.delivery.collisions import Input
 
 FEWEST_TRAININGS, MOST_REPORTS = 3, 50
-<<<<<<< HEAD
 PAGE_NAME = "compare"
-=======
 REPORT_IN_FOLDER = "results.json", "assets/results.json"
-DEFAULT_OUTPUT: dict[PageLayout, str] = {"file": "compare.html", "folder": "compare"}
->>>>>>> c4fa320 (Shares walk all images but sixteen once; compare: models with --data, every number resample by resample; sentences that went further than their numbers; tests for surviving mutants)
 EPILOG = """
 \b
 Examples:
@@ -109,13 +105,8 @@ def compare(
         from reportgen.delivery.files import Files
 
         paths, recipes = _reports(reports, runs, baseline)
-<<<<<<< HEAD
-        inputs = tuple(given for path in paths for given in inputs_at(path, "REPORT"))
-        target = page_path(page, PAGE_NAME, layout)
-=======
         inputs = tuple(given for path in paths for given in _inputs(path, data))
-        target = page or Path(DEFAULT_OUTPUT[layout])
->>>>>>> c4fa320 (Shares walk all images but sixteen once; compare: models with --data, every number resample by resample; sentences that went further than their numbers; tests for surviving mutants)
+        target = page_path(page, PAGE_NAME, layout)
         delivery = Delivery(Destination(target, layout, summary=summary), inputs)
         beside: dict[str, Path | None] = {}
         if results_folder is not None:
