@@ -64,10 +64,15 @@ class ExtensionError(ReportgenError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Words for a sentence about a name that is not known: the one most like it; "" for none."""
+    found = nearest_name(name, known)
+    return f", perhaps for {found!r}" if found else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like one that is not known; "" where none is like it."""
     from difflib import get_close_matches
 
-    found = get_close_matches(name, list(known), 1)
-    return f", perhaps for {found[0]!r}" if found else ""
+    return next(iter(get_close_matches(name, list(known), 1)), "")
 
 
 class BugError(Exception):

@@ -167,6 +167,10 @@ def unit_shares(study: Study, *, with_fit_half: bool = True) -> tuple[UnitShare,
     bootstrap = study.bootstrap(shares.rows)
     estimates = bootstrap.ratios(shares.projections, shares.changes)
     resampled = resampled_shares(study, shares)
+    estimates = tuple(
+        estimate.with_resamples(column)
+        for estimate, column in zip(estimates, resampled.T.astype(np.float32), strict=True)
+    )
     if with_fit_half:
         draws = study.shared(baseline_draws)
         estimates = all_widened(estimates, deviation_of_ratio(draws.projections, draws.changes))

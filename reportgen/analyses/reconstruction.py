@@ -198,12 +198,11 @@ def _equivalent(
     totals = bootstrap.sums(centred)
     curves = 1 - safe_ratio(bootstrap.sums(pca), totals[:, None])
     levels = 1 - safe_ratio(bootstrap.sums(model), totals)
-    defined = np.isfinite(levels)
-    resampled = np.array(
-        [_crossing(c, level) for c, level in zip(curves[defined], levels[defined], strict=True)]
-    )
+    resampled = np.full(len(levels), np.nan)
+    for place in np.flatnonzero(np.isfinite(levels)):
+        resampled[place] = _crossing(curves[place], levels[place])
     whole = _crossing(1 - pca.sum(axis=0) / centred.sum(), 1 - model.sum() / centred.sum())
-    return interval(whole, resampled)
+    return interval(whole, resampled).with_resamples(resampled.astype(np.float32))
 
 
 def _with_half(study: Study, model_errors: np.ndarray) -> tuple[float | None, bool]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.baseline_draws import baseline_draws, deviation_of_ratio
-from reportgen.analyses.shared.path_contributions import path_order, path_shares, row_paths
+from reportgen.analyses.shared.path_contributions import path_order, path_shares
+from reportgen.analyses.shared.row_paths import row_paths
 from reportgen.engine import Coalitions, CodePanel
 from reportgen.statistics.blocks import centred_squares
 from reportgen.statistics.bootstrap import UNDEFINED, Estimate, safe_ratio

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,13 +19,18 @@ from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ComparisonError, ReportgenError
 from reportgen.shown import shown
 
+if TYPE_CHECKING:
+    from reportgen.delivery.collisions import Input
+
 FEWEST_TRAININGS, MOST_REPORTS = 3, 50
 PAGE_NAME = "compare"
+REPORT_IN_FOLDER = "results.json", "assets/results.json"
 EPILOG = """
 \b
 Examples:
   reportgen compare old/ new/ -o compare.html
   reportgen compare seed1/ seed2/ seed3/ -o seeds.html
+  reportgen compare old/ new.pt2 --data images/
   reportgen compare --runs a1/,a2/,a3/ b1/,b2/,b3/ --fail-on-change
 
 \b
@@ -35,6 +44,13 @@ Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 4 something differs (--fa
 
 @click.command(epilog=EPILOG)
 @click.argument("reports", nargs=-1, type=click.Path(path_type=Path), metavar="A B [C]...")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="Images on which reports of the models among A, B, … are made first, with the settings of "
+    "the first report among them.",
+)
 @click.option(
     "--runs",
     nargs=2,
@@ -65,6 +81,7 @@ Exit codes: 0 done, 1 a bug in reportgen, 2 bad input, 4 something differs (--fa
 )
 def compare(
     reports: tuple[Path, ...],
+    data: Path | None,
     runs: tuple[str, str] | None,
     names: str | None,
     baseline: Path | None,
@@ -79,17 +96,16 @@ def compare(
     """Put reports beside each other: what can be compared, what differs, which units match.
 
     A, B, … are folders that build --results wrote; of a results.json alone or a page, numbers are
-    compared but neither units nor pictures.
+    compared but neither units nor pictures. With --data they may be models too.
     """
     try:
         from reportgen.comparison.comparing import CompareRequest
         from reportgen.confined.result_jobs import compare as compare_confined
-        from reportgen.confined.result_jobs import inputs_at
         from reportgen.delivery.delivery import Delivery, Destination
         from reportgen.delivery.files import Files
 
         paths, recipes = _reports(reports, runs, baseline)
-        inputs = tuple(given for path in paths for given in inputs_at(path, "REPORT"))
+        inputs = tuple(given for path in paths for given in _inputs(path, data))
         target = page_path(page, PAGE_NAME, layout)
         delivery = Delivery(Destination(target, layout, summary=summary), inputs)
         beside: dict[str, Path | None] = {}
@@ -98,15 +114,17 @@ def compare(
             for name in ("comparison.json", "comparison.md"):
                 beside[f"--results, {name},"] = results_folder / name
         more = Files(beside, inputs)
-        request = CompareRequest(
-            reports=paths,
-            names=_names(paths, names),
-            recipes=recipes,
-            layout=layout,
-            title=title,
-            link=link,
-        )
-        found = compare_confined(request)
+        called = _names(paths, names)
+        with _built(paths, data) as built:
+            request = CompareRequest(
+                reports=built,
+                names=called,
+                recipes=recipes,
+                layout=layout,
+                title=title,
+                link=link,
+            )
+            found = compare_confined(request)
         delivery.write(replace(found.files, results=b"", images=b""))
         contents = (found.files.results, found.files.summary)
         more.write(dict(zip(beside, contents, strict=False)))
@@ -120,6 +138,68 @@ def compare(
     lines = [*found.lines, file_line(target, size)]
     click.echo("\n".join(lines), err=delivery.fills_stdout)
     sys.exit(RULE_BROKEN if fail_on_change and found.differs else 0)
+
+
+def _is_report(path: Path) -> bool:
+    """Tell results and pages from models; what is not there is taken for results."""
+    from reportgen.request import named_in
+
+    if path.is_dir():
+        return any((path / name).is_file() for name in REPORT_IN_FOLDER)
+    return path.suffix.lower() in (".json", ".html", ".htm") or not any(named_in(path))
+
+
+def _inputs(path: Path, data: Path | None) -> tuple[Input, ...]:
+    """Everything that is read for one of the reports."""
+    from reportgen.confined.result_jobs import inputs_at
+
+    if data is None or _is_report(path):
+        return inputs_at(path, "REPORT")
+    from reportgen.request import BuildRequest
+
+    return BuildRequest(path, data, Path()).inputs()
+
+
+@contextmanager
+def _built(paths: tuple[Path, ...], data: Path | None) -> Iterator[tuple[Path, ...]]:
+    """The paths of results, where those of models are of reports that are made here and removed.
+
+    Raises a ReportgenError where a model or the images cannot be read.
+    """
+    if data is None:
+        yield paths
+        return
+    from reportgen.command.options import read_options
+    from reportgen.confined.jobs import build
+    from reportgen.confined.result_jobs import settings_in
+    from reportgen.process.progress import QuietProgress
+    from reportgen.request import BuildRequest, command_line
+
+    known = next((path for path in paths if _is_report(path)), None)
+    settings, loading = read_options({}, {}, None)
+    if known is not None:
+        settings = settings_in(known)
+    with tempfile.TemporaryDirectory() as folder:
+        built = []
+        for place, path in enumerate(paths):
+            if _is_report(path):
+                built.append(path)
+                continue
+            results = Path(folder) / str(place)
+            build(
+                BuildRequest(
+                    path,
+                    data,
+                    Path(folder) / f"{place}.html",
+                    results_folder=results,
+                    loading=loading,
+                    command=command_line(path, data, loading),
+                ),
+                settings,
+                QuietProgress(),
+            )
+            built.append(results)
+        yield tuple(built)
 
 
 def _reports(

@@ -14,6 +14,8 @@ from reportgen.delivery.page_layout import PageLayout
 from reportgen.questions import all_questions
 from reportgen.report import numbers
 from reportgen.report.numbers import with_plain_spaces
+from reportgen.report.reading import read_numbers
+from reportgen.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Compared:
     files: ReportFiles
     lines: tuple[str, ...]
     differs: tuple[str, ...]
+
+
+def settings_of_report(path: Path) -> Settings:
+    """The settings that a report was made with. Raises ResultsError."""
+    return read_numbers(path, all_questions()).settings
 
 
 def compare_results(request: CompareRequest) -> Compared:

@@ -15,6 +15,7 @@ from reportgen.comparison.differences import (
     Difference,
     TrainingsDifference,
     differences_of,
+    replicated_difference,
     trainings_differences,
     verdict_beside,
 )
@@ -34,6 +35,7 @@ class Pair:
     first, second : their names.
     conditions : what is the same.
     verdict : question by question; differences of further numbers.
+    replicated : R² over the trainings that both reports hold as replicates; None where they do not.
     units : matched.
     appeared, vanished : what is the matter with some unit in the second report alone, and in the
         first alone, with how many units; factors that some unit goes with likewise.
@@ -44,6 +46,7 @@ class Pair:
     conditions: tuple[Condition, ...]
     verdict: tuple[Answer, ...]
     differences: tuple[Difference, ...]
+    replicated: TrainingsDifference | None
     units: MatchedUnits
     appeared: tuple[str, ...]
     vanished: tuple[str, ...]
@@ -140,6 +143,7 @@ def _pair(first: Source, second: Source, questions: Sequence[Question]) -> Pair:
         conditions=conditions_of(first, second),
         verdict=verdict_beside(first, second, questions),
         differences=differences_of(first, second, questions),
+        replicated=replicated_difference(first, second),
         units=match_units(first, second),
         appeared=tuple(f"{what}: {n}" for what, n in after.items() if what not in before),
         vanished=tuple(f"{what}: {n}" for what, n in before.items() if what not in after),

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from reportgen.analyses.reconstruction import Reconstruction
+from reportgen.analyses.replicates import Replicates
 from reportgen.comparison.sources import Source, same_rows
 from reportgen.report.kept_arrays import RESAMPLES
 from reportgen.report.name_path import VERDICT_SECTIONS
@@ -32,7 +34,16 @@ COMPARED: tuple[tuple[str, str, NumberScale], ...] = (
     ("additivity.down.gap", "gap, moved down", "percent"),
     ("subtraction.miss_zero", "miss of zeroing", "percent"),
     ("subtraction.miss_mean", "miss with the mean in place of zero", "percent"),
+    ("one_picture.pooled_solo", "one picture for each unit, alone", "percent"),
+    ("one_picture.pooled_context", "one picture for each unit, in context", "percent"),
 )
+# Numbers from images that depend on the model, beside those that all numbers share.
+OWN_ROWS = {
+    "subtraction.miss_zero": "pictures",
+    "subtraction.miss_mean": "pictures",
+    "verdict.subtraction": "pictures",
+    "verdict.units": "pooled shares",
+}
 
 SAME_NUMBER = {
     "verdict.reconstructs": "reconstruction.r2",
@@ -131,6 +142,26 @@ def trainings_differences(
     return tuple(_over_trainings(first, second, questions))
 
 
+def replicated_difference(first: Source, second: Source) -> TrainingsDifference | None:
+    """R² over the trainings that both reports hold: the model and its replicates.
+
+    None where either has fewer than three of them. R² is the only one of the compared numbers that
+    a report keeps of its replicates.
+    """
+    sides = [_replicated_r2(source) for source in (first, second)]
+    if any(len(side) < FEWEST_TRAININGS or not np.isfinite(side).all() for side in sides):
+        return None
+    return _told_apart(*COMPARED[0], *sides)
+
+
+def _replicated_r2(source: Source) -> np.ndarray:
+    answers = source.results.answers
+    own, others = answers.of(Reconstruction), answers.of(Replicates)
+    if own is None or others is None:
+        return np.zeros(0)
+    return np.array([own.r2.value, *others.r2], dtype=np.float64)
+
+
 def welch(first: np.ndarray, second: np.ndarray) -> Estimate:
     """Mean of `second` less mean of `first` with Welch's 95 % interval (Welch, 1947).
 
@@ -158,10 +189,16 @@ def _over_trainings(
             for side in (first, second)
         ]
         if all(np.isfinite(side).all() for side in sides):
-            difference = welch(*sides)
-            changed = not difference.low <= 0 <= difference.high
-            one, two = (tuple(side.tolist()) for side in sides)
-            yield TrainingsDifference(name, label, scale, one, two, difference, changed)
+            yield _told_apart(name, label, scale, *sides)
+
+
+def _told_apart(
+    name: str, label: str, scale: NumberScale, first: np.ndarray, second: np.ndarray
+) -> TrainingsDifference:
+    difference = welch(first, second)
+    changed = not difference.low <= 0 <= difference.high
+    one, two = (tuple(side.tolist()) for side in (first, second))
+    return TrainingsDifference(name, label, scale, one, two, difference, changed)
 
 
 def _number(source: Source, name: str, questions: Sequence[Question]) -> Estimate:
@@ -178,7 +215,8 @@ def _difference(
 ) -> Difference:
     one, two = (_number(source, name, questions) for source in (first, second))
     resamples = _resamples(first, name, one), _resamples(second, name, two)
-    paired = same_rows(first, second) and all(part is not None for part in resamples)
+    paired = same_rows(first, second, OWN_ROWS.get(name))
+    paired = paired and all(part is not None for part in resamples)
     found = _paired(one, two, resamples) if paired else _independent(one, two)
     return Difference(name, label, scale, one, two, found, paired, _mark(found))
 

@@ -69,6 +69,12 @@ def _pair(pair: Pair) -> Iterator[str]:
     )
     more = ([inert(found.label), _difference(found)] for found in pair.differences)
     yield table(("number", "difference"), more, TABLE_BYTES)
+    found = pair.replicated
+    if found is not None:
+        printed = numbers.with_plain_spaces(numbers.plain(found.difference, found.scale))
+        word = "**changed**" if found.changed else "not told apart"
+        one, two = len(found.first), len(found.second)
+        yield f"R² over {one} and {two} trainings, the replicates: {word}, {inert(printed)}"
     yield inert(pair.units.says or f"Units were not matched: {pair.units.reason}.")
 
 

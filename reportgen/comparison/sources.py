@@ -112,15 +112,21 @@ def same_images(first: Source, second: Source) -> bool:
     return names[0] == names[1] and one.images == two.images
 
 
-def same_rows(first: Source, second: Source) -> bool:
-    """Tell whether two reports were made from the same rows, split and resampled alike."""
+def same_rows(first: Source, second: Source, kind: str | None = None) -> bool:
+    """Tell whether two reports were made from the same rows, split and resampled alike.
+
+    `kind` names rows that have to be the same too, of those that a model or its code decides.
+    """
     one, two = first.results, second.results
-    known = [_rows_behind_numbers(r.provenance.rows_sha256) for r in (one, two)]
+    hashes = [r.provenance.rows_sha256 for r in (one, two)]
+    known = [_rows_behind_numbers(some) for some in hashes]
+    own = [None if kind is None else some.get(kind) for some in hashes]
     resampled = [(r.settings.seed, r.settings.bootstrap_resamples) for r in (one, two)]
     return (
         same_images(first, second)
         and bool(known[0])
         and known[0] == known[1]
+        and own[0] == own[1]
         and resampled[0] == resampled[1]
     )
 

@@ -13,12 +13,18 @@ from reportgen.collection.entries import EntryRequest, ReadEntry, entry_of_plain
 from reportgen.comparison.comparing import Compared, CompareRequest
 from reportgen.confined.jobs import run_on_results
 from reportgen.confined.received import BESIDE_NAME, files_of
-from reportgen.confined.result_tasks import CheckTask, CompareTask, EntriesTask
+from reportgen.confined.result_tasks import (
+    CheckTask,
+    CompareTask,
+    EntriesTask,
+    SettingsTask,
+)
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.output import RESULTS_FILES
 from reportgen.process.channel import Channel, ChannelError, Message
 from reportgen.process.confinement import Held
 from reportgen.report.number_places import NamedNumber
+from reportgen.settings import Settings, settings_of
 from reportgen.shown import shown
 from reportgen.statistics.bootstrap import Estimate
 
@@ -46,6 +52,17 @@ def check(request: CheckRequest) -> Checked:
         summary=done.parts[0],
         preview=done.parts[1],
     )
+
+
+def settings_in(path: Path) -> Settings:
+    """The settings that a report was made with, but for its title.
+
+    Raises a ReportgenError for bad input; BugError for a fault of ours.
+    """
+    plain = _run(SettingsTask(path), [path]).fields.get("settings")
+    if not isinstance(plain, dict):
+        raise ChannelError("the settings are not told")
+    return settings_of(plain | {"title": None}, f"the report at {shown(path)}")
 
 
 def compare(request: CompareRequest) -> Compared:

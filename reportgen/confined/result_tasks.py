@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reportgen.process.channel import Channel
@@ -46,6 +47,19 @@ def _plain_number(number: NamedNumber) -> dict[str, Any]:
     if isinstance(number.value, bool | int):
         plain["value"] = number.value
     return {"name": number.name, **plain, "shape": list(number.shape)}
+
+
+@dataclass(frozen=True)
+class SettingsTask:
+    """Read the settings that a report was made with."""
+
+    path: Path
+
+    def __call__(self, channel: Channel, held: Held) -> None:
+        """Read them, and hand them over."""
+        from reportgen.comparison.comparing import settings_of_report
+
+        channel.send("done", settings=asdict(settings_of_report(self.path)))
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def _of_subtraction(results: Results) -> tuple[Consequence, ...]:
     if not said:
         return ()
     shows = "Zeroing a unit and subtracting shows its part of an image"
+    if said == (words.Word.VALID,) and _off_data(results, words.IS_VALID):
+        return (Consequence(f"{shows}, by way of codes that are off data.", "subtraction"),)
     if said == (words.Word.VALID,):
         return (Consequence(f"{shows}.", ""),)
     if words.Word.NO not in said:
@@ -123,6 +125,11 @@ def _of_subtraction(results: Results) -> tuple[Consequence, ...]:
 def _words_of(results: Results, scale: words.Scale) -> tuple[words.Word, ...]:
     lines = [line for line in results.verdict if line.question == scale.question]
     return lines[0].words if lines else ()
+
+
+def _off_data(results: Results, scale: words.Scale) -> bool:
+    lines = [line for line in results.verdict if line.question == scale.question]
+    return bool(lines) and words.OFF_DATA.said in lines[0].word
 
 
 def _control(results: Results) -> tuple[TrustItem, ...]:

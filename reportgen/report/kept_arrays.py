@@ -24,6 +24,7 @@ HEADLINE = (
     "reconstruction.pca_r2",
     "reconstruction.pca_mse",
     "reconstruction.beyond_pca",
+    "reconstruction.equivalent_components",
     "linearity.linear",
     "linearity.curved",
     "linearity.not_additive",
@@ -34,7 +35,10 @@ HEADLINE = (
     "subtraction.miss_zero",
     "subtraction.miss_mean",
     "pre_activation.gap_up",
+    "one_picture.pooled_solo",
+    "one_picture.pooled_context",
     "verdict.additive",
+    "verdict.units",
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.errors import NumberNameError, nearest
+from reportgen.errors import NumberNameError, nearest_name
 from reportgen.report.name_path import (
     VERDICT,
     VERDICT_SECTIONS,
@@ -263,7 +263,9 @@ class NumberNames:
             raise no_number(node, path)
 
     def _unknown(self, name: str) -> NumberNameError:
+        found = nearest_name(name, self.known_names())
+        said = f"; the nearest name is {found!r}" if found else ""
         return NumberNameError(
-            f"There is no number {quoted(name)}{nearest(name, self.known_names())}; "
-            "reportgen check RESULTS --list prints all names."
+            f"There is no number {quoted(name)}{said}. reportgen check RESULTS --list prints all "
+            "names."
         )

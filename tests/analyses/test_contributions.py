@@ -14,10 +14,12 @@ from sklearn.decomposition import PCA
 
 from reportgen.analyses import UnanswerableError, contributions
 from reportgen.analyses.shared import path_contributions
-from reportgen.analyses.shared.path_contributions import RowPath, path_shares, picture_paths
+from reportgen.analyses.shared.path_contributions import path_shares, picture_paths
 from reportgen.analyses.shared.ranked_shares import ranked_shares
+from reportgen.analyses.shared.row_paths import RowPath, row_paths
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
+from reportgen.study.rows import PILOT_ROWS
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -163,12 +165,57 @@ def test_steps_double_until_no_share_moves(settled: float, steps: int) -> None:
         fit_codes=decoders.symmetric_codes(40, 2),
         settings=dataclasses.replace(FEW, settled_share=settled),
     )
+    rows = dataclasses.replace(study.rows, pooled=study.rows.pooled[:PILOT_ROWS])
+    study = dataclasses.replace(study, rows=rows, _shared={})
     shares = study.shared(path_shares)
     assert shares.steps == steps
     off = lambda m: 1 / (6 * m**2)  # noqa: E731
     assert shares.step_error == pytest.approx(off(steps / 2) - off(steps), abs=1e-4)
     first = sorted(contributions.run(study).shares, key=lambda share: share.unit)[0]
     assert first.share.value == pytest.approx(1 / 3 + off(steps), abs=1e-4)
+
+
+def test_the_step_error_is_of_the_share_that_moves_most_up_or_down() -> None:
+    """z₀(z₁²u + z₂²u′): what unit 0 loses by finer steps is divided between two others."""
+    first, second = decoders.directions(2)
+    study = decoders.carrying(
+        lambda z: z[:, :1] * (z[:, 1:2] ** 2 * first + z[:, 2:3] ** 2 * second),
+        decoders.gaussian_codes(60, 3),
+        fit_codes=decoders.symmetric_codes(40, 3),
+        settings=dataclasses.replace(FEW, settled_share=0.1),
+    )
+    shares = study.shared(path_shares)
+    assert shares.steps == 4
+    assert shares.step_error == pytest.approx(1 / (6 * 2**2) - 1 / (6 * 4**2), abs=1e-4)
+
+
+def test_fewer_pooled_rows_than_the_pilot_s_are_all_that_is_used() -> None:
+    settings = Settings(effort="quick", settled_share=0.0, bootstrap_resamples=100)
+    study = decoders.carrying(
+        decoders.smooth(10), decoders.gaussian_codes(200, 10), settings=settings
+    )
+    shares = study.shared(path_shares)
+    assert len(shares.rows) == len(shares.changes) == len(shares.projections) == 8
+    assert contributions.run(study).rows == 8
+
+
+@pytest.mark.parametrize("weakest", [0, 3])
+def test_numbers_of_the_path_s_players_are_put_at_their_units_and_nan_at_the_others(
+    weakest: int,
+) -> None:
+    """Three of four units are players of the path; the one that paints least is in "rest"."""
+    weights = decoders.directions(4) * (1 + torch.arange(4))[:, None]
+    weights[weakest] *= 0.01
+    study = decoders.carrying(
+        lambda z: z @ weights,
+        decoders.gaussian_codes(80, 4),
+        settings=dataclasses.replace(FEW, path_players=3),
+    )
+    shares = study.shared(path_shares)
+    found = path_contributions.by_player(study, 10.0 * shares.player_units)
+    expected = 10.0 * np.arange(4)
+    expected[weakest] = np.nan
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_shares_of_doubled_steps_are_those_of_many_more(smooth_study) -> None:
@@ -319,12 +366,31 @@ def test_above_32_units_the_weakest_are_one_player_that_comes_last(wide_study) -
     assert result.completeness_error <= 1e-5
 
 
-def test_pooled_paths_cost_2m_times_k_minus_1_plus_m_forwards_a_row() -> None:
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_one_walk_of_an_order_and_one_of_its_reverse_are_both_walks(
+    steps: int, smooth_study: Study
+) -> None:
+    codes, coalitions = smooth_study.test.codes[:6], smooth_study.coalitions
+    orders = [np.random.default_rng(row).permutation(4) for row in range(6)]
+    back = [order[::-1] for order in orders]
+    both = row_paths(coalitions, codes, steps, orders)
+    one, other = (row_paths(coalitions, codes, steps, some, 1) for some in (orders, back))
+    for path, first, second in zip(both, one, other, strict=True):
+        mean = (first.contributions + second.contributions) / 2
+        np.testing.assert_allclose(mean, path.contributions, atol=1e-5)
+        assert np.abs(first.contributions - path.contributions).max() > 1e-3
+        for walk in (first, second):
+            np.testing.assert_allclose(walk.contributions.sum(axis=0), path.change, atol=1e-5)
+            np.testing.assert_array_equal(walk.change, path.change)
+
+
+def test_pooled_paths_cost_2m_times_k_minus_1_plus_m_forwards_on_the_pilot_and_m_k_after() -> None:
     study = decoders.carrying(decoders.smooth(5), decoders.gaussian_codes(90, 5), settings=FEW)
     study = with_steps(study, 2)
     study.shared(path_shares)
     rows, steps, units = len(study.rows.pooled), 2, 5
-    expected = rows * (2 * steps * (units - 1) + steps)
+    expected = PILOT_ROWS * (2 * steps * (units - 1) + steps)
+    expected += (rows - PILOT_ROWS) * steps * units
     # The baseline, once for each request that it is in.
     # Rows of the pilot and the others are asked for apart, and the baseline by itself for each.
     requests = 4 + -(-rows * 2 * steps * (units + 1) // study.engine.block_size)

@@ -13,8 +13,10 @@ from reportgen.analyses import (
     partial_reconstruction,
     reconstruction,
 )
+from reportgen.analyses.shared.baseline_draws import baseline_draws
 from reportgen.analyses.shared.path_contributions import path_shares
 from reportgen.settings import Settings
+from reportgen.statistics.fit_uncertainty import jackknife_groups
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -161,6 +163,49 @@ def test_images_that_vary_little_are_rebuilt_as_well_as_others() -> None:
     result = partial_reconstruction.run(decoders.of_pixels(pixels, settings=FEW, **model))
     assert result.model_r2[-1].value == pytest.approx(result.pca_r2[COMPONENTS].value, abs=1e-3)
     assert result.model_r2[-1].value > 0.8
+
+
+def test_images_that_all_are_the_mean_of_the_fit_images_have_no_r2() -> None:
+    codes = decoders.symmetric_codes(40, 2)
+    study = decoders.carrying(
+        decoders.linear(2), np.zeros((30, 2), np.float32), fit_codes=codes, settings=FEW
+    )
+    with pytest.raises(UnanswerableError, match="R² is undefined"):
+        partial_reconstruction.run(study)
+
+
+def test_intervals_cover_other_mean_codes_and_other_mean_images(smooth_study) -> None:
+    """Both parts of the fit half are computed here, from images decoded one unit after another."""
+    result = partial_reconstruction.run(smooth_study)
+    study, order = smooth_study, smooth_study.shared(path_shares).order
+    rows, fit = study.rows.statistics, study.fit.images.astype(np.float64)
+    tested = study.test.images.astype(np.float64)
+    drawn = study.shared(baseline_draws)
+    few = rows[: drawn.rows]
+
+    def missed(which: np.ndarray, baseline: np.ndarray, count: int) -> np.ndarray:
+        codes = np.tile(baseline, (len(which), 1))
+        codes[:, order[:count]] = study.test.codes[which][:, order[:count]]
+        decoded = decoders.smooth(4)(torch.from_numpy(codes)).double().numpy()
+        return np.square(tested[which] - decoded).sum(axis=1)
+
+    def spread(mean: np.ndarray) -> np.ndarray:
+        return np.square(tested - mean).sum(axis=1)
+
+    total = spread(fit.mean(axis=0))
+    groups = jackknife_groups(study.fit.copy_of, study.settings.seed)
+    without = [spread(fit[groups != group].mean(axis=0)).sum() for group in range(10)]
+    for count in range(4):
+        by_code = [missed(few, b, count).sum() / total[few].sum() for b in drawn.baselines]
+        of_code = np.mean(np.square(np.array(by_code[1:]) - by_code[0]))
+        own = missed(rows, study.baseline, count)
+        left = own.sum() / total[rows].sum() * total.sum() / np.array(without)
+        of_image = 9 / 10 * np.square(left - left.mean()).sum()
+        found = result.model_r2[count]
+        by_rows = study.bootstrap(rows).explained(own, total[rows])
+        added = 1.96 * np.sqrt(of_code + of_image)
+        expected = found.value - np.hypot(found.value - by_rows.low, added)
+        assert found.low == pytest.approx(expected, rel=1e-4)
 
 
 def test_codes_that_do_not_vary_rebuild_nothing() -> None:

@@ -93,6 +93,17 @@ def test_a_decoder_that_ignores_its_code_has_no_shares() -> None:
         of(lambda z: 0 * z @ decoders.directions(3) + 0.5, decoders.gaussian_codes(200, 3))
 
 
+def test_codes_are_not_regressed_on_themselves() -> None:
+    """Of what has nothing to do with the code, 18 units would fit 18 in 4,096 of themselves."""
+    pictures = decoders.directions(1)
+    result = of(
+        lambda z: torch.sin(1e4 * z.double()).sum(dim=1, keepdim=True).float() * pictures,
+        decoders.gaussian_codes(600, 18).clip(-3, 3),
+    )
+    assert result.linear.value < 0.0015
+    assert result.not_additive.value > 0.99
+
+
 def test_a_third_each_of_linear_curved_and_product_is_told() -> None:
     result = of(decoders.in_thirds(), decoders.uniform_codes(4000, 4))
     for share in (result.linear, result.curved, result.not_additive):

@@ -1,4 +1,5 @@
 import gc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,13 @@ import torch
 from torch import nn
 
 from reportgen.analyses import DoesNotApplyError, pre_activation
+from reportgen.analyses.shared.baseline_draws import baseline_draws
 from reportgen.analyses.shared.gaps import gaps
 from reportgen.process.watched_operations import WatchedCalls, WatchedOperations
 from reportgen.settings import Settings
 from reportgen.study import last_squash
 from reportgen.study.last_squash import find_last_squash
+from reportgen.study.single_moves import single_moves
 from tests.oracles import decoders
 
 FEW = Settings(rows=64)
@@ -178,3 +181,39 @@ def test_of_large_images_few_are_watched(monkeypatch) -> None:
         found = find_last_squash(study_.autoencoder, study_.test.codes)
         assert found is not None and found.name == "sigmoid"
         assert set(sizes) == {largest}
+
+
+def test_intervals_of_both_gaps_cover_other_mean_codes() -> None:
+    """What the mean code adds to an interval, from images decoded here, in double precision."""
+    pictures = decoders.directions(2).double()
+
+    def before(z: torch.Tensor) -> torch.Tensor:
+        product = z[:, :1] * z[:, 1:2]
+        return product.double() * pictures[0] + z[:, 2:].double() * pictures[1]
+
+    of = study(lambda z: torch.sigmoid(before(z)).float())
+    result = pre_activation.run(of)
+    moves, baselines = of.shared(single_moves), of.shared(baseline_draws).baselines
+    rows = moves.rows[: of.shared(baseline_draws).rows]
+    alone = np.concatenate([np.zeros((1, 3), bool), np.ones((1, 3), bool), np.eye(3, dtype=bool)])
+
+    def gap(baseline: np.ndarray, act: Callable[[torch.Tensor], torch.Tensor]) -> float:
+        missed, combined = 0.0, 0.0
+        for code in of.test.codes[rows]:
+            codes = torch.from_numpy(np.where(alone, code, baseline))
+            nobody, whole, *single = act(before(codes)).numpy()
+            missed += np.linalg.norm(whole - nobody - sum(one - nobody for one in single))
+            combined += np.linalg.norm(whole - nobody)
+        return missed / combined
+
+    pixels = np.stack([moves.combined, moves.gap_up])
+    for found, act, (combined, missed) in (
+        (result.gap_up, lambda images: images, moves.before_squash[:2]),
+        (result.gap_up_pixels, torch.sigmoid, pixels),
+    ):
+        whole, *others = (gap(baseline, act) for baseline in baselines)
+        added = 1.96 * np.sqrt(np.mean(np.square(np.array(others) - whole)))
+        by_rows = of.bootstrap(moves.rows).ratio(np.sqrt(missed), np.sqrt(combined))
+        assert added > 0.05 * (found.value - by_rows.low)
+        expected = found.value - np.hypot(found.value - by_rows.low, added)
+        assert found.low == pytest.approx(expected, rel=1e-3)

@@ -151,6 +151,22 @@ def test_steps_double_from_four_until_neither_miss_moves_by_two_percent(smooth_s
     assert (smooth.miss_zero.value, smooth.miss_mean.value) == at_steps(smooth_study, steps)
 
 
+def test_steps_double_until_the_later_of_both_misses_stays() -> None:
+    """Around the mean code the decoder is linear; on the way from zero it is not at all."""
+    first, second = decoders.directions(2)
+    study = decoders.carrying(
+        lambda z: (
+            z[:, :1] * torch.where(z[:, 1:2] > 3, 1, torch.cos(9 * z[:, 1:2] - 27)) * first
+            + z[:, 1:2] * second
+        ),
+        decoders.uniform_codes(60, 2) + np.array([5, 5], np.float32),
+        settings=dataclasses.replace(FEW, settled_miss=0.0),
+    )
+    result = subtraction.run(study)
+    assert result.miss_mean.value < 1e-4
+    assert result.steps == 32
+
+
 def test_steps_end_at_thirty_two() -> None:
     """z₀ sin(40 z₁): four steps across many waves say nothing."""
     first, second = decoders.directions(2)
@@ -188,6 +204,7 @@ def test_where_zero_measures_from_is_told_in_sd_of_the_reconstructions(shift: fl
     spread = np.square(images - images.mean(axis=0)).sum(axis=1).mean()
     expected = np.linalg.norm(study.baseline @ weights) / np.sqrt(spread)
     assert result.zero_distance.value == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert 0 <= result.zero_distance.low <= result.zero_distance.value < result.zero_distance.high
 
 
 @pytest.mark.parametrize(("shift", "far"), [(0, False), (50, True)])

@@ -88,7 +88,7 @@ def test_exit_codes_tell_kept_broken_and_bad_input(run: Run, folder: Path) -> No
     assert "FAIL" in broken.stdout
     wrong = run(folder, "reconstrution.r2 >= 0")
     assert wrong.exit_code == 2
-    assert "perhaps for 'reconstruction.r2'" in wrong.stderr
+    assert "nearest name is 'reconstruction.r2'" in wrong.stderr
     assert run(folder, "reconstruction.r2 => 1").exit_code == 2
     assert run(folder / "nothing", RULE).exit_code == 2
     none = run(folder)

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from junitparser import Failure, JUnitXml
 from markdown_it import MarkdownIt
 
 from reportgen.checks import formats
@@ -97,6 +98,16 @@ def test_junit_is_xml_with_a_case_for_each_rule() -> None:
     assert str(cases[0].get("classname")).startswith("reportgen.title @everyone")
     strict = ElementTree.fromstring(formats.junit_of(OUTCOMES, "t", strict=True))
     assert strict.get("failures") == "2"
+
+
+def test_junitparser_reads_every_case_and_its_failure() -> None:
+    written = formats.junit_of(OUTCOMES, f"title {HOSTILE}\x00\ud800", strict=False)
+    (suite,) = JUnitXml.fromstring(written)
+    assert (suite.tests, suite.failures, suite.skipped) == (4, 1, 1)
+    cases = list(suite)
+    assert cases[0].name == "a >= 1" and cases[0].is_passed
+    (failure,) = cases[1].result
+    assert isinstance(failure, Failure) and "b >= 1" in f"{cases[1].name} {failure.text}"
 
 
 def test_json_is_a_list_of_objects() -> None:

@@ -114,7 +114,7 @@ def test_a_baseline_of_other_images_is_refused_unless_that_is_allowed(known: Res
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("reconstrution.r2 >= 0", "perhaps for 'reconstruction.r2'"),
+        ("reconstrution.r2 >= 0", "nearest name is 'reconstruction.r2'"),
         ("reconstruction.r2 >= baseline", "name its results with --baseline"),
         ("reconstruction.r2 >= true", "a number, not true or false"),
         ("control.passed >= 1", "true or false, not a number"),

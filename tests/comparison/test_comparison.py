@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,19 +14,22 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
+from reportgen.analyses.replicates import Replicates
 from reportgen.command.cli import main
 from reportgen.comparison.comparing import CompareRequest, compare_results
 from reportgen.comparison.comparison import compare_sources, comparison_json
-from reportgen.comparison.differences import welch
+from reportgen.comparison.differences import replicated_difference, welch
 from reportgen.comparison.markdown import MOST_BYTES, comparison_markdown
 from reportgen.comparison.page import render_comparison
 from reportgen.comparison.sources import Source, conditions_of, read_sources
 from reportgen.comparison.units import match_units, ranking_similarity
-from reportgen.confined import result_jobs
+from reportgen.confined import jobs, result_jobs
 from reportgen.errors import ComparisonError
 from reportgen.questions import QUESTIONS
 from reportgen.report.results import Results
 from reportgen.report.store import image_archive, results_json
+from reportgen.request import BuildRequest
+from reportgen.settings import Settings
 from reportgen.statistics.matching import rank_correlations, relative_strength
 from tests.comparison.conftest import Make
 from tests.report.example import with_answers
@@ -214,6 +218,32 @@ def test_changed_is_said_of_trainings_alone(make: Make, results: Results) -> Non
     assert "changed" not in comparison_markdown(pair, "title")
 
 
+@pytest.mark.parametrize(("gap", "changed"), [(0.0, False), (0.1, True)])
+def test_r2_of_stored_replicates_is_compared_over_trainings(
+    gap: float, changed: bool, make: Make, results: Results
+) -> None:
+    def of(name: str, higher: float, spread: tuple[float, ...]) -> Source:
+        source = make(name)
+        own = results.answers["reconstruction"].r2.value
+        others = object.__new__(Replicates)
+        object.__setattr__(others, "r2", own + higher + np.array(spread))
+        first = replace(results.answers["reconstruction"].r2, value=own + higher)
+        answer = replace(results.answers["reconstruction"], r2=first)
+        with_both = with_answers(source.results, reconstruction=answer, replicates=others)
+        return replace(source, results=with_both)
+
+    one, two = of("one", 0, (0.01, -0.01)), of("two", gap, (0.012, -0.01, 0.002))
+    found = compare_sources([one, two], QUESTIONS).pairs[0].replicated
+    assert found is not None
+    assert (len(found.first), len(found.second)) == (3, 4)
+    expected = stats.ttest_ind(found.second, found.first, equal_var=False)
+    ends = expected.confidence_interval(0.95)
+    assert (found.difference.low, found.difference.high) == pytest.approx((ends.low, ends.high))
+    assert found.changed is changed
+    assert replicated_difference(make("one"), two) is None
+    assert replicated_difference(of("one", 0, (0.01,)), two) is None
+
+
 def test_udr_is_the_median_over_the_other_models(make: Make, codes: np.ndarray) -> None:
     sources = [
         make("one"),
@@ -302,6 +332,35 @@ def test_the_command_writes_the_page_and_what_was_asked_for(
         assert (tmp_path / name).stat().st_size > 100, name
     same = CliRunner().invoke(main, ["compare", a, a, "-o", "same.html"])
     assert "a (2) beside a (1)" in same.stdout
+
+
+def test_models_are_reported_on_first_with_the_settings_of_the_first_report(
+    folders: list[Path], results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[BuildRequest, Settings]] = []
+
+    def build(request: BuildRequest, settings: Settings, progress: object) -> None:
+        built.append((request, settings))
+        assert request.results_folder is not None
+        shutil.copytree(folders[1], request.results_folder)
+
+    monkeypatch.setattr(result_jobs, "compare", compare_results)
+    monkeypatch.setattr(jobs, "build", build)
+    monkeypatch.chdir(tmp_path)
+    for name in ("new.pt2", "other.py", "images"):
+        (tmp_path / name).write_bytes(b"")
+    a = str(folders[0])
+    done = CliRunner().invoke(main, ["compare", "new.pt2", a, "other.py:load", "--data", "images"])
+    assert done.exit_code == 0, done.output
+    assert "a beside new.pt2" in done.stdout and "other.py:load beside new.pt2" in done.stdout
+    assert [(r.model.name, r.data.name) for r, _ in built] == [
+        ("new.pt2", "images"),
+        ("other.py:load", "images"),
+    ]
+    assert all(settings == results.settings for _, settings in built)
+    assert not any(r.results_folder and r.results_folder.exists() for r, _ in built)
+    over = CliRunner().invoke(main, ["compare", "new.pt2", a, "--data", "images", "-o", "new.pt2"])
+    assert over.exit_code == 2 and "would be written over" in " ".join(over.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from check_jsonschema import main as check_jsonschema
+from click.testing import CliRunner
 
 from reportgen.command.cli import main
 
@@ -31,6 +33,19 @@ def test_every_command_of_an_example_is_one_of_ours(name: str) -> None:
         command = main.commands[words[1]]
         # Raises UsageError for an option or a choice that there is not.
         command.make_context(words[1], words[2:], resilient_parsing=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("github-actions.yml", ["vendor.github-workflows"]),
+        ("gitlab-ci.yml", ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
+    ],
+)
+def test_an_example_is_valid_by_the_schema_of_its_server(name: str, options: list[str]) -> None:
+    arguments = ["--builtin-schema", *options, str(FOLDER / name)]
+    found = CliRunner().invoke(check_jsonschema, arguments)
+    assert found.exit_code == 0, found.output
 
 
 def test_the_workflow_s_jobs_and_steps_are_as_github_reads_them() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from reportgen.analyses.shared.path_contributions import row_paths
+from reportgen.analyses.shared.row_paths import row_paths
 from reportgen.autoencoder import Autoencoder, Units
 from reportgen.engine.coalitions import Coalitions
 from reportgen.engine.engine import Engine

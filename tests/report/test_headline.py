@@ -58,6 +58,16 @@ def test_what_follows_for_subtraction_goes_no_further(results, said, text, secti
     assert follows[-1].section == section
 
 
+def test_zeroing_that_is_valid_off_data_says_so_where_it_follows(results: Results) -> None:
+    valid = with_words(results, IS_VALID, Word.VALID)
+    lines = tuple(
+        replace(line, word="Valid, but off data") if line.question == IS_VALID.question else line
+        for line in valid.verdict
+    )
+    follows = headline_of(replace(valid, verdict=lines)).follows[-1]
+    assert follows.text.endswith("shows its part of an image, by way of codes that are off data.")
+
+
 def test_nothing_follows_from_what_is_unknown(results: Results) -> None:
     unknown = with_words(with_words(results, CAN_BE_SUMMED), IS_VALID)
     assert headline_of(unknown).follows == ()

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reportgen.analyses import linearity, reconstruction
-from reportgen.questions import QUESTIONS
+from reportgen.comparison.comparison import compare_sources
+from reportgen.comparison.differences import COMPARED
+from reportgen.comparison.sources import Source
+from reportgen.questions import QUESTIONS, runs_of
 from reportgen.report.kept_arrays import CODES, MOST_ROWS, RESAMPLES, ROWS, kept_arrays
 from reportgen.report.results import Results
 from reportgen.report.store import results_json
+from reportgen.report.unit_sentences import merge_units
+from reportgen.report.verdict import verdict_of
 from reportgen.statistics.bootstrap import Bootstrap, Estimate
 from reportgen.statistics.fit_uncertainty import widened
 from reportgen.study.study import Study
-from tests.report.example import with_answers
+from reportgen.suite.answers import Answers
+from tests.report.example import example_results, with_answers
+
+COMPARED_QUESTIONS = {
+    "reconstruction",
+    "linearity",
+    "additivity",
+    "subtraction",
+    "contributions",
+    "one_picture",
+    "health",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,33 @@ def test_resamples_are_those_behind_the_intervals(linear_study: Study, answered:
     resamples = linear_study.settings.bootstrap_resamples
     for name in ("reconstruction.r2", "reconstruction.beyond_pca", "linearity.linear"):
         assert arrays[RESAMPLES + name].shape == (resamples,)
+
+
+def test_every_number_of_a_comparison_is_kept_in_its_resamples(smooth_study: Study) -> None:
+    """So that a report and itself differ by exactly nothing, and its interval is of no width."""
+    found: dict[str, Any] = {}
+    for name, run in runs_of(QUESTIONS).items():
+        if name in COMPARED_QUESTIONS:
+            found[name] = run(smooth_study)
+    answers, settings = Answers(found), smooth_study.settings
+    units = merge_units(answers, settings)
+    results = replace(
+        example_results(),
+        answers=answers,
+        units=units,
+        verdict=verdict_of(answers, units, settings, {}),
+        settings=settings,
+    )
+    provenance = replace(results.provenance, rows_sha256={"test": "ab" * 32})
+    results = replace(results, provenance=provenance)
+    arrays = kept(smooth_study, results)
+    sources = [Source(name, results, arrays) for name in ("one", "two")]
+    pair = compare_sources(sources, QUESTIONS).pairs[0]
+    compared = (*pair.differences, *(answer.difference for answer in pair.verdict))
+    assert len(compared) == len(COMPARED) + 5
+    for one in compared:
+        assert one.paired, one.name
+        assert one.difference == Estimate(0, 0, 0), one.name
 
 
 def test_without_codes_there_are_resamples_alone(linear_study: Study, answered: Results) -> None:

@@ -166,6 +166,17 @@ def test_few_images_for_the_regression_are_said(results: Results) -> None:
         assert any("regressors are few" in sentence for sentence in found) == warned
 
 
+@pytest.mark.parametrize(
+    ("names", "said"), [(("R²",), "what R² is made of"), (("R²", "k′"), "what R², k′ are made of")]
+)
+def test_numbers_that_few_images_hold_are_named_one_or_several(
+    names: tuple[str, ...], said: str, results: Results
+) -> None:
+    heavy = replace(results.answers["reconstruction"], heavy_tailed=names)
+    found = limits_in(with_answers(results, reconstruction=heavy), "reconstruction")
+    assert sum(said in sentence for sentence in found) == 1
+
+
 def test_rho_above_its_own_interval_is_said_to_be_too_large(results: Results) -> None:
     base = calm(results)
     for high, warned in ((0.6, False), (0.49, True)):
@@ -199,11 +210,12 @@ def test_a_baseline_with_another_gap_is_named(results: Results) -> None:
             results, additivity=replace(results.answers["additivity"], by_baseline=rows)
         )
 
-    same = starting([(0.3, 0.5), (0.49, 0.6), (0.2, 0.31), (0.1, 0.9)])
-    apart = starting([(0.3, 0.5), (0.51, 0.6), (0.2, 0.31), (0.1, 0.2)])
+    # Intervals that are no percentage point apart are of one gap: rounding has narrow ones.
+    same = starting([(0.3, 0.5), (0.509, 0.6), (0.2, 0.291), (0.1, 0.9)])
+    apart = starting([(0.3, 0.5), (0.511, 0.6), (0.2, 0.291), (0.1, 0.2)])
     assert not any("Where one starts" in text for text in limits_in(same, "additivity"))
     (said,) = (t for t in limits_in(apart, "additivity") if "Where one starts" in t)
-    assert "from the medoid 55.5" in said and "; the zero code 15.0" in said
+    assert "from the medoid 55.6" in said and "; the zero code 15.0" in said
     assert "mean image" not in said
 
 

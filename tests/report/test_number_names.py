@@ -86,7 +86,7 @@ def test_a_line_of_the_verdict_is_known_by_what_it_asks(
     assert names["verdict.additive"] == gap
     assert names["verdict.additive.high"] == gap.high
     assert names.words("additive")[0] == tuple(results.verdict[2].words)
-    assert "perhaps for 'verdict.additive'" in refusal(names, "verdict.additve")
+    assert "nearest name is 'verdict.additive'" in refusal(names, "verdict.additve")
 
 
 def test_what_was_not_measured_is_none_and_says_why(names: NumberNames, results: Results) -> None:
@@ -97,13 +97,13 @@ def test_what_was_not_measured_is_none_and_says_why(names: NumberNames, results:
     lacking = NumberNames(without(results, "reconstruction"), QUESTIONS)
     assert lacking.find("reconstruction.r2.low").reason == "no reconstruction here"
     assert lacking.find("verdict.reconstructs").reason == "No reconstruction here"
-    assert "perhaps for 'reconstruction.r2'" in refusal(lacking, "reconstruction.r22")
+    assert "nearest name is 'reconstruction.r2'" in refusal(lacking, "reconstruction.r22")
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("reconstrution.r2", "perhaps for 'reconstruction.r2'"),
+        ("reconstrution.r2", "nearest name is 'reconstruction.r2'"),
         ("reconstruction", "reconstruction holds reconstruction.r2,"),
         ("reconstruction.r2.middle", "There is no number"),
         ("reconstruction.r2[0]", "There is no number"),

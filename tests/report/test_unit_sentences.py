@@ -86,6 +86,17 @@ def test_units_come_by_share_and_silent_ones_last(studied) -> None:
     assert set(order[-2:]) == {3, 4}
 
 
+def test_a_silent_unit_comes_after_all_others_whatever_its_rank(studied) -> None:
+    answers = answers_of(studied)
+    ranked = [
+        dataclasses.replace(share, rank=0 if share.unit == 3 else share.rank + 1)
+        for share in answers["contributions"].shares
+    ]
+    first = dataclasses.replace(answers["contributions"], shares=tuple(ranked))
+    order = merge_units(Answers(dict(answers) | {"contributions": first}), FEW)
+    assert set([unit.index for unit in order][-2:]) == {3, 4}
+
+
 def test_a_unit_without_effect_says_only_that(units) -> None:
     assert "next to no effect" in units[3].sentence
     assert units[3].tracks == ()

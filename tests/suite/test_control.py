@@ -12,7 +12,8 @@ from sklearn.decomposition import PCA
 
 from reportgen.analyses import UnanswerableError, additivity, linearity, one_picture
 from reportgen.analyses.ablation import run as ablate
-from reportgen.analyses.shared.path_contributions import RowPath, path_shares, paths_of
+from reportgen.analyses.shared.path_contributions import path_shares, paths_of
+from reportgen.analyses.shared.row_paths import RowPath
 from reportgen.autoencoder import Autoencoder
 from reportgen.engine import Coalitions
 from reportgen.settings import Settings

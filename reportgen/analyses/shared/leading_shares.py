@@ -90,6 +90,7 @@ def pooled_rho(stacks: Iterable[Stack], deviation: float = float("nan")) -> Esti
     totals = np.sum([stack.totals for stack in stacks], axis=0)
     resampled = safe_ratio(firsts, totals)
     found = bias_corrected_interval(whole, resampled, largest=1.0)
+    found = found.with_resamples(resampled.astype(np.float32))
     defined = resampled[np.isfinite(resampled)]
     centre = 2 * whole - float(defined.mean()) if len(defined) else whole
     return widened(found, deviation, centre=centre, least=0, largest=1)

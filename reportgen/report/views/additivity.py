@@ -16,6 +16,8 @@ from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
 MOST_NAMES = 6
+# Gaps that are nearer are called the same, however narrow their intervals.
+LEAST_APART = 0.01
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def limits(result: Additivity, results: Results) -> Iterator[str]:
     apart = [
         row
         for row in others
-        if row.gap.gap.low > mean.gap.gap.high or row.gap.gap.high < mean.gap.gap.low
+        if row.gap.gap.low > mean.gap.gap.high + LEAST_APART
+        or row.gap.gap.high < mean.gap.gap.low - LEAST_APART
     ]
     if apart:
         listed = "; ".join(f"the {row.baseline} {_gap(row)}" for row in apart)

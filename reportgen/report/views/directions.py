@@ -52,7 +52,7 @@ def doubts(repeatability: np.ndarray, undetermined: np.ndarray, what: str) -> It
     poor = np.flatnonzero(np.asarray(repeatability) < POOR_REPEAT) + 1
     if poor.size:
         yield (
-            "Not found again on the other half of the images "
+            "Not found again on the other half of the images in four of seven halvings or more "
             f"(|cos| below {numbers.short(POOR_REPEAT)}), so {what}: "
             f"{numbers.numbered('direction', poor.tolist())}."
         )
