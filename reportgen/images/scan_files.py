@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -18,6 +20,10 @@ from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableIm
 from reportgen.shown import shown
 
 LOGGERS = {"nibabel": "nibabel.global"}
+FITS_START = b"SIMPLE  ="
+# The standard allows 999 axes and columns; the library goes through as many as a file claims.
+_TOO_MANY = re.compile(rb"(?i)(?:HIERARCH\s+)?(?:TFIELDS|Z?NAXIS)\s*=\s*[+]?\d{4,}")
+CARD = 80
 
 
 @contextmanager
@@ -48,6 +54,19 @@ def _checked(count: int, shape: tuple[int, ...], dtype: np.dtype) -> Pages:
     return Pages(count, shape, dtype)
 
 
+class _WithinFile(io.BufferedReader):
+    """A file that gives no more than it has: of a claimed length, memory is taken first."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """So many bytes, or those that are left."""
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 class DicomFiles:
     """DICOM files, of one frame or several; see `PageFormat`.
 
@@ -73,7 +92,8 @@ class DicomFiles:
             import pydicom
             from pydicom.pixels.processing import apply_rescale
 
-            scan = pydicom.dcmread(path)
+            with _WithinFile(path) as file:
+                scan = pydicom.dcmread(file)
             if "PixelData" not in scan and "FloatPixelData" not in scan:
                 raise UnreadableImageError("it holds no pixels")
             claimed = int(scan.Rows) * int(scan.Columns) * int(scan.get("NumberOfFrames") or 1)
@@ -99,6 +119,7 @@ class FitsFiles:
 
     def pages(self, path: Path) -> Pages:
         """See `PageFormat`; every slice is read once, to find damage."""
+        _check_cards(path)
         with self._opened(path) as (image, outer):
             count = prod(outer)
             slices = [_slice(image.section, row, outer) for row in range(count)]
@@ -124,6 +145,19 @@ class FitsFiles:
                         yield unit, shape[:-2]
                         return
                 raise UnreadableImageError("it holds no image")
+
+
+def _check_cards(path: Path) -> None:
+    """Raise UnreadableImageError for packed files, and for headers that claim to have no end."""
+    with path.open("rb") as file:
+        if file.read(len(FITS_START)) != FITS_START:
+            raise UnreadableImageError("it does not begin as FITS files do")
+        whole = path.stat().st_size // CARD
+        cards = np.memmap(file, f"S{CARD}", "r", shape=(whole,))
+        starts = cards.view((np.uint8, CARD))[:, 0]
+        for place in np.flatnonzero(np.isin(starts, np.frombuffer(b"TtZzNnHh", np.uint8))):
+            if _TOO_MANY.match(cards[place]):
+                raise UnreadableImageError("its header claims more than 999 axes or columns")
 
 
 def _slice(section: Any, row: int, outer: tuple[int, ...]) -> np.ndarray:

@@ -351,7 +351,8 @@ def nifti(folder: Path) -> None:
 def tiff_stack(folder: Path) -> None:
     import tifffile
 
-    tifffile.imwrite(folder / "images.tif", pixels(3, SHAPE[1:]), compression="zlib")
+    pages = pixels(3, SHAPE[1:])
+    tifffile.imwrite(folder / "images.tif", pages, compression="zlib", photometric="minisblack")
 
 
 def array_folder(folder: Path) -> None:

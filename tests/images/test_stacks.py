@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,6 +211,39 @@ def test_cut_scans_are_one_sentence_or_left_out(
         with pytest.raises(DataError) as caught:
             open_images(first)
         assert first.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_memory_is_not_taken_for_what_a_dicom_file_claims(tmp_path: Path) -> None:
+    slices_of_dicom(tmp_path)
+    path = tmp_path / "2.dcm"
+    content = path.read_bytes()
+    place = content.index(b"\xe0\x7f\x10\x00OB")
+    path.write_bytes(content[: place + 8] + b"\xf0\xff\xff\x7f" + content[place + 12 :])
+    tracemalloc.start()
+    try:
+        assert len(open_images(tmp_path)) == 6
+        assert tracemalloc.get_traced_memory()[1] < 2**29
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("card", ["TFIELDS = 4294967295", "HIERARCH ZNAXIS = 99999999"])
+def test_a_fits_header_without_end_is_one_sentence(tmp_path: Path, card: str) -> None:
+    packed_fits(tmp_path / "data")
+    path = tmp_path / "data" / "x.fits"
+    content = path.read_bytes()
+    place = content.index(card.replace("HIERARCH ", "").split(" ")[0].encode())
+    path.write_bytes(content[:place] + card.ljust(80).encode() + content[place + 80 :])
+    with pytest.raises(DataError, match="999 axes or columns"):
+        open_images(path)
+
+
+def test_a_packed_fits_file_is_not_unpacked(tmp_path: Path) -> None:
+    cube_of_fits(tmp_path / "data")
+    path = tmp_path / "data" / "x.fits"
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(DataError, match="does not begin as FITS"):
+        open_images(path)
 
 
 @pytest.mark.parametrize("written", [frames_of_dicom, cube_of_fits, volume, packed_volume])
