@@ -390,6 +390,18 @@ def results(folder: Path) -> None:
     (folder / "results" / "results.npz").write_bytes(image_archive(found))
 
 
+def compared(folder: Path) -> None:
+    results(folder)
+    shutil.copytree(folder / "results", folder / "other")
+
+
+def checked(folder: Path) -> None:
+    from tests.report.example import example_results, page_of
+
+    page = page_of(example_results(images=60, units=3, live=True))
+    (folder / "page.html").write_text(page.html, encoding="utf-8")
+
+
 def cache(folder: Path) -> None:
     pickled(folder)
     np.save(folder / "images.npy", pixels(40))
@@ -406,6 +418,6 @@ WRITERS: dict[str, Callable[[Path], None]] = {
         *(older_exported, saved, onnx, diffusers, sharded, pythae, halves, sidecar),
         *(png, jpeg, webp, tiff, gif, bmp, labels, json_labels, path_table, npy, npz, idx, zipped),
         *(tar, tar_gz, parquet, saved_dataset, tensors, hdf5, zarr, dicom, fits, nifti, tiff_stack),
-        *(array_folder, cifar, settings, groups, results, cache),
+        *(array_folder, cifar, settings, groups, results, compared, checked, cache),
     )
 }
