@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 from reportgen.errors import SettingsError, nearest
 from reportgen.shown import shown
 
-# No data set has as many: it stands for all images.
-MOST_IMAGES = 10**9
+# As many images, seconds, gigabytes or times as a threshold as nobody has.
+LARGEST = 10**9
 LARGEST_FILE = 2**20
 MOST_DOTS = 200
 # Tables of reportgen.toml that other commands read.
@@ -27,13 +26,17 @@ def _knob(
     default: Any,
     help: str,
     *,
-    low: float | None = None,
-    high: float | None = None,
+    low: float = 0,
+    high: float = LARGEST,
     choices: tuple[str, ...] | None = None,
     flag: bool = False,
 ) -> Any:
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "flag": flag}
     return field(default=default, metadata=metadata)
+
+
+def _steps(default: int, help: str) -> Any:
+    return _knob(default, help, low=1, high=1024)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,6 @@ class Settings:
         "Test images behind each statistic [default: 20000/(2K+1), between 32 and 256].",
         low=2,
         flag=True,
-        high=MOST_IMAGES,
     )
     effort: str = _knob(
         "standard",
@@ -64,14 +66,9 @@ class Settings:
         "images and less important questions are not asked, which the report says.",
         low=1,
         flag=True,
-        high=1e9,
     )
     limit: int | None = _knob(
-        20_000,
-        "Read at most this many images of DATA, chosen at random.",
-        low=2,
-        flag=True,
-        high=MOST_IMAGES,
+        20_000, "Read at most this many images of DATA, chosen at random.", low=2, flag=True
     )
     memory: float = _knob(
         2.0,
@@ -79,7 +76,6 @@ class Settings:
         "take more, fewer images are kept and sums of squares come from a linear sketch.",
         low=0.25,
         flag=True,
-        high=1e6,
     )
     resize: str | None = _knob(
         None,
@@ -96,39 +92,24 @@ class Settings:
     )
 
     picture_rows: int = _knob(8, "Test images shown as pictures.", low=1, high=64)
-    table_rows: int = _knob(32, "Test images behind the coalition table.", low=2, high=MOST_IMAGES)
+    table_rows: int = _knob(32, "Test images behind the coalition table.", low=2)
     drawn_rows: int = _knob(
-        32,
-        "Test images that are also moved from other mean codes, for intervals.",
-        low=2,
-        high=MOST_IMAGES,
+        32, "Test images that are also moved from other mean codes, for intervals.", low=2
     )
     walk_rows: int = _knob(4, "Test images each unit is walked from.", low=1, high=8)
-    walk_units: int = _knob(16, "Units walked, in order of share.", low=1, high=1000)
+    walk_units: int = _knob(16, "Units walked, in order of share.", low=1)
     walk_frames: int = _knob(11, "Frames of one walk.", low=3, high=41)
-    path_steps: int = _knob(
-        16, "Steps of a contribution path for the picture rows.", low=1, high=1024
+    path_steps: int = _steps(16, "Steps of a contribution path for the picture rows.")
+    pooled_path_steps: int = _steps(
+        2, "Steps of a contribution path for shares, doubled until no share moves."
     )
-    pooled_path_steps: int = _knob(
-        2,
-        "Steps of a contribution path for shares, doubled until no share moves.",
-        low=1,
-        high=1024,
+    miss_path_steps: int = _steps(
+        4, "Steps of a path that ablations are held against, doubled until the miss stays."
     )
-    miss_path_steps: int = _knob(
-        4,
-        "Steps of a path that ablations are held against, doubled until the miss stays.",
-        low=1,
-        high=1024,
-    )
-    most_path_steps: int = _knob(32, "Steps beyond which they are not doubled.", low=1, high=1024)
-    settled_share: float = _knob(
-        0.005, "Move of a share up to which its path has enough steps.", low=0, high=1
-    )
-    settled_miss: float = _knob(0.02, "The same for a miss, as a part of itself.", low=0, high=1)
-    path_players: int = _knob(
-        32, "Units on a path before the weakest are grouped.", low=2, high=1024
-    )
+    most_path_steps: int = _steps(32, "Steps beyond which they are not doubled.")
+    settled_share: float = _knob(0.005, "Move of a share up to which its path has enough steps.")
+    settled_miss: float = _knob(0.02, "The same for a miss, as a part of itself.")
+    path_players: int = _knob(32, "Units on a path before the weakest are grouped.", low=2)
     table_players: int = _knob(
         10, "Players of the coalition table; 2 to this power codes.", low=2, high=16
     )
@@ -136,7 +117,7 @@ class Settings:
         1000, "Bootstrap resamples of each interval.", low=100, high=100_000
     )
     off_data_sample: int = _knob(
-        256, "Codes of a panel that are checked for being off data.", low=1, high=100_000
+        256, "Codes of a panel that are checked for being off data.", low=1
     )
     max_page_megabytes: float | None = _knob(
         None,
@@ -144,83 +125,38 @@ class Settings:
         "which [default: pictures are left out from 5 on, and 25 are never passed].",
         low=0.1,
         flag=True,
-        high=10_000,
     )
 
-    well_reconstructed: float = _knob(
-        0.8, "R² from which a model reconstructs 'well'.", low=0, high=1
-    )
-    partly_reconstructed: float = _knob(
-        0.5, "R² from which a model reconstructs 'partly'.", low=0, high=1
-    )
-    linear_share: float = _knob(
-        0.95, "Linear share from which a model is called 'linear'.", low=0, high=1
-    )
-    mostly_linear_share: float = _knob(
-        0.8, "Linear share of a 'mostly linear' model.", low=0, high=1
-    )
-    partly_linear_share: float = _knob(
-        0.5, "Linear share of a 'partly linear' model.", low=0, high=1
-    )
-    like_pca: float = _knob(
-        0.01, "Difference in R² below which a model does 'about as' PCA.", low=0, high=1
-    )
-    small_gap: float = _knob(
-        0.05, "Gap or miss below which effects are called additive or valid.", low=0, high=1000
-    )
-    medium_gap: float = _knob(
-        0.25, "Gap or miss below which they are called roughly so.", low=0, high=1000
-    )
+    well_reconstructed: float = _knob(0.8, "R² from which a model reconstructs 'well'.")
+    partly_reconstructed: float = _knob(0.5, "R² from which a model reconstructs 'partly'.")
+    linear_share: float = _knob(0.95, "Linear share from which a model is called 'linear'.")
+    mostly_linear_share: float = _knob(0.8, "Linear share of a 'mostly linear' model.")
+    partly_linear_share: float = _knob(0.5, "Linear share of a 'partly linear' model.")
+    like_pca: float = _knob(0.01, "Difference in R² below which a model does 'about as' PCA.")
+    small_gap: float = _knob(0.05, "Gap or miss below which effects are called additive or valid.")
+    medium_gap: float = _knob(0.25, "Gap or miss below which they are called roughly so.")
     judged_off_data: float = _knob(
-        0.25,
-        "Share of codes off data above which a gap from the mean code cannot be judged.",
-        low=0,
-        high=1,
+        0.25, "Share of codes off data above which a gap from the mean code cannot be judged."
     )
     off_data_factor: float = _knob(
-        3.0,
-        "Times as often as real codes that zeroed ones may be flagged without a word.",
-        low=0,
-        high=1e6,
+        3.0, "Times as often as real codes that zeroed ones may be flagged without a word."
     )
-    ignored_effect: float = _knob(
-        0.01, "A unit is ignored when both effects are below this / K.", low=0, high=1000
-    )
-    constant_deviation: float = _knob(
-        1e-6, "sd / max|z| up to which a unit is constant.", low=0, high=1
-    )
-    collapsed_divergence: float = _knob(
-        0.01, "KL in nat below which a VAE's unit is collapsed.", low=0, high=1000
-    )
-    atom_share: float = _knob(
-        0.5, "Share of rows on one value above which a unit has an atom.", low=0, high=1
-    )
-    duplicate_correlation: float = _knob(
-        0.95, "|r| above which two units are duplicates.", low=0, high=1
-    )
-    correlated_units: float = _knob(
-        0.7, "|r| above which an ablation carries a warning.", low=0, high=1
-    )
-    tracked_correlation: float = _knob(
-        0.5, "Weaker end of |r| above which a factor is named.", low=0, high=1
-    )
+    ignored_effect: float = _knob(0.01, "A unit is ignored when both effects are below this / K.")
+    constant_deviation: float = _knob(1e-6, "sd / max|z| up to which a unit is constant.")
+    collapsed_divergence: float = _knob(0.01, "KL in nat below which a VAE's unit is collapsed.")
+    atom_share: float = _knob(0.5, "Share of rows on one value above which a unit has an atom.")
+    duplicate_correlation: float = _knob(0.95, "|r| above which two units are duplicates.")
+    correlated_units: float = _knob(0.7, "|r| above which an ablation carries a warning.")
+    tracked_correlation: float = _knob(0.5, "Weaker end of |r| above which a factor is named.")
     drawn_deviations: float = _knob(
-        0.2,
-        "Weaker end of what one sd of a unit moves a measure by, in its sd, to be 'drawn'.",
-        low=0,
-        high=1000,
+        0.2, "Weaker end of what one sd of a unit moves a measure by, in its sd, to be 'drawn'."
     )
     same_picture: float = _knob(
-        0.9,
-        "Weaker end of ρ in context from which a unit is 'the same picture' everywhere.",
-        low=0,
-        high=1,
+        0.9, "Weaker end of ρ in context from which a unit is 'the same picture' everywhere."
     )
-    tracked_auc: float = _knob(
-        0.85, "Weaker end of the AUC above which a class is named.", low=0, high=1
-    )
+    tracked_auc: float = _knob(0.85, "Weaker end of the AUC above which a class is named.")
     bottleneck_tolerance: float = _knob(
-        1e-4, "Largest |g(E(x)) − model(x)| / range for 'complete'.", low=0, high=1
+        1e-4, "Largest |g(E(x)) − model(x)| / range for 'complete'."
     )
 
     def __post_init__(self) -> None:
@@ -263,12 +199,12 @@ def _check(name: str, value: Any, rule: dict[str, Any]) -> None:
         raise SettingsError(
             f"{name} is {shown(repr(value))}; choose one of {', '.join(rule['choices'])}."
         )
-    if isinstance(value, float) and math.isnan(value):
-        raise SettingsError(f"{name} is nan; it must be a number.")
-    if rule["low"] is not None and value < rule["low"]:
+    if isinstance(value, str | bool):
+        return
+    if not value >= rule["low"]:
         raise SettingsError(f"{name} is {shown(value)}; it must be at least {rule['low']:,g}.")
-    if rule["high"] is not None and value > rule["high"]:
-        raise SettingsError(f"{name} is {shown(value)}; it must be at most {rule['high']:,.10g}.")
+    if value > rule["high"]:
+        raise SettingsError(f"{name} is {shown(value)}; it must be at most {rule['high']:,d}.")
 
 
 def read_settings(flags: dict[str, Any], file: Path | None = None) -> Settings:

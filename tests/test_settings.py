@@ -61,7 +61,7 @@ def test_every_number_has_bounds_and_says_so(knob, tmp_path: Path) -> None:
     low, high = knob.metadata["low"], knob.metadata["high"]
     for ends in (low, high):
         assert getattr(Settings(**{knob.name: ends}), knob.name) == ends
-    for value, bound in ((1e30, "at most"), (10**400, "at most"), (-(10**12), "at least")):
+    for value, bound in ((1e30, "at most"), (10**400, "at most"), (-1, "at least")):
         file.write_text(f"{knob.name} = {value}\n")
         for asked in (({}, file), ({knob.name: value}, None)):
             with pytest.raises(SettingsError, match=rf"{knob.name} is .* {bound} ") as caught:

@@ -10,7 +10,6 @@ from reportgen.analyses.traversal import Traversal
 from reportgen.errors import FigureError, nearest
 from reportgen.plots import kinds
 from reportgen.report.results import Results
-from reportgen.shown import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,9 +48,7 @@ def draw_figure(results: Results, kind: str, width: float = COLUMN, **chosen: An
         known = ", ".join(KINDS)
         raise FigureError(f"there is no figure {kind!r}{nearest(kind, KINDS)}; give {known}.")
     if not NARROWEST <= width <= WIDEST:
-        raise FigureError(
-            f"a figure cannot be {shown(width)} mm wide; give {NARROWEST} to {WIDEST}."
-        )
+        raise FigureError(f"a figure cannot be {width:g} mm wide; give {NARROWEST} to {WIDEST}.")
     import matplotlib
 
     from reportgen.plots.notebook import NotebookFigure

@@ -122,11 +122,12 @@ class DeclaredTypes:
         if not name.startswith("__torch__."):
             return name in PLAIN
         plan = self._classes.get(name)
-        if plan is None or not (isinstance(value, Made) and value.name == name):
+        if plan is None:
             return False
         if plan.base == "NamedTuple":
-            return self._fit_each(value.made_of, list(plan.attributes.values()))
-        return plan.base in ("", "Module", "Enum")
+            # Torch writes it as a plain tuple.
+            return self._fit_each(value, list(plan.attributes.values()))
+        return isinstance(value, Made) and value.name == name and plan.base in ("", "Module")
 
     def _fits_generic(self, value: Any, name: str, kinds: list[ast.expr]) -> bool:
         if name == "Optional":
