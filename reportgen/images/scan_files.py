@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from reportgen.errors import DataError
 from reportgen.images.complaints import complaints_of
 from reportgen.images.file_rows import Pages
 from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableImageError
+from reportgen.images.within_file import WithinFile
 from reportgen.shown import shown
 
 LOGGERS = {"nibabel": "nibabel.global"}
@@ -54,19 +54,6 @@ def _checked(count: int, shape: tuple[int, ...], dtype: np.dtype) -> Pages:
     return Pages(count, shape, dtype)
 
 
-class _WithinFile(io.BufferedReader):
-    """A file that gives no more than it has: of a claimed length, memory is taken first."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(io.FileIO(path))
-        self._size = path.stat().st_size
-
-    def read(self, size: int | None = -1) -> bytes:
-        """So many bytes, or those that are left."""
-        left = max(0, self._size - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
 class DicomFiles:
     """DICOM files, of one frame or several; see `PageFormat`.
 
@@ -92,7 +79,7 @@ class DicomFiles:
             import pydicom
             from pydicom.pixels.processing import apply_rescale
 
-            with _WithinFile(path) as file:
+            with WithinFile(path) as file:
                 scan = pydicom.dcmread(file)
             if "PixelData" not in scan and "FloatPixelData" not in scan:
                 raise UnreadableImageError("it holds no pixels")
