@@ -29,6 +29,13 @@ CODED = {
     "Layout": torch.layout,
     "MemoryFormat": torch.memory_format,
 }
+RESIZINGS = names(
+    """
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
+    _upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d
+    upsample_trilinear3d upsample_bicubic2d
+    """
+)
 DIVISIONS = names("div div_ divide divide_ floor_divide remainder fmod true_divide")
 
 
@@ -154,6 +161,13 @@ def _antialiased(given: Mapping[str, Any]) -> bool:
     )
 
 
+def _resized(given: Mapping[str, Any]) -> bool:
+    """Scales of images, and none that makes a place of a pixel larger than any whole number."""
+    scales = [given.get(name) for name in ("scales", "scales_d", "scales_h", "scales_w")]
+    scales += given.get("scale_factors") or []
+    return all(scale is None or 2**-16 < scale < 2**16 for scale in scales)
+
+
 def _division(given: Mapping[str, Any]) -> bool:
     """Not the least whole number by −1, which no whole number is, and which stops the processor.
 
@@ -217,6 +231,7 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     **dict.fromkeys(names("_weight_norm _weight_norm_interface"), _weight_norm),
     **dict.fromkeys(names("_upsample_bilinear2d_aa _upsample_bicubic2d_aa"), _antialiased),
     "_upsample_lanczos2d_aa": _antialiased,
+    **dict.fromkeys(RESIZINGS, _resized),
     "to": _conversion,
     **dict.fromkeys(names("to.prim_dtype to.prim_Device to.prim_other"), _script_conversion),
     **dict.fromkeys(names("random_ random randint randint_like"), _bounds),
