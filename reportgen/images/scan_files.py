@@ -23,7 +23,7 @@ LOGGERS = {"nibabel": "nibabel.global"}
 FITS_START = b"SIMPLE  ="
 # The standard allows 999 axes and columns; the library goes through as many as a file claims.
 _TOO_MANY = re.compile(rb"(?i)(?:HIERARCH\s+)?(?:TFIELDS|Z?NAXIS)\s*=\s*[+]?\d{4,}")
-CARD = 80
+CARD, BLOCK = 80, 2880
 
 
 @contextmanager
@@ -129,9 +129,18 @@ class FitsFiles:
                     if unit.is_image and len(unit.shape) >= 2:
                         shape = tuple(int(n) for n in unit.shape)
                         _checked(max(1, prod(shape[:-2])), shape[-2:], np.dtype(np.float32))
+                        _check_extent(unit, path.stat().st_size)
                         yield unit, shape[:-2]
                         return
                 raise UnreadableImageError("it holds no image")
+
+
+def _check_extent(unit: Any, size: int) -> None:
+    """Raise UnreadableImageError where a header claims more than its file has."""
+    place = unit.fileinfo()
+    # The last block need not be whole.
+    if place is not None and place["datLoc"] + place["datSpan"] > size + BLOCK:
+        raise UnreadableImageError("its header claims more than the file has")
 
 
 def _check_cards(path: Path) -> None:

@@ -261,6 +261,17 @@ def test_a_fits_header_without_end_is_one_sentence(tmp_path: Path, card: str) ->
         open_images(path)
 
 
+def test_a_fits_header_that_claims_more_than_the_file_has_is_one_sentence(tmp_path: Path) -> None:
+    packed_fits(tmp_path / "data")
+    path = tmp_path / "data" / "x.fits"
+    content = path.read_bytes()
+    place = content.rindex(b"NAXIS2  =", 0, content.index(b"TFIELDS"))
+    card = b"NAXIS2  =        1099511627775".ljust(80)
+    path.write_bytes(content[:place] + card + content[place + 80 :])
+    with pytest.raises(DataError, match="more than the file has"):
+        open_images(path)
+
+
 def test_a_packed_fits_file_is_not_unpacked(tmp_path: Path) -> None:
     cube_of_fits(tmp_path / "data")
     path = tmp_path / "data" / "x.fits"
