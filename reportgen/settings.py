@@ -13,8 +13,8 @@ from typing import Any
 from reportgen.errors import SettingsError, nearest
 from reportgen.shown import shown
 
-# Infinity and what is not a number are not below it.
-LARGEST = 1e300
+# As many images, seconds, gigabytes or times as a threshold as nobody has.
+LARGEST = 10**9
 LARGEST_FILE = 2**20
 MOST_DOTS = 200
 # Tables of reportgen.toml that other commands read.
@@ -26,13 +26,17 @@ def _knob(
     default: Any,
     help: str,
     *,
-    low: float | None = None,
-    high: float | None = None,
+    low: float = 0,
+    high: float = LARGEST,
     choices: tuple[str, ...] | None = None,
     flag: bool = False,
 ) -> Any:
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "flag": flag}
     return field(default=default, metadata=metadata)
+
+
+def _steps(default: int, help: str) -> Any:
+    return _knob(default, help, low=1, high=1024)
 
 
 @dataclass(frozen=True)
@@ -95,19 +99,23 @@ class Settings:
     walk_rows: int = _knob(4, "Test images each unit is walked from.", low=1, high=8)
     walk_units: int = _knob(16, "Units walked, in order of share.", low=1)
     walk_frames: int = _knob(11, "Frames of one walk.", low=3, high=41)
-    path_steps: int = _knob(16, "Steps of a contribution path for the picture rows.", low=1)
-    pooled_path_steps: int = _knob(
-        2, "Steps of a contribution path for shares, doubled until no share moves.", low=1
+    path_steps: int = _steps(16, "Steps of a contribution path for the picture rows.")
+    pooled_path_steps: int = _steps(
+        2, "Steps of a contribution path for shares, doubled until no share moves."
     )
-    miss_path_steps: int = _knob(
-        4, "Steps of a path that ablations are held against, doubled until the miss stays.", low=1
+    miss_path_steps: int = _steps(
+        4, "Steps of a path that ablations are held against, doubled until the miss stays."
     )
-    most_path_steps: int = _knob(32, "Steps beyond which they are not doubled.", low=1)
+    most_path_steps: int = _steps(32, "Steps beyond which they are not doubled.")
     settled_share: float = _knob(0.005, "Move of a share up to which its path has enough steps.")
     settled_miss: float = _knob(0.02, "The same for a miss, as a part of itself.")
     path_players: int = _knob(32, "Units on a path before the weakest are grouped.", low=2)
-    table_players: int = _knob(10, "Players of the coalition table; 2 to this power codes.", low=2)
-    bootstrap_resamples: int = _knob(1000, "Bootstrap resamples of each interval.", low=100)
+    table_players: int = _knob(
+        10, "Players of the coalition table; 2 to this power codes.", low=2, high=16
+    )
+    bootstrap_resamples: int = _knob(
+        1000, "Bootstrap resamples of each interval.", low=100, high=100_000
+    )
     off_data_sample: int = _knob(
         256, "Codes of a panel that are checked for being off data.", low=1
     )
@@ -191,12 +199,12 @@ def _check(name: str, value: Any, rule: dict[str, Any]) -> None:
         raise SettingsError(
             f"{name} is {shown(repr(value))}; choose one of {', '.join(rule['choices'])}."
         )
-    if isinstance(value, int | float) and not abs(value) < LARGEST:
-        raise SettingsError(f"{name} is {shown(value)}; it must be a number below {LARGEST:g}.")
-    if rule["low"] is not None and value < rule["low"]:
-        raise SettingsError(f"{name} is {value}; it must be at least {rule['low']:g}.")
-    if rule["high"] is not None and value > rule["high"]:
-        raise SettingsError(f"{name} is {value}; it must be at most {rule['high']:g}.")
+    if isinstance(value, str | bool):
+        return
+    if not value >= rule["low"]:
+        raise SettingsError(f"{name} is {shown(value)}; it must be at least {rule['low']:,g}.")
+    if value > rule["high"]:
+        raise SettingsError(f"{name} is {shown(value)}; it must be at most {rule['high']:,d}.")
 
 
 def read_settings(flags: dict[str, Any], file: Path | None = None) -> Settings:

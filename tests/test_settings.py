@@ -43,12 +43,30 @@ def test_a_wrong_line_in_the_settings_file_is_named(tmp_path: Path, text: str, n
     [
         *({"seed": -1}, {"rows": 1}, {"effort": "heroic"}, {"picture_rows": 65}),
         *({"memory": float("nan")}, {"memory": float("inf")}, {"max_seconds": float("inf")}),
-        *({"seed": 10**400}, {"memory": 10**400}),
+        *({"seed": 10**400}, {"memory": 10**400}, {"small_gap": float("-inf")}),
     ],
 )
 def test_values_outside_their_range_are_refused(values: dict) -> None:
     with pytest.raises(SettingsError, match=next(iter(values))):
         Settings(**values)
+
+
+NUMBERS = [knob for knob in fields(Settings) if str(knob.type).startswith(("int", "float"))]
+
+
+@pytest.mark.parametrize("knob", NUMBERS, ids=lambda knob: knob.name)
+def test_every_number_has_bounds_and_says_so(knob, tmp_path: Path) -> None:
+    """Of a settings file, of a flag and from Python: one sentence that names the setting."""
+    file = tmp_path / "reportgen.toml"
+    low, high = knob.metadata["low"], knob.metadata["high"]
+    for ends in (low, high):
+        assert getattr(Settings(**{knob.name: ends}), knob.name) == ends
+    for value, bound in ((1e30, "at most"), (10**400, "at most"), (-1, "at least")):
+        file.write_text(f"{knob.name} = {value}\n")
+        for asked in (({}, file), ({knob.name: value}, None)):
+            with pytest.raises(SettingsError, match=rf"{knob.name} is .* {bound} ") as caught:
+                read_settings(*asked)
+            assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
 def test_every_setting_explains_itself_in_its_own_words() -> None:

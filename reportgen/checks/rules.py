@@ -10,6 +10,7 @@ A number is named as in docs/numbers.md. `baseline` is the same number of anothe
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -131,12 +132,12 @@ def _limit(rule: str, text: str) -> Limit:
     if text in ("true", "false"):
         return Limit(truth=text == "true")
     if found := _NUMBER.fullmatch(text):
-        return Limit(_number(found[1], found[2]))
+        return Limit(_finite(rule, _number(found[1], found[2])))
     if found := _BASELINE.fullmatch(text):
         part, sign, digits, percent = found.groups()
         if sign is None:
             return Limit(of_baseline=part or "value")
-        number = _number(digits, percent)
+        number = _finite(rule, _number(digits, percent))
         return Limit(
             -number if sign == "-" else number, of_baseline=part or "value", times=sign == "*"
         )
@@ -144,6 +145,12 @@ def _limit(rule: str, text: str) -> Limit:
         f"The rule {quoted(rule)}: {quoted(text)} is no limit; write a number as 0.8 or 80%, true, "
         "false, or the baseline's as baseline.low - 0.01."
     )
+
+
+def _finite(rule: str, number: float) -> float:
+    if not math.isfinite(number):
+        raise CheckError(f"The rule {quoted(rule)}: its limit is larger than any number here.")
+    return number
 
 
 def _number(digits: str, percent: str) -> float:

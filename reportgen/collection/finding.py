@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -16,6 +17,8 @@ RESULTS = "results.json"
 # Pages of a report that lies beside its results, the first that is there.
 PAGES = "report.html", "index.html", "page.html"
 LARGEST_PAGE = 2**27
+# Of larger ones nothing is read.
+LARGEST_RESULTS = 2**28
 MOST_REPORTS = 10_000
 READ_AT_ONCE = 2**20
 
@@ -68,11 +71,25 @@ def _folders(path: Path) -> Iterator[tuple[Path, str]]:
         yield path.parent, path.resolve().parent.name
         return
     base = path.resolve().name
-    for place, below, files in os.walk(path):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        if RESULTS in files:
-            relative = Path(place).relative_to(path).as_posix()
-            yield Path(place), base if relative == "." else f"{base}/{relative}"
+    # Not os.walk, which calls itself for each folder in a folder.
+    waiting = [path]
+    while waiting:
+        place = waiting.pop()
+        try:
+            with os.scandir(place) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name, reverse=True)
+        except OSError:
+            continue
+        if any(
+            entry.name == RESULTS and not entry.is_dir(follow_symlinks=False) for entry in entries
+        ):
+            relative = place.relative_to(path).as_posix()
+            yield place, base if relative == "." else f"{base}/{relative}"
+        waiting += [
+            place / entry.name
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+        ]
 
 
 def _found(folders: Iterable[tuple[Path, str]]) -> Iterator[FoundReport]:
@@ -98,10 +115,13 @@ def page_content(page: Path) -> bytes | None:
 
 
 def _sha256(results: Path, page: Path | None) -> str:
+    """A digest; of what cannot be read, which is said where it is read, of nothing."""
     digest = hashlib.sha256()
-    with results.open("rb") as opened:
-        while piece := opened.read(READ_AT_ONCE):
-            digest.update(piece)
+    # A named pipe would be waited for, a device has no end.
+    if results.is_file() and results.stat().st_size <= LARGEST_RESULTS:
+        with contextlib.suppress(OSError), results.open("rb") as opened:
+            while piece := opened.read(READ_AT_ONCE):
+                digest.update(piece)
     if page is not None:
         status = page.stat()
         digest.update(f"{page.name} {status.st_size} {status.st_mtime_ns}".encode())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ from reportgen.shown import shown
 from reportgen.version import __version__
 
 LISTING = "site.json"
+LARGEST_LISTING = 2**28
+# Names of reports' folders, as `finding` makes them.
+KEY = re.compile(r"[a-z0-9-]+")
 SCHEMA_VERSION = "1.0"
 READ_TOGETHER = 10
 Order = Literal["date", "name"]
@@ -125,6 +130,8 @@ def _known(output: Path) -> dict[str, Any]:
             )
         return {"entries": {}}
     try:
+        if listing.stat().st_size > LARGEST_LISTING:
+            raise ValueError("it is too large")
         known = json.loads(listing.read_text(encoding="utf-8"))
         entries = known["entries"]
         for key, kept in entries.items():
@@ -132,7 +139,7 @@ def _known(output: Path) -> dict[str, Any]:
             names = [key, *kept["files"], kept["sha256"]]
             if not all(isinstance(name, str) and ".." not in name for name in names):
                 raise ValueError("a name leads elsewhere")
-            if "/" in key or any(name.startswith("/") for name in kept["files"]):
+            if not KEY.fullmatch(key) or any(name.startswith("/") for name in kept["files"]):
                 raise ValueError("a name leads elsewhere")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CollectionError(
@@ -185,7 +192,10 @@ def _remove_gone(output: Path, known: dict[str, Any], entries: dict[str, Any]) -
     """Remove the files of reports that are gone, which an earlier site.json says are ours."""
     gone = [key for key in known if key not in entries]
     for key in gone:
+        if not _is_own(output, output / key):
+            continue
         files = [output / key / name for name in known[key]["files"]]
+        files = [file for file in files if _is_own(output, file.parent)]
         for file in files:
             with contextlib.suppress(OSError):
                 file.unlink()
@@ -206,7 +216,20 @@ def _indexed(key: str, kept: dict[str, Any]) -> IndexedReport:
     )
 
 
+def _is_own(output: Path, folder: Path) -> bool:
+    """Tell whether a folder lies in the site's, and no link in between leads out of it."""
+    place = Path(os.path.realpath(folder))
+    return place.is_relative_to(os.path.realpath(output))
+
+
 def _write(output: Path, files: dict[str, bytes]) -> None:
+    for place in (output / name for name in files):
+        is_file = place.is_file() and not place.is_symlink()
+        if not _is_own(output, place.parent) or not (is_file or not os.path.lexists(place)):
+            raise CollectionError(
+                f"{shown(place)} is no file of this site, or a link that leads out of it; remove "
+                "it, or give -o a folder of its own."
+            )
     contents = [(Target(output / name, "-o"), content) for name, content in files.items()]
     if contents:
         write_together(contents, output)

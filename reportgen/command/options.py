@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -141,7 +142,7 @@ def halves_or_model(
 ) -> tuple[Path, Path | None]:
     """MODEL and DATA, where DATA may stand alone behind the files of an encoder and a decoder."""
     halves = [said.get("encoder"), said.get("decoder")]
-    if data is None and all(half is not None and Path(half).is_file() for half in halves):
+    if data is None and all(half is not None and os.path.isfile(half) for half in halves):  # noqa: PTH113
         return Path(str(halves[0])), model
     return model, data
 

@@ -110,13 +110,16 @@ class TrainingsDifference:
 def verdict_beside(
     first: Source, second: Source, questions: Sequence[Question]
 ) -> tuple[Answer, ...]:
-    """The verdict of two reports, question by question."""
+    """The verdict of two reports, question by question; those that both have."""
     answers = []
     for key, section in VERDICT_SECTIONS.items():
         lines = [
-            next(line for line in source.results.verdict if line.section == section)
+            line
             for source in (first, second)
+            for line in [each for each in source.results.verdict if each.section == section][:1]
         ]
+        if len(lines) < 2:
+            continue
         found = _difference(
             first, second, f"verdict.{key}", lines[0].measure, lines[0].scale, questions
         )

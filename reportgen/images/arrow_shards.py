@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -172,7 +173,8 @@ class StreamShard:
 
 def require_regular_file(path: Path, where: str) -> None:
     """Raise DataError where a path is no regular file: reading a named pipe might never end."""
-    if not path.is_file():
+    # The name is from a file, and may be none that a file can have.
+    if not os.path.isfile(path):  # noqa: PTH113
         raise DataError(f"{where} does not exist, or is no regular file.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ class FolderFiles:
         self._root, self._options = root, options or OpenOptions()
 
     def __contains__(self, name: str) -> bool:
-        return (self._root / name).exists()
+        # Of a name that no file can have, pathlib raises an error.
+        return os.path.exists(self._root / name)  # noqa: PTH110
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:

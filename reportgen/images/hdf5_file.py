@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'reportgen[hdf5]'"
 MOST_ARRAYS = 10_000
+DEEPEST = 100
 DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
 
 
@@ -54,23 +55,50 @@ def hdf5_arrays(path: Path) -> tuple[h5py.File, GroupArrays]:
         # The file is only read: a lock would fail on network storage.
         file = h5py.File(path, "r", locking=False)
         arrays: dict[str, StoredArray] = {}
-        # Only what lies in the file itself is visited, and each once.
-        count = file.visititems(lambda name, node: _collect(arrays, name, node))
-    if count is not None:
-        raise DataError(f"{where} holds more than {MOST_ARRAYS} data sets; it is refused.")
+        for name, node in _nodes(file, where):
+            _collect(arrays, name, node)
     return file, GroupArrays(arrays, where, reading)
 
 
-def _collect(arrays: dict[str, StoredArray], name: str | bytes, node: Any) -> int | None:
-    """Add a data set; not None ends the visit."""
-    # h5py gives bytes for a name that is not UTF-8.
-    name = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+def _nodes(file: h5py.File, where: str) -> Iterator[tuple[str, Any]]:
+    """Everything that lies in the file itself, each once, with its path.
+
+    Not h5py's visititems, whose time grows with the square of the depth. Raises DataError for what
+    is deeper, or more, than data is.
+    """
+    import h5py
+
+    waiting: list[tuple[str, h5py.Group]] = [("", file["/"])]
+    known = {h5py.h5o.get_info(file.id).addr}
+    while waiting:
+        above, group = waiting.pop()
+        if above.count("/") > DEEPEST:
+            raise DataError(f"{where} holds groups more than {DEEPEST} deep; it is refused.")
+        for link in group:
+            # A link to elsewhere, in this file or another, is not followed.
+            if not isinstance(group.get(link, getlink=True), h5py.HardLink):
+                continue
+            node = group[link]
+            address = h5py.h5o.get_info(node.id).addr
+            if address in known:
+                continue
+            known.add(address)
+            if len(known) > MOST_ARRAYS:
+                raise DataError(f"{where} holds more than {MOST_ARRAYS} data sets; it is refused.")
+            # h5py gives bytes for a name that is not UTF-8.
+            plain = link.decode("utf-8", "backslashreplace") if isinstance(link, bytes) else link
+            yield f"{above}{plain}", node
+            if isinstance(node, h5py.Group):
+                waiting.append((f"{above}{plain}/", node))
+
+
+def _collect(arrays: dict[str, StoredArray], name: str, node: Any) -> None:
+    """Add a data set."""
     import h5py
 
     if isinstance(node, h5py.Dataset):
         shape = node.shape
         arrays[name] = StoredArray(shape or (), _numpy_type(node), lambda: _opened(node))
-    return len(arrays) if len(arrays) > MOST_ARRAYS else None
 
 
 def _numpy_type(dataset: h5py.Dataset) -> np.dtype | None:

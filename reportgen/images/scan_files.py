@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,9 +16,14 @@ from reportgen.errors import DataError
 from reportgen.images.complaints import complaints_of
 from reportgen.images.file_rows import Pages
 from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableImageError
+from reportgen.images.within_file import WithinFile
 from reportgen.shown import shown
 
 LOGGERS = {"nibabel": "nibabel.global"}
+FITS_START = b"SIMPLE  ="
+# The standard allows 999 axes and columns; the library goes through as many as a file claims.
+_TOO_MANY = re.compile(rb"(?i)(?:HIERARCH\s+)?(?:TFIELDS|Z?NAXIS)\s*=\s*[+]?\d{4,}")
+CARD, BLOCK = 80, 2880
 
 
 @contextmanager
@@ -73,7 +79,8 @@ class DicomFiles:
             import pydicom
             from pydicom.pixels.processing import apply_rescale
 
-            scan = pydicom.dcmread(path)
+            with WithinFile(path) as file:
+                scan = pydicom.dcmread(file)
             if "PixelData" not in scan and "FloatPixelData" not in scan:
                 raise UnreadableImageError("it holds no pixels")
             claimed = int(scan.Rows) * int(scan.Columns) * int(scan.get("NumberOfFrames") or 1)
@@ -99,6 +106,7 @@ class FitsFiles:
 
     def pages(self, path: Path) -> Pages:
         """See `PageFormat`; every slice is read once, to find damage."""
+        _check_cards(path)
         with self._opened(path) as (image, outer):
             count = prod(outer)
             slices = [_slice(image.section, row, outer) for row in range(count)]
@@ -121,9 +129,31 @@ class FitsFiles:
                     if unit.is_image and len(unit.shape) >= 2:
                         shape = tuple(int(n) for n in unit.shape)
                         _checked(max(1, prod(shape[:-2])), shape[-2:], np.dtype(np.float32))
+                        _check_extent(unit, path.stat().st_size)
                         yield unit, shape[:-2]
                         return
                 raise UnreadableImageError("it holds no image")
+
+
+def _check_extent(unit: Any, size: int) -> None:
+    """Raise UnreadableImageError where a header claims more than its file has."""
+    place = unit.fileinfo()
+    # The last block need not be whole.
+    if place is not None and place["datLoc"] + place["datSpan"] > size + BLOCK:
+        raise UnreadableImageError("its header claims more than the file has")
+
+
+def _check_cards(path: Path) -> None:
+    """Raise UnreadableImageError for packed files, and for headers that claim to have no end."""
+    with path.open("rb") as file:
+        if file.read(len(FITS_START)) != FITS_START:
+            raise UnreadableImageError("it does not begin as FITS files do")
+        whole = path.stat().st_size // CARD
+        cards = np.memmap(file, f"S{CARD}", "r", shape=(whole,))
+        starts = cards.view((np.uint8, CARD))[:, 0]
+        for place in np.flatnonzero(np.isin(starts, np.frombuffer(b"TtZzNnHh", np.uint8))):
+            if _TOO_MANY.match(cards[place]):
+                raise UnreadableImageError("its header claims more than 999 axes or columns")
 
 
 def _slice(section: Any, row: int, outer: tuple[int, ...]) -> np.ndarray:

@@ -17,6 +17,7 @@ from reportgen.images.array_layout import MOST_CHANNELS
 from reportgen.images.complaints import complaints_of
 from reportgen.images.file_rows import Pages
 from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableImageError
+from reportgen.images.within_file import WithinFile
 from reportgen.shown import shown
 
 if TYPE_CHECKING:
@@ -116,7 +117,11 @@ def _opened(path: Path) -> Iterator[tifffile.TiffPageSeries]:
             f"without tifffile: {INSTALL}."
         ) from error
     try:
-        with complaints_of("tifffile") as complaints, tifffile.TiffFile(path) as file:
+        with (
+            complaints_of("tifffile") as complaints,
+            WithinFile(path) as stream,
+            tifffile.TiffFile(stream, name=path.name) as file,
+        ):
             series = file.series[0]
             # Else pages that are not there would be left out without a word.
             for said in complaints:

@@ -32,6 +32,7 @@ ARRAY, GROUP, NODE = ".zarray", ".zgroup", "zarr.json"
 MARKS = (ARRAY, GROUP, NODE)
 SURROUNDINGS = re.compile(r'^.*local file "[^"]*": | \[\w+=.*$')
 MOST_ARRAYS = 1_000
+DEEPEST = 100
 LARGEST_JSON = 2**22
 DAMAGED = (ValueError, RuntimeError, TypeError, KeyError, NotImplementedError, OverflowError)
 
@@ -87,7 +88,21 @@ def open_zipped_zarr(path: Path, options: OpenOptions) -> ImageSet:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if not path.is_dir())
+    """All files of a store. Raises DataError for folders deeper than stores have."""
+    found: list[Path] = []
+    waiting = [(folder, 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise DataError(f"{shown(str(folder))} has folders more than {DEEPEST} deep.")
+        with os.scandir(place) as entries:
+            for entry in entries:
+                path = place / entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((path, depth + 1))
+                elif not path.is_dir():
+                    found.append(path)
+    return sorted(found)
 
 
 def _open(

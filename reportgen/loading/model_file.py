@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -149,7 +150,8 @@ class ModelFile:
 
 def _file_in(said: str | None) -> Path | None:
     """The file that --encoder or --decoder names; None where that is a part of a model."""
-    return Path(said) if said is not None and Path(said).is_file() else None
+    # Of a name that no file can have, pathlib raises an error.
+    return Path(said) if said is not None and os.path.isfile(said) else None  # noqa: PTH113
 
 
 def _model_in(path: Path) -> Path:

@@ -24,6 +24,7 @@ KINDS: dict[str, Callable[..., None]] = {
 }
 MILLIMETRES_AN_INCH = 25.4
 COLUMN = 85.0
+NARROWEST, WIDEST = 20, 1000
 # Text stays text, so that it can be found and edited; names in SVG do not depend on chance.
 STYLE: dict[Any, Any] = {
     **{"font.size": 7, "axes.titlesize": 6, "figure.titlesize": 7, "axes.linewidth": 0.6},
@@ -38,7 +39,7 @@ def draw_figure(results: Results, kind: str, width: float = COLUMN, **chosen: An
     Parameters
     ----------
     kind : a name in `KINDS`.
-    width : in millimetres; 85 is a column of most papers.
+    width : in millimetres, from 20 to 1000; 85 is a column of most papers.
     chosen : `unit` of a walk, `image` of a walk or of contributions, by number or name.
 
     Raises FigureError where there is no such figure, or these results cannot make it.
@@ -46,6 +47,8 @@ def draw_figure(results: Results, kind: str, width: float = COLUMN, **chosen: An
     if kind not in KINDS:
         known = ", ".join(KINDS)
         raise FigureError(f"there is no figure {kind!r}{nearest(kind, KINDS)}; give {known}.")
+    if not NARROWEST <= width <= WIDEST:
+        raise FigureError(f"a figure cannot be {width:g} mm wide; give {NARROWEST} to {WIDEST}.")
     import matplotlib
 
     from reportgen.plots.notebook import NotebookFigure

@@ -76,6 +76,8 @@ def test_a_quoted_name_may_hold_what_compares() -> None:
         ("a >= baseline - ", "is no limit"),
         ("a >= baseline.middle", "is no limit"),
         ("a >= nan", "is no limit"),
+        ("a >= 1e999", "larger than any number"),
+        ("a >= baseline + 1e999%", "larger than any number"),
         ("a >= __import__('os')", "is no limit"),
         ("verdict.additve in yes", "perhaps for 'additive'"),
         ("verdict.additive in yess", "perhaps for 'yes'"),

@@ -214,6 +214,67 @@ def test_a_listing_that_leads_elsewhere_is_refused(run: Run, runs: Path, tmp_pat
         assert run("runs", "-o", "public").exit_code == 2
 
 
+@pytest.mark.parametrize("key", ["", "runs/a", "Runs"])
+def test_a_listing_whose_folders_are_none_of_a_site_is_refused(
+    run: Run, runs: Path, tmp_path: Path, key: str
+) -> None:
+    run("runs", "-o", "public")
+    (tmp_path / "public" / "precious").write_text("mine")
+    listing = tmp_path / "public" / LISTING
+    plain = json.loads(listing.read_text(encoding="utf-8"))
+    plain["entries"][key] = {**plain["entries"]["runs-a"], "files": ["precious"]}
+    listing.write_text(json.dumps(plain), encoding="utf-8")
+    assert run("runs", "-o", "public").exit_code == 2
+    assert (tmp_path / "public" / "precious").exists()
+
+
+def test_nothing_is_written_or_removed_behind_links_out_of_the_site(
+    run: Run, runs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "index.html").write_text("mine")
+    run("runs", "-o", "public")
+    listing = tmp_path / "public" / LISTING
+    plain = json.loads(listing.read_text(encoding="utf-8"))
+    plain["entries"]["gone"] = plain["entries"]["runs-a"]
+    listing.write_text(json.dumps(plain), encoding="utf-8")
+    (tmp_path / "public" / "gone").symlink_to(tmp_path / "elsewhere")
+    assert run("runs", "-o", "public").exit_code == 0
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "runs-a").symlink_to(tmp_path / "elsewhere")
+    done = run("runs", "-o", "other")
+    assert done.exit_code == 2 and "leads out of it" in done.stderr
+    assert (tmp_path / "elsewhere" / "index.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "too large"])
+def test_results_that_are_no_file_are_not_waited_for(tmp_path: Path, runs: Path, kind: str) -> None:
+    place = tmp_path / "runs" / "odd" / "results.json"
+    place.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "too large":
+        with place.open("wb") as file:
+            file.truncate(2**40)
+    else:
+        place.symlink_to("/dev/zero" if kind == "device" else place)
+    assert len(find_reports([runs], tmp_path / "public")) == 3
+    entry = read_entry(EntryRequest(place.parent, (), (), True, "file")).entry
+    assert entry.error
+
+
+def test_folders_below_one_another_without_end_are_gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        Path("a").mkdir()
+        os.chdir("a")
+    Path("results.json").write_text("{}")
+    os.chdir(tmp_path)
+    assert len(find_reports([Path("a")], tmp_path / "public")) == 1
+
+
 def test_the_site_does_not_list_itself(runs: Path) -> None:
     assert len(find_reports([runs], runs / "public")) == 2
     assert [report.key for report in find_reports([runs, runs / "a"], runs / "deep")] == ["runs-a"]

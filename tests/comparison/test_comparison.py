@@ -72,6 +72,13 @@ def test_a_report_and_itself_differ_by_exactly_nothing(make: Make) -> None:
     assert (pair.appeared, pair.vanished) == ((), ())
 
 
+def test_a_verdict_that_one_report_lacks_is_left_out(make: Make) -> None:
+    one, two = make("one"), make("two")
+    without = replace(two.results, verdict=two.results.verdict[1:])
+    (pair,) = compare_sources([one, replace(two, results=without)], QUESTIONS).pairs
+    assert len(pair.verdict) == len(one.results.verdict) - 1
+
+
 def test_permuted_and_flipped_units_are_matched_with_their_signs(
     make: Make, codes: np.ndarray
 ) -> None:

@@ -17,9 +17,11 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+import reportgen
 from reportgen.command.cli import main
 from reportgen.confined import limits
 from reportgen.confined.jobs import confinement_for, models_named
+from reportgen.errors import ReportgenError
 from reportgen.loading.options import LoadingOptions
 from reportgen.process.child_process import ChildProcess, Confinement
 from reportgen.request import BuildRequest
@@ -134,6 +136,36 @@ def test_a_model_that_crashes_is_one_sentence_and_the_next_build_is_right_and_sa
     assert build(work).exit_code == 0
     page = (work / "r.html").read_text(encoding="utf-8")
     assert "held by Landlock" in page and "GB of memory" in page
+
+
+class Marks:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = str(place)
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (self.place,)
+
+
+@pytest.mark.slow
+def test_from_python_hostile_models_are_exceptions_and_leave_the_process_clean(work: Path) -> None:
+    here = {"rows": 8, "effort": "quick", "live": False}
+    torch.save(Marks(work / "marker"), work / "hostile.pt")
+    before = torch.nn.ReLU.forward
+    with_net(work, "import ctypes; torch.nn.ReLU.forward = torch.tanh; ctypes.string_at(0)")
+    named = {"model_class": f"{work / 'net.py'}:Net"}
+    for name, said, says in (("hostile.pt", {}, "hostile.pt"), ("weights.pt", named, "SIGSEGV")):
+        with pytest.raises(ReportgenError, match=says) as caught:
+            reportgen.build(str(work / name), str(work / "data"), **here, **said)
+        assert "\n" not in str(caught.value) and name in str(caught.value)
+    assert torch.nn.ReLU.forward is before and not (work / "marker").exists()
+    found = [
+        reportgen.build(str(work / "model.pt"), str(work / "data"), trust=trust, **here)
+        for trust in (False, True)
+    ]
+    confined, trusted = (report["reconstruction.r2"] for report in found)
+    assert confined == trusted
 
 
 @pytest.mark.parametrize("own", slow_but(WANTS[:1], WANTS))

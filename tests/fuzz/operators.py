@@ -2,16 +2,20 @@
 
     python -m tests.fuzz.operators --calls 300 --seed 1
 
-Each call goes the way that it goes in the loader: `check_arguments`, then the operator. An operator
-that crashes has to go from the list, or its arguments have to be checked.
+Each call goes the way that it goes in the loader: `check_arguments`, then the operator. It is made
+twice, over heaps that were filled with other bytes: what returns another result has read beside its
+tensors, though nothing told. An operator that crashes or does that has to go from the list, or its
+arguments have to be checked.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,6 +42,12 @@ from tests.fuzz.values_of_types import SHAPES, argument_of  # noqa: E402
 MOST_MEMORY = 3 * 10**9
 # An operator that only ever takes long is left after so many.
 MOST_SLOW = 3
+# The allocator's setting of what it fills memory with, and two such contents.
+MALLOPT = ctypes.CDLL(None).mallopt
+M_PERTURB, HEAP_CONTENTS = -6, (85, 170)
+LARGEST_COMPARED = 10**6
+# They return memory as it is.
+UNFILLED = ("empty", "new_empty")
 
 
 def overloads() -> Iterator[torch._ops.OpOverload]:
@@ -50,8 +60,24 @@ def overloads() -> Iterator[torch._ops.OpOverload]:
                 yield found
 
 
+class DiffersError(BaseException):
+    """A result depends on what lies in memory beside the arguments."""
+
+
 def call(overload: torch._ops.OpOverload, seed: str) -> None:
-    """One call with arguments of this seed. Raises ModelError where it is refused."""
+    """One call with arguments of this seed, made twice.
+
+    Raises ModelError where it is refused, and DiffersError.
+    """
+    found = []
+    for content in HEAP_CONTENTS:
+        MALLOPT(M_PERTURB, content)
+        found.append(_contents(_called(overload, seed)))
+    if found[0] != found[1] and not overload._opname.startswith(UNFILLED):
+        raise DiffersError(f"{overload} returned two results: {found[0][:3]}, {found[1][:3]}")
+
+
+def _called(overload: torch._ops.OpOverload, seed: str) -> Any:
     generator = random.Random(seed)
     torch.manual_seed(0)
     args: list[Any] = []
@@ -70,21 +96,25 @@ def call(overload: torch._ops.OpOverload, seed: str) -> None:
     try:
         check_arguments(overload, args, kwargs)
         with torch.no_grad():
-            returned = overload(*args, **kwargs)
-        _touch(returned)
+            return overload(*args, **kwargs)
     except MemoryError:
         raise
     except Exception as error:
         raise ModelError(str(error)[:200]) from None
 
 
-def _touch(value: Any) -> None:
-    """Read all that came back."""
-    if isinstance(value, Tensor) and value.numel() < 10**7:
-        value.clone()
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _touch(part)
+def _contents(value: Any) -> list[bytes]:
+    """The bytes of all that came back."""
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided or value.numel() > LARGEST_COMPARED:
+            return []
+        plain = value.resolve_conj().resolve_neg().contiguous().reshape(-1)
+        # One number may keep a stride that its bytes cannot have.
+        packed = torch.empty(len(plain), dtype=plain.dtype).copy_(plain)
+        return [packed.view(torch.uint8).numpy().tobytes() if len(plain) else b""]
+    if isinstance(value, list | tuple):
+        return [content for part in value for content in _contents(part)]
+    return []
 
 
 def main() -> None:
@@ -139,5 +169,8 @@ def _outcomes(overload: Any, seeds: list[str], order: Any) -> list[Outcome]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("MALLOC_PERTURB_", "85")
+    if "GLIBC_TUNABLES" not in os.environ:
+        # Memory that a thread keeps for itself is not filled anew.
+        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=0"
+        os.execv(sys.executable, [sys.executable, "-m", "tests.fuzz.operators", *sys.argv[1:]])
     main()

@@ -313,6 +313,48 @@ def zarr(folder: Path) -> None:
     group.create_array("labels", data=np.arange(6) % 2)
 
 
+def dicom(folder: Path) -> None:
+    import pydicom
+
+    from tests.images.test_stacks import dicom as write_dicom
+
+    for name in ("plain.dcm", "packed.dcm"):
+        write_dicom(folder / "images" / name, pixels(3, SHAPE[1:]))
+    scan = pydicom.dcmread(folder / "images" / "packed.dcm")
+    scan.compress(pydicom.uid.RLELossless)
+    scan.save_as(folder / "images" / "packed.dcm")
+
+
+def fits(folder: Path) -> None:
+    from astropy.io import fits as astropy
+
+    (folder / "images").mkdir()
+    cube = pixels(3, SHAPE[1:]).astype(np.int16)
+    units = [astropy.PrimaryHDU(), astropy.ImageHDU(cube)]
+    astropy.HDUList(units).writeto(folder / "images" / "plain.fits")
+    for kind in ("RICE_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1"):
+        tiles = (1, 8, 8) if kind == "HCOMPRESS_1" else None
+        packed = astropy.CompImageHDU(cube, compression_type=kind, tile_shape=tiles)
+        units = [astropy.PrimaryHDU(), packed]
+        astropy.HDUList(units).writeto(folder / "images" / f"{kind}.fits")
+
+
+def nifti(folder: Path) -> None:
+    import nibabel
+
+    (folder / "images").mkdir()
+    volume = pixels(3, SHAPE[1:]).transpose(1, 2, 0).astype(np.int16)
+    for name in ("plain.nii", "packed.nii.gz"):
+        nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), folder / "images" / name)
+
+
+def tiff_stack(folder: Path) -> None:
+    import tifffile
+
+    pages = pixels(3, SHAPE[1:])
+    tifffile.imwrite(folder / "images.tif", pages, compression="zlib", photometric="minisblack")
+
+
 def array_folder(folder: Path) -> None:
     for place, image in enumerate(pixels(4)):
         path = folder / "images" / ("cat" if place % 2 else "dog") / f"{place}.npy"
@@ -348,6 +390,18 @@ def results(folder: Path) -> None:
     (folder / "results" / "results.npz").write_bytes(image_archive(found))
 
 
+def compared(folder: Path) -> None:
+    results(folder)
+    shutil.copytree(folder / "results", folder / "other")
+
+
+def checked(folder: Path) -> None:
+    from tests.report.example import example_results, page_of
+
+    page = page_of(example_results(images=60, units=3, live=True))
+    (folder / "page.html").write_text(page.html, encoding="utf-8")
+
+
 def cache(folder: Path) -> None:
     pickled(folder)
     np.save(folder / "images.npy", pixels(40))
@@ -363,20 +417,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
         *(weights, older_weights, checkpoint, pickled, safetensors, scripted, traced, exported),
         *(older_exported, saved, onnx, diffusers, sharded, pythae, halves, sidecar),
         *(png, jpeg, webp, tiff, gif, bmp, labels, json_labels, path_table, npy, npz, idx, zipped),
-        *(
-            tar,
-            tar_gz,
-            parquet,
-            saved_dataset,
-            tensors,
-            hdf5,
-            zarr,
-            array_folder,
-            cifar,
-            settings,
-            groups,
-            results,
-            cache,
-        ),
+        *(tar, tar_gz, parquet, saved_dataset, tensors, hdf5, zarr, dicom, fits, nifti, tiff_stack),
+        *(array_folder, cifar, settings, groups, results, compared, checked, cache),
     )
 }

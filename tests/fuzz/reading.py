@@ -87,6 +87,24 @@ def results(folder: Path) -> object:
     return render(folder / "results")
 
 
+def compared(folder: Path) -> object:
+    from reportgen.comparison.comparing import CompareRequest, compare_results
+
+    found = CompareRequest((folder / "results", folder / "other"), ("one", "two"))
+    return compare_results(found)
+
+
+def checked(folder: Path) -> object:
+    from reportgen.checks.checking import CheckRequest, check_results
+    from reportgen.checks.rules import read_rule
+
+    rules = "reconstruction.r2.low >= 0.1", "units[0].share >= 0", "verdict.additive in yes, no"
+    asked = CheckRequest(
+        folder / "page.html", tuple(map(read_rule, rules)), lists=True, summary=True, preview=True
+    )
+    return check_results(asked)
+
+
 def _opened(folder: Path) -> tuple[Any, Any, np.ndarray]:
     from reportgen.images import open_images
     from reportgen.loading import load_autoencoder
@@ -163,10 +181,16 @@ SUBJECTS: dict[str, Subject] = {
     "tensors": Subject(images("images.pt"), "tensors of torch.save", weight=5),
     "hdf5": Subject(images("images.h5"), "HDF5", weight=4),
     "zarr": Subject(images("images"), "Zarr", weight=2),
+    "dicom": Subject(images("images"), "DICOM", weight=4),
+    "fits": Subject(images("images"), "FITS", weight=4),
+    "nifti": Subject(images("images"), "NIfTI", weight=4),
+    "tiff_stack": Subject(images("images.tif"), "TIFF stacks", weight=4),
     "array_folder": Subject(images("images"), "folders of npy", weight=4),
     "cifar": Subject(images("images"), "CIFAR's pickles", ("test_batch", "batches.meta"), weight=2),
     "settings": Subject(settings, "reportgen.toml", weight=5),
     "groups": Subject(groups, "groups of units", weight=4),
     "results": Subject(results, "results.json and results.npz", weight=2),
+    "compared": Subject(compared, "results that are compared", ("results/",), weight=2),
+    "checked": Subject(checked, "page that is checked", weight=2),
     "cache": Subject(cached_codes, "cache entry", ("codes-",), weight=3),
 }

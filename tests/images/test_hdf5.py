@@ -152,6 +152,23 @@ def test_claims_are_bounded(tmp_path: Path) -> None:
     assert len(open_images(path, limit=20)) == 20
 
 
+def test_groups_in_groups_without_end_are_one_sentence(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group: h5py.Group = file
+        for _ in range(150):
+            group = group.create_group("a")
+        group["images"] = PIXELS
+    assert "more than 100 deep" in refused(tmp_path / "a.h5")
+
+
+def test_a_group_that_holds_itself_is_gone_through_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["inner/images"] = PIXELS
+        file["inner/again"] = file["/"]
+        file["again"] = file["inner"]
+    assert len(open_images(tmp_path / "a.h5")) == COUNT
+
+
 def test_labels_may_come_from_an_hdf5_file(tmp_path: Path) -> None:
     path = written(tmp_path, kinds=np.arange(COUNT) % 3, others=np.arange(COUNT) % 2)
     np.save(tmp_path / "x.npy", PIXELS)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import nibabel
@@ -209,6 +212,72 @@ def test_cut_scans_are_one_sentence_or_left_out(
         with pytest.raises(DataError) as caught:
             open_images(first)
         assert first.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def longer_dicom(folder: Path) -> Path:
+    """A file that claims 2 GB of pixels."""
+    dicom(folder / "x.dcm", STACK)
+    place = (folder / "x.dcm").read_bytes().index(b"\xe0\x7f\x10\x00OB") + 8
+    return claiming(folder / "x.dcm", place)
+
+
+def longer_tiff(folder: Path) -> Path:
+    """A file whose second page claims to be packed in 2 GB."""
+    folder.mkdir()
+    tifffile.imwrite(folder / "x.tif", STACK, compression="zlib", photometric="minisblack")
+    with tifffile.TiffFile(folder / "x.tif") as file:
+        place = file.pages[1].tags["StripByteCounts"].valueoffset
+    return claiming(folder / "x.tif", place)
+
+
+def claiming(path: Path, place: int) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[:place] + b"\xf0\xff\xff\x7f" + content[place + 4 :])
+    return path
+
+
+@pytest.mark.parametrize("written", [longer_dicom, longer_tiff])
+def test_memory_is_not_taken_for_what_a_file_claims(
+    tmp_path: Path, written: Callable[[Path], Path]
+) -> None:
+    path = written(tmp_path / "data")
+    tracemalloc.start()
+    try:
+        with suppress(DataError):
+            assert len(open_images(path)) == 6
+        assert tracemalloc.get_traced_memory()[1] < 2**29
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("card", ["TFIELDS = 4294967295", "HIERARCH ZNAXIS = 99999999"])
+def test_a_fits_header_without_end_is_one_sentence(tmp_path: Path, card: str) -> None:
+    packed_fits(tmp_path / "data")
+    path = tmp_path / "data" / "x.fits"
+    content = path.read_bytes()
+    place = content.index(card.replace("HIERARCH ", "").split(" ")[0].encode())
+    path.write_bytes(content[:place] + card.ljust(80).encode() + content[place + 80 :])
+    with pytest.raises(DataError, match="999 axes or columns"):
+        open_images(path)
+
+
+def test_a_fits_header_that_claims_more_than_the_file_has_is_one_sentence(tmp_path: Path) -> None:
+    packed_fits(tmp_path / "data")
+    path = tmp_path / "data" / "x.fits"
+    content = path.read_bytes()
+    place = content.rindex(b"NAXIS2  =", 0, content.index(b"TFIELDS"))
+    card = b"NAXIS2  =        1099511627775".ljust(80)
+    path.write_bytes(content[:place] + card + content[place + 80 :])
+    with pytest.raises(DataError, match="more than the file has"):
+        open_images(path)
+
+
+def test_a_packed_fits_file_is_not_unpacked(tmp_path: Path) -> None:
+    cube_of_fits(tmp_path / "data")
+    path = tmp_path / "data" / "x.fits"
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(DataError, match="does not begin as FITS"):
+        open_images(path)
 
 
 @pytest.mark.parametrize("written", [frames_of_dicom, cube_of_fits, volume, packed_volume])

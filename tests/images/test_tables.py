@@ -43,8 +43,9 @@ def test_a_missing_file_is_named_and_left_out(tmp_path: Path) -> None:
 
 def test_a_cell_that_can_be_no_name_of_a_file_is_left_out(tmp_path: Path) -> None:
     folder_of(tmp_path, ["1.png", "2.png"])
-    (tmp_path / "a.csv").write_text("file,size\n1.png,1\n2.png,2\n3\0.png,3\n")
-    assert [s.reason for s in open_images(tmp_path / "a.csv").skipped] == ["embedded null byte"]
+    for name, reason in (("3\0", "embedded null byte"), ("3" * 300, "File name too long")):
+        (tmp_path / "a.csv").write_text(f"file,size\n1.png,1\n2.png,2\n{name}.png,3\n")
+        assert [s.reason for s in open_images(tmp_path / "a.csv").skipped] == [reason]
 
 
 def test_paths_out_of_the_folder_are_read_and_counted(tmp_path: Path) -> None:

@@ -143,6 +143,18 @@ def test_damaged_archives_are_read_or_one_sentence(tmp_path: Path, version: int)
     reads_or_refuses(written(tmp_path, "zip", version), 60)
 
 
+def test_folders_in_folders_without_end_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = written(tmp_path, "folder", 3)
+    monkeypatch.chdir(store)
+    for _ in range(1200):
+        Path("a").mkdir()
+        os.chdir("a")
+    os.chdir(store)
+    assert "more than 100 deep" in refused(store)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
 def test_a_named_pipe_in_the_place_of_a_block_is_not_waited_for(tmp_path: Path) -> None:
     store = written(tmp_path, "folder", 3)

@@ -91,6 +91,7 @@ def test_a_figure_that_cannot_be_drawn_is_one_sentence(results: Results) -> None
     for said, words in (
         ({"kind": "wlak"}, "there is no figure 'wlak', perhaps for 'walk'"),
         ({"kind": "walk", "unit": 99}, "no picture of unit 99; pictured are"),
+        ({"kind": "units", "width": 1e30}, "cannot be 1e\\+30 mm wide"),
         ({"kind": "units", "unit": 1}, "units takes no 'unit'"),
     ):
         with pytest.raises(FigureError, match=words):

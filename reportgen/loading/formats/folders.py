@@ -7,6 +7,7 @@ import importlib
 import itertools
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from reportgen.loading.formats.sniff import ModelFormat, sniff
 from reportgen.loading.formats.weights import find_weights, read_safetensors
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.sentences import refusing
+from reportgen.shown import quoted
 
 CONFIG_LIMIT = 1 << 20
 MOST_MODULES = 10_000
@@ -224,8 +226,9 @@ def _weights_in_shards(index: Path) -> Mapping[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for name in dict.fromkeys(names):
         shard = index.parent / name
-        if not shard.is_file():
-            raise ModelError(f"{index} lists {name}, which is not there; download it too.")
+        # Of a name that no file can have, pathlib raises errors of its own.
+        if not os.path.isfile(shard):  # noqa: PTH113
+            raise ModelError(f"{index} lists {quoted(name)}, which is not there; download it too.")
         weights |= _weights_of(shard)
     return weights
 

@@ -29,6 +29,13 @@ CODED = {
     "Layout": torch.layout,
     "MemoryFormat": torch.memory_format,
 }
+RESIZINGS = names(
+    """
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
+    _upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d
+    upsample_trilinear3d upsample_bicubic2d
+    """
+)
 DIVISIONS = names("div div_ divide divide_ floor_divide remainder fmod true_divide")
 
 
@@ -38,7 +45,7 @@ def check_arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any])
         return
     name, declared = base_name(target), target._schema.arguments
     given = dict(zip((a.name for a in declared), args, strict=False)) | dict(kwargs)
-    check = CHECKS.get(name)
+    check = CHECKS.get(f"{name}.{target._overloadname}") or CHECKS.get(name)
     codes_fit = all(_is_no_code(str(a.real_type), given.get(a.name)) for a in declared)
     if not codes_fit or (check is not None and not check(given)):
         raise ModelError(
@@ -112,7 +119,8 @@ def _weight_norm(given: Mapping[str, Any]) -> bool:
     weight, lengths, dim = given["v"], given["g"], given.get("dim", 0)
     last = weight.dim() - 1
     return (
-        weight.dim() > 0
+        weight.numel() > 0
+        and weight.dim() > 0
         and dim in (0, last)
         and weight.dtype == lengths.dtype
         and lengths.numel() == weight.shape[dim]
@@ -153,6 +161,13 @@ def _antialiased(given: Mapping[str, Any]) -> bool:
     )
 
 
+def _resized(given: Mapping[str, Any]) -> bool:
+    """Scales of images, and none that makes a place of a pixel larger than any whole number."""
+    scales = [given.get(name) for name in ("scales", "scales_d", "scales_h", "scales_w")]
+    scales += given.get("scale_factors") or []
+    return all(scale is None or 2**-16 < scale < 2**16 for scale in scales)
+
+
 def _division(given: Mapping[str, Any]) -> bool:
     """Not the least whole number by −1, which no whole number is, and which stops the processor.
 
@@ -175,6 +190,18 @@ def _division(given: Mapping[str, Any]) -> bool:
 def _conversion(given: Mapping[str, Any]) -> bool:
     """No number for a type, which TorchScript's own overloads take unseen."""
     return given.get("dtype") is None or isinstance(given["dtype"], torch.dtype)
+
+
+def _script_conversion(given: Mapping[str, Any]) -> bool:
+    """Not a copy of no type and for no device: TorchScript's overloads look up a type then."""
+    says = given.get("dtype") is not None or given.get("device") is not None
+    return _conversion(given) and (says or given.get("copy", False) is False)
+
+
+def _bounds(given: Mapping[str, Any]) -> bool:
+    """Bounds that a float can tell from their neighbours: torch looks for others without end."""
+    bounds = [given.get(name) for name in ("from", "to", "low", "high")]
+    return all(bound is None or abs(bound) <= 2**53 for bound in bounds)
 
 
 class CheckedOperations(UncompiledMode):
@@ -204,7 +231,10 @@ CHECKS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     **dict.fromkeys(names("_weight_norm _weight_norm_interface"), _weight_norm),
     **dict.fromkeys(names("_upsample_bilinear2d_aa _upsample_bicubic2d_aa"), _antialiased),
     "_upsample_lanczos2d_aa": _antialiased,
+    **dict.fromkeys(RESIZINGS, _resized),
     "to": _conversion,
+    **dict.fromkeys(names("to.prim_dtype to.prim_Device to.prim_other"), _script_conversion),
+    **dict.fromkeys(names("random_ random randint randint_like"), _bounds),
     "native_group_norm": _group_norm,
     "_reshape_alias": _strided,
     "repeat_interleave": _repeats,

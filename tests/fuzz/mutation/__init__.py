@@ -17,6 +17,12 @@ from tests.fuzz.mutation.bytes import changed_bytes
 from tests.fuzz.mutation.messages import changed_message
 from tests.fuzz.mutation.pickles import changed_pickle
 from tests.fuzz.mutation.pictures import changed_jpeg, changed_png, changed_riff, changed_tiff
+from tests.fuzz.mutation.scans import (
+    changed_dicom,
+    changed_fits,
+    changed_nifti,
+    changed_packed_nifti,
+)
 from tests.fuzz.mutation.tables import changed_arrow, changed_parquet, changed_table
 from tests.fuzz.mutation.texts import changed_json, changed_lines, changed_source, changed_toml
 
@@ -44,6 +50,10 @@ CHANGES: dict[str, Change] = {
     "arrow": changed_arrow,
     "tar": changed_tar,
     "tar.gz": changed_tar_gz,
+    "dicom": changed_dicom,
+    "fits": changed_fits,
+    "nifti": changed_nifti,
+    "nifti.gz": changed_packed_nifti,
     "bytes": changed_bytes,
 }
 ENDINGS = {
@@ -74,6 +84,10 @@ ENDINGS = {
     ".pt2": "zip",
     ".pkl.pt": "pickle",
     ".bin": "zip",
+    ".dcm": "dicom",
+    ".fits": "fits",
+    ".nii": "nifti",
+    ".nii.gz": "nifti.gz",
 }
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from reportgen.errors import ModelError
 from reportgen.loading.formats.tensors import check_extents, named_tensors, refuse_not_finite
 from reportgen.loading.formats.torchscript.graph import program_of_graph
+from reportgen.loading.formats.torchscript.interpreter_checks import check_script
 from reportgen.loading.formats.torchscript.screen import screened_archive
 from reportgen.loading.graph.argument_checks import CheckedOperations
 from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
@@ -52,7 +53,7 @@ def _read(path: Path, device: str, *, trust: bool) -> _ScriptParts:
     tensors = named_tensors(module)
     check_extents(tensors)
     refuse_not_finite(tensors.items())
-    return _ScriptParts(module.eval().float(), device)
+    return _ScriptParts(module.eval().float(), device, trust)
 
 
 # Tracing writes down the batch size that it saw wherever a model asks for it as a Python number.
@@ -70,14 +71,17 @@ class _ScriptParts:
     graphs : by a part's name and the shape of one of its inputs, the compiled program; None where
         the part's code cannot be made a graph.
     batches : the batch size that a trace fixed, by the part's name.
+    trust : whether the file's origin is trusted; `checked` are the parts whose code was checked.
     """
 
     module: torch.jit.ScriptModule
     device: str
+    trust: bool
     graphs: dict[tuple[str, tuple[int, ...]], Callable[[Tensor], tuple[Any, ...]] | None] = field(
         default_factory=dict
     )
     batches: dict[str, int] = field(default_factory=dict)
+    checked: set[str] = field(default_factory=set)
 
     def parts(self) -> ModelParts:
         return ModelParts(
@@ -116,7 +120,7 @@ class _ScriptParts:
 
         def run(values: Tensor, *labels: Tensor) -> Any:
             if labels:
-                with self._unchanged():
+                with self._unchanged(name):
                     return self._found(name)(values.clone(), *labels)
             if name in self.batches:
                 size = self.batches[name]
@@ -135,7 +139,7 @@ class _ScriptParts:
         def once(values: Tensor, rows: int = 2) -> Any:
             graph = self._prepared(name, values[:rows])
             if graph is None:
-                with self._unchanged():
+                with self._unchanged(name):
                     return self._found(name)(values.clone())
             leaves = graph(values)
             return leaves[0] if len(leaves) == 1 else leaves
@@ -145,12 +149,15 @@ class _ScriptParts:
         return run
 
     @contextlib.contextmanager
-    def _unchanged(self, training: bool = False) -> Iterator[None]:
-        """Within this block its code runs as it is, and writes into no weight that is left so.
+    def _unchanged(self, name: str, training: bool = False) -> Iterator[None]:
+        """Within this block the part's code runs as it is, and leaves no weight changed.
 
-        Its operators' arguments are checked: what torch does not check may be a stranger's.
-        With `training`, in training mode but for its norms and dropouts.
+        The code and its operators' arguments are checked: what torch does not check may be a
+        stranger's. With `training`, in training mode but for its norms and dropouts.
         """
+        if not self.trust and name not in self.checked:
+            check_script(self._graph(name)[1])
+            self.checked.add(name)
         self.module.to(self.device)
         kept = [(tensor, tensor.clone()) for tensor in self.tensors()]
         flags = [(part, part.training) for part in self.module.modules()]
@@ -180,7 +187,7 @@ class _ScriptParts:
             return None
 
         def run(images: Tensor, *labels: Tensor) -> Any:
-            with self._unchanged(training=True):
+            with self._unchanged("forward", training=True):
                 return self.module(images, *labels)
 
         return run
@@ -215,12 +222,16 @@ class _ScriptParts:
         It is not frozen: torch would run operators on the file's constants, and check less of them
         than is checked here.
         """
+        owner, graph = self._graph(name)
+        return program_of_graph(owner, graph, example.cpu())
+
+    def _graph(self, name: str) -> tuple[Any, Any]:
+        """The module that a method belongs to, in evaluation mode, and its code in line."""
         owner_name, _, method = name.rpartition(".")
         owner, found = self._found(owner_name), self._found(name)
         if isinstance(found, torch.jit.ScriptModule):
             owner, method = found, "forward"
-        graph = getattr(owner.eval(), method).inlined_graph
-        return program_of_graph(owner, graph, example.cpu())
+        return owner, getattr(owner.eval(), method).inlined_graph
 
 
 def _in_chunks(function: Callable[[Tensor], Any], values: Tensor, size: int) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,25 +25,32 @@ from reportgen.loading.formats.checked_pickle import (
 )
 from reportgen.loading.formats.checked_state import check_entries
 from reportgen.loading.formats.checked_tensors import check_view, makers
+from reportgen.loading.formats.torchscript.declared_types import DeclaredTypes, Made
 from reportgen.loading.sentences import naming, refusing
 from reportgen.shown import quoted
 
+TAG = "torch.jit._pickle.restore_type_tag"
 REBUILDS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 # Where the storages of a pickle lie.
 FOLDERS: Mapping[str, str] = {"data.pkl": "data", "constants.pkl": "constants"}
 
 
-def check_pickle(archive: Archive, record: str, content: bytes) -> None:
-    """Raise ModelError for a pickle that torch's unpickler should not see."""
+def check_pickle(archive: Archive, record: str, content: bytes, types: DeclaredTypes) -> None:
+    """Raise ModelError for a pickle that torch's unpickler should not see.
+
+    Its objects have to be of the classes that the archive's source declares, as `types` has them.
+    """
     with refusing(
         Exception,
         f"{archive.path} is damaged at {quoted(record)} (<reason>), or would take more than it "
         "has; save the model again.",
     ):
         folder = FOLDERS.get(record, record.removesuffix(".pkl"))
-        unpickler = _ScriptUnpickler(content, archive, folder)
+        unpickler = _ScriptUnpickler(content, archive, folder, types)
         with naming(archive.path):
-            check_entries(_Made(unpickler.load()).parts())
+            check_entries(_parts(unpickler.load()))
+        for made in unpickler.objects:
+            types.check_object(made)
 
 
 @dataclass(frozen=True)
@@ -53,35 +60,30 @@ class _Name:
     full: str
 
 
-@dataclass
-class _Made:
-    """An object of the pickle: what it is made of, and its state."""
+def _parts(whole: Any) -> list[Any]:
+    """Everything in an object, as plain containers; those of objects stand in their places."""
+    known: dict[int, list[Any]] = {}
 
-    made_of: Any
-    state: list[Any] = field(default_factory=list)
+    def plain(value: Any) -> Any:
+        if isinstance(value, Made | dict | list | tuple):
+            if id(value) not in known:
+                known[id(value)] = []
+                inner = [value.made_of, *value.state] if isinstance(value, Made) else value
+                entries = [*inner, *inner.values()] if isinstance(inner, dict) else inner
+                known[id(value)].extend(map(plain, entries))
+            return known[id(value)]
+        return None
 
-    def parts(self) -> list[Any]:
-        """Everything in it, as plain containers; those of objects stand in their places."""
-        known: dict[int, list[Any]] = {}
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, _Made | dict | list | tuple):
-                if id(value) not in known:
-                    known[id(value)] = []
-                    inner = [value.made_of, *value.state] if isinstance(value, _Made) else value
-                    entries = [*inner, *inner.values()] if isinstance(inner, dict) else inner
-                    known[id(value)].extend(map(plain, entries))
-                return known[id(value)]
-            return None
-
-        return [plain(self.made_of)]
+    return [plain(whole)]
 
 
 class _ScriptUnpickler(CheckedUnpickler):
     """Goes through a pickle's steps as torch's does, and makes nothing of them."""
 
-    def __init__(self, content: bytes, archive: Archive, folder: str) -> None:
+    def __init__(self, content: bytes, archive: Archive, folder: str, types: DeclaredTypes) -> None:
         super().__init__(io.BytesIO(content), {}, self._checked_storage)
+        self.objects: list[Made] = []
+        self._types = types
         self._archive, self._folder, self._length = archive, folder, len(content)
         self._kinds = makers()
 
@@ -112,19 +114,24 @@ class _ScriptUnpickler(CheckedUnpickler):
         if called.full in REBUILDS:
             storage, offset, size, stride = arguments[:4]
             check_view(storage, offset, size, stride)
-        self.stack[-1] = _Made(arguments)
+        if called.full == TAG:
+            # Torch goes through it at once; what is in it may be changed later.
+            self._types.check_tagged(arguments)
+        self.stack[-1] = Made(called.full, arguments, [])
 
     def _new_object(self) -> None:
         arguments, kind = self.stack.pop(), self.stack[-1]
         if not isinstance(kind, _Name) or arguments != ():
             raise pickle.UnpicklingError("it makes an object of something else than a name")
-        self.stack[-1] = _Made(())
+        self.stack[-1] = Made(kind.full, (), [])
+        self.objects.append(self.stack[-1])
 
     def _build(self) -> None:
         state, built = self.stack.pop(), self.stack[-1]
-        if not isinstance(built, _Made):
+        if not isinstance(built, Made):
             raise pickle.UnpicklingError("it gives a state to something else than an object")
-        built.state.append(state)
+        # Torch takes the values out now, whatever becomes of the dictionary.
+        built.state.append(dict(state) if isinstance(state, dict) else state)
 
     def _fill_list(self, items: list[Any]) -> None:
         filled = self.stack[-1]
@@ -134,7 +141,7 @@ class _ScriptUnpickler(CheckedUnpickler):
 
     def _fill_dictionary(self, items: list[Any]) -> None:
         filled = self.stack[-1]
-        if isinstance(filled, _Made):
+        if isinstance(filled, Made):
             # An ordered dictionary, which is called for first.
             filled.state.append(items)
         else:

@@ -11,13 +11,19 @@ from __future__ import annotations
 import ast
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.archive import Archive, open_archive
+from reportgen.loading.formats.torchscript.declared_types import (
+    ClassPlan,
+    DeclaredTypes,
+    declared_classes,
+)
 from reportgen.loading.formats.torchscript.pickles import check_pickle
 from reportgen.loading.graph.operators import ALLOWED, ASSERTIONS, names
-from reportgen.loading.sentences import first_line
+from reportgen.loading.sentences import first_line, naming
 from reportgen.shown import quoted
 
 SOURCE_LIMIT = 16 * 1024 * 1024
@@ -68,28 +74,44 @@ def screened_archive(path: Path) -> io.BytesIO:
             raise ModelError(
                 f"{path} holds {total / 1e6:.0f} MB of source code; refused as unsafe."
             )
+        classes: dict[str, ClassPlan] = {}
+        for name in filter(_is_source, archive.names):
+            for full, plan in _declared(archive, name):
+                if full in classes:
+                    raise _refused(path, f"two classes of the name {full}")
+                classes[full] = plan
+        types = DeclaredTypes(classes)
         rebuilt = io.BytesIO()
         with zipfile.ZipFile(rebuilt, "w", zipfile.ZIP_STORED) as copy:
             for name in archive.names:
                 if _is_kept(name):
-                    copy.writestr(f"archive/{name}", _screened_record(archive, name))
+                    copy.writestr(f"archive/{name}", _screened_record(archive, name, types))
     rebuilt.seek(0)
     return rebuilt
 
 
+def _is_source(name: str) -> bool:
+    return name.startswith("code/") and name.endswith(".py")
+
+
 def _is_kept(name: str) -> bool:
-    is_source = name.startswith("code/") and name.endswith(".py")
-    return is_source or name in _KEPT or name.startswith(_KEPT_FOLDERS)
+    return _is_source(name) or name in _KEPT or name.startswith(_KEPT_FOLDERS)
 
 
-def _screened_record(archive: Archive, name: str) -> bytes:
+def _declared(archive: Archive, name: str) -> Iterator[tuple[str, ClassPlan]]:
+    """The classes of a source, which is screened first."""
+    tree = _parsed(archive.path, name, archive.read(name))
+    _screen(archive.path, tree)
+    with naming(archive.path):
+        yield from declared_classes(name, tree)
+
+
+def _screened_record(archive: Archive, name: str, types: DeclaredTypes) -> bytes:
     record = archive.read(name)
-    if name.startswith("code/"):
-        _screen(archive.path, name, record)
-    elif name.endswith(".pkl") and b"torch.classes" in record:
+    if name.endswith(".pkl") and b"torch.classes" in record:
         raise _refused(archive.path, "a custom C++ class")
     if name.endswith(".pkl"):
-        check_pickle(archive, name, record)
+        check_pickle(archive, name, record, types)
     return record
 
 
@@ -100,15 +122,18 @@ def _refused(path: Path, what: str) -> ModelError:
     )
 
 
-def _screen(path: Path, name: str, source: bytes) -> None:
+def _parsed(path: Path, name: str, source: bytes) -> ast.Module:
     try:
-        tree = ast.parse(source.decode("utf-8"))
+        return ast.parse(source.decode("utf-8"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ModelError(
             f"{path}: the source {quoted(name)} in it cannot be read ({first_line(error)}), so it "
             "cannot be checked; save the model with torch.export.save, or pass --trust if you "
             "trust the file's origin."
         ) from error
+
+
+def _screen(path: Path, tree: ast.Module) -> None:
     aliases = {
         target.id
         for node in ast.walk(tree)
