@@ -107,7 +107,8 @@ def _panel(study: Study, found: FoundDirections, rows: np.ndarray) -> CodePanel:
 
     def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
         code = study.test.codes[rows[place]]
-        mixed = study.baseline + memberships[which] @ found.players.parts_of(code)
+        start = found.players.start(code)
+        mixed = start + memberships[which] @ found.players.parts_of(code)
         mixed = mixed.astype(np.float32)
         mixed[memberships[which].all(axis=1)] = code
         return mixed

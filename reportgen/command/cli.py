@@ -105,6 +105,12 @@ def main() -> None:
     ".npz or IDX.",
 )
 @click.option(
+    "--fit-labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE[:COLUMN]",
+    help="The same for the images of --fit-data.",
+)
+@click.option(
     "--replicates",
     type=click.Path(path_type=Path),
     multiple=True,
@@ -147,6 +153,7 @@ def build(
     results_folder: Path | None,
     fit_data: Path | None,
     labels: Path | None,
+    fit_labels: Path | None,
     replicates: tuple[Path, ...],
     groups: Path | None,
     config: Path | None,
@@ -187,6 +194,7 @@ def build(
             pdf_full=pdf_full,
             fit_data=fit_data,
             labels=labels,
+            fit_labels=fit_labels,
             replicates=replicates,
             groups=groups,
             results_folder=results_folder,
@@ -204,6 +212,7 @@ def build(
                 loading,
                 fit_data=fit_data,
                 labels=labels,
+                fit_labels=fit_labels,
                 replicates=replicates,
                 groups=groups,
                 **options,

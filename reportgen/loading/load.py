@@ -101,8 +101,8 @@ def _feed(model: Model, images: ImageSource, options: LoadingOptions) -> LabelFe
     if not model.takes_labels:
         raise ModelError(
             "--condition labels feeds a model the classes of its images, and this file is one "
-            "graph of images alone; give its module, its weights with --model-class, or "
-            "TorchScript with methods encode(images, labels) and decode(code, labels)."
+            "graph of images alone; leave it out, or export the model with its labels as a second "
+            "input."
         )
     feed = LabelFeed(getattr(images, "labels", None), options.classes, options.device)
     model.feed = feed

@@ -166,7 +166,9 @@ class PageRenderer:
             hero = hero_of(self._results, drawing)
             if hero is None:
                 return ""
-            html = _as_html(environment.get_template("_hero.html.j2").render(hero=hero))
+            html = _as_html(
+                environment.get_template("_hero.html.j2").render(hero=hero, results=results)
+            )
         except AlbumFullError:
             raise
         except Exception as error:

@@ -197,6 +197,7 @@ def stand_in_for(autoencoder: Autoencoder, ledger: Ledger, seed: int) -> StandIn
         posterior_sd=None if autoencoder.posterior_sd is None else posterior_sd,
         noise_held=autoencoder.noise_held,
         code_book=autoencoder.code_book,
+        code_book_start=autoencoder.code_book_start,
         label_numbers=autoencoder.label_numbers,
     )
 

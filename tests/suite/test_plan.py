@@ -169,6 +169,27 @@ def test_last_of_all_rows_fall_below_their_floors() -> None:
     assert plan.economy.coarse == 2
 
 
+def test_at_worst_one_image_is_walked_and_sums_of_effects_are_not_asked_for() -> None:
+    def additivity(study: Study) -> None:
+        decode(study, 40)
+
+    runs = {**RUNS, "additivity": additivity}
+
+    def within(limit: float) -> Plan:
+        inputs = Inputs(MODEL, Settings(max_seconds=limit, rows=200), 400)
+        return plan_build(inputs, runs, (), SLOW, Clock(), ALONE)
+
+    with pytest.raises(SettingsError) as refused:
+        within(5)
+    enough = float(re.findall(r"Allow --max-seconds (\d+)", str(refused.value))[0])
+    plan = within(enough)
+    assert plan.economy.coarse == 3
+    assert plan.build.settings.walk_rows == 1
+    assert list(plan.left_out) == ["additivity"]
+    assert "additivity" in within(enough + 6).runs
+    assert plan.notes[0].text.endswith("not asked were: additivity.")
+
+
 def test_too_short_a_time_is_refused_with_one_that_is_enough() -> None:
     with pytest.raises(SettingsError, match="--max-seconds 5 is too short") as refused:
         planned(5)

@@ -10,9 +10,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from reportgen.loading.graph.label_input import Labels
 from reportgen.loading.graph.program import Program
 from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.module_graph import program_of_module
+from reportgen.loading.split import ChunkedLabels
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class ModelParts:
     ----------
     forward : the whole model.
     part : name of a method or submodule → the callable, or None where there is none.
-    graph : an example (2, …) → the program of the whole model; raises ModelError.
+    graph : an example (2, …) and, as `labels`, what gives a conditional model its classes → the
+        program of the whole model; raises ModelError.
     children : names of submodules, for error messages.
     required : a callable → names of its inputs that have no default.
     misfits : what the callables raise for images that they do not take.
@@ -31,32 +34,34 @@ class ModelParts:
     tensors : its parameters and buffers.
     in_training : the whole model in training mode, but for its norms and dropouts; None where it
         cannot be run so.
-    training_graph : an example → the program of that; None likewise.
+    training_graph : the same for the program of that; None likewise.
     fixed_batch : the batch size that the file fixed for the whole model, once it was called; None
         where any will do.
     is_python : whether its callables are an author's code, whose errors are shown as its own.
     optional : a callable → names of its inputs that are None where they are not given.
     taken_by : name of a method → what it takes while the whole model runs on images; None where
         that cannot be seen.
+    labels : the classes of images that it is fed, where it is conditional.
     hold_device : tells its code, where it asks for a GPU, to use the device in use from now on;
         says whether that is new.
     """
 
     forward: Callable[[Tensor], Any]
     part: Callable[[str], Callable[[Tensor], Any] | None]
-    graph: Callable[[Tensor], Program]
+    graph: Callable[..., Program]
     children: tuple[str, ...]
     required: Callable[[Callable[..., Any]], list[str]]
     misfits: tuple[type[Exception], ...]
     takes: str | None = None
     tensors: Callable[[], Iterable[Tensor]] = tuple
     in_training: Callable[..., Any] | None = None
-    training_graph: Callable[[Tensor], Program] | None = None
+    training_graph: Callable[..., Program] | None = None
     fixed_batch: Callable[[], int | None] = lambda: None
     is_python: bool = False
     optional: Callable[[Callable[..., Any]], list[str]] = lambda function: []
     taken_by: Callable[[str], Callable[[Tensor], Tensor] | None] = lambda name: None
     hold_device: Callable[[], bool] = lambda: False
+    labels: ChunkedLabels | None = None
 
 
 def parts_of_module(evaluated: Evaluated) -> ModelParts:
@@ -98,9 +103,9 @@ def parts_of_module(evaluated: Evaluated) -> ModelParts:
 
         return run
 
-    def graph(example: Tensor, training: bool = False) -> Program:
+    def graph(example: Tensor, labels: Labels | None = None, training: bool = False) -> Program:
         with evaluated.running(training=training):
-            return program_of_module(module, example)
+            return program_of_module(module, example, labels)
 
     return ModelParts(
         forward=evaluated.function(module.forward) if has_forward else _no_forward,

@@ -109,7 +109,11 @@ def split_parts(model: ModelParts, sample: Tensor, options: LoadingOptions) -> S
     try:
         example = whole.layout.arrange(sample[:2])
         return split_program(
-            model.graph(example), sample, options.device, among=(FROM_NOISE, FROM_BOOK)
+            model.graph(example),
+            sample,
+            options.device,
+            among=(FROM_NOISE, FROM_BOOK),
+            labels=model.labels,
         )
     except (ModelError, DataError):
         return found.split(whole, model.tensors())
@@ -126,7 +130,9 @@ def _by_graph(
     if sampled is not None and model.training_graph is not None:
         try:
             program = model.training_graph(example)
-            split = split_program(program, sample, options.device, among=(FROM_NOISE,))
+            split = split_program(
+                program, sample, options.device, among=(FROM_NOISE,), labels=model.labels
+            )
         except (ModelError, DataError):
             split = None
         if split is not None and _gives(split, whole, sample[:TRIED_IMAGES]):
@@ -148,6 +154,7 @@ def _by_graph(
         options.device,
         options.bottleneck,
         own_halves=tuple(_own_halves(model, whole, sample[:TRIED_IMAGES])),
+        labels=model.labels,
     )
 
 

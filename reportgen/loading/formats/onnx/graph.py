@@ -15,6 +15,12 @@ from torch import Tensor, fx
 from reportgen.errors import ModelError
 from reportgen.loading.formats.onnx.file import OnnxFunction, onnx_library
 from reportgen.loading.graph.boundary import Sampling
+from reportgen.loading.graph.label_input import (
+    IMAGES_AND_LABELS,
+    LabelInput,
+    Labels,
+    more_inputs,
+)
 from reportgen.loading.graph.measure import Measurement, misfit
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.operators import base_name
@@ -67,6 +73,7 @@ class OnnxGraph:
     path : its file, for sentences.
     program : one node for each tensor; `tensor` gives the tensor's name.
     parameters : how many numbers its weights hold.
+    label : a second input, for the images' classes; None where there is none.
     draws : names of the random operators that were there.
     noise : tensor that held noise → the noise's mean and sd.
     """
@@ -76,6 +83,8 @@ class OnnxGraph:
         self._onnx = onnx_library("onnx", path)
         self.model = model
         self.noise: dict[str, tuple[float, float]] = {}
+        self._image_input, label = self._inputs()
+        self._label_input, self.label = label, None if label is None else self._declared(label)
         self.draws = self._hold_noise_still()
         self._names: dict[fx.Node, str] = {}
         self.parameters = 0
@@ -87,19 +96,23 @@ class OnnxGraph:
 
     def declared_shape(self) -> tuple[int | None, ...]:
         """The shape of the images that the model takes, batch included; None for free sizes."""
-        dimensions = self._image_input().type.tensor_type.shape.dim
-        return tuple(d.dim_value if d.dim_value > 0 else None for d in dimensions)
+        return _sizes(self._image_input)
 
-    def _image_input(self) -> Any:
+    def _inputs(self) -> tuple[Any, Any]:
+        """The input for images, and the one for their classes, or None."""
         weights = {tensor.name for tensor in self.model.graph.initializer}
-        images = [given for given in self.model.graph.input if given.name not in weights]
-        if len(images) != 1:
-            given = ", ".join(value.name for value in images)
-            raise ModelError(
-                f"the model takes {len(images)} inputs ({given}) and not images alone; export a "
-                "model that takes the images only."
+        given = [value for value in self.model.graph.input if value.name not in weights]
+        if not 1 <= len(given) <= IMAGES_AND_LABELS:
+            raise more_inputs([value.name for value in given], "export")
+        return given[0], given[1] if given[1:] else None
+
+    def _declared(self, label: Any) -> LabelInput:
+        element = label.type.tensor_type.elem_type
+        with refusing(Exception, f"{self.path} has an input of an unknown type; export it again."):
+            dtype = self._onnx.helper.tensor_dtype_to_np_dtype(element)
+            return LabelInput(
+                label.name, torch.from_numpy(np.zeros(1, dtype)).dtype, _sizes(label)[1:]
             )
-        return images[0]
 
     def _hold_noise_still(self) -> list[str]:
         """Replace each normal draw by zeros of its shape plus its mean."""
@@ -134,8 +147,8 @@ class OnnxGraph:
     def _named_program(self) -> Program:
         builder = ProgramBuilder()
         images = builder.image_input()
-        values: dict[str, fx.Node] = {self._image_input().name: images}
-        self._names[images] = self._image_input().name
+        values: dict[str, fx.Node] = {self._image_input.name: images}
+        self._names[images] = self._image_input.name
         for tensor in self.model.graph.initializer:
             array = self._numbers_of(tensor)
             self.parameters += array.size
@@ -189,7 +202,9 @@ class OnnxGraph:
                     break
         return Sampling(means, scales)
 
-    def measured(self, images: Tensor, batches: tuple[int, int]) -> Measurement:
+    def measured(
+        self, images: Tensor, batches: tuple[int, int], labels: Labels | None = None
+    ) -> Measurement:
         """Shapes of all tensors for two batch sizes.
 
         Raises DoesNotFitError where onnxruntime refuses the images, ModelError where it would take
@@ -202,7 +217,8 @@ class OnnxGraph:
         everything.graph.output.extend(
             self._onnx.helper.make_empty_tensor_value_info(name) for name in known if name
         )
-        run = OnnxFunction.of(everything, self.path, tuple(name for name in known if name))
+        wanted = tuple(name for name in known if name)
+        run = OnnxFunction.of(everything, self.path, wanted, labels)
         recorded = []
         for batch in batches:
             given = images[torch.arange(batch) % len(images)]
@@ -229,8 +245,9 @@ class OnnxGraph:
         shape: tuple[int, ...],
         known: dict[str, tuple[int, ...]],
         deviations: float = 0.0,
+        labels: Labels | None = None,
     ) -> OnnxFunction:
-        """The function from one tensor to another.
+        """The function from one tensor, and the classes that `labels` gives, to another.
 
         `shape` is one row of the first; `known` holds shapes of one row for tensors before it,
         since a graph may ask for their sizes. All noise is held `deviations` sds above its mean.
@@ -250,11 +267,23 @@ class OnnxGraph:
             else:
                 whole.graph.node.append(self._noise_at(node, deviations) if deviations else node)
         whole.graph.value_info.extend([given, wanted])
-        part = extractor(whole).extract_model([start], [end])
+        starts = [start]
+        if self._label_input is not None:
+            beside = helper.make_tensor_value_info(
+                self._label_input.name,
+                self._label_input.type.tensor_type.elem_type,
+                ["batch", *_sizes(self._label_input)[1:]],
+            )
+            starts.append(beside.name)
+            for described in (whole.graph.input, whole.graph.value_info):
+                kept = [value for value in described if value.name != beside.name]
+                del described[:]
+                described.extend([*kept, beside])
+        part = extractor(whole).extract_model(starts, [end])
         # What the file says of its own inputs and outputs holds for its own batch size.
         part.graph.input[0].CopyFrom(given)
         part.graph.output[0].CopyFrom(wanted)
-        return OnnxFunction.of(part, self.path, (end,))
+        return OnnxFunction.of(part, self.path, (end,), labels)
 
     def _noise_at(self, node: Any, deviations: float) -> Any:
         """The node itself or, where it stands for noise, that noise above its mean."""
@@ -290,6 +319,12 @@ class OnnxGraph:
                 "Concat", [f"{prefix}_batch", f"{prefix}_row"], [node.output[0]], axis=0
             ),
         ]
+
+
+def _sizes(value: Any) -> tuple[int | None, ...]:
+    """The sizes of an input, batch included; None for free ones."""
+    dimensions = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.dim_value > 0 else None for d in dimensions)
 
 
 def _behind(node: fx.Node) -> list[fx.Node]:
