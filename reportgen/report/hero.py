@@ -126,7 +126,7 @@ def _opening(
     result: Contributions, leading: Contributions | DirectionContributions
 ) -> tuple[int, str]:
     """The place of the image that opens the page, and the rule that chose it, as a clause."""
-    changes = np.square(result.reconstructions - result.baseline_image).sum(axis=1)
+    changes = np.square(result.reconstructions - result.starts()).sum(axis=1)
     alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
     largest = largest_parts(np.nan_to_num(alone))
     clear = largest.sum(axis=1) >= CLEAR_SHARE
@@ -172,7 +172,7 @@ def _way(result: Contributions, drawing: Drawing, place: int, parts: Parts, pca:
     limit = drawing.limit(parts.shown(), pca.shown())
     painter = Painter(drawing, limit, result.picture_names[place])
     whole = painter.image(result.reconstructions[place], "reconstruction")
-    start = painter.image(result.baseline_image, "mean code")
+    start = painter.image(result.starts()[place], "mean code")
     by_pca = painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
     return Way(
         limit=limit,

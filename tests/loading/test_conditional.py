@@ -165,7 +165,31 @@ def test_last_in_effects_are_the_module_s_own(indexed: Study) -> None:
 
 
 def test_contributions_add_up_at_each_image_s_own_class(indexed: Study) -> None:
-    assert contributions.run(indexed).completeness_error < 1e-5
+    answer = contributions.run(indexed)
+    assert answer.completeness_error < 1e-5
+    labels = indexed.engine.labels_in(indexed.test.codes[indexed.rows.pictures])
+    assert len(set(labels.tolist())) > 1
+    mean = torch.from_numpy(indexed.baseline[None, :3]).expand(len(labels), -1)
+    with torch.no_grad():
+        own = Indexed().eval().decoder(mean, torch.from_numpy(labels)).flatten(1).numpy()
+    np.testing.assert_allclose(answer.starts(), own, atol=1e-6)
+    together = answer.starts() + answer.pictures.sum(axis=1)
+    np.testing.assert_allclose(together, answer.reconstructions, atol=1e-5)
+
+
+def test_a_unit_moves_alone_from_the_mean_code_of_the_image_s_own_class(indexed: Study) -> None:
+    rows = indexed.rows.walks
+    codes = torch.from_numpy(indexed.test.codes[rows])
+    labels = torch.from_numpy(indexed.engine.labels_in(codes.numpy()))
+    model, mean = Indexed().eval(), torch.from_numpy(indexed.baseline[:3])
+    for unit in range(3):
+        moved = mean.repeat(len(rows), 1)
+        start = moved.clone()
+        moved[:, unit] = codes[:, unit]
+        with torch.no_grad():
+            own = (model.decoder(moved, labels) - model.decoder(start, labels)).flatten(1)
+        found = ablation.run(indexed).alone[:, unit]
+        np.testing.assert_allclose(found, own.numpy(), atol=1e-6)
 
 
 def test_questions_are_answered_or_say_why_not(indexed: Study) -> None:

@@ -100,7 +100,7 @@ def _row(
     strip = Strip(
         sprite=drawing.strip(
             drawing.images(of_units.reconstructions[row]),
-            drawing.images(of_units.baseline_image),
+            drawing.images(of_units.starts()[row]),
             drawing.differences(phi, limit),
         ),
         alt=f"{name}: reconstruction, decoded mean code, then the parts of directions on "
