@@ -6,7 +6,7 @@ one walked in an image, the others at the image's own lengths.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class DirectionMoves:
         less.
     frames : (d, 9, P); flagged (d, 9) whether the code is off data.
     flagged_share : share of all frames.
+    growing : (r, d + 2, P) the picture rows of `contributions` with the first 0, 1, … directions,
+        and with all, which is the reconstruction.
     """
 
     solo: tuple[Estimate, ...]
@@ -57,6 +59,7 @@ class DirectionMoves:
     frames: ImageArray
     flagged: np.ndarray
     flagged_share: Estimate
+    growing: ImageArray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
 
 def run(study: Study) -> DirectionMoves:
@@ -96,6 +99,7 @@ def run(study: Study) -> DirectionMoves:
         frames=frames,
         flagged=flagged,
         flagged_share=sampled_share(flagged, flagged.size),
+        growing=_growing(study, found),
     )
 
 
@@ -106,14 +110,25 @@ def _panel(study: Study, found: FoundDirections, rows: np.ndarray) -> CodePanel:
     memberships = np.concatenate([alone, np.tril(np.ones((count, count)))[1:]])
 
     def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
-        code = study.test.codes[rows[place]]
-        start = found.players.start(code)
-        mixed = start + memberships[which] @ found.players.parts_of(code)
-        mixed = mixed.astype(np.float32)
-        mixed[memberships[which].all(axis=1)] = code
-        return mixed
+        return _mixed(found, study.test.codes[rows[place]], memberships[which])
 
     return CodePanel(len(rows), len(memberships), of_row)
+
+
+def _mixed(found: FoundDirections, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
+    """(n, code_size) z0 and those parts of a code that each row of memberships (n, d + 1) has."""
+    mixed = found.players.start(code) + memberships @ found.players.parts_of(code)
+    mixed = mixed.astype(np.float32)
+    mixed[memberships.all(axis=1)] = code
+    return mixed
+
+
+def _growing(study: Study, found: FoundDirections) -> np.ndarray:
+    """(r, d + 2, p) pictures with the first 0, 1, … parts."""
+    count = len(found) + 1
+    first = np.tril(np.ones((count + 1, count)), -1)
+    codes = (_mixed(found, study.test.codes[row], first) for row in study.rows.pictures)
+    return np.stack([study.pictures(study.engine.decode(each)) for each in codes])
 
 
 class _Moved:

@@ -58,6 +58,18 @@ def test_the_first_directions_rebuild_what_the_first_principal_components_do(lin
     np.testing.assert_allclose([r2.value for r2 in result.pca_r2], pca[:5], rtol=1e-6, atol=1e-12)
 
 
+def test_pictures_of_the_first_directions_are_sums_of_the_first_principal_components(
+    linear,
+) -> None:
+    study, result = linear
+    own, fitted = scores(study, study.rows.pictures)
+    for count in range(5):
+        images = fitted.mean_ + own[:, :count] @ fitted.components_[:count]
+        np.testing.assert_allclose(result.growing[:, count], images, atol=1e-4)
+    reconstructions = study.test.reconstructions[study.rows.pictures]
+    np.testing.assert_allclose(result.growing[:, 5], reconstructions, atol=1e-6)
+
+
 def test_a_product_s_directions_do_not_add_up() -> None:
     study = decoders.study_of(
         decoders.product_and_linear(), decoders.symmetric_codes(300, 2), settings=FEW, noise=0.01
