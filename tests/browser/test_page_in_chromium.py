@@ -167,7 +167,7 @@ def test_a_slider_shows_the_frame_under_its_value(visit: Visiting) -> None:
 @pytest.mark.parametrize(("of", "most"), [("units", "k = 6"), ("directions", "all")])
 def test_the_first_k_slider_moves_every_image(visit: Visiting, of: str, most: str) -> None:
     page = visit("grey").page
-    page.locator("#direction_contributions").evaluate("(section) => section.open = true")
+    page.evaluate(OPEN_ALL)
     slider = page.locator(f"#partial-{of} input")
     assert page.locator(f"#partial-{of} output").inner_text() == most
     shown = f"[...document.querySelectorAll('#partial-{of} canvas')].map((c) => c.toDataURL())"

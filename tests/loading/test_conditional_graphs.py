@@ -214,3 +214,22 @@ def test_what_a_graph_does_not_take_is_said(tmp_path: Path) -> None:
     torch.export.save(torch.export.export(plain, (IMAGES_OF_THREE,)), tmp_path / "plain")
     with pytest.raises(ModelError, match="one graph of images alone"):
         refused(tmp_path / "plain", **SAID)
+
+
+class ByKeyword(WithoutHalves):
+    """A model whose forward looks its classes up among keywords, as PyTorch-VAE's does."""
+
+    def forward(self, x: Tensor, **keywords: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, keywords["labels"])
+
+
+def test_classes_by_keyword() -> None:
+    model = ByKeyword().eval()
+    found = autoencoder_from_module(model, IMAGES, **SAID)
+    with torch.no_grad():
+        own, _ = model.coded(torch.from_numpy(PIXELS), NUMBERS)
+        codes = found.encode(torch.from_numpy(PIXELS), NUMBERS)
+        torch.testing.assert_close(codes, own)
+        torch.testing.assert_close(images_at(found, codes), model.image(own, NUMBERS))
+    with pytest.raises(ModelError, match=r"KeyError: 'labels' \(.*say --condition labels"):
+        autoencoder_from_module(model, IMAGES, normalize="0,1", output="pixels")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from reportgen.loading.graph.label_input import Labels
@@ -64,9 +65,43 @@ class ModelParts:
     labels: ChunkedLabels | None = None
 
 
-def parts_of_module(evaluated: Evaluated) -> ModelParts:
-    """The parts of an eager module."""
+class _ByKeyword(nn.Module):
+    """A module whose forward finds its labels among its keywords, as one that takes them second."""
+
+    def __init__(self, module: nn.Module, keyword: str) -> None:
+        super().__init__()
+        self.module = module
+        self._keyword = keyword
+
+    def forward(self, images: Tensor, labels: Tensor) -> Any:
+        return self.module(images, **{self._keyword: labels})
+
+
+def keyword_asked(evaluated: Evaluated, images: Tensor) -> str | None:
+    """The keyword that a module's forward(images, **keywords) looks up; None where it needs none.
+
+    `images` are a few of the data's.
+    """
     module = evaluated.module
+    parameters = inspect.signature(module.forward).parameters.values()
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    try:
+        with evaluated.running(), torch.no_grad():
+            module(images.clone())
+    except KeyError as error:
+        keyword = error.args[0] if error.args else None
+        return keyword if isinstance(keyword, str) else None
+    except Exception:
+        # Not what this forward takes; whoever calls it next says so.
+        return None
+    return None
+
+
+def parts_of_module(evaluated: Evaluated, keyword: str | None = None) -> ModelParts:
+    """The parts of an eager module; `keyword` is the one by which its forward takes labels."""
+    module = evaluated.module
+    whole = module if keyword is None else _ByKeyword(module, keyword)
     has_forward = type(module).forward is not nn.Module.forward
 
     def part(name: str) -> Callable[[Tensor], Any] | None:
@@ -77,7 +112,7 @@ def parts_of_module(evaluated: Evaluated) -> ModelParts:
 
     def in_training(images: Tensor, *labels: Tensor) -> Any:
         with evaluated.running(training=True):
-            return module.forward(images, *labels)
+            return whole.forward(images, *labels)
 
     def taken_by(name: str) -> Callable[[Tensor], Tensor] | None:
         if not inspect.ismethod(getattr(module, name, None)) or not has_forward:
@@ -105,10 +140,10 @@ def parts_of_module(evaluated: Evaluated) -> ModelParts:
 
     def graph(example: Tensor, labels: Labels | None = None, training: bool = False) -> Program:
         with evaluated.running(training=training):
-            return program_of_module(module, example, labels)
+            return program_of_module(whole, example, labels)
 
     return ModelParts(
-        forward=evaluated.function(module.forward) if has_forward else _no_forward,
+        forward=evaluated.function(whole.forward) if has_forward else _no_forward,
         part=part,
         graph=graph,
         children=tuple(name for name, _ in module.named_children()),

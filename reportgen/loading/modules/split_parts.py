@@ -19,7 +19,7 @@ from reportgen.loading.graph.split_program import split_program
 from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.labels import LabelFeed, with_labels_fed
 from reportgen.loading.modules.memory_format import prefer_channels_last
-from reportgen.loading.modules.model_parts import ModelParts, parts_of_module
+from reportgen.loading.modules.model_parts import ModelParts, keyword_asked, parts_of_module
 from reportgen.loading.modules.pair import TOLERANCE, Pair, SplitPair, try_pair
 from reportgen.loading.modules.returned import flatten, image_of, is_batch
 from reportgen.loading.modules.whole import WholeModel, sampling_in_training, try_whole
@@ -63,7 +63,9 @@ class ModuleModel(Model):
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """See `split_parts`; the module runs in evaluation mode, in float32, without gradients."""
         evaluated = Evaluated(self._module, options.device, is_ours=self._is_ours)
-        split = _with_or_without_labels(parts_of_module(evaluated), self.feed, sample, options)
+        keyword = None if self.feed is None else keyword_asked(evaluated, sample[:2])
+        parts = parts_of_module(evaluated, keyword)
+        split = _with_or_without_labels(parts, self.feed, sample, options)
         evaluated.settle()
         split = replace(split, notes=(*self._notes, *split.notes))
         if evaluated.holds_device:
