@@ -102,11 +102,31 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
         opened_for=opened_for,
         led_by="direction" if leads else "unit",
         otherwise="unit" if leads else "direction",
-        lead_reason="" if by_direction is None else _lead_reason(by_direction),
+        lead_reason=" ".join(filter(None, (_lead_reason(by_direction), _spread(result, leading)))),
     )
 
 
-def _lead_reason(by_direction: DirectionContributions) -> str:
+def _spread(result: Contributions, leading: Contributions | DirectionContributions) -> str:
+    """Why an image's largest parts show little of it, where they do; "" else."""
+    alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
+    carried = largest_parts(alone[~np.isnan(alone).any(axis=1)]).sum(axis=1)
+    if not len(carried) or carried.mean() >= CLEAR_SHARE:
+        return ""
+    said = (
+        "Few parts do not make up most of an image here: its change is spread over as many as "
+        f"{numbers.number(result.effective_units)} equal units"
+    )
+    if isinstance(leading, DirectionContributions):
+        said += (
+            f", and the {len(leading.variance_shares)} directions that were found hold "
+            f"{numbers.percent(leading.held_share)} of what is linear in the code"
+        )
+    return f"{said}."
+
+
+def _lead_reason(by_direction: DirectionContributions | None) -> str:
+    if by_direction is None:
+        return ""
     of_directions = numbers.percent(by_direction.own_largest)
     of_units = numbers.percent(by_direction.own_largest_of_units)
     if np.isnan(by_direction.own_largest - by_direction.own_largest_of_units):
