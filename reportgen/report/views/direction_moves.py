@@ -99,6 +99,6 @@ def _walks(result: DirectionMoves, drawing: Drawing) -> Iterator[LabelledStrip]:
 
 
 def moved(result: DirectionMoves, results: Results) -> Iterator[MovedCodes]:
-    """One direction alone, the first ones together, and walks."""
-    yield MovedCodes("codes of directions, alone or the first together", result.off_data_share)
+    """One direction alone, the first ones together, all but one, and walks."""
+    yield MovedCodes("codes of directions, alone, together or taken out", result.off_data_share)
     yield MovedCodes("codes on the walks along directions", result.flagged_share)
