@@ -107,7 +107,7 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
 
 
 def _spread(result: Contributions, leading: Contributions | DirectionContributions) -> str:
-    """Why an image's largest parts show little of it, where they do; "" else."""
+    """The reason why an image's largest parts show little of it, where they do; "" else."""
     alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
     carried = largest_parts(alone[~np.isnan(alone).any(axis=1)]).sum(axis=1)
     if not len(carried) or carried.mean() >= CLEAR_SHARE:

@@ -1,5 +1,6 @@
 "use strict";
-/* Sliders over frames that are already on the page: units one at a time, and the first k units or directions. */
+/* Sliders over frames that are already on the page: units one at a time, and the first k units or
+   directions. */
 (() => {
   const template = document.getElementById("walk-template");
   if (template) {

@@ -101,7 +101,7 @@ def test_patches_that_words_do_not_decide_are_explained_in_part() -> None:
         split = images.reshape(-1, SITES, SIDE, SITES, SIDE).transpose(0, 1, 3, 2, 4)
         return split.reshape(-1, SIDE * SIDE).astype(np.float64)
 
-    fit_words = code_book._words_of(study.fit.codes, BOOK, (SITES, SITES)).ravel()
+    fit_words = code_book._words_of(study.fit.codes, BOOK, 0, (SITES, SITES)).ravel()
     fit, test = at_sites(study.fit.reconstructions), at_sites(study.test.reconstructions)
     means = np.stack([fit[fit_words == word].mean(axis=0) for word in range(5)])
     missed = ((test - means[words.ravel()]) ** 2).sum()

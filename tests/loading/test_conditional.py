@@ -172,7 +172,8 @@ def test_contributions_add_up_at_each_image_s_own_class(indexed: Study) -> None:
     mean = torch.from_numpy(indexed.baseline[None, :3]).expand(len(labels), -1)
     with torch.no_grad():
         own = Indexed().eval().decoder(mean, torch.from_numpy(labels)).flatten(1).numpy()
-    np.testing.assert_allclose(answer.starts(), own, atol=1e-6)
+    np.testing.assert_allclose(answer.class_starts, own, atol=1e-6)
+    np.testing.assert_array_equal(answer.starts(), answer.class_starts)
     together = answer.starts() + answer.pictures.sum(axis=1)
     np.testing.assert_allclose(together, answer.reconstructions, atol=1e-5)
 
@@ -223,6 +224,13 @@ def test_directions_and_lines_between_images_hold_each_image_s_own_class(indexed
     study = make_study(autoencoder_from_module(OneHot(COUNT), alone, **SAID), alone, FEW)
     with pytest.raises(DoesNotApplyError, match="no two of the pictured images are of one"):
         between_images.run(study)
+    # Classes that no fit row has are the test images' all the same.
+    numbers = torch.tensor([int(name[6:-1]) for name in study.test.names])
+    model, hot = OneHot(COUNT), functional.one_hot(numbers, COUNT).float()
+    with torch.no_grad():
+        codes = model.encode(torch.from_numpy(PIXELS[numbers.numpy()]), hot)
+        images = model.decode(codes, hot).flatten(1).numpy()
+    np.testing.assert_allclose(study.test.reconstructions, images, atol=1e-6)
 
 
 class LinearWithClasses(nn.Module):

@@ -106,6 +106,8 @@ class OnnxFunction:
 
     Attributes
     ----------
+    session : onnxruntime's.
+    input, outputs : names of its tensors.
     label : the name of a second input, the classes of the images, which `labels` gives for as many
         as it is asked for; None where there is none.
     """

@@ -14,13 +14,14 @@ from torch import Tensor, fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.onnx.file import OnnxFunction, onnx_library
-from reportgen.loading.graph.boundary import Sampling
-from reportgen.loading.graph.label_input import (
-    IMAGES_AND_LABELS,
-    LabelInput,
-    Labels,
-    more_inputs,
+from reportgen.loading.formats.onnx.inputs import (
+    declared_label,
+    inputs_of,
+    sizes_of,
+    with_free_batch,
 )
+from reportgen.loading.graph.boundary import Sampling
+from reportgen.loading.graph.label_input import Labels
 from reportgen.loading.graph.measure import Measurement, misfit
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.operators import base_name
@@ -83,8 +84,9 @@ class OnnxGraph:
         self._onnx = onnx_library("onnx", path)
         self.model = model
         self.noise: dict[str, tuple[float, float]] = {}
-        self._image_input, label = self._inputs()
-        self._label_input, self.label = label, None if label is None else self._declared(label)
+        self._image_input, self._label_input = inputs_of(model)
+        label = self._label_input
+        self.label = None if label is None else declared_label(self._onnx, label, path)
         self.draws = self._hold_noise_still()
         self._names: dict[fx.Node, str] = {}
         self.parameters = 0
@@ -96,23 +98,7 @@ class OnnxGraph:
 
     def declared_shape(self) -> tuple[int | None, ...]:
         """The shape of the images that the model takes, batch included; None for free sizes."""
-        return _sizes(self._image_input)
-
-    def _inputs(self) -> tuple[Any, Any]:
-        """The input for images, and the one for their classes, or None."""
-        weights = {tensor.name for tensor in self.model.graph.initializer}
-        given = [value for value in self.model.graph.input if value.name not in weights]
-        if not 1 <= len(given) <= IMAGES_AND_LABELS:
-            raise more_inputs([value.name for value in given], "export")
-        return given[0], given[1] if given[1:] else None
-
-    def _declared(self, label: Any) -> LabelInput:
-        element = label.type.tensor_type.elem_type
-        with refusing(Exception, f"{self.path} has an input of an unknown type; export it again."):
-            dtype = self._onnx.helper.tensor_dtype_to_np_dtype(element)
-            return LabelInput(
-                label.name, torch.from_numpy(np.zeros(1, dtype)).dtype, _sizes(label)[1:]
-            )
+        return sizes_of(self._image_input)
 
     def _hold_noise_still(self) -> list[str]:
         """Replace each normal draw by zeros of its shape plus its mean."""
@@ -269,16 +255,7 @@ class OnnxGraph:
         whole.graph.value_info.extend([given, wanted])
         starts = [start]
         if self._label_input is not None:
-            beside = helper.make_tensor_value_info(
-                self._label_input.name,
-                self._label_input.type.tensor_type.elem_type,
-                ["batch", *_sizes(self._label_input)[1:]],
-            )
-            starts.append(beside.name)
-            for described in (whole.graph.input, whole.graph.value_info):
-                kept = [value for value in described if value.name != beside.name]
-                del described[:]
-                described.extend([*kept, beside])
+            starts.append(with_free_batch(self._onnx, whole, self._label_input))
         part = extractor(whole).extract_model(starts, [end])
         # What the file says of its own inputs and outputs holds for its own batch size.
         part.graph.input[0].CopyFrom(given)
@@ -319,12 +296,6 @@ class OnnxGraph:
                 "Concat", [f"{prefix}_batch", f"{prefix}_row"], [node.output[0]], axis=0
             ),
         ]
-
-
-def _sizes(value: Any) -> tuple[int | None, ...]:
-    """The sizes of an input, batch included; None for free ones."""
-    dimensions = value.type.tensor_type.shape.dim
-    return tuple(d.dim_value if d.dim_value > 0 else None for d in dimensions)
 
 
 def _behind(node: fx.Node) -> list[fx.Node]:
