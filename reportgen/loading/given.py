@@ -66,7 +66,7 @@ def load_given(
     refused: DataError | None = None
     for images in candidates:
         feed = feed_of(found, images, options)
-        sample = sample_of(images, options, of_class=feed and feed.usual)
+        sample = sample_of(images, options, of_class=None if feed is None else feed.usual)
         try:
             with seeded():
                 loaded = _loaded(
