@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reportgen.analyses import ablation, additivity, contributions, subtraction, traversal
+from reportgen.analyses import ablation, additivity, contributions, reads, subtraction, traversal
 from reportgen.autoencoder import Autoencoder, SourceFile
 from reportgen.errors import SettingsError
 from reportgen.images.image_set import ImageSet
@@ -90,6 +90,15 @@ def test_a_rehearsal_counts_what_questions_ask_of_a_model() -> None:
     decoded = sum(study.engine.forwards.values()) - before
     stand_in = stand_in_study(study.autoencoder, 200, None, FEW)
     assert rehearse(stand_in, runs).asked(runs).decodes == pytest.approx(decoded, rel=0.2)
+
+
+def test_patches_are_counted_of_the_images_that_a_stand_in_stands_for() -> None:
+    large = replace(MODEL, input_shape=(3, 256, 256))
+    for model, patches in ((MODEL, 8 * 8), (large, 14 * 14)):
+        study = stand_in_study(model, 200, None, FEW)
+        found = rehearse(study, {"reads": reads.run})
+        own = found.asked_in_turn(["reads"])["reads"].encodes
+        assert own == len(study.rows.table) * (patches + 1)
 
 
 def test_what_questions_share_is_counted_once_and_by_whoever_is_first() -> None:
