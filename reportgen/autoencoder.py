@@ -101,6 +101,7 @@ class Autoencoder:
         says so (4095 / 65535 for 12 bits kept in 16); None where white is the data's own.
     code_book : (number of words, C) float32, of which each site of a code holds one, as in a
         VQ-VAE: (n, C, H, W) codes hold H·W words, and a flat code is one; None for other codes.
+        Words may be shorter than a code has channels; `code_book_start` is then their first one.
     label_numbers : the number of each class, by its name, of a conditional model; empty for one
         that takes images alone. Its `encode`, `forward` and `posterior_sd` take labels (n,) as a
         second input, and its `decode` flat codes (n, code_size + label_size): behind each code
@@ -123,6 +124,7 @@ class Autoencoder:
     fixed_batch: int = 1
     white: float | None = None
     code_book: np.ndarray | None = None
+    code_book_start: int = 0
     label_numbers: Mapping[str, int] = field(default_factory=dict)
 
     @property

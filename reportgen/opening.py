@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from reportgen.autoencoder import Autoencoder
+from reportgen.errors import SettingsError
 from reportgen.images import ImageSet, open_images, with_class_names, with_white
 from reportgen.images.channels import in_all_channels, in_channels
 from reportgen.images.resizing import resized
@@ -34,6 +35,11 @@ def open_subject(
     given: GivenSets,
 ) -> Subject:
     """Open what the request names, but for what is `given`. Raises a ReportgenError."""
+    if request.fit_labels and not request.fit_data:
+        raise SettingsError(
+            "--fit-labels is a file of classes of --fit-data's images, and there is no --fit-data; "
+            "for DATA's images say --labels."
+        )
     groups = read_groups(request.groups) if request.groups else given.groups
     loading = replace(request.loading, device=device_of(settings.device))
     models = [ModelFile(path, loading) for path in (request.model, *request.replicates)]
@@ -55,7 +61,7 @@ def open_subject(
         if fit_images is not None:
             fit_images = resized(fit_images, size)
         elif request.fit_data:
-            fit_images = open_data(request.fit_data)
+            fit_images = open_data(request.fit_data, labels=request.fit_labels)
     with progress.step("model"):
         tried = _most_tried(settings, images)
         autoencoder, images = load_fitting(models[0], in_all_channels(images), tried)

@@ -24,7 +24,8 @@ class BuildRequest:
     ----------
     model, data : file or folder each; `fit_data` optional images that statistics are fitted on.
     replicates : files of other trainings of the model, read as the model is.
-    labels : a file of classes and factors of DATA's images, a column named behind a colon; or None.
+    labels, fit_labels : a file of classes and factors of DATA's images, a column named behind a
+        colon, and one of `fit_data`'s; or None.
     groups : a TOML file, name = [units], of units that move together.
     output : the page's path, a folder's in the layout "folder"; `layout` that or "file".
     pdf, pdf_full : files that its summary and all of it are also printed to, or None.
@@ -45,6 +46,7 @@ class BuildRequest:
     fit_data: Path | None = None
     replicates: tuple[Path, ...] = ()
     labels: Path | None = None
+    fit_labels: Path | None = None
     groups: Path | None = None
     results_folder: Path | None = None
     layout: PageLayout = "file"
@@ -85,8 +87,9 @@ class BuildRequest:
                 yield Input(flag, path)
                 for beside in places_beside(path):
                     yield Input(f"the settings file beside {flag}", beside)
-        data = (("DATA", self.data), ("--fit-data", self.fit_data), ("--labels", self.labels))
-        for flag, given in data:
+        of_data = (("DATA", self.data), ("--labels", self.labels))
+        of_fit_data = (("--fit-data", self.fit_data), ("--fit-labels", self.fit_labels))
+        for flag, given in (*of_data, *of_fit_data):
             if given is not None:
                 yield from (Input(flag, path) for path in named_in(given))
         for flag, file in (("--groups", self.groups), ("--config", self.config)):

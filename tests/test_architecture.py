@@ -78,7 +78,7 @@ MAY_USE: dict[str, set[str]] = {
         *("engine", "images", "process", "questions", "settings", "study", "suite"),
     },
     "opening": {
-        *("autoencoder", "images", "loading", "process", "request", "settings", "study"),
+        *("autoencoder", "errors", "images", "loading", "process", "request", "settings", "study"),
     },
     "api": {
         *("autoencoder", "checks", "comparison", "confined", "delivery", "errors", "images", "job"),

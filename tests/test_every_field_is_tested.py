@@ -18,6 +18,8 @@ ELSEWHERE = {
     # What trust and the questions found, gathered by the room that makes the page.
     "OffDataSummary.panels": "report/test_off_data_panels.py",
     "OffDataSummary.real_codes": "report/test_off_data_panels.py",
+    # Of conditional models, which are tested together.
+    "Contributions.class_starts": "loading/test_conditional.py",
 }
 
 

@@ -96,7 +96,8 @@ def run(study: Study) -> Ablation:
     def decoded(code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
         return study.pictures(study.coalitions.values(code, memberships))
 
-    baseline_image = decoded(codes[0], study.coalitions.empty)[0]
+    nobody = study.coalitions.empty
+    baseline_image = decoded(codes[0], nobody)[0]
     return Ablation(
         effects=tuple(
             UnitEffect(int(unit), effects[player], solos[player], damages[player])
@@ -109,7 +110,7 @@ def run(study: Study) -> Ablation:
         picture_names=tuple(study.test.names[row] for row in rows),
         reconstructions=study.pictures(study.test.reconstructions[rows]),
         ablated=np.stack([decoded(code, without_one) for code in codes]),
-        alone=np.stack([decoded(code, alone) - baseline_image for code in codes]),
+        alone=np.stack([decoded(code, alone) - decoded(code, nobody) for code in codes]),
         baseline_image=baseline_image,
     )
 

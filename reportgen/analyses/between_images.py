@@ -53,7 +53,8 @@ class BetweenImages:
     Attributes
     ----------
     pairs : the pair of the picture rows at the median distance, that at the largest, and where
-        images have classes the nearest pair of two classes; each once.
+        images have classes the nearest pair of two classes; each once. For a conditional model the
+        first two, each of one class.
     off_data_share : of the frames between the images, those flagged.
     """
 
@@ -64,12 +65,13 @@ class BetweenImages:
 def run(study: Study) -> BetweenImages:
     """Decode nine codes from one image of each pair to the other, both included.
 
-    Raises DoesNotApplyError with fewer than two picture rows or for a model that takes classes,
-    UnanswerableError where no unit has an effect or all these images have one code.
+    For a conditional model both are of one class: a code between two classes has none.
+
+    Raises DoesNotApplyError with fewer than two picture rows, or for a conditional model where no
+    two are of one class; UnanswerableError where no unit has an effect or all these images have
+    one code.
     """
     rows = study.rows.pictures
-    if study.autoencoder.is_conditional:
-        raise DoesNotApplyError("a code between two classes has none, and this model takes one.")
     if len(rows) < 2:
         raise DoesNotApplyError("there is one image.")
     if len(study.live_units) == 0:
@@ -89,13 +91,22 @@ def _distances(study: Study, rows: np.ndarray) -> np.ndarray:
 def _pairs(study: Study, rows: np.ndarray) -> list[tuple[int, int, float, Chosen]]:
     """Test rows of each pair, their distance and why they were chosen."""
     first, second = np.triu_indices(len(rows), 1)
+    kinds = study.engine.labels_in(study.test.codes[rows])
+    if kinds is not None:
+        alike = kinds[first] == kinds[second]
+        first, second = first[alike], second[alike]
+        if len(first) == 0:
+            raise DoesNotApplyError(
+                "the model takes classes, which a code between two classes has none of, and no two "
+                "of the pictured images are of one."
+            )
     distances = _distances(study, rows)[first, second]
     order = np.argsort(distances, kind="stable")
     found: list[tuple[int, Chosen]] = [
         (int(order[(len(order) - 1) // 2]), "median distance"),
         (int(order[-1]), "largest distance"),
     ]
-    if study.test.labels is not None:
+    if study.test.labels is not None and kinds is None:
         labels = [study.test.labels[row] for row in rows]
         apart = [int(p) for p in order if labels[first[p]] != labels[second[p]]]
         found += [(place, "two classes") for place in apart[:1]]

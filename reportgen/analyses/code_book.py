@@ -36,6 +36,8 @@ class CodeBook:
     patches : (w, P) the mean patch of the test images' reconstructions beneath each, enlarged to
         the size of an image.
     rows : test images.
+    start, channels : the first channel of the code that holds words, and how many it has: more than
+        a word is long where something else stands beside it.
     """
 
     words: int
@@ -49,6 +51,8 @@ class CodeBook:
     painted: np.ndarray
     patches: ImageArray
     rows: int
+    start: int = 0
+    channels: int = 0
 
 
 def run(study: Study) -> CodeBook:
@@ -58,7 +62,8 @@ def run(study: Study) -> CodeBook:
         raise DoesNotApplyError("the code is not made of words of a code book.")
     shape = study.autoencoder.code_shape
     sites = (shape[1], shape[2]) if len(shape) == 3 else (1, 1)
-    fit, test = (_words_of(part.codes, book, sites) for part in (study.fit, study.test))
+    start = study.autoencoder.code_book_start
+    fit, test = (_words_of(part.codes, book, start, sites) for part in (study.fit, study.test))
     counts = np.bincount(test.ravel(), minlength=len(book))
     used = counts + np.bincount(fit.ravel(), minlength=len(book))
     frequencies = counts[counts > 0] / counts.sum()
@@ -77,12 +82,17 @@ def run(study: Study) -> CodeBook:
         painted=painted,
         patches=study.pictures(_enlarged(means[painted], study.image_shape)),
         rows=len(study.test),
+        start=start,
+        channels=shape[0],
     )
 
 
-def _words_of(codes: np.ndarray, book: np.ndarray, sites: tuple[int, int]) -> np.ndarray:
-    """(n, code_size) → (n, sites) the word that each site holds: the nearest."""
-    own = codes[:, : book.shape[1] * sites[0] * sites[1]]
+def _words_of(
+    codes: np.ndarray, book: np.ndarray, start: int, sites: tuple[int, int]
+) -> np.ndarray:
+    """(n, code_size) → (n, sites) the word that each site holds from a channel on: the nearest."""
+    count = sites[0] * sites[1]
+    own = codes[:, start * count : (start + book.shape[1]) * count]
     at_sites = own.reshape(len(codes), book.shape[1], -1).transpose(0, 2, 1)
     lengths = squared_norms(book)
     words = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class Contributions:
     picture_names : names of the r picture rows.
     originals, reconstructions : (r, P).
     baseline_image : (P,) g(z0), the decoded mean code, not the mean image.
+    class_starts : (r, P) of a conditional model, g(z0) at each image's own class, where its parts
+        start; (0, 0) for other models, whose parts all start at `baseline_image`.
     pictures : (r, players, P) φ in the order of `shares`.
     row_shares : (r, players) each image's own ⟨φ, Δ⟩ / ‖Δ‖², signed, summing to 1, in that order.
     row_sizes : (r, players) ‖φ‖ / ‖Δ‖, likewise. Both NaN for an image next to the baseline.
@@ -81,6 +83,13 @@ class Contributions:
     pca_pictures: ImageArray
     pca_shares: np.ndarray
     pca_row_shares: np.ndarray
+    class_starts: ImageArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def starts(self) -> np.ndarray:
+        """(r, P) the pictures that each image's parts are added to."""
+        if len(self.class_starts):
+            return self.class_starts
+        return np.broadcast_to(self.baseline_image, self.reconstructions.shape)
 
 
 def run(study: Study) -> Contributions:
@@ -118,7 +127,14 @@ def run(study: Study) -> Contributions:
         pca_shares=np.append(variances[: shown - 1], variances[shown - 1 :].sum())
         / variances.sum(),
         pca_row_shares=_pca_shares(study, shown),
+        class_starts=_class_starts(study, rows),
     )
+
+
+def _class_starts(study: Study, rows: np.ndarray) -> np.ndarray:
+    if not study.autoencoder.is_conditional:
+        return np.zeros((0, 0), np.float32)
+    return study.pictures(np.stack([*study.baseline_images(study.test.codes[rows])]))
 
 
 def _effective_units(study: Study, shares: tuple[UnitShare, ...]) -> float:

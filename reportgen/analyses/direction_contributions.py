@@ -12,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses import ImageArray, UnanswerableError
-from reportgen.analyses.shared.found_directions import FoundDirections, found_directions
+from reportgen.analyses.shared.found_directions import (
+    FoundDirections,
+    codes_and_images,
+    found_directions,
+)
 from reportgen.analyses.shared.path_contributions import (
     path_shares,
     picture_paths,
@@ -35,6 +39,9 @@ LEADS_BY = 0.05
 @dataclass(frozen=True)
 class DirectionContributions:
     """Path contributions (Aumann–Shapley) of directions of the code, and of what they leave.
+
+    For a conditional model directions are found within its classes, and each image's path is at
+    its own.
 
     Attributes
     ----------
@@ -132,8 +139,8 @@ def _repeatability(study: Study, found: FoundDirections) -> np.ndarray:
     fit, seed, cosines = study.fit, study.settings.seed, np.full(len(found), np.nan)
 
     def pictures_of(rows: np.ndarray) -> np.ndarray:
-        codes = fit.codes[np.ix_(rows, found.coordinates)]
-        return code_directions(codes, fit.reconstructions[rows], len(cosines), seed).pictures
+        codes, images = codes_and_images(study, found.coordinates, rows)
+        return code_directions(codes, images, len(cosines), seed).pictures
 
     both = repeatability(pictures_of, len(fit), seed)
     cosines[: len(both)] = both

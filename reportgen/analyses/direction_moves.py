@@ -1,12 +1,12 @@
-"""What do directions do alone, all at once and one after another? As `ablation` asks of units.
+"""What do directions do alone, taken out, all at once and one after another? As of units.
 
-Directions are parts of z − z0 that are added to the mean code: one alone, the first k of them, or
-one walked in an image, the others at the image's own lengths.
+Directions are parts of z − z0 that are added to the mean code: one alone, the first k of them, all
+but one, or one walked in an image, the others at the image's own lengths.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from reportgen.analyses import ImageArray, UnanswerableError
 from reportgen.analyses.shared.found_directions import FoundDirections, found_directions
 from reportgen.analyses.shared.leading_shares import Stack
 from reportgen.engine import CodePanel
-from reportgen.statistics.bootstrap import UNDEFINED, Estimate
+from reportgen.statistics.bootstrap import UNDEFINED, Bootstrap, Estimate
 from reportgen.statistics.leading_directions import leading_directions
 from reportgen.statistics.norms import squared_norms
 from reportgen.statistics.proportions import sampled_share
@@ -43,6 +43,11 @@ class DirectionMoves:
         less.
     frames : (d, 9, P); flagged (d, 9) whether the code is off data.
     flagged_share : share of all frames.
+    last : of each direction, taken out of the image, Σ‖v(N) − v(N∖{j})‖² likewise.
+    rho_context : how much of these moves one picture explains.
+    gap_down : of all directions and the rest, taken out alone, against all at once.
+    growing : (r, d + 2, P) the picture rows of `contributions` with the first 0, 1, … directions,
+        and with all, which is the reconstruction.
     """
 
     solo: tuple[Estimate, ...]
@@ -57,6 +62,10 @@ class DirectionMoves:
     frames: ImageArray
     flagged: np.ndarray
     flagged_share: Estimate
+    last: tuple[Estimate, ...] = ()
+    rho_context: tuple[Estimate, ...] = ()
+    gap_down: Estimate = UNDEFINED
+    growing: ImageArray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
 
 def run(study: Study) -> DirectionMoves:
@@ -76,14 +85,16 @@ def run(study: Study) -> DirectionMoves:
     bootstrap = study.bootstrap(rows)
     images = study.test.reconstructions[rows].astype(np.float64)
     spread = squared_norms(images - images.mean(axis=0))
-    gap = UNDEFINED
+    gap_up = gap_down = UNDEFINED
     if not study.is_negligible(float(moved.combined.sum()), len(rows)):
-        gap = bootstrap.ratio(np.sqrt(moved.missed), np.sqrt(moved.combined))
+        combined = np.sqrt(moved.combined)
+        gap_up = bootstrap.ratio(np.sqrt(moved.missed), combined)
+        gap_down = bootstrap.ratio(np.sqrt(moved.missed_down), combined)
     lengths, frames, flagged = _walks(study, found)
     return DirectionMoves(
         solo=bootstrap.ratios(moved.solo, spread),
-        rho_solo=tuple(Stack(leading_directions(s), bootstrap, study).rho() for s in moved.stacks),
-        gap_up=gap,
+        rho_solo=_rho(study, bootstrap, moved.stacks[0]),
+        gap_up=gap_up,
         model_r2=tuple(bootstrap.explained(missed, total) for missed in moved.left.T),
         pca_r2=tuple(
             bootstrap.explained(study.pca_errors[rows, count], total)
@@ -96,23 +107,44 @@ def run(study: Study) -> DirectionMoves:
         frames=frames,
         flagged=flagged,
         flagged_share=sampled_share(flagged, flagged.size),
+        last=bootstrap.ratios(moved.last, spread),
+        rho_context=_rho(study, bootstrap, moved.stacks[1]),
+        gap_down=gap_down,
+        growing=_growing(study, found),
     )
 
 
+def _rho(study: Study, bootstrap: Bootstrap, stacks: np.ndarray) -> tuple[Estimate, ...]:
+    """σ₁² / Σσ² of each direction's moves (r, q)."""
+    return tuple(Stack(leading_directions(moves), bootstrap, study).rho() for moves in stacks)
+
+
 def _panel(study: Study, found: FoundDirections, rows: np.ndarray) -> CodePanel:
-    """Of each row z0, z0 and each part alone (d + 1), then the first 2, 3, … parts (d)."""
+    """Of each row, p = d + 1 parts: z0, each alone, the first 2, 3, … of them, all but each."""
     count = len(found) + 1
-    alone = np.concatenate([np.zeros((1, count)), np.eye(count)])
-    memberships = np.concatenate([alone, np.tril(np.ones((count, count)))[1:]])
+    alone, growing = np.eye(count), np.tril(np.ones((count, count)))[1:]
+    memberships = np.concatenate([np.zeros((1, count)), alone, growing, 1 - alone])
 
     def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
-        code = study.test.codes[rows[place]]
-        mixed = study.baseline + memberships[which] @ found.players.parts_of(code)
-        mixed = mixed.astype(np.float32)
-        mixed[memberships[which].all(axis=1)] = code
-        return mixed
+        return _mixed(found, study.test.codes[rows[place]], memberships[which])
 
     return CodePanel(len(rows), len(memberships), of_row)
+
+
+def _mixed(found: FoundDirections, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
+    """(n, code_size) z0 and those parts of a code that each row of memberships (n, d + 1) has."""
+    mixed = found.players.start(code) + memberships @ found.players.parts_of(code)
+    mixed = mixed.astype(np.float32)
+    mixed[memberships.all(axis=1)] = code
+    return mixed
+
+
+def _growing(study: Study, found: FoundDirections) -> np.ndarray:
+    """(r, d + 2, p) pictures with the first 0, 1, … parts."""
+    count = len(found) + 1
+    first = np.tril(np.ones((count + 1, count)), -1)
+    codes = (_mixed(found, study.test.codes[row], first) for row in study.rows.pictures)
+    return np.stack([study.pictures(study.engine.decode(each)) for each in codes])
 
 
 class _Moved:
@@ -120,30 +152,36 @@ class _Moved:
 
     Attributes
     ----------
-    solo : (r, d) ‖v({j}) − v(∅)‖²; missed, combined (r,) ‖Δ − Σ_j Δ_j‖² and ‖Δ‖².
+    solo, last : (r, d) ‖v({j}) − v(∅)‖² and ‖v(N) − v(N∖{j})‖².
+    missed, missed_down, combined : (r,) ‖Δ − Σ_j Δ_j‖², alone and taken out, and ‖Δ‖².
     left : (r, d + 2) ‖x − v‖² with the first 0, 1, … parts.
-    stacks : of each direction its moves (r, q), sketched where they are large.
+    stacks : (2, d, r, q) each direction's moves alone and taken out, sketched where they are large.
     """
 
     def __init__(
         self, study: Study, found: FoundDirections, codes: CodePanel, rows: np.ndarray
     ) -> None:
-        count = len(found)
-        self.solo, self.left = np.zeros((len(rows), count)), np.zeros((len(rows), count + 2))
-        self.missed, self.combined = np.zeros((2, len(rows)))
-        compress, width, _ = study.compressor(count * len(rows))
-        self.stacks = np.zeros((count, len(rows), width), np.float32)
+        parts = len(found) + 1
+        self.solo, self.last = np.zeros((2, len(rows), len(found)))
+        self.left = np.zeros((len(rows), parts + 1))
+        self.missed, self.missed_down, self.combined = np.zeros((3, len(rows)))
+        compress, width, _ = study.compressor(2 * len(found) * len(rows))
+        self.stacks = np.zeros((2, len(found), len(rows), width), np.float32)
         for place, images in study.decode_mine(len(rows), codes.row):
-            nobody = images[0].astype(np.float64)
-            alone = images[1 : count + 2] - nobody
-            whole = images[-1] - nobody
-            self.solo[place] = squared_norms(alone[:-1])
-            self.missed[place] = squared_norms(whole - alone.sum(axis=0))
+            nobody, everyone = (images[at].astype(np.float64) for at in (0, 2 * parts - 1))
+            alone, taken_out = images[1 : parts + 1] - nobody, everyone - images[2 * parts :]
+            whole = everyone - nobody
             self.combined[place] = squared_norms(whole)
-            growing = np.concatenate([images[:2], images[count + 2 :]])
+            for kind, (moves, sizes, missed) in enumerate(
+                ((alone, self.solo, self.missed), (taken_out, self.last, self.missed_down))
+            ):
+                sizes[place] = squared_norms(moves[:-1])
+                missed[place] = squared_norms(whole - moves.sum(axis=0))
+                self.stacks[kind, :, place] = compress(moves[:-1])
+            growing = np.concatenate([images[:2], images[parts + 1 : 2 * parts]])
             self.left[place] = squared_norms(growing - study.test.images[rows[place]].astype(float))
-            self.stacks[:, place] = compress(alone[:-1])
-        study.ranks.add_up(self.solo, self.left, self.missed, self.combined, self.stacks)
+        study.ranks.add_up(self.solo, self.last, self.left, self.stacks)
+        study.ranks.add_up(self.missed, self.missed_down, self.combined)
 
 
 def _walks(study: Study, found: FoundDirections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

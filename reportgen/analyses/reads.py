@@ -60,7 +60,7 @@ def run(study: Study) -> Reads:
     if len(study.players) == 0:
         raise UnanswerableError("no unit of the code varies over the images.")
     _, height, width = study.image_shape
-    grid = min(height, MOST_PATCHES), min(width, MOST_PATCHES)
+    grid = study.patch_grid(MOST_PATCHES)
     rows = study.rows.table
     pooled = study.shared(path_shares)
     named = [player for player in pooled.order if pooled.player_units[player] >= 0]

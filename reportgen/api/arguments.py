@@ -27,6 +27,7 @@ class Arguments:
     Attributes
     ----------
     model, images, fit_images, replicates, groups : what is studied, and on what.
+    fit_labels : classes of the images in `fit_images`.
     facts : what is said of each image: labels, factors, factor_names, names.
     given : whether images are pixels, or as the model takes them.
     page, results, layout : what is written.
@@ -47,12 +48,18 @@ class Arguments:
     loading: LoadingOptions
     settings: Settings
     said: Mapping[str, Any] = field(default_factory=dict)
+    fit_labels: Any = None
 
     @property
     def labels_file(self) -> Path | None:
         """The file of labels, where they were given by its path."""
         labels = self.facts["labels"]
         return Path(labels) if is_path(labels) else None
+
+    @property
+    def fit_labels_file(self) -> Path | None:
+        """The file of the labels of `fit_images` likewise."""
+        return Path(self.fit_labels) if is_path(self.fit_labels) else None
 
     @property
     def facts_in_memory(self) -> dict[str, Any]:
@@ -73,6 +80,7 @@ class Arguments:
         flags = {knob.name for knob in fields(Settings) if knob.metadata["flag"]}
         is_sayable = (
             all(is_path(part) for part in (*paths, *beside))
+            and (self.fit_labels is None or is_path(self.fit_labels))
             and all(fact is None for fact in self.facts_in_memory.values())
             and self.given == "pixels"
             and not self.loading.classes
@@ -83,6 +91,7 @@ class Arguments:
         return {
             "fit_data": self.fit_images,
             "labels": self.labels_file,
+            "fit_labels": self.fit_labels_file,
             "replicates": tuple(self.replicates),
             "groups": self.groups,
             **self.said,
@@ -95,6 +104,8 @@ class Arguments:
             said["given"] = self.given
         if self.fit_images is not None:
             said["fit_images"] = self.fit_images
+        if self.fit_labels is not None:
+            said["fit_labels"] = self.fit_labels
         if self.replicates:
             said["replicates"] = self.replicates
         if self.groups is not None:

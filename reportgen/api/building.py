@@ -43,6 +43,7 @@ def build(
     names: Sequence[str] | None = None,
     given: Given = "pixels",
     fit_images: Any = None,
+    fit_labels: Any = None,
     replicates: Sequence[Any] = (),
     groups: Mapping[str, Sequence[int]] | str | PathLike[str] | None = None,
     results: str | PathLike[str] | None = None,
@@ -51,6 +52,7 @@ def build(
     encoder: str | None = None,
     decoder: str | None = None,
     bottleneck: str | None = None,
+    condition: str | None = None,
     input_shape: tuple[int, int, int] | None = None,
     normalize: str | tuple[Any, Any] | None = None,
     output: str | None = None,
@@ -84,14 +86,16 @@ def build(
     names : (n,) name of each image.
     given : "pixels", or "model" for images as the model takes them, which were scaled as
         `normalize` says.
-    fit_images : images that means, PCA and regressions are fitted on, instead of half of `images`.
+    fit_images : images that means, PCA and regressions are fitted on, instead of half of `images`;
+        `fit_labels` (n,) their classes.
     replicates : other trainings of the model.
     groups : {name: units that move together}.
     results : folder for results.json and results.npz.
     layout : "file", or "folder" for a page with its pictures beside it.
     progress : True for lines on standard error, or a function that is called with each step's name.
-    encoder, decoder, bottleneck, input_shape, normalize, output, classes : how the model is read,
-        as in docs/models.md; `normalize` may be (means, sds).
+    encoder, decoder, bottleneck, condition, input_shape, normalize, output, classes : how the model
+        is read, as in docs/models.md; `normalize` may be (means, sds), and condition="labels" feeds
+        a conditional model the images' classes.
     model_class, model_args, weights, trust : of a model file alone, likewise.
     settings : any setting of `reportgen.toml`, as effort="quick" or seed=1.
 
@@ -104,6 +108,7 @@ def build(
     """
     reading = {
         **{"encoder": encoder, "decoder": decoder, "bottleneck": bottleneck, "output": output},
+        "condition": condition,
         **{"input_shape": input_shape, "normalize": normalize, "classes": tuple(classes)},
         **{"model_class": model_class, "model_args": model_args, "weights": weights},
         "trust": trust,
@@ -119,6 +124,7 @@ def build(
             given=choice("given", given, GIVEN),
             facts=facts,
             fit_images=fit_images,
+            fit_labels=fit_labels,
             replicates=tuple(replicates),
             groups=groups,
             loading=loading_options(reading),

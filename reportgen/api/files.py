@@ -43,6 +43,7 @@ def request_of(arguments: Arguments) -> BuildRequest:
         output=arguments.page or in_memory,
         fit_data=Path(fit_images) if is_path(fit_images) else None,
         labels=arguments.labels_file if is_path(arguments.images) else None,
+        fit_labels=arguments.fit_labels_file if is_path(fit_images) else None,
         replicates=tuple(Path(replicate) for replicate in arguments.replicates),
         groups=Path(arguments.groups) if is_path(arguments.groups) else None,
         results_folder=arguments.results,
@@ -107,6 +108,12 @@ def _given(arguments: Arguments) -> GivenSets:
             )
     else:
         images = opened_images(arguments, arguments.images, "images").images
+    in_memory = arguments.fit_labels is not None and not arguments.fit_labels_file
+    if in_memory and is_path(arguments.fit_images):
+        raise SettingsError(
+            "fit_labels are in memory, and the model and the images are read by another process; "
+            "give the path of a file of labels, or the images in memory."
+        )
     if arguments.fit_images is not None and not is_path(arguments.fit_images):
         fit_images = opened_images(arguments, arguments.fit_images, "fit_images").images
     groups = None if is_path(arguments.groups) else groups_of(arguments.groups)

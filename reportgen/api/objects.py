@@ -58,6 +58,8 @@ def subject_of(arguments: Arguments) -> Subject:
         ]
 
     fit_images = None
+    if arguments.fit_labels is not None and arguments.fit_images is None:
+        raise SettingsError("fit_labels are classes of fit_images, and there are none.")
     if arguments.fit_images is not None:
         fit_images = opened_images(arguments, arguments.fit_images, "fit_images").images
         fit_images = in_channels(fit_images, images.shape[0], "fit_images")
@@ -75,8 +77,11 @@ def subject_of(arguments: Arguments) -> Subject:
 def opened_images(arguments: Arguments, given: Any, where: str) -> GivenImages:
     """Images of any kind, on the scale of pixels. Raises DataError."""
     settings = arguments.settings
-    facts = GivenFacts(**arguments.facts_in_memory) if where == "images" else GivenFacts()
-    labels = arguments.labels_file if where == "images" else None
+    if where == "images":
+        facts, labels = GivenFacts(**arguments.facts_in_memory), arguments.labels_file
+    else:
+        labels = arguments.fit_labels_file
+        facts = GivenFacts(labels=None if labels else arguments.fit_labels)
     if is_path(given):
         if arguments.given == "model":
             raise SettingsError(f"given='model' is for images in memory, and {where} is a path.")

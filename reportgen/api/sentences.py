@@ -11,7 +11,7 @@ from reportgen.errors import ReportgenError
 # What the command line calls otherwise.
 OTHER_NAMES = {"fit_data": "fit_images", "max_size": "max_page_megabytes"}
 TAKING_NOTHING = {"trust"}
-_VALUE = r"'[^']*'|-?\d[\w.,]*\d|\d+-bit|imagenet|dataset|logits|pixels|max"
+_VALUE = r"'[^']*'|-?\d[\w.,]*\d|\d+-bit|imagenet|dataset|logits|pixels|labels|max"
 _FLAGS = re.compile(rf"--([a-z][a-z-]+)(?: ({_VALUE})(?![\w-]))?( (?=--))?")
 _OUTPUT = re.compile(r"(?<![\w-])-o(?![\w-])")
 _DATA = re.compile(r"(?<![\w-])DATA(?![\w-])")

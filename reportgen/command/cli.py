@@ -21,6 +21,7 @@ from reportgen.command.jobs import LONGEST_SENTENCE, builder, end_with, inspecto
 from reportgen.command.options import (
     config_file,
     halves_or_model,
+    labels_option,
     loading_flags,
     loading_options,
     page_options,
@@ -97,12 +98,12 @@ def main() -> None:
     help="Fit means, PCA and regressions on these images instead of half of DATA; "
     "then every image of DATA is held out.",
 )
+@labels_option
 @click.option(
-    "--labels",
+    "--fit-labels",
     type=click.Path(path_type=Path),
     metavar="FILE[:COLUMN]",
-    help="Classes or factors of DATA's images, a row an image: .csv, .tsv, .jsonl, .parquet, .npy, "
-    ".npz or IDX.",
+    help="The same for the images of --fit-data.",
 )
 @click.option(
     "--replicates",
@@ -147,6 +148,7 @@ def build(
     results_folder: Path | None,
     fit_data: Path | None,
     labels: Path | None,
+    fit_labels: Path | None,
     replicates: tuple[Path, ...],
     groups: Path | None,
     config: Path | None,
@@ -187,6 +189,7 @@ def build(
             pdf_full=pdf_full,
             fit_data=fit_data,
             labels=labels,
+            fit_labels=fit_labels,
             replicates=replicates,
             groups=groups,
             results_folder=results_folder,
@@ -204,6 +207,7 @@ def build(
                 loading,
                 fit_data=fit_data,
                 labels=labels,
+                fit_labels=fit_labels,
                 replicates=replicates,
                 groups=groups,
                 **options,
@@ -238,13 +242,7 @@ def build(
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    metavar="FILE[:COLUMN]",
-    help="Classes or factors of DATA's images, a row an image: .csv, .tsv, .jsonl, .parquet, .npy, "
-    ".npz or IDX.",
-)
+@labels_option
 @loading_options
 @click.option("--resize", help="As in build: HEIGHT,WIDTH that images are scaled and cropped to.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

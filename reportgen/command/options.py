@@ -18,6 +18,15 @@ from reportgen.settings import Settings, read_loading_table, read_settings
 OTHER_SPELLINGS = {"max_page_megabytes": ("--max-size",)}
 
 
+labels_option = click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE[:COLUMN]",
+    help="Classes or factors of DATA's images, a row an image: .csv, .tsv, .jsonl, .parquet, .npy, "
+    ".npz or IDX.",
+)
+
+
 def setting_options(command: Any) -> Any:
     """One option for each setting that is a flag."""
     for knob in reversed(fields(Settings)):

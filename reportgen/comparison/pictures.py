@@ -97,7 +97,7 @@ def pictures_of(
 def _image(
     one: Contributions, two: Contributions, places: list[tuple[int, int]], drawing: Drawing
 ) -> ImageBeside:
-    changes = [np.square(one.reconstructions[p] - one.baseline_image).sum() for p, _ in places]
+    changes = [np.square(one.reconstructions[p] - one.starts()[p]).sum() for p, _ in places]
     mine, theirs = places[int(np.argmax(changes))]
     parts = _parts(one, mine), _parts(two, theirs)
     limit = drawing.limit(parts[0].shown(), parts[1].shown())
@@ -105,7 +105,7 @@ def _image(
     sums = [
         painter.total(
             painter.image(result.reconstructions[place], "reconstruction"),
-            painter.image(result.baseline_image, "mean code"),
+            painter.image(result.starts()[place], "mean code"),
             part,
         )
         for result, place, part in ((one, mine, parts[0]), (two, theirs, parts[1]))

@@ -15,6 +15,8 @@ from reportgen.engine.engine import Engine
 class CodeParts:
     """Players that are parts of z − z0 and not coordinates of z: z = z0 + part₁ + part₂ + …
 
+    A class behind a code, of a conditional model, is in no part: z0 is of the code's own.
+
     Attributes
     ----------
     engine : decodes the codes.
@@ -50,13 +52,22 @@ class CodeParts:
 
         return CodePanel(len(codes), each, of_row)
 
+    def start(self, code: np.ndarray) -> np.ndarray:
+        """(code_size,) z0 of a code's own class."""
+        start = self.baseline.copy()
+        behind = self.engine.label_size
+        if behind:
+            start[-behind:] = code[-behind:]
+        return start
+
     def _on_path(
         self, code: np.ndarray, steps: int, order: np.ndarray, numbers: np.ndarray
     ) -> np.ndarray:
         step, place = np.divmod(numbers, 2 * (len(self) + 1))
         taken = (step[:, None] + both_ways(order)[place]) / steps
-        mixed = (self.baseline + taken @ self.parts_of(code)).astype(np.float32)
+        start = self.start(code)
+        mixed = (start + taken @ self.parts_of(code)).astype(np.float32)
         # The ends are the codes themselves, to the last bit.
-        mixed[(taken == 0).all(axis=1)] = self.baseline
+        mixed[(taken == 0).all(axis=1)] = start
         mixed[(taken == 1).all(axis=1)] = code
         return mixed

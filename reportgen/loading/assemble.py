@@ -102,7 +102,8 @@ def assemble(
         concurrent=split.concurrent and device == "cpu",
         fixed_batch=split.fixed_batch,
         white=pixel_scale.scaling.white,
-        code_book=None if split.code_book is None else split.code_book.cpu().numpy(),
+        code_book=None if split.code_book is None else split.code_book.words.cpu().numpy(),
+        code_book_start=0 if split.code_book is None else split.code_book.start,
     )
     return autoencoder, pixel_scale.question
 
@@ -110,11 +111,15 @@ def assemble(
 def _size_notes(split: Split, pixels: int) -> Iterator[Note]:
     """Note what follows from a code of words, and from one that is no smaller than the image."""
     if split.code_book is not None:
-        words, depth = split.code_book.shape
+        words, length = split.code_book.words.shape
+        start, channels = split.code_book.start, split.code_shape[0]
+        where = "Each site of the code holds"
+        if length < channels:
+            where = f"In channels {start} to {start + length - 1} each site of the code holds"
         yield Note(
             "code book",
-            f"Each site of the code holds one of the {words} words of the model's code book "
-            f"({depth} numbers each); only whole words are codes that the decoder was trained on.",
+            f"{where} one of the {words} words of the model's code book ({length} numbers each); "
+            "only whole words are codes that the decoder was trained on.",
         )
     size = math.prod(split.code_shape)
     if size >= pixels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,8 +15,23 @@ TRIED_SITES, TRIED_FIRST = 2048, 16
 MOST_PROJECTIONS = 500
 
 
-def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> Tensor | None:
-    """The words, (number of words, channels), of which each site of these codes holds one.
+@dataclass(frozen=True)
+class FoundBook:
+    """The words of a code.
+
+    Attributes
+    ----------
+    words : (number of words, their length), of which each site holds one.
+    start : the first of the channels that hold it; not 0 where something else stands before it, as
+        a coarser code does that was enlarged.
+    """
+
+    words: Tensor
+    start: int = 0
+
+
+def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> FoundBook | None:
+    """The words of which each site of these codes holds one, in all its channels or the last ones.
 
     Parameters
     ----------
@@ -35,11 +51,30 @@ def find_code_book(codes: Tensor, tensors: Iterable[Tensor]) -> Tensor | None:
     tables = [words for table in kept if table.dim() == 2 for words in (table, table.T)]
     for words in tables:
         if words.shape[1] == depth and len(words) > 1 and _hold(words, sites, span):
-            return words.contiguous().clone()
+            return FoundBook(words.contiguous().clone())
     for words in _projected(tables, [each for each in kept if each.shape == (depth,)], depth):
         # A few sites tell most wrong ones apart.
         if _hold(words, sites[:TRIED_FIRST], span) and _hold(words, sites, span):
-            return words.contiguous().clone()
+            return FoundBook(words.contiguous().clone())
+    return _in_some_channels(tables, sites)
+
+
+def _in_some_channels(tables: list[Tensor], sites: Tensor) -> FoundBook | None:
+    """A book whose words are the last channels, or the first, of sites (n, channels).
+
+    So they are in hierarchies as VQ-VAE-2 (Razavi et al., 2019), whose decoder takes the words of
+    the finest code beside the coarser ones, enlarged.
+    """
+    depth = sites.shape[1]
+    for words in tables:
+        length = words.shape[1]
+        if not 1 < length < depth or len(words) < 2:
+            continue
+        for start in (depth - length, 0):
+            held = torch.unique(sites[:, start : start + length], dim=0)
+            span = float(held.max() - held.min())
+            if span > 0 and _hold(words, held[:TRIED_FIRST], span) and _hold(words, held, span):
+                return FoundBook(words.contiguous().clone(), start)
     return None
 
 

@@ -16,7 +16,7 @@ from reportgen.loading.formats.diffusers_models import DIFFUSERS_SAYS, latents_o
 from reportgen.loading.formats.tensors import named_tensors, refuse_not_finite
 from reportgen.loading.image_source import ImageSource
 from reportgen.loading.known_scalings import parse_scaling
-from reportgen.loading.load import other_notes, sample_of, seeded
+from reportgen.loading.load import feed_of, other_notes, sample_of, seeded
 from reportgen.loading.modules.adapter import Functions, are_functions
 from reportgen.loading.modules.split_parts import ModuleModel
 from reportgen.loading.modules.transformer import Transformer, is_transformer
@@ -65,7 +65,8 @@ def load_given(
         )
     refused: DataError | None = None
     for images in candidates:
-        sample = sample_of(images, options)
+        feed = feed_of(found, images, options)
+        sample = sample_of(images, options, of_class=None if feed is None else feed.usual)
         try:
             with seeded():
                 loaded = _loaded(
@@ -76,7 +77,7 @@ def load_given(
                     name or kind,
                     (Note("format", f"{kind}: {_WORDS[type(found)]}."), *other_notes(options)),
                 )
-            return loaded, images
+            return loaded if feed is None else feed.conditional(loaded, sample), images
         except DataError as error:
             refused = refused or error
     assert refused is not None, "there is at least one candidate"

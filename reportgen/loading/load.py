@@ -80,7 +80,7 @@ def _loaded(
     with file.named(), seeded():
         model = model or file.read()
         options, described = completed(file.options, model.said, "the model file itself")
-        feed = _feed(model, images, options)
+        feed = feed_of(model, images, options)
         if feed is not None:
             sample = sample_of(images, options, most_tried, feed.usual)
         found, question = assemble(
@@ -94,15 +94,18 @@ def _loaded(
         return found if feed is None else feed.conditional(found, sample), question
 
 
-def _feed(model: Model, images: ImageSource, options: LoadingOptions) -> LabelFeed | None:
-    """The classes that a model is to be fed; None where it is to be fed none."""
+def feed_of(model: Model, images: ImageSource, options: LoadingOptions) -> LabelFeed | None:
+    """The classes that a model is to be fed; None where it is to be fed none.
+
+    Raises ModelError for a model that cannot be fed any, DataError for images that have none.
+    """
     if options.condition is None:
         return None
     if not model.takes_labels:
         raise ModelError(
             "--condition labels feeds a model the classes of its images, and this file is one "
-            "graph of images alone; give its module, its weights with --model-class, or "
-            "TorchScript with methods encode(images, labels) and decode(code, labels)."
+            "graph of images alone; leave it out, or export the model with its labels as a second "
+            "input."
         )
     feed = LabelFeed(getattr(images, "labels", None), options.classes, options.device)
     model.feed = feed
@@ -116,7 +119,7 @@ def load_module(
     sample = sample_of(images, options)
     refuse_not_finite(named_tensors(module).items())
     model = ModuleModel(module, is_ours=False)
-    feed = _feed(model, images, options)
+    feed = feed_of(model, images, options)
     if feed is not None:
         sample = sample_of(images, options, of_class=feed.usual)
     with seeded():

@@ -6,15 +6,16 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
+from reportgen.loading.code_book import FoundBook
 from reportgen.loading.image_layout import ImageLayout
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sentences import shape_text
@@ -23,6 +24,23 @@ ImageMap = Callable[[Tensor], Tensor]
 UNCONFIRMED_SD = (
     "The model's sampling fits no usual reading of its posterior sd, which is left out."
 )
+
+
+class ChunkedLabels(Protocol):
+    """The classes of images, which a model is fed beside them."""
+
+    def fed(self, count: int) -> Tensor:
+        """Labels of so many images, as the model takes them."""
+
+    def chunk(self, place: int, size: int) -> AbstractContextManager[None]:
+        """Within this block, feed labels of one chunk of the images alone, padded to its size."""
+
+
+class Feed(ChunkedLabels, Protocol):
+    """The same, which knows how a model is to be split with them."""
+
+    def split(self, split_with: Callable[[Any], Split], declared: Any = None) -> Split:
+        """Split a model in the first form of labels that it takes."""
 
 
 class Model(ABC):
@@ -42,7 +60,7 @@ class Model(ABC):
     parameters: int | None = None
     said: LoadingOptions = LoadingOptions()
     takes_labels: bool = False
-    feed: Any = None
+    feed: Feed | None = None
 
     @abstractmethod
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
@@ -66,7 +84,7 @@ class Split:
     code_shape : the code of one image.
     notes : how it was split.
     concurrent, fixed_batch : as `Autoencoder` has them.
-    code_book : likewise, as a tensor.
+    code_book : the words that the code holds, where it holds any.
     """
 
     encode: ImageMap
@@ -78,7 +96,7 @@ class Split:
     notes: tuple[Note, ...]
     concurrent: bool = False
     fixed_batch: int = 1
-    code_book: Tensor | None = None
+    code_book: FoundBook | None = None
 
     @property
     def is_stochastic(self) -> bool:
@@ -117,10 +135,12 @@ def image_map(
     *,
     takes_images: bool,
     gives_images: bool,
+    labels: ChunkedLabels | None = None,
 ) -> ImageMap:
     """A model's function, or a part of one, on images as the data has them.
 
-    Where its file fixed how many rows it takes at once, it gets them in padded chunks of as many.
+    Where its file fixed how many rows it takes at once, it gets them in padded chunks of as many,
+    and `labels`, which it takes beside them, likewise.
     """
 
     def run(values: Tensor) -> Tensor:
@@ -128,8 +148,11 @@ def image_map(
         if fixed_batch is None:
             result = function(given)
         else:
-            chunks = padded_chunks(given, fixed_batch)
-            result = torch.cat([function(chunk)[:count] for chunk, count in chunks])
+            results = []
+            for place, (chunk, count) in enumerate(padded_chunks(given, fixed_batch)):
+                with labels.chunk(place, fixed_batch) if labels else nullcontext():
+                    results.append(function(chunk)[:count])
+            result = torch.cat(results)
         return layout.restore(result) if gives_images else result.contiguous()
 
     return run

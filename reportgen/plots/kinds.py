@@ -37,7 +37,7 @@ def contributions(figure: Figure, results: Results, image: int | str = 0) -> Non
         each.set_axis_off()
     painter.image(axes[0, 0], found.originals[place], "image")
     painter.image(axes[0, 1], found.reconstructions[place], "model")
-    painter.image(axes[0, 2], found.baseline_image, "mean code")
+    painter.image(axes[0, 2], found.starts()[place], "mean code")
     for column, part in enumerate(order, start=3):
         share = numbers.percent(found.row_shares[place, part], digits=2)
         name = found.shares[part].name

@@ -102,11 +102,31 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
         opened_for=opened_for,
         led_by="direction" if leads else "unit",
         otherwise="unit" if leads else "direction",
-        lead_reason="" if by_direction is None else _lead_reason(by_direction),
+        lead_reason=" ".join(filter(None, (_lead_reason(by_direction), _spread(result, leading)))),
     )
 
 
-def _lead_reason(by_direction: DirectionContributions) -> str:
+def _spread(result: Contributions, leading: Contributions | DirectionContributions) -> str:
+    """The reason why an image's largest parts show little of it, where they do; "" else."""
+    alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
+    carried = largest_parts(alone[~np.isnan(alone).any(axis=1)]).sum(axis=1)
+    if not len(carried) or carried.mean() >= CLEAR_SHARE:
+        return ""
+    said = (
+        "Few parts do not make up most of an image here: its change is spread over as many as "
+        f"{numbers.number(result.effective_units)} equal units"
+    )
+    if isinstance(leading, DirectionContributions):
+        said += (
+            f", and the {len(leading.variance_shares)} directions that were found hold "
+            f"{numbers.percent(leading.held_share)} of what is linear in the code"
+        )
+    return f"{said}."
+
+
+def _lead_reason(by_direction: DirectionContributions | None) -> str:
+    if by_direction is None:
+        return ""
     of_directions = numbers.percent(by_direction.own_largest)
     of_units = numbers.percent(by_direction.own_largest_of_units)
     if np.isnan(by_direction.own_largest - by_direction.own_largest_of_units):
@@ -126,7 +146,7 @@ def _opening(
     result: Contributions, leading: Contributions | DirectionContributions
 ) -> tuple[int, str]:
     """The place of the image that opens the page, and the rule that chose it, as a clause."""
-    changes = np.square(result.reconstructions - result.baseline_image).sum(axis=1)
+    changes = np.square(result.reconstructions - result.starts()).sum(axis=1)
     alone = leading.row_shares[:, [share.unit >= 0 for share in leading.shares]]
     largest = largest_parts(np.nan_to_num(alone))
     clear = largest.sum(axis=1) >= CLEAR_SHARE
@@ -172,7 +192,7 @@ def _way(result: Contributions, drawing: Drawing, place: int, parts: Parts, pca:
     limit = drawing.limit(parts.shown(), pca.shown())
     painter = Painter(drawing, limit, result.picture_names[place])
     whole = painter.image(result.reconstructions[place], "reconstruction")
-    start = painter.image(result.baseline_image, "mean code")
+    start = painter.image(result.starts()[place], "mean code")
     by_pca = painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
     return Way(
         limit=limit,

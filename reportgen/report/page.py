@@ -166,7 +166,8 @@ class PageRenderer:
             hero = hero_of(self._results, drawing)
             if hero is None:
                 return ""
-            html = _as_html(environment.get_template("_hero.html.j2").render(hero=hero))
+            template = environment.get_template("_hero.html.j2")
+            html = _as_html(template.render(hero=hero, results=self._results))
         except AlbumFullError:
             raise
         except Exception as error:

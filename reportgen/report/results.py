@@ -158,6 +158,11 @@ class Provenance:
     confinement: str = NOT_TOLD
     rows_sha256: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_conditional(self) -> bool:
+        """Tell whether the model was fed its images' classes."""
+        return any(note.topic == "condition" for note in self.model_notes)
+
 
 @dataclass(frozen=True)
 class Results:

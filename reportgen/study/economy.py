@@ -16,18 +16,18 @@ FEWEST_STATISTIC_ROWS, FEWEST_TABLE_ROWS = 32, 8
 LAST_STATISTIC_ROWS, LAST_TABLE_ROWS = 8, 4
 ALL_ROWS = 2**31
 # The most of each setting, by how coarse walks, paths and the rest are to be.
-COARSER: dict[str, tuple[float, int, int]] = {
-    "picture_rows": (math.inf, 4, 2),
-    "walk_rows": (math.inf, 4, 2),
-    "walk_units": (math.inf, 16, 4),
-    "walk_frames": (math.inf, 7, 5),
-    "path_steps": (math.inf, 4, 2),
-    "miss_path_steps": (math.inf, 2, 1),
-    "pooled_path_steps": (math.inf, 2, 1),
-    "most_path_steps": (math.inf, 2, 1),
-    "table_players": (math.inf, 6, 4),
-    "drawn_rows": (math.inf, 4, 2),
-    "off_data_sample": (math.inf, 64, 16),
+COARSER: dict[str, tuple[float, int, int, int]] = {
+    "picture_rows": (math.inf, 4, 2, 2),
+    "walk_rows": (math.inf, 4, 2, 1),
+    "walk_units": (math.inf, 16, 4, 4),
+    "walk_frames": (math.inf, 7, 5, 5),
+    "path_steps": (math.inf, 4, 2, 2),
+    "miss_path_steps": (math.inf, 2, 1, 1),
+    "pooled_path_steps": (math.inf, 2, 1, 1),
+    "most_path_steps": (math.inf, 2, 1, 1),
+    "table_players": (math.inf, 6, 4, 3),
+    "drawn_rows": (math.inf, 4, 2, 2),
+    "off_data_sample": (math.inf, 64, 16, 8),
 }
 
 
@@ -40,7 +40,8 @@ class Economy:
     statistics, table : the most rows behind statistics, and of the coalition table.
     coarse : 1 where walks have fewer frames, paths fewer steps, which are not doubled, the
         coalition table fewer players, and pictures, off-data shares and drawn mean codes fewer
-        rows; 2 where all of these are fewer still, and fewer units are walked; else 0.
+        rows; 2 where all of these are fewer still, and fewer units are walked; 3 where a single
+        image is walked and off-data shares are of a few codes; else 0.
     """
 
     statistics: int = ALL_ROWS

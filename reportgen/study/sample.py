@@ -87,8 +87,10 @@ def hold_constants(
     """Coordinates that are constant up to rounding are exactly so, at their mean.
 
     They are in no coalition; left to jitter, they would add to the image what no unit accounts for.
+    What stands behind a code for its class is left as it is, also of a class that no fit row has.
     """
     constant = ~moving_coordinates(fit.every_code, settings)
+    constant[engine.code_size - engine.label_size :] = False
     mean = fit.every_code.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def held(sample: Sample) -> Sample:

@@ -109,9 +109,16 @@ class StandInStudy(Study):
     Attributes
     ----------
     ledger : what was asked for, by question and by shared result.
+    stands_for : (C, H, W) of the images of the study that it stands for.
     """
 
     ledger: Ledger = field(default_factory=Ledger, repr=False)
+    stands_for: tuple[int, int, int] = SHAPE
+
+    def patch_grid(self, most: int) -> tuple[int, int]:
+        """See `Study`: as many patches as of the images that it stands for, most of them empty."""
+        _, height, width = self.stands_for
+        return min(height, most), min(width, most)
 
     def shared_by(self, key: Any, compute: Callable[[], Any]) -> Any:
         """See `Study`; results of a study of something else belong to whoever asks for them."""
@@ -160,7 +167,7 @@ def stand_in_study(
     )
     ledger.decodes = ledger.encodes = 0
     kept = {knob.name: getattr(study, knob.name) for knob in fields(study)}
-    return StandInStudy(**kept, ledger=ledger)
+    return StandInStudy(**kept, ledger=ledger, stands_for=autoencoder.input_shape)
 
 
 def stand_in_for(autoencoder: Autoencoder, ledger: Ledger, seed: int) -> StandIn:
@@ -197,6 +204,7 @@ def stand_in_for(autoencoder: Autoencoder, ledger: Ledger, seed: int) -> StandIn
         posterior_sd=None if autoencoder.posterior_sd is None else posterior_sd,
         noise_held=autoencoder.noise_held,
         code_book=autoencoder.code_book,
+        code_book_start=autoencoder.code_book_start,
         label_numbers=autoencoder.label_numbers,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,9 +30,6 @@ from reportgen.study.sample import (
     moving_coordinates,
     with_codes,
 )
-
-if TYPE_CHECKING:
-    pass
 
 Shared = TypeVar("Shared")
 LARGEST_CONTROL = 10
@@ -88,6 +85,11 @@ class Study:
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         return self.autoencoder.input_shape
+
+    def patch_grid(self, most: int) -> tuple[int, int]:
+        """(down, across) how many patches an image is cut into, at most so many each way."""
+        _, height, width = self.image_shape
+        return min(height, most), min(width, most)
 
     def pictures(self, images: np.ndarray) -> np.ndarray:
         """(…, P) images, or differences of them, → (…, p) as the report keeps them."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 # What the page opens with is in every report: whether the model reconstructs, the walk, what each
-# unit does and contributes, whether effects add up, and whether to trust the numbers.
+# unit does and contributes, and whether to trust the numbers. Whether effects add up is left out
+# only where there were no report otherwise.
 ALWAYS_ASKED = (
     *("control", "traversal", "reconstruction", "contributions", "ablation", "health", "tracking"),
     *("one_picture", "additivity", "linearity", "label_metrics", "trust"),
 )
+LEFT_OUT_AT_WORST = ("additivity",)
 # Of the others, the first are left out first, and between the two lists questions of packages.
 LEFT_OUT_FIRST = (
     *("permuted_codes", "dependent_shares", "latent_responses", "picture_angles"),

@@ -3,8 +3,9 @@
 What questions ask for is counted in a rehearsal (`suite.rehearsal`), so that no formula has to know
 them. Where --max-seconds is too short for all of it, the rows behind statistics are cut first, down
 to 32, then those of the coalition table, down to 8; then walks and paths become coarse; then the
-least important questions are not asked; and last, rows fall to 8. If even that is too long, the
-build stops before it begins.
+least important questions are not asked; then rows fall to 8, and a single image is walked; and
+last, it is not asked whether effects add up. If even that is too long, the build stops before it
+begins.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ from reportgen.study.economy import (
     Economy,
 )
 from reportgen.suite.budget import FEWEST_IMAGES, FILLED, Budget, Inputs, Runs
+from reportgen.suite.importance import LEFT_OUT_AT_WORST
 from reportgen.suite.rehearsal import Rehearsal
 from reportgen.suite.speed import Speed
 from reportgen.suite.time_words import duration, each_words, spared_sentence
 
 # The part of the time that the pass over all images may take.
 OF_THE_PASS = 0.2
+COARSE, COARSEST = (
+    Economy(LAST_STATISTIC_ROWS, LAST_TABLE_ROWS, coarse=coarse) for coarse in (2, 3)
+)
 # Without a limit a build of less than this many seconds is not announced.
 WORTH_A_WORD, USUAL_DECODES = 60, 100_000
 
@@ -101,6 +106,7 @@ class _Planner:
         self._budget = Budget(inputs, runs, speed, clock, ranks)
         self._sparable = [name for name in sparable if name in runs]
         self._essential = [name for name in runs if name not in self._sparable]
+        self._at_worst = [name for name in self._essential if name not in LEFT_OUT_AT_WORST]
         self._all = [*self._essential, *reversed(self._sparable)]
 
     def announced(self) -> Plan:
@@ -120,8 +126,7 @@ class _Planner:
 
     def _shorter(self, seconds: float) -> str:
         """Say how a build of so many seconds is made in fewer."""
-        last = Economy(LAST_STATISTIC_ROWS, LAST_TABLE_ROWS, coarse=2)
-        enough = self._enough(self._budget.rehearsed(last), self._essential)
+        enough = self._enough(self._budget.rehearsed(COARSEST), self._at_worst)
         tenth = max(math.ceil(seconds / 10), enough)
         if 2 * tenth > seconds:
             return "--effort quick takes less, from fewer images."
@@ -177,10 +182,14 @@ class _Planner:
         return self._limited(economy, found, kept, limit)
 
     def _with_fewest_rows(self, limit: float) -> Plan:
-        last = Economy(LAST_STATISTIC_ROWS, LAST_TABLE_ROWS, coarse=2)
+        last = COARSE
         found, kept = self._budget.rehearsed(last), self._essential
         if not self._fits(found, kept, limit):
             self._budget.inputs = self._budget.inputs.with_fewest_images()
+        if not self._fits(found, kept, limit):
+            last, found = COARSEST, self._budget.rehearsed(COARSEST)
+        if not self._fits(found, kept, limit):
+            kept = self._at_worst
         if not self._fits(found, kept, limit):
             raise SettingsError(self._too_short(found, kept, limit))
         # Half of what is left for more questions, the rest for more rows.

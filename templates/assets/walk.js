@@ -1,5 +1,6 @@
 "use strict";
-/* Sliders over frames that are already on the page: units one at a time, and the first k units. */
+/* Sliders over frames that are already on the page: units one at a time, and the first k units or
+   directions. */
 (() => {
   const template = document.getElementById("walk-template");
   if (template) {
@@ -65,13 +66,15 @@
     start();
   }
 
-  const partial = document.getElementById("partial-template");
-  if (partial) {
+  for (const partial of document.querySelectorAll("[data-partial-player]")) {
+    const kind = partial.dataset.partialPlayer;
     const player = partial.content.cloneNode(true).firstElementChild;
     const input = player.querySelector("input");
     const output = player.querySelector("output");
     const place = player.querySelector(".player-frames");
-    const rows = [...document.querySelectorAll("[data-partial]")].map((row) => {
+    const strips = [...document.querySelectorAll(`[data-partial="${kind}"]`)];
+    if (!strips.length) continue;
+    const rows = strips.map((row) => {
       const [original, model, pca] = row.querySelectorAll(".strip");
       const figure = document.createElement("figure");
       const caption = document.createElement("figcaption");
@@ -87,7 +90,7 @@
       place.append(figure);
       return canvases;
     });
-    const steps = frames.captions(document.querySelector("[data-partial]").querySelectorAll(".strip")[1]);
+    const steps = frames.captions(strips[0].querySelectorAll(".strip")[1]);
     input.max = String(steps.length - 1);
     input.value = input.max;
     const show = () => {
@@ -95,16 +98,16 @@
       output.textContent = steps[at];
       input.setAttribute("aria-valuetext", steps[at]);
       for (const row of rows) {
-        row.forEach(([canvas, image], kind) => {
-          const frame = kind === 0 ? 0 : Math.min(at, frames.count(image) - 1);
+        row.forEach(([canvas, image], which) => {
+          const frame = which === 0 ? 0 : Math.min(at, frames.count(image) - 1);
           frames.draw(canvas, image, frame);
-          const shown = ["Original", "Model", "PCA"][kind];
-          canvas.setAttribute("aria-label", `${shown}${kind ? `, ${steps[at]}` : ""}`);
+          const shown = ["Original", "Model", "PCA"][which];
+          canvas.setAttribute("aria-label", `${shown}${which ? `, ${steps[at]}` : ""}`);
         });
       }
     };
     input.addEventListener("input", show);
-    document.getElementById("partial").append(player);
+    document.getElementById(`partial-${kind}`).append(player);
     show();
   }
 })();

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
@@ -90,10 +88,3 @@ def test_one_image_has_nothing_beside_it() -> None:
     study = decoders.carrying(decoders.linear(2), decoders.gaussian_codes(1, 2), settings=FEW)
     with pytest.raises((DoesNotApplyError, UnanswerableError)):
         between_images.run(study)
-
-
-def test_between_two_classes_a_model_that_takes_one_is_not_asked() -> None:
-    study = carried(decoders.linear(3))
-    conditional = dataclasses.replace(study.autoencoder, label_numbers={"a": 0, "b": 1})
-    with pytest.raises(DoesNotApplyError, match="between two classes"):
-        between_images.run(dataclasses.replace(study, autoencoder=conditional, _shared={}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from scipy.stats import entropy
 from reportgen.analyses import DoesNotApplyError, code_book
 from reportgen.analyses.code_book import CodeBook
 from reportgen.settings import Settings
+from reportgen.study.sample import Sample
 from reportgen.study.study import Study
 from tests.conftest import FEW
 from tests.oracles import decoders
@@ -98,7 +101,7 @@ def test_patches_that_words_do_not_decide_are_explained_in_part() -> None:
         split = images.reshape(-1, SITES, SIDE, SITES, SIDE).transpose(0, 1, 3, 2, 4)
         return split.reshape(-1, SIDE * SIDE).astype(np.float64)
 
-    fit_words = code_book._words_of(study.fit.codes, BOOK, (SITES, SITES)).ravel()
+    fit_words = code_book._words_of(study.fit.codes, BOOK, 0, (SITES, SITES)).ravel()
     fit, test = at_sites(study.fit.reconstructions), at_sites(study.test.reconstructions)
     means = np.stack([fit[fit_words == word].mean(axis=0) for word in range(5)])
     missed = ((test - means[words.ravel()]) ** 2).sum()
@@ -122,3 +125,20 @@ def test_a_code_of_numbers_has_no_words() -> None:
     study = decoders.carrying(decoders.linear(2), decoders.gaussian_codes(40, 2), settings=FEW)
     with pytest.raises(DoesNotApplyError, match="code book"):
         code_book.run(study)
+
+
+def test_words_are_counted_in_the_channels_that_hold_them(counted) -> None:
+    study, _, whole = counted
+
+    def beside(sample: Sample) -> Sample:
+        others = np.random.default_rng(0).random((len(sample.codes), 2 * SITES * SITES))
+        return replace(sample, codes=np.hstack([others, sample.codes]).astype(np.float32))
+
+    wider = replace(study.autoencoder, code_shape=(2 + NUMBERS, SITES, SITES), code_book_start=2)
+    result = code_book.run(
+        replace(study, autoencoder=wider, fit=beside(study.fit), test=beside(study.test))
+    )
+    assert (result.start, result.channels, result.length) == (2, 5, NUMBERS)
+    assert (whole.start, whole.channels) == (0, NUMBERS)
+    np.testing.assert_array_equal(result.counts, whole.counts)
+    assert result.explained.value == pytest.approx(whole.explained.value)

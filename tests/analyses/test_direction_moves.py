@@ -36,8 +36,11 @@ def test_a_linear_decoder_s_directions_alone_are_squared_principal_scores(linear
     spread = np.square(images - images.mean(axis=0)).sum()
     expected = np.square(own).sum(axis=0) / spread
     np.testing.assert_allclose([e.value for e in result.solo], expected, rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose([e.value for e in result.rho_solo], 1, atol=1e-6)
+    np.testing.assert_allclose([e.value for e in result.last], expected, rtol=1e-3, atol=1e-6)
+    for rho in (result.rho_solo, result.rho_context):
+        np.testing.assert_allclose([e.value for e in rho], 1, atol=1e-6)
     assert result.gap_up.value == pytest.approx(0, abs=1e-5)
+    assert result.gap_down.value == pytest.approx(0, abs=1e-5)
     assert result.rows == len(rows)
 
 
@@ -58,6 +61,18 @@ def test_the_first_directions_rebuild_what_the_first_principal_components_do(lin
     np.testing.assert_allclose([r2.value for r2 in result.pca_r2], pca[:5], rtol=1e-6, atol=1e-12)
 
 
+def test_pictures_of_the_first_directions_are_sums_of_the_first_principal_components(
+    linear,
+) -> None:
+    study, result = linear
+    own, fitted = scores(study, study.rows.pictures)
+    for count in range(5):
+        images = fitted.mean_ + own[:, :count] @ fitted.components_[:count]
+        np.testing.assert_allclose(result.growing[:, count], images, atol=1e-4)
+    reconstructions = study.test.reconstructions[study.rows.pictures]
+    np.testing.assert_allclose(result.growing[:, 5], reconstructions, atol=1e-6)
+
+
 def test_a_product_s_directions_do_not_add_up() -> None:
     study = decoders.study_of(
         decoders.product_and_linear(), decoders.symmetric_codes(300, 2), settings=FEW, noise=0.01
@@ -66,14 +81,27 @@ def test_a_product_s_directions_do_not_add_up() -> None:
     found = study.shared(found_directions)
     rows, decode = study.rows.statistics, study.engine.decode
     nobody = decode(study.baseline[None]).astype(np.float64)
-    missed = combined = 0.0
+    missed = missed_down = combined = 0.0
+    lasts = []
     for code in study.test.codes[rows]:
-        alone = decode((study.baseline + found.players.parts_of(code)).astype(np.float32)) - nobody
-        whole = decode(code[None]) - nobody
+        parts = found.players.parts_of(code)
+        alone = decode((study.baseline + parts).astype(np.float32)) - nobody
+        everyone = decode(code[None])
+        lasts.append(everyone - decode((code - parts).astype(np.float32)).astype(np.float64))
+        whole = everyone - nobody
         missed += np.linalg.norm(whole - alone.sum(axis=0))
+        missed_down += np.linalg.norm(whole - lasts[-1].sum(axis=0))
         combined += np.linalg.norm(whole)
     assert result.gap_up.value == pytest.approx(missed / combined, rel=1e-4)
     assert result.gap_up.value > 0.1
+    assert result.gap_down.value == pytest.approx(missed_down / combined, rel=1e-4)
+    images = study.test.reconstructions[rows].astype(np.float64)
+    spread = np.square(images - images.mean(axis=0)).sum()
+    for place, (last, rho) in enumerate(zip(result.last, result.rho_context, strict=True)):
+        moves = np.stack([each[place] for each in lasts])
+        assert last.value == pytest.approx(np.square(moves).sum() / spread, rel=1e-3)
+        values = np.linalg.svd(moves, compute_uv=False) ** 2
+        assert rho.value == pytest.approx(values[0] / values.sum(), rel=1e-3)
 
 
 def test_a_walk_moves_the_code_by_the_direction_s_regression(linear) -> None:

@@ -32,6 +32,7 @@ def opened(model: Any, images: Any, **said: Any) -> Subject:
     """The subject that `build` would report on."""
     facts = {n: said.pop(n, None) for n in ("labels", "factors", "factor_names", "names")}
     fields = {"given": "pixels", "fit_images": None, "replicates": (), "groups": None}
+    fields["fit_labels"] = None
     fields |= {name: said.pop(name) for name in list(said) if name in fields}
     settings = Settings(**said.pop("settings", {}))
     return subject_of(
@@ -322,3 +323,35 @@ def test_pictures_of_other_modes_are_read_as_files_are() -> None:
     images = opened((lambda x: x.flatten(1), lambda z: z.reshape(-1, 3, 4, 4)), mixed).images
     assert images.shape == (3, 4, 4)
     np.testing.assert_allclose(read(images)[5], 7 / 255)
+
+
+class OfClass(torch.nn.Module):
+    """Reconstructs from three numbers and the image's class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.classes = torch.nn.Embedding(2, SIDE * SIDE)
+
+    def encode(self, x: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1)[:, :3] + self.classes(c)[:, :3]
+
+    def decode(self, z: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return (self.classes(c) + z.sum(1, keepdim=True)).view(-1, 1, SIDE, SIDE)
+
+    def forward(self, x: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return self.decode(self.encode(x, c), c)
+
+
+def test_a_conditional_model_has_labels_for_the_images_to_fit_on_too(tmp_path: Path) -> None:
+    said: dict[str, Any] = {"condition": "labels", "normalize": "0,1", "output": "pixels"}
+    classes = [n % 2 for n in range(COUNT)]
+    np.save(tmp_path / "classes.npy", np.array(classes))
+    images = {"images": UNIT, "fit_images": UNIT, "labels": classes}
+    for fit_labels in (classes, tmp_path / "classes.npy"):
+        subject = opened(OfClass(), **images, fit_labels=fit_labels, **said)
+        assert subject.fit_images is not None
+        assert subject.fit_images.labels == subject.images.labels
+        assert subject.autoencoder.is_conditional
+    with pytest.raises(SettingsError, match="fit_labels are classes of fit_images"):
+        opened(OfClass(), UNIT, labels=classes, fit_labels=classes, **said)

@@ -195,9 +195,11 @@ def test_a_build_from_python_asks_for_what_the_command_does(
     monkeypatch.setattr(jobs, "make_report", ask)
     page, folder = tmp_path / "page.html", tmp_path / "results"
     words = ["--normalize=0,1", "--rows=8", "--effort=quick", f"--fit-data={files[1]}"]
+    words += ["--condition=labels", f"--fit-labels={files[1]}"]
     outputs = ["-o", str(page), "--results", str(folder)]
     CliRunner().invoke(main, ["build", *map(str, files), *words, *outputs])
     options: dict[str, Any] = {"normalize": "0,1", "rows": 8, "effort": "quick"}
+    options |= {"condition": "labels", "fit_labels": files[1]}
     with pytest.raises(reportgen.ReportgenError, match=r"asked\."):
         reportgen.build(*files, page, results=folder, fit_images=files[1], **options)
     (command, its_settings), (call, own_settings) = asked

@@ -164,15 +164,17 @@ def test_a_slider_shows_the_frame_under_its_value(visit: Visiting) -> None:
     assert page.locator("#walk canvas").evaluate("(c) => c.toDataURL()") == before
 
 
-def test_the_first_k_slider_moves_every_image(visit: Visiting) -> None:
+@pytest.mark.parametrize(("of", "most"), [("units", "k = 6"), ("directions", "all")])
+def test_the_first_k_slider_moves_every_image(visit: Visiting, of: str, most: str) -> None:
     page = visit("grey").page
-    slider = page.locator("#partial input")
-    assert page.locator("#partial output").inner_text() == "k = 6"
-    shown = "[...document.querySelectorAll('#partial canvas')].map((c) => c.toDataURL())"
+    page.evaluate(OPEN_ALL)
+    slider = page.locator(f"#partial-{of} input")
+    assert page.locator(f"#partial-{of} output").inner_text() == most
+    shown = f"[...document.querySelectorAll('#partial-{of} canvas')].map((c) => c.toDataURL())"
     all_of_them = page.evaluate(shown)
     slider.focus()
     slider.press("Home")
-    assert page.locator("#partial output").inner_text() == "k = 0"
+    assert page.locator(f"#partial-{of} output").inner_text() == "k = 0"
     none_of_them = page.evaluate(shown)
     changed = [a != b for a, b in zip(all_of_them, none_of_them, strict=True)]
     assert changed == [False, True, True] * (len(changed) // 3)

@@ -16,13 +16,16 @@ from reportgen.analyses import (
     DoesNotApplyError,
     ablation,
     additivity,
+    between_images,
     contributions,
     direction_contributions,
+    direction_moves,
     directions,
     linearity,
     traversal,
     trust,
 )
+from reportgen.analyses.shared.found_directions import found_directions
 from reportgen.autoencoder import Autoencoder
 from reportgen.errors import DataError, ModelError, SettingsError
 from reportgen.live.walk import live_walk_or_reason
@@ -162,7 +165,32 @@ def test_last_in_effects_are_the_module_s_own(indexed: Study) -> None:
 
 
 def test_contributions_add_up_at_each_image_s_own_class(indexed: Study) -> None:
-    assert contributions.run(indexed).completeness_error < 1e-5
+    answer = contributions.run(indexed)
+    assert answer.completeness_error < 1e-5
+    labels = indexed.engine.labels_in(indexed.test.codes[indexed.rows.pictures])
+    assert len(set(labels.tolist())) > 1
+    mean = torch.from_numpy(indexed.baseline[None, :3]).expand(len(labels), -1)
+    with torch.no_grad():
+        own = Indexed().eval().decoder(mean, torch.from_numpy(labels)).flatten(1).numpy()
+    np.testing.assert_allclose(answer.class_starts, own, atol=1e-6)
+    np.testing.assert_array_equal(answer.starts(), answer.class_starts)
+    together = answer.starts() + answer.pictures.sum(axis=1)
+    np.testing.assert_allclose(together, answer.reconstructions, atol=1e-5)
+
+
+def test_a_unit_moves_alone_from_the_mean_code_of_the_image_s_own_class(indexed: Study) -> None:
+    rows = indexed.rows.walks
+    codes = torch.from_numpy(indexed.test.codes[rows])
+    labels = torch.from_numpy(indexed.engine.labels_in(codes.numpy()))
+    model, mean = Indexed().eval(), torch.from_numpy(indexed.baseline[:3])
+    for unit in range(3):
+        moved = mean.repeat(len(rows), 1)
+        start = moved.clone()
+        moved[:, unit] = codes[:, unit]
+        with torch.no_grad():
+            own = (model.decoder(moved, labels) - model.decoder(start, labels)).flatten(1)
+        found = ablation.run(indexed).alone[:, unit]
+        np.testing.assert_allclose(found, own.numpy(), atol=1e-6)
 
 
 def test_questions_are_answered_or_say_why_not(indexed: Study) -> None:
@@ -172,11 +200,75 @@ def test_questions_are_answered_or_say_why_not(indexed: Study) -> None:
     assert additivity.run(indexed).up.gap.value >= 0
     # The three units and the indicators of classes 1 to 3.
     assert linearity.run(indexed).regressors == 6
-    for question in (directions, direction_contributions):
-        with pytest.raises(DoesNotApplyError, match="class"):
-            question.run(indexed)
+    with pytest.raises(DoesNotApplyError, match="class"):
+        directions.run(indexed)
+    assert direction_moves.run(indexed).gap_up.value >= 0
     live, reason = live_walk_or_reason(indexed, traversal.run(indexed), True)
     assert live is None and "class" in reason
+
+
+def test_directions_and_lines_between_images_hold_each_image_s_own_class(indexed: Study) -> None:
+    assert direction_contributions.run(indexed).completeness_error < 1e-5
+    found = indexed.shared(found_directions)
+    rows = np.arange(6)
+    orders = [np.arange(len(found.players))] * len(rows)
+    paths = found.players.paths(indexed.test.codes[rows], 2, orders)
+    own = indexed.engine.labels_in(indexed.test.codes[rows])
+    for place in rows:
+        codes = paths.row(place)
+        assert (indexed.engine.labels_in(codes) == own[place]).all()
+        np.testing.assert_array_equal(codes[0, :3], indexed.baseline[:3])
+    for pair in between_images.run(indexed).pairs:
+        assert pair.classes[0] == pair.classes[1]
+    alone = dataclasses.replace(IMAGES, labels=tuple(map(str, range(COUNT))))
+    study = make_study(autoencoder_from_module(OneHot(COUNT), alone, **SAID), alone, FEW)
+    with pytest.raises(DoesNotApplyError, match="no two of the pictured images are of one"):
+        between_images.run(study)
+    # Classes that no fit row has are the test images' all the same.
+    numbers = torch.tensor([int(name[6:-1]) for name in study.test.names])
+    model, hot = OneHot(COUNT), functional.one_hot(numbers, COUNT).float()
+    with torch.no_grad():
+        codes = model.encode(torch.from_numpy(PIXELS[numbers.numpy()]), hot)
+        images = model.decode(codes, hot).flatten(1).numpy()
+    np.testing.assert_allclose(study.test.reconstructions, images, atol=1e-6)
+
+
+class LinearWithClasses(nn.Module):
+    """Decodes a linear map of the code, plus a picture of the class that no code can give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.first, self.last = nn.Linear(36, 4), nn.Linear(4, 36)
+        self.of_class = nn.Embedding(CLASSES, 36)
+
+    def encode(self, x: Tensor, c: Tensor) -> Tensor:
+        return self.first(x.flatten(1)) + self.of_class(c)[:, :4]
+
+    def decode(self, z: Tensor, c: Tensor) -> Tensor:
+        return (self.last(z) + 5 * self.of_class(c)).view(-1, 1, 6, 6)
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        return self.decode(self.encode(x, c), c)
+
+
+def test_directions_of_a_linear_decoder_are_principal_axes_within_its_classes() -> None:
+    model = LinearWithClasses()
+    study = make_study(autoencoder_from_module(model, IMAGES, **SAID), IMAGES, FEW)
+    found = study.shared(found_directions)
+    labels = study.engine.labels_in(study.fit.codes)
+    within = study.fit.reconstructions.astype(np.float64)
+    for label in range(CLASSES):
+        within[labels == label] -= within[labels == label].mean(axis=0)
+    _, lengths, axes = np.linalg.svd(within, full_matrices=False)
+    drawn = found.steps()[:, :4] @ model.last.weight.detach().numpy().T
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.abs((drawn * axes[: len(drawn)]).sum(axis=1)), 1, atol=1e-5)
+    variances = lengths[:4] ** 2 / (lengths[:4] ** 2).sum()
+    answer = direction_contributions.run(study)
+    np.testing.assert_allclose(answer.variance_shares, variances, atol=1e-5)
+    rest = next(share for share in answer.shares if share.unit == -1)
+    assert abs(rest.share.value) < 1e-5
 
 
 def test_the_posterior_sd_is_read_and_holds_nothing_of_the_class(indexed: Study) -> None:

@@ -275,3 +275,25 @@ def test_which_way_comes_first_is_said_with_its_rule(many: Results) -> None:
     assert "Directions come first: that is over 5 percentage points more" in hero(leads).lead_reason
     unknown = replace(answer, own_largest=float("nan"))
     assert hero(with_answers(many, direction_contributions=unknown)).lead_reason == ""
+
+
+def test_where_six_parts_show_little_of_an_image_the_page_says_why(many: Results) -> None:
+    answer = many.answers["contributions"]
+    even = np.full_like(answer.row_shares, 1 / answer.row_shares.shape[1])
+    spread = with_answers(
+        without(many, "direction_contributions"),
+        contributions=replace(answer, row_shares=even, effective_units=13.2),
+    )
+    assert "spread over as many as 13.2 equal units." in hero(spread).lead_reason
+    held = np.zeros_like(answer.row_shares)
+    held[:, 0] = 1
+    clear = with_answers(spread, contributions=replace(answer, row_shares=held))
+    assert hero(clear).lead_reason == ""
+    along = many.answers["direction_contributions"]
+    both = with_answers(
+        spread,
+        direction_contributions=replace(
+            along, leads=True, row_shares=np.full_like(along.row_shares, 0.05)
+        ),
+    )
+    assert "of what is linear in the code." in hero(both).lead_reason

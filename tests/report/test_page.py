@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reportgen.autoencoder import Note
 from reportgen.questions import QUESTIONS, Place
 from reportgen.report import numbers, phrases
 from reportgen.report.fitting import page_within_size
@@ -275,6 +276,23 @@ def test_a_page_without_any_analysis_still_comes_out(results: Results) -> None:
     page = parsed(page_of(replace(without(results, *names), off_data=None)).html)
     assert sections_of(page) == [section.name for section in SECTIONS]
     assert "Nothing could be said about single units" in page.text
+
+
+def test_an_unknown_verdict_says_why_in_its_own_line(results: Results) -> None:
+    page = parsed(page_of(without(results, "linearity")).html)
+    summaries = page.one("section", id="verdict").all("summary")
+    line = next(each for each in summaries if "Is it linear on the data?" in each.text)
+    assert "Unknown" in line.text and "No linearity here." in line.text
+
+
+def test_a_conditional_model_s_page_says_so_at_its_head(results: Results) -> None:
+    said = "each at its own class, which the model takes too"
+    assert said not in parsed(page_of(results).html).text
+    notes = (*results.provenance.model_notes, Note("condition", "It is given classes."))
+    conditional = replace(results, provenance=replace(results.provenance, model_notes=notes))
+    page = parsed(page_of(conditional).html)
+    assert said in page.one("p", **{"class": "facts"}).text
+    assert "mean code at the image's own class" in page.one("section", id="hero").text
 
 
 def test_a_failed_analysis_is_named_as_reportgens_fault(results: Results) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reportgen.analyses import ablation, additivity, contributions, subtraction, traversal
+from reportgen.analyses import ablation, additivity, contributions, reads, subtraction, traversal
 from reportgen.autoencoder import Autoencoder, SourceFile
 from reportgen.errors import SettingsError
 from reportgen.images.image_set import ImageSet
@@ -92,6 +92,15 @@ def test_a_rehearsal_counts_what_questions_ask_of_a_model() -> None:
     assert rehearse(stand_in, runs).asked(runs).decodes == pytest.approx(decoded, rel=0.2)
 
 
+def test_patches_are_counted_of_the_images_that_a_stand_in_stands_for() -> None:
+    large = replace(MODEL, input_shape=(3, 256, 256))
+    for model, patches in ((MODEL, 8 * 8), (large, 14 * 14)):
+        study = stand_in_study(model, 200, None, FEW)
+        found = rehearse(study, {"reads": reads.run})
+        own = found.asked_in_turn(["reads"])["reads"].encodes
+        assert own == len(study.rows.table) * (patches + 1)
+
+
 def test_what_questions_share_is_counted_once_and_by_whoever_is_first() -> None:
     found = rehearse(stand_in_study(MODEL, 400, None, Settings(rows=200)), RUNS)
     decodes = {name: each.decodes for name, each in found.asked_in_turn(RUNS).items()}
@@ -167,6 +176,27 @@ def test_last_of_all_rows_fall_below_their_floors() -> None:
     assert 8 <= plan.economy.statistics < 32
     assert plan.economy.table == 4
     assert plan.economy.coarse == 2
+
+
+def test_at_worst_one_image_is_walked_and_sums_of_effects_are_not_asked_for() -> None:
+    def additivity(study: Study) -> None:
+        decode(study, 400)
+
+    runs = {**RUNS, "additivity": additivity}
+
+    def within(limit: float) -> Plan:
+        inputs = Inputs(MODEL, Settings(max_seconds=limit, rows=200), 400)
+        return plan_build(inputs, runs, (), SLOW, Clock(), ALONE)
+
+    with pytest.raises(SettingsError) as refused:
+        within(5)
+    enough = float(re.findall(r"Allow --max-seconds (\d+)", str(refused.value))[0])
+    plan = within(enough)
+    assert plan.economy.coarse == 3
+    assert plan.build.settings.walk_rows == 1
+    assert list(plan.left_out) == ["additivity"]
+    assert "additivity" in within(enough + 45).runs
+    assert plan.notes[0].text.endswith("not asked were: additivity.")
 
 
 def test_too_short_a_time_is_refused_with_one_that_is_enough() -> None:

@@ -46,17 +46,15 @@ class FoundDirections:
 
 
 def found_directions(study: Study) -> FoundDirections:
-    """Find them on the fit rows.
+    """Find them on the fit rows; for a conditional model, within its classes.
 
-    Raises DoesNotApplyError where fewer than two numbers of the code vary or the model takes
-    classes too, and UnanswerableError where no part of the reconstruction is linear in them.
+    Raises DoesNotApplyError where fewer than two numbers of the code vary, and UnanswerableError
+    where no part of the reconstruction is linear in them.
     """
-    if study.autoencoder.is_conditional:
-        raise DoesNotApplyError("directions are of codes alone; this model takes classes too.")
     coordinates = _coordinates(study)
-    fit, seed = study.fit, study.settings.seed
+    codes, images = codes_and_images(study, coordinates, np.arange(len(study.fit)))
     # One more than can be shown, beside which the last one's order is judged.
-    found = code_directions(fit.codes[:, coordinates], fit.reconstructions, MOST_SHOWN + 1, seed)
+    found = code_directions(codes, images, MOST_SHOWN + 1, study.settings.seed)
     if not found.fitted_variance > 0:
         raise UnanswerableError("no part of the reconstruction is linear in the code.")
     held = np.cumsum(found.variances) / found.fitted_variance
@@ -70,6 +68,29 @@ def found_directions(study: Study) -> FoundDirections:
     )
 
 
+def codes_and_images(
+    study: Study, coordinates: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the codes (n, m), and reconstructions (n, P), of fit rows.
+
+    For a conditional model each class has the mean of all: else directions would be of what the
+    class does, which no code moves.
+    """
+    fit = study.fit
+    codes, images = fit.codes[rows], fit.reconstructions[rows]
+    labels = study.engine.labels_in(codes)
+    codes = codes[:, coordinates]
+    return (codes, images) if labels is None else (_level(codes, labels), _level(images, labels))
+
+
+def _level(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Values (n, m) moved so that each class has the mean of all."""
+    level = values - values.mean(axis=0)
+    for label in np.unique(labels):
+        level[labels == label] -= level[labels == label].mean(axis=0)
+    return level + values.mean(axis=0)
+
+
 def _coordinates(study: Study) -> np.ndarray:
     members = np.concatenate([*study.players.members, np.zeros(0, np.intp)]).astype(np.intp)
     codes = study.fit.codes[:, members]
@@ -81,9 +102,11 @@ def _coordinates(study: Study) -> np.ndarray:
 
 def _players(study: Study, coordinates: np.ndarray, found: CodeDirections) -> CodeParts:
     baseline = study.baseline
+    moves = np.arange(len(baseline)) < study.autoencoder.code_size
 
     def parts_of(code: np.ndarray) -> np.ndarray:
-        change = code.astype(np.float64) - baseline
+        # A class behind the code moves with no part.
+        change = (code.astype(np.float64) - baseline) * moves
         parts = np.zeros((len(found.variances) + 1, len(code)))
         parts[:-1, coordinates] = found.parts(change[coordinates])
         parts[-1] = change - parts[:-1].sum(axis=0)

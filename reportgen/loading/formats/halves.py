@@ -24,6 +24,7 @@ from reportgen.loading.formats.weights import (
 )
 from reportgen.loading.graph.argument_checks import CheckedOperations
 from reportgen.loading.graph.evaluation_mode import evaluated
+from reportgen.loading.graph.label_input import GivenLabels, fed, label_of
 from reportgen.loading.modules.model_class import find_class, folder_of
 from reportgen.loading.modules.split_parts import ModuleModel
 from reportgen.loading.options import LoadingOptions
@@ -50,6 +51,17 @@ class _Called(nn.Module):
 
     def forward(self, values: Tensor) -> Any:
         return self._function(values)
+
+
+class _CalledWithLabels(nn.Module):
+    """A function of values and labels likewise."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def forward(self, values: Tensor, labels: Tensor) -> Any:
+        return self._function(values, labels)
 
 
 def read_halves(encoder: Path, decoder: Path, options: LoadingOptions) -> ModuleModel:
@@ -129,16 +141,22 @@ def _half(path: Path, kind: ModelFormat, options: LoadingOptions) -> nn.Module:
     if kind is ModelFormat.TORCHSCRIPT:
         from reportgen.loading.formats.torchscript import script_function
 
-        return _Called(script_function(path, options.device, trust=options.trust))
+        script, takes_labels = script_function(path, options.device, trust=options.trust)
+        return _CalledWithLabels(script) if takes_labels else _Called(script)
     if kind is ModelFormat.ONNX:
         from reportgen.loading.formats.onnx import onnx_function
 
-        return _Called(onnx_function(path))
+        function, takes_labels = onnx_function(path)
+        return _CalledWithLabels(function) if takes_labels else _Called(function)
     if kind in (ModelFormat.EXPORTED, ModelFormat.EXPORTED_ZIP):
         from reportgen.loading.formats.exported import read_exported
 
         program = read_exported(path, kind, trust=options.trust)
-        return _Called(_checked_once(evaluated(program, options.device).compiled()))
+        if label_of(program) is None:
+            return _Called(_checked_once(evaluated(program, options.device).compiled()))
+        given = GivenLabels()
+        conditional = evaluated(fed(program, given.fed), options.device)
+        return _CalledWithLabels(given.beside(_checked_once(conditional.compiled())))
     raise ModelError(
         f"{path} is a {kind.value}, which is no half of a model; give modules, TorchScript, "
         "torch.export archives, ONNX files, or weights with --model-class."

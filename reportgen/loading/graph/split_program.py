@@ -16,6 +16,7 @@ from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, find
 from reportgen.loading.graph.boundary import OwnHalves
 from reportgen.loading.graph.cutting import cut, returning
 from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
+from reportgen.loading.graph.label_input import fed, label_of, more_inputs
 from reportgen.loading.graph.measure import DoesNotFitError, Measurement, measure
 from reportgen.loading.graph.noise import random_nodes, refuse_random, remove_noise
 from reportgen.loading.graph.operators import base_name
@@ -27,6 +28,7 @@ from reportgen.loading.image_layout import ImageLayout, declared_layout, image_s
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sentences import shape_text
 from reportgen.loading.split import (
+    ChunkedLabels,
     ImageMap,
     Model,
     Split,
@@ -48,6 +50,8 @@ class GraphModel(Model):
         self.declared_shape = program.declared_shape
         self.parameters = sum(tensor.numel() for tensor in program.root.buffers())
         self.said = program.description.said
+        self._label = label_of(program)
+        self.takes_labels = self._label is not None
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """Cut where the user says, else where the file says, else at the narrowest node."""
@@ -55,7 +59,14 @@ class GraphModel(Model):
         description = self.program.description
         named = description.code_output if options.bottleneck is None else options.bottleneck
         with exact_arithmetic(options.device):
-            return split_program(self.program, sample, options.device, named)
+            if self.feed is None:
+                return split_program(self.program, sample, options.device, named)
+            return self.feed.split(
+                lambda feed: split_program(
+                    fed(self.program, feed.fed), sample, options.device, named, labels=feed
+                ),
+                self._label,
+            )
 
 
 def split_program(
@@ -65,6 +76,7 @@ def split_program(
     named: str | int | None = None,
     among: Collection[str] = (),
     own_halves: Sequence[OwnHalves] = (),
+    labels: ChunkedLabels | None = None,
 ) -> Split:
     """Cut a program at its bottleneck.
 
@@ -77,9 +89,13 @@ def split_program(
         it, instead of the model's own boundary or the narrowest.
     own_halves : the model's encoders and decoders that are not the whole model.
     among : the only ways in which the code may be found; empty for any.
+    labels : the classes of images that it is fed, where it is conditional.
 
     Raises ModelError where there is no bottleneck, DataError where the images do not fit.
     """
+    label = label_of(program)
+    if label is not None:
+        raise more_inputs([title(program.input), label.name], "export")
     program = evaluated(program, device)
     layout = _layout(program, image_shape(sample), sample)
     whole = program.copy()
@@ -102,7 +118,12 @@ def split_program(
     def on_images(part: Program, fixed: int | None, takes: bool, gives: bool) -> ImageMap:
         run = part.compiled()
         return image_map(
-            lambda values: run(values)[0], layout, fixed, takes_images=takes, gives_images=gives
+            lambda values: run(values)[0],
+            layout,
+            fixed,
+            takes_images=takes,
+            gives_images=gives,
+            labels=labels,
         )
 
     def code_map(node: fx.Node) -> ImageMap:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from reportgen.autoencoder import Autoencoder, Note
 from reportgen.errors import DataError, ModelError
-from reportgen.loading.graph.program import Program
+from reportgen.loading.graph.label_input import LabelInput, LabelMisfitError
 from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.split import ImageMap, Split
 
@@ -99,17 +100,22 @@ class LabelFeed:
         self._lock = Lock()
         self.is_fed = False
 
-    def forms(self) -> Iterator[None]:
-        """Take up one way to write labels after the other, as long as it is asked for more."""
-        for words, form in self._ways():
+    def forms(self, declared: LabelInput | None = None) -> Iterator[None]:
+        """Take up one way to write labels after the other, as long as it is asked for more.
+
+        `declared` is the input of a graph that says how it takes them.
+        """
+        for words, form in self._ways(None if declared is None else declared.width):
             self._form_words, self._form, self.is_fed = words, form, False
             yield
 
-    def _ways(self) -> Iterator[tuple[str, Form]]:
+    def _ways(self, declared: int | None = None) -> Iterator[tuple[str, Form]]:
         """Words for each form, and the form."""
         yield "their numbers", _as_index
-        for width in (self.count, *(width for width in USUAL_WIDTHS if width > self.count)):
+        usual = (self.count, *(width for width in USUAL_WIDTHS if width > self.count))
+        for width in usual if declared is None else (declared,) * (declared >= self.count):
             yield f"one-hot vectors of {width}", _one_hot(width)
+        yield "their numbers, each in a row of its own", _in_rows
 
     @contextmanager
     def of(self, labels: Tensor) -> Iterator[None]:
@@ -121,6 +127,18 @@ class LabelFeed:
                 yield
             finally:
                 self._labels = None
+
+    @contextmanager
+    def chunk(self, place: int, size: int) -> Iterator[None]:
+        """Within this block calls are of one chunk of the images alone, padded with its last."""
+        whole = self._labels
+        if whole is not None:
+            rows = torch.arange(place * size, (place + 1) * size, device=whole.device)
+            self._labels = whole[rows.clamp(max=len(whole) - 1)]
+        try:
+            yield
+        finally:
+            self._labels = whole
 
     def fed(self, count: int) -> Tensor:
         """Labels for so many images, as the model takes them."""
@@ -142,16 +160,29 @@ class LabelFeed:
 
         return run
 
-    def split(self, split_with: Callable[[LabelFeed], Split]) -> Split:
+    def split(
+        self, split_with: Callable[[LabelFeed], Split], declared: LabelInput | None = None
+    ) -> Split:
         """Split a model with labels in the first form that it takes.
+
+        `declared` is the label input of a graph that says how it takes them.
 
         Raises ModelError where nothing of it takes labels, or where it does not take those of the
         data; else what the first form raised.
         """
+        if declared is not None and 1 < (declared.width or 0) < self.count:
+            raise ModelError(
+                f"the model takes one-hot vectors of {declared.width} classes, and the data's have "
+                f"the numbers 0 to {self.count - 1}."
+            )
         first: Exception | None = None
-        for _ in self.forms():
+        misfit = ModelError("the model takes no labels")
+        for _ in self.forms(declared):
             try:
                 split = split_with(self)
+            except LabelMisfitError as error:
+                misfit = ModelError(str(error))
+                continue
             except (ModelError, DataError) as error:
                 first = first or error
                 continue
@@ -161,8 +192,7 @@ class LabelFeed:
                     "encoder and decoder take no second input; leave it out."
                 )
             return split
-        assert first is not None, "there is at least one form"
-        raise first
+        raise first or misfit
 
     def conditional(self, found: Autoencoder, sample: Tensor) -> Autoencoder:
         """The autoencoder that takes the labels of images, and codes with labels behind them."""
@@ -234,29 +264,29 @@ def with_labels_fed(model: ModelParts, feed: LabelFeed) -> ModelParts:
         found = model.part(name)
         return None if found is None else feed.bound(found, takes(found))
 
-    def graph(example: Tensor) -> Program:
-        raise ModelError(
-            "the model has no encoder and decoder that can be told apart, and one that takes "
-            "labels cannot be cut; give it methods encode(images, labels) and decode(code, labels)."
-        )
-
-    in_training = model.in_training
+    in_training, training_graph = model.in_training, model.training_graph
     whole_takes = takes(model.forward)
+    labels = feed.fed if whole_takes else None
     return replace(
         model,
         forward=feed.bound(model.forward, whole_takes),
         part=part,
-        graph=graph,
+        graph=partial(model.graph, labels=labels),
         required=lambda function: [],
         optional=lambda function: [],
         in_training=None if in_training is None else feed.bound(in_training, whole_takes),
-        training_graph=None,
+        training_graph=training_graph and partial(training_graph, labels=labels),
         taken_by=lambda name: None,
+        labels=feed,
     )
 
 
 def _as_index(labels: Tensor) -> Tensor:
     return labels
+
+
+def _in_rows(labels: Tensor) -> Tensor:
+    return labels.float().unsqueeze(1)
 
 
 def _one_hot(width: int) -> Form:

@@ -14,6 +14,14 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 
 from reportgen.errors import ModelError
+from reportgen.loading.graph.label_input import (
+    IMAGES_AND_LABELS,
+    LabelInput,
+    Labels,
+    add_label_input,
+    fed,
+    more_inputs,
+)
 from reportgen.loading.graph.program import Program, ProgramBuilder
 from reportgen.loading.modules.returned import distribution_mean, flatten, is_distribution
 from reportgen.shown import quoted
@@ -22,20 +30,23 @@ from reportgen.shown import quoted
 TRANSPARENT = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 
 
-def program_of_module(module: nn.Module, example: Tensor) -> Program:
-    """Trace a module whose forward takes images alone.
+def program_of_module(module: nn.Module, example: Tensor, labels: Labels | None = None) -> Program:
+    """Trace a module whose forward takes images alone, or images and their classes.
 
     Parameters
     ----------
     module : in evaluation mode.
     example : two images, arranged as the module takes them.
+    labels : gives the classes of as many images as it is asked for; None for images alone.
 
     Raises ModelError where its forward cannot be traced.
     """
-    return program_of_export(export_module(module, example))
+    if labels is None:
+        return program_of_export(export_module(module, example))
+    return fed(program_of_export(export_module(module, example, labels(len(example)))), labels)
 
 
-def export_module(module: nn.Module, example: Tensor, *, flattened: bool = True) -> ExportedProgram:
+def export_module(module: nn.Module, *example: Tensor, flattened: bool = True) -> ExportedProgram:
     """torch.export of a module with a free batch size, or with a fixed one where that fails.
 
     `flattened` returns its tensors as a plain tuple, whatever type it returns them in.
@@ -44,11 +55,14 @@ def export_module(module: nn.Module, example: Tensor, *, flattened: bool = True)
     """
     if flattened:
         module = _TensorsAlone(module)
+    batch = Dim("batch", min=1)
+    free: Any = tuple({0: batch} for _ in example)
+    if flattened:
+        # The arguments that it takes are one, a tuple of them.
+        free = (free,)
     with _quiet_export():
         try:
-            return torch.export.export(
-                module, (example,), dynamic_shapes=({0: Dim("batch", min=1)},), strict=False
-            )
+            return torch.export.export(module, example, dynamic_shapes=free, strict=False)
         except Exception as error:
             # Tracing runs the user's code with stand-ins for tensors; anything may be raised.
             return _fixed_batch(module, example, error)
@@ -61,15 +75,17 @@ class _TensorsAlone(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        returned = flatten(self.module(images))
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        returned = flatten(self.module(*given))
         means = [distribution_mean(leaf) if is_distribution(leaf) else leaf for leaf in returned]
         return tuple(leaf for leaf in means if isinstance(leaf, Tensor))
 
 
-def _fixed_batch(module: nn.Module, example: Tensor, error: Exception) -> ExportedProgram:
+def _fixed_batch(
+    module: nn.Module, example: tuple[Tensor, ...], error: Exception
+) -> ExportedProgram:
     try:
-        return torch.export.export(module, (example,), strict=False)
+        return torch.export.export(module, example, strict=False)
     except Exception:
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
@@ -123,19 +139,19 @@ class _Converter:
     def _inputs(self) -> tuple[int | None, ...]:
         placeholders = {n.name: n for n in self.exported.graph.nodes if n.op == "placeholder"}
         specs = self.exported.graph_signature.input_specs
-        images = [
-            spec
+        given = [
+            spec.arg.name
             for spec in specs
             if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument)
         ]
-        if len(images) != 1:
-            names = ", ".join(spec.arg.name for spec in images)
-            raise ModelError(
-                f"the model takes {len(images)} inputs ({names}) and not images alone; export a "
-                "module whose forward takes the images only."
-            )
-        image = placeholders[images[0].arg.name]
-        self.values[image] = self.builder.image_input()
+        if not 1 <= len(given) <= IMAGES_AND_LABELS:
+            raise more_inputs(given, "export")
+        image = placeholders[given[0]]
+        images = self.values[image] = self.builder.image_input()
+        for name in given[1:]:
+            label = placeholders[name]
+            declared = LabelInput(name, label.meta["val"].dtype, _sizes(label)[1:])
+            self.values[label] = add_label_input(self.builder, images, declared)
         tensors = {**self.exported.state_dict, **self.exported.constants}
         for spec in specs:
             node = placeholders[spec.arg.name]
@@ -151,7 +167,7 @@ class _Converter:
                 self.values[node] = self.builder.constant(
                     tensor, str(spec.target).removeprefix("module.")
                 )
-        return tuple(size if isinstance(size, int) else None for size in image.meta["val"].shape)
+        return _sizes(image)
 
     def _body(self, graph: fx.Graph, owner: nn.Module) -> None:
         for node in graph.nodes:
@@ -185,6 +201,11 @@ class _Converter:
                 item: Any = user.args[1]
                 self.values[user] = results[item]
         self.values[node] = results
+
+
+def _sizes(placeholder: fx.Node) -> tuple[int | None, ...]:
+    """A tensor's sizes; None for those that are free."""
+    return tuple(s if isinstance(s, int) else None for s in placeholder.meta["val"].shape)
 
 
 def _title(node: fx.Node) -> str:

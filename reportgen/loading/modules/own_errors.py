@@ -83,6 +83,11 @@ def own_code_error(error: BaseException, optional: list[str], shape: Sequence[in
             "the model in a function whose encode and decode fill it in, and name that as MODEL, "
             "file.py:function."
         )
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        return OwnCodeError(
+            f"the model's own code fails: {reason}. If that is a keyword by which its forward "
+            "takes the image's class, say --condition labels; else mend it there."
+        )
     if isinstance(error, ImportError):
         return OwnCodeError(f"the model's own code fails: {reason}; install what it imports.")
     return OwnCodeError(

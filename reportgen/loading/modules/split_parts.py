@@ -19,7 +19,7 @@ from reportgen.loading.graph.split_program import split_program
 from reportgen.loading.modules.evaluated import Evaluated
 from reportgen.loading.modules.labels import LabelFeed, with_labels_fed
 from reportgen.loading.modules.memory_format import prefer_channels_last
-from reportgen.loading.modules.model_parts import ModelParts, parts_of_module
+from reportgen.loading.modules.model_parts import ModelParts, keyword_asked, parts_of_module
 from reportgen.loading.modules.pair import TOLERANCE, Pair, SplitPair, try_pair
 from reportgen.loading.modules.returned import flatten, image_of, is_batch
 from reportgen.loading.modules.whole import WholeModel, sampling_in_training, try_whole
@@ -63,7 +63,9 @@ class ModuleModel(Model):
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """See `split_parts`; the module runs in evaluation mode, in float32, without gradients."""
         evaluated = Evaluated(self._module, options.device, is_ours=self._is_ours)
-        split = _with_or_without_labels(parts_of_module(evaluated), self.feed, sample, options)
+        keyword = None if self.feed is None else keyword_asked(evaluated, sample[:2])
+        parts = parts_of_module(evaluated, keyword)
+        split = _with_or_without_labels(parts, self.feed, sample, options)
         evaluated.settle()
         split = replace(split, notes=(*self._notes, *split.notes))
         if evaluated.holds_device:
@@ -109,7 +111,11 @@ def split_parts(model: ModelParts, sample: Tensor, options: LoadingOptions) -> S
     try:
         example = whole.layout.arrange(sample[:2])
         return split_program(
-            model.graph(example), sample, options.device, among=(FROM_NOISE, FROM_BOOK)
+            model.graph(example),
+            sample,
+            options.device,
+            among=(FROM_NOISE, FROM_BOOK),
+            labels=model.labels,
         )
     except (ModelError, DataError):
         return found.split(whole, model.tensors())
@@ -126,7 +132,9 @@ def _by_graph(
     if sampled is not None and model.training_graph is not None:
         try:
             program = model.training_graph(example)
-            split = split_program(program, sample, options.device, among=(FROM_NOISE,))
+            split = split_program(
+                program, sample, options.device, among=(FROM_NOISE,), labels=model.labels
+            )
         except (ModelError, DataError):
             split = None
         if split is not None and _gives(split, whole, sample[:TRIED_IMAGES]):
@@ -148,6 +156,7 @@ def _by_graph(
         options.device,
         options.bottleneck,
         own_halves=tuple(_own_halves(model, whole, sample[:TRIED_IMAGES])),
+        labels=model.labels,
     )
 
 

@@ -55,6 +55,11 @@ def _strip(result: CodeBook, drawing: Drawing, some: slice) -> Strip:
 
 def limits(result: CodeBook, results: Results) -> Iterator[str]:
     """Words that nobody uses, and words that paint different things in different places."""
+    if result.length < result.channels:
+        yield (
+            f"Words fill channels {result.start} to {result.start + result.length - 1} of the "
+            f"code's {result.channels}; what the others hold is no word, and paints too."
+        )
     if result.unused > MOSTLY_UNUSED * result.words:
         yield (
             f"{numbers.count(result.unused)} of {numbers.count(result.words)} words are held by no "

@@ -106,7 +106,7 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
         sprite=drawing.strip(
             original,
             drawing.images(result.reconstructions[row]),
-            drawing.images(result.baseline_image),
+            drawing.images(result.starts()[row]),
             drawing.differences(phi, limit),
         ),
         alt=f"{name}: original, reconstruction, decoded mean code, then contributions on "
@@ -141,7 +141,7 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
         name=name,
         limit=limit,
         model=model,
-        model_sum=_running(drawing, result.baseline_image, phi, f"{name}: the model's running sum"),
+        model_sum=_running(drawing, result.starts()[row], phi, f"{name}: the model's running sum"),
         pca=pca,
         pca_sum=_running(drawing, result.pca_mean, components, f"{name}: PCA's running sum"),
     )

@@ -36,6 +36,8 @@ class DirectionRow:
     undetermined: bool
     solo: Estimate | None = None
     rho_solo: Estimate | None = None
+    last: Estimate | None = None
+    rho_context: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def _share(
         undetermined=bool(result.undetermined[share.unit]),
         solo=None if moves is None else moves.solo[share.unit],
         rho_solo=None if moves is None else moves.rho_solo[share.unit],
+        last=moves.last[share.unit] if moves is not None and moves.last else None,
+        rho_context=moves.rho_context[share.unit] if moves is not None and moves.last else None,
     )
 
 
@@ -100,7 +104,7 @@ def _row(
     strip = Strip(
         sprite=drawing.strip(
             drawing.images(of_units.reconstructions[row]),
-            drawing.images(of_units.baseline_image),
+            drawing.images(of_units.starts()[row]),
             drawing.differences(phi, limit),
         ),
         alt=f"{name}: reconstruction, decoded mean code, then the parts of directions on "

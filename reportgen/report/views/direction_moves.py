@@ -7,23 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_moves import DirectionMoves
 from reportgen.figures.charts import Chart, Curve, CurveKind, line_chart
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
+from reportgen.report.views.partial_reconstruction import PartialRow
 from reportgen.report.views.reconstruction import LabelledStrip
 from reportgen.statistics.bootstrap import Estimate
 
-MOST_WALKED = 6
+MOST_WALKED, MOST_ROWS = 6, 4
 
 
 @dataclass(frozen=True)
 class MovesView:
-    """The curve, and a walk along each of the first six directions."""
+    """The curve, images as directions join, and a walk along each of the first six directions."""
 
     curve: Chart
+    rows: tuple[PartialRow, ...]
     walks: tuple[LabelledStrip, ...]
 
 
@@ -32,7 +35,37 @@ def moves_view(results: Results, drawing: Drawing) -> MovesView | None:
     result = results.answers.of(DirectionMoves)
     if result is None:
         return None
-    return MovesView(_curve(result), tuple(_walks(result, drawing)))
+    rows = tuple(_growing(result, results.answers.of(Contributions), drawing))
+    return MovesView(_curve(result), rows, tuple(_walks(result, drawing)))
+
+
+def _growing(
+    result: DirectionMoves, shown: Contributions | None, drawing: Drawing
+) -> Iterator[PartialRow]:
+    """The first images, whose pictures are those of `contributions`, beside PCA's sums."""
+    count = min(MOST_ROWS, drawing.thinning.picture_rows, len(result.growing))
+    for row in range(0 if shown is None else count):
+        assert shown is not None
+        name, steps = shown.picture_names[row], len(result.growing[row]) - 1
+        sums = shown.pca_mean + np.cumsum(shown.pca_pictures[row], axis=0)
+        # Above 33 components the last of these is a sum of many.
+        pca = np.concatenate([shown.pca_mean[None], sums])[:steps]
+        captions = tuple(f"k = {k}" for k in range(steps))
+        yield PartialRow(
+            name,
+            Strip(drawing.strip(drawing.images(shown.originals[row])), f"{name}: the original."),
+            Strip(
+                drawing.strip(drawing.images(result.growing[row])),
+                f"{name}: the model with the first 0 to {steps - 1} directions, then with all of "
+                "its code.",
+                (*captions, "all"),
+            ),
+            Strip(
+                drawing.strip(drawing.images(pca)),
+                f"{name}: PCA with the first 0 to {len(pca) - 1} components.",
+                captions[: len(pca)],
+            ),
+        )
 
 
 def _curve(result: DirectionMoves) -> Chart:
@@ -66,6 +99,6 @@ def _walks(result: DirectionMoves, drawing: Drawing) -> Iterator[LabelledStrip]:
 
 
 def moved(result: DirectionMoves, results: Results) -> Iterator[MovedCodes]:
-    """One direction alone, the first ones together, and walks."""
-    yield MovedCodes("codes of directions, alone or the first together", result.off_data_share)
+    """One direction alone, the first ones together, all but one, and walks."""
+    yield MovedCodes("codes of directions, alone, together or taken out", result.off_data_share)
     yield MovedCodes("codes on the walks along directions", result.flagged_share)

@@ -9,6 +9,12 @@ import torch
 from torch import Tensor, fx
 
 from reportgen.errors import ModelError
+from reportgen.loading.graph.label_input import (
+    IMAGES_AND_LABELS,
+    LabelInput,
+    add_label_input,
+    more_inputs,
+)
 from reportgen.loading.graph.operators import ASSERTIONS, SIZE_FUNCTIONS, resolve_aten
 from reportgen.loading.graph.program import Program, ProgramBuilder
 from reportgen.shown import quoted
@@ -106,15 +112,15 @@ class _Reader:
 
     def _image_input(self, user_inputs: list[dict[str, Any]]) -> str:
         tensors = [argument for argument in user_inputs if "as_tensor" in argument]
-        if len(tensors) != 1:
-            names = ", ".join(str(argument["as_tensor"]["name"]) for argument in tensors)
-            raise ModelError(
-                f"the model takes {len(tensors)} inputs ({names}) and not images alone; "
-                "export a module whose forward takes the images only."
-            )
-        name: str = tensors[0]["as_tensor"]["name"]
-        self.values[name] = self.builder.image_input()
-        return name
+        names = [str(argument["as_tensor"]["name"]) for argument in tensors]
+        if not 1 <= len(names) <= IMAGES_AND_LABELS:
+            raise more_inputs(names, "export")
+        images = self.values[names[0]] = self.builder.image_input()
+        for name in names[1:]:
+            dtype = self.dtypes.get(self.graph["tensor_values"][name]["dtype"])
+            label = LabelInput(name, dtype, self._declared_shape(name)[1:])
+            self.values[name] = add_label_input(self.builder, images, label)
+        return names[0]
 
     def _declared_shape(self, name: str) -> tuple[int | None, ...]:
         sizes = self.graph["tensor_values"][name]["sizes"]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from reportgen.errors import ModelError
+from reportgen.loading.graph.label_input import Labels
 from reportgen.loading.graph.operators import names
 from reportgen.loading.sentences import refusing
 
@@ -101,14 +102,26 @@ def _texts_of(graph: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class OnnxFunction:
-    """A part of an ONNX graph as a function of one tensor; returns the tensors asked for."""
+    """A part of an ONNX graph as a function of one tensor; returns the tensors asked for.
+
+    Attributes
+    ----------
+    session : onnxruntime's.
+    input, outputs : names of its tensors.
+    label : the name of a second input, the classes of the images, which `labels` gives for as many
+        as it is asked for; None where there is none.
+    """
 
     session: Any
     input: str
     outputs: tuple[str, ...]
+    label: str | None = None
+    labels: Labels | None = None
 
     @classmethod
-    def of(cls, model: Any, path: Path, outputs: tuple[str, ...]) -> OnnxFunction:
+    def of(
+        cls, model: Any, path: Path, outputs: tuple[str, ...], labels: Labels | None = None
+    ) -> OnnxFunction:
         """Make the function of these outputs. Raises ModelError where onnxruntime refuses it."""
         runtime = onnx_library("onnxruntime", path)
         options = runtime.SessionOptions()
@@ -121,14 +134,17 @@ class OnnxFunction:
             session = runtime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        given: Any = session.get_inputs()[0]
+        given, *others = session.get_inputs()
         if given.type != "tensor(float)":
             raise ModelError(f"{path} takes {given.type}; export it for images in float32.")
-        return cls(session, given.name, outputs)
+        return cls(session, given.name, outputs, others[0].name if others else None, labels)
 
     def arrays(self, values: Tensor) -> list[np.ndarray]:
         """All outputs as NumPy arrays."""
         given = {self.input: values.cpu().numpy()}
+        if self.label is not None:
+            assert self.labels is not None, "a conditional graph is fed its labels"
+            given[self.label] = self.labels(len(values)).cpu().numpy()
         arrays: list[np.ndarray] = self.session.run(list(self.outputs), given)
         return arrays
 

@@ -14,7 +14,14 @@ from torch import Tensor, fx
 
 from reportgen.errors import ModelError
 from reportgen.loading.formats.onnx.file import OnnxFunction, onnx_library
+from reportgen.loading.formats.onnx.inputs import (
+    declared_label,
+    inputs_of,
+    sizes_of,
+    with_free_batch,
+)
 from reportgen.loading.graph.boundary import Sampling
+from reportgen.loading.graph.label_input import Labels
 from reportgen.loading.graph.measure import Measurement, misfit
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.operators import base_name
@@ -67,6 +74,7 @@ class OnnxGraph:
     path : its file, for sentences.
     program : one node for each tensor; `tensor` gives the tensor's name.
     parameters : how many numbers its weights hold.
+    label : a second input, for the images' classes; None where there is none.
     draws : names of the random operators that were there.
     noise : tensor that held noise → the noise's mean and sd.
     """
@@ -76,6 +84,9 @@ class OnnxGraph:
         self._onnx = onnx_library("onnx", path)
         self.model = model
         self.noise: dict[str, tuple[float, float]] = {}
+        self._image_input, self._label_input = inputs_of(model)
+        label = self._label_input
+        self.label = None if label is None else declared_label(self._onnx, label, path)
         self.draws = self._hold_noise_still()
         self._names: dict[fx.Node, str] = {}
         self.parameters = 0
@@ -87,19 +98,7 @@ class OnnxGraph:
 
     def declared_shape(self) -> tuple[int | None, ...]:
         """The shape of the images that the model takes, batch included; None for free sizes."""
-        dimensions = self._image_input().type.tensor_type.shape.dim
-        return tuple(d.dim_value if d.dim_value > 0 else None for d in dimensions)
-
-    def _image_input(self) -> Any:
-        weights = {tensor.name for tensor in self.model.graph.initializer}
-        images = [given for given in self.model.graph.input if given.name not in weights]
-        if len(images) != 1:
-            given = ", ".join(value.name for value in images)
-            raise ModelError(
-                f"the model takes {len(images)} inputs ({given}) and not images alone; export a "
-                "model that takes the images only."
-            )
-        return images[0]
+        return sizes_of(self._image_input)
 
     def _hold_noise_still(self) -> list[str]:
         """Replace each normal draw by zeros of its shape plus its mean."""
@@ -134,8 +133,8 @@ class OnnxGraph:
     def _named_program(self) -> Program:
         builder = ProgramBuilder()
         images = builder.image_input()
-        values: dict[str, fx.Node] = {self._image_input().name: images}
-        self._names[images] = self._image_input().name
+        values: dict[str, fx.Node] = {self._image_input.name: images}
+        self._names[images] = self._image_input.name
         for tensor in self.model.graph.initializer:
             array = self._numbers_of(tensor)
             self.parameters += array.size
@@ -189,7 +188,9 @@ class OnnxGraph:
                     break
         return Sampling(means, scales)
 
-    def measured(self, images: Tensor, batches: tuple[int, int]) -> Measurement:
+    def measured(
+        self, images: Tensor, batches: tuple[int, int], labels: Labels | None = None
+    ) -> Measurement:
         """Shapes of all tensors for two batch sizes.
 
         Raises DoesNotFitError where onnxruntime refuses the images, ModelError where it would take
@@ -202,7 +203,8 @@ class OnnxGraph:
         everything.graph.output.extend(
             self._onnx.helper.make_empty_tensor_value_info(name) for name in known if name
         )
-        run = OnnxFunction.of(everything, self.path, tuple(name for name in known if name))
+        wanted = tuple(name for name in known if name)
+        run = OnnxFunction.of(everything, self.path, wanted, labels)
         recorded = []
         for batch in batches:
             given = images[torch.arange(batch) % len(images)]
@@ -229,8 +231,9 @@ class OnnxGraph:
         shape: tuple[int, ...],
         known: dict[str, tuple[int, ...]],
         deviations: float = 0.0,
+        labels: Labels | None = None,
     ) -> OnnxFunction:
-        """The function from one tensor to another.
+        """The function from one tensor, and the classes that `labels` gives, to another.
 
         `shape` is one row of the first; `known` holds shapes of one row for tensors before it,
         since a graph may ask for their sizes. All noise is held `deviations` sds above its mean.
@@ -250,11 +253,14 @@ class OnnxGraph:
             else:
                 whole.graph.node.append(self._noise_at(node, deviations) if deviations else node)
         whole.graph.value_info.extend([given, wanted])
-        part = extractor(whole).extract_model([start], [end])
+        starts = [start]
+        if self._label_input is not None:
+            starts.append(with_free_batch(self._onnx, whole, self._label_input))
+        part = extractor(whole).extract_model(starts, [end])
         # What the file says of its own inputs and outputs holds for its own batch size.
         part.graph.input[0].CopyFrom(given)
         part.graph.output[0].CopyFrom(wanted)
-        return OnnxFunction.of(part, self.path, (end,))
+        return OnnxFunction.of(part, self.path, (end,), labels)
 
     def _noise_at(self, node: Any, deviations: float) -> Any:
         """The node itself or, where it stands for noise, that noise above its mean."""

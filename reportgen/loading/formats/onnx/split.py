@@ -14,12 +14,20 @@ from reportgen.loading.code_book import find_code_book
 from reportgen.loading.formats.onnx.file import OnnxFunction, read_onnx_file
 from reportgen.loading.formats.onnx.graph import OnnxGraph
 from reportgen.loading.graph.bottleneck import Bottleneck, find_bottleneck, is_shaped_like_code
+from reportgen.loading.graph.label_input import GivenLabels, Labels, fitted, more_inputs
 from reportgen.loading.graph.measure import BATCHES, DoesNotFitError, Measurement
 from reportgen.loading.graph.split_program import cut_notes
 from reportgen.loading.image_layout import declared_layout, image_shape
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.sd_convention import SdConvention
-from reportgen.loading.split import ImageMap, Model, Split, image_map, refuse_part_names
+from reportgen.loading.split import (
+    ChunkedLabels,
+    ImageMap,
+    Model,
+    Split,
+    image_map,
+    refuse_part_names,
+)
 
 SAME = 1e-6
 TRIED_IMAGES = 8
@@ -32,34 +40,45 @@ class OnnxModel(Model):
         self._graph = OnnxGraph(read_onnx_file(path), path)
         self.declared_shape = self._graph.declared_shape()
         self.parameters = self._graph.parameters
+        self.takes_labels = self._graph.label is not None
 
     def split(self, sample: Tensor, options: LoadingOptions) -> Split:
         """Cut at the node that was named, else at the narrowest; run by onnxruntime on the CPU."""
         refuse_part_names(options)
         if torch.device(options.device).type != "cpu":
             raise ModelError("ONNX models are run on the CPU here; leave --device out.")
-        return _split(self._graph, sample, options.bottleneck)
+        graph, named = self._graph, options.bottleneck
+        if self.feed is not None:
+            return self.feed.split(lambda feed: _split(graph, sample, named, feed), graph.label)
+        if graph.label is not None:
+            raise more_inputs([graph.tensor(graph.program.input), graph.label.name], "export")
+        return _split(graph, sample, named)
 
 
-def onnx_function(path: Path) -> Callable[[Tensor], tuple[Tensor, ...]]:
-    """A file → the function that it is, with sampling noise at its mean.
+def onnx_function(path: Path) -> tuple[Callable[..., tuple[Tensor, ...]], bool]:
+    """A file → the function that it is, with sampling noise at its mean; whether it takes labels.
 
     Raises ModelError where the file is damaged, or uses more than tensor operators.
     """
     graph = OnnxGraph(read_onnx_file(path), path)
     outputs = tuple(output.name for output in graph.model.graph.output)
-    function = OnnxFunction.of(graph.model, path, outputs)
+    given = GivenLabels()
+    labels = graph.label and fitted(given.fed, graph.label)
+    function = OnnxFunction.of(graph.model, path, outputs, labels)
 
     def run(values: Tensor) -> tuple[Tensor, ...]:
         arrays = function.arrays(values)
         return tuple(torch.from_numpy(array.copy()).to(values.device) for array in arrays)
 
-    return run
+    return (run, False) if graph.label is None else (given.beside(run), True)
 
 
-def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
+def _split(
+    graph: OnnxGraph, sample: Tensor, named: str | None, feed: ChunkedLabels | None = None
+) -> Split:
     layout = declared_layout(graph.declared_shape(), image_shape(sample))
-    measured, fixed = _measured(graph, layout.arrange(sample))
+    labels = fitted(feed.fed, graph.label) if feed and graph.label else None
+    measured, fixed = _measured(graph, layout.arrange(sample), labels)
     bottleneck = find_bottleneck(
         graph.program, measured, layout.model_shape, named, graph.sampling()
     )
@@ -67,15 +86,18 @@ def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
     start = graph.tensor(graph.program.input)
 
     def from_images(tensor: str, gives_images: bool = False, deviations: float = 0.0) -> ImageMap:
-        part = graph.part(start, tensor, layout.model_shape, {}, deviations)
-        return image_map(part, layout, fixed, takes_images=True, gives_images=gives_images)
+        part = graph.part(start, tensor, layout.model_shape, {}, deviations, labels)
+        return image_map(
+            part, layout, fixed, takes_images=True, gives_images=gives_images, labels=feed
+        )
 
     def code_map(node: fx.Node, deviations: float = 0.0) -> ImageMap:
         run = from_images(graph.tensor(node), deviations=deviations)
         return lambda images: run(images).reshape(-1, *bottleneck.shape)
 
     encode, forward = from_images(code), from_images(image, gives_images=True)
-    decoder = graph.part(code, image, bottleneck.shape, _rows(graph, measured))
+    rows = _rows(graph, measured)
+    decoder = graph.part(code, image, bottleneck.shape, rows, labels=labels)
     sd, sd_notes = _posterior_sd(graph, bottleneck, measured, code_map, encode, sample)
     notes = cut_notes(f"tensor {code}", bottleneck, graph.program.leaves, layout, fixed)
     if graph.draws:
@@ -86,7 +108,9 @@ def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
         notes.append(Note("sampling", text))
     return Split(
         encode=encode,
-        decode=image_map(decoder, layout, fixed, takes_images=False, gives_images=True),
+        decode=image_map(
+            decoder, layout, fixed, takes_images=False, gives_images=True, labels=feed
+        ),
         forward=forward,
         quiet_forward=forward,
         posterior_sd=sd,
@@ -97,12 +121,14 @@ def _split(graph: OnnxGraph, sample: Tensor, named: str | None) -> Split:
     )
 
 
-def _measured(graph: OnnxGraph, images: Tensor) -> tuple[Measurement, int | None]:
+def _measured(
+    graph: OnnxGraph, images: Tensor, labels: Labels | None
+) -> tuple[Measurement, int | None]:
     fixed = graph.declared_shape()[0]
     try:
         if fixed is None:
-            return graph.measured(images, BATCHES), None
-        return graph.measured(images, (fixed, fixed)), fixed
+            return graph.measured(images, BATCHES, labels), None
+        return graph.measured(images, (fixed, fixed), labels), fixed
     except DoesNotFitError as error:
         raise DataError(f"The model cannot take these images: {error}.") from error
 

@@ -22,6 +22,7 @@ from reportgen.loading.formats.torchscript.numbers import (
     readable_argument,
 )
 from reportgen.loading.formats.torchscript.values import STRUCTURE, ShadowedGraph
+from reportgen.loading.graph.label_input import IMAGES_AND_LABELS, Labels, more_inputs
 from reportgen.loading.graph.measure import DoesNotFitError
 from reportgen.loading.graph.memory_limit import memory_limit
 from reportgen.loading.graph.operators import ASSERTIONS, resolve_aten
@@ -31,12 +32,16 @@ UNROLLED_LIMIT = 10_000
 MISSING = object()
 
 
-def program_of_graph(module: Any, graph: Any, example: Tensor) -> Program:
-    """Convert an inlined torch._C.Graph whose inputs are `module` and one tensor.
+def program_of_graph(
+    module: Any, graph: Any, example: Tensor, labels: Labels | None = None
+) -> Program:
+    """Convert an inlined torch._C.Graph whose inputs are `module` and images.
+
+    `labels` gives the classes of as many images as it is asked for, where they are a third.
 
     Raises ModelError for operators off the allow-list and for control flow on pixel values.
     """
-    return _Converter(module, example).convert(graph)
+    return _Converter(module, example).convert(graph, labels)
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,16 @@ class _Converter:
         # Attributes that the code writes: the module stays as it is.
         self.written: dict[str, Any] = {}
 
-    def convert(self, graph: Any) -> Program:
-        inputs = list(graph.inputs())
-        tensors = [value for value in inputs[1:] if "Tensor" in str(value.type())]
-        if len(tensors) != 1 or len(inputs) != 2:
-            given = ", ".join(value.debugName() for value in inputs[1:])
-            raise ModelError(
-                f"the model takes {len(inputs) - 1} inputs ({given}) and not images alone; save a "
-                "module whose forward takes the images only."
-            )
-        self.values[inputs[0].unique()] = self.module
-        self.values[inputs[1].unique()] = self.graph.images
+    def convert(self, graph: Any, labels: Labels | None) -> Program:
+        module, *given = graph.inputs()
+        wanted = 1 if labels is None else IMAGES_AND_LABELS
+        if len(given) != wanted or not all("Tensor" in str(value.type()) for value in given):
+            raise more_inputs([value.debugName() for value in given], "save")
+        self.values[module.unique()] = self.module
+        self.values[given[0].unique()] = self.graph.images
         with torch.no_grad(), memory_limit():
+            if labels is not None:
+                self.values[given[1].unique()] = self.graph.labels(given[1].debugName(), labels)
             self._block(graph)
         leaves: list[fx.Node] = []
         fx.map_arg(tuple(self._value(output) for output in graph.outputs()), leaves.append)

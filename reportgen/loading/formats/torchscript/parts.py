@@ -20,6 +20,7 @@ from reportgen.loading.formats.torchscript.interpreter_checks import check_scrip
 from reportgen.loading.formats.torchscript.screen import screened_archive
 from reportgen.loading.graph.argument_checks import CheckedOperations
 from reportgen.loading.graph.evaluation_mode import activate_in_place, evaluated, use_channels_last
+from reportgen.loading.graph.label_input import Labels
 from reportgen.loading.graph.measure import DoesNotFitError
 from reportgen.loading.graph.program import Program
 from reportgen.loading.modules.model_parts import ModelParts
@@ -38,9 +39,13 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
     return PartsModel(script.parts(), sum(tensor.numel() for tensor in script.tensors()))
 
 
-def script_function(path: Path, device: str, *, trust: bool) -> Callable[[Tensor], Any]:
-    """A TorchScript file → its forward, in evaluation mode, in float32. Raises as above."""
-    return _read(path, device, trust=trust).parts().forward
+def script_function(path: Path, device: str, *, trust: bool) -> tuple[Callable[..., Any], bool]:
+    """A TorchScript file → its forward, in evaluation mode, in float32; whether it takes labels.
+
+    Raises as above.
+    """
+    parts = _read(path, device, trust=trust).parts()
+    return parts.forward, len(parts.required(parts.forward)) > 1
 
 
 def _read(path: Path, device: str, *, trust: bool) -> _ScriptParts:
@@ -208,22 +213,22 @@ class _ScriptParts:
                 self.graphs[key] = program.compiled()
         return self.graphs[key]
 
-    def _whole_program(self, example: Tensor) -> Program:
+    def _whole_program(self, example: Tensor, labels: Labels | None = None) -> Program:
         size = self.batches.get("forward")
         if size is None:
-            return self._program("forward", example)
-        program = self._program("forward", example[torch.arange(size) % len(example)])
+            return self._program("forward", example, labels)
+        program = self._program("forward", example[torch.arange(size) % len(example)], labels)
         program.declared_shape = (size, *example.shape[1:])
         return program
 
-    def _program(self, name: str, example: Tensor) -> Program:
+    def _program(self, name: str, example: Tensor, labels: Labels | None = None) -> Program:
         """Convert a method or child; its first input is the module that it belongs to.
 
         It is not frozen: torch would run operators on the file's constants, and check less of them
         than is checked here.
         """
         owner, graph = self._graph(name)
-        return program_of_graph(owner, graph, example.cpu())
+        return program_of_graph(owner, graph, example.cpu(), labels)
 
     def _graph(self, name: str) -> tuple[Any, Any]:
         """The module that a method belongs to, in evaluation mode, and its code in line."""

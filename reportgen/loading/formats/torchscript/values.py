@@ -17,6 +17,7 @@ from reportgen.errors import ModelError
 from reportgen.loading.formats.torchscript.numbers import DIVISIONS, ON_NUMBERS
 from reportgen.loading.graph.argument_checks import check_arguments
 from reportgen.loading.graph.evaluation_mode import localise
+from reportgen.loading.graph.label_input import LabelInput, Labels, fitted
 from reportgen.loading.graph.measure import misfit
 from reportgen.loading.graph.program import ProgramBuilder
 
@@ -34,6 +35,13 @@ class ShadowedGraph:
         self.images = self.builder.image_input()
         self._shadows: dict[fx.Node, Any] = {self.images: example}
         self._constants: dict[int, fx.Node] = {}
+
+    def labels(self, name: str, labels: Labels) -> fx.Node:
+        """The node of the images' classes, which a function gives for as many as it is asked."""
+        count = self.sizes(self.images, 0)
+        node = self.call(fitted(labels, LabelInput(name)), (count,))
+        node.meta["title"] = name
+        return node
 
     def tensor(self, tensor: Tensor, title: str) -> fx.Node:
         """The node of a constant; one for each tensor, however often it is met."""
