@@ -32,6 +32,8 @@ UNITS, ROWS = 3, 100
 EVERY_ROW = Settings(
     rows=ROWS, table_rows=ROWS, picture_rows=2, pooled_path_steps=8, bootstrap_resamples=100
 )
+# Images that are decoded together, by how many there is room for with their codes and copies.
+BATCHES = {1: 1, 7: 3, 31: 13}
 DECODE = decoders.smooth(UNITS)
 FIT, TEST = decoders.gaussian_codes(200, UNITS, seed=31), decoders.gaussian_codes(ROWS, UNITS)
 SIZES = tuple((TEST[:, 0] + 0.3 * TEST[:, 1]).tolist())
@@ -237,12 +239,12 @@ def test_images_in_parts_change_nothing_beyond_rounding(monkeypatch) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("batch", slow_but([50], [1, 7, 50]))
-def test_batch_size_changes_nothing_beyond_1e_5(batch: int) -> None:
+@pytest.mark.parametrize("room", slow_but([31], BATCHES))
+def test_batch_size_changes_nothing_beyond_1e_5(room: int) -> None:
     few = dataclasses.replace(EVERY_ROW, rows=24, table_rows=12)
     whole = study_with(of=few)
-    engine = Engine(whole.autoencoder, block_bytes=batch * 4 * decoders.PIXELS)
-    assert engine.block_size == max(1, batch // 2)
+    engine = Engine(whole.autoencoder, block_bytes=room * 4 * decoders.PIXELS)
+    assert engine.block_size == BATCHES[room]
     other = dataclasses.replace(whole, engine=engine, _shared={})
     numbers = by_unit(other)
     for unit, before in by_unit(whole).items():
