@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from reportgen.comparison.comparison import Comparison, compare_sources, comparison_json
 from reportgen.comparison.markdown import comparison_markdown
@@ -15,7 +16,6 @@ from reportgen.questions import all_questions
 from reportgen.report import numbers
 from reportgen.report.numbers import with_plain_spaces
 from reportgen.report.reading import read_numbers
-from reportgen.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Compared:
     differs: tuple[str, ...]
 
 
-def settings_of_report(path: Path) -> Settings:
-    """The settings that a report was made with. Raises ResultsError."""
-    return read_numbers(path, all_questions()).settings
+def settings_of_report(path: Path) -> dict[str, Any]:
+    """The settings that a report was made with, by their names. Raises ResultsError."""
+    return asdict(read_numbers(path, all_questions()).settings)
 
 
 def compare_results(request: CompareRequest) -> Compared:

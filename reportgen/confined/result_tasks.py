@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ class SettingsTask:
         """Read them, and hand them over."""
         from reportgen.comparison.comparing import settings_of_report
 
-        channel.send("done", settings=asdict(settings_of_report(self.path)))
+        channel.send("done", settings=settings_of_report(self.path))
 
 
 @dataclass(frozen=True)
