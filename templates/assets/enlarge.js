@@ -47,7 +47,8 @@ const enlarge = (() => {
     const [at, of] = sum().length
       ? [sum().indexOf(shown), sum().length]
       : [place - blank, frames.count(image()) - blank];
-    caption.textContent = `${at + 1} of ${of}${names[place] ? `, ${names[place]}` : ""}. ${frames.alt(image())}`;
+    const called = names[place] ? `, ${names[place]}` : "";
+    caption.textContent = `${at + 1} of ${of}${called}. ${frames.alt(image())}`;
     canvas.setAttribute("aria-label", caption.textContent);
     /* What was made in the page is one picture and no file of its own. */
     dialog.querySelector('[data-save="strip"]').hidden = !image().src;
