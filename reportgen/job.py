@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.traversal import Traversal
 from reportgen.checks.of_a_build import (
     outcomes_of_a_build,
@@ -156,7 +158,9 @@ def report_on(
     late = findings.late_notes(settings.max_seconds)
     progress.planned(" ".join(note.text for note in late))
     with progress.step("live walk"):
-        live = live_walk_or_reason(study, findings.answers.of(Traversal), settings.live)
+        answers = findings.answers
+        by_unit, by_direction = answers.of(Contributions), answers.of(DirectionContributions)
+        live = live_walk_or_reason(study, answers.of(Traversal), by_unit, by_direction)
     provenance = make_provenance(
         study,
         subject.images,

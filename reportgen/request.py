@@ -122,7 +122,7 @@ def command_line(model: Path, data: Path, loading: LoadingOptions, **options: An
         if value is True:
             words.append(flag)
         elif value is False and name in settings:
-            words.append(f"--no-{name}")
+            words.append(f"--no-{flag.removeprefix('--')}")
         elif isinstance(value, tuple):
             words += [word for entry in value for word in (flag, str(entry))]
         elif value not in (None, False):

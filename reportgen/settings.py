@@ -90,6 +90,8 @@ class Settings:
     live: bool = _knob(
         True, "Carry a decoder below 1 MB in the page, so that its walk is live.", flag=True
     )
+    live_encoder: bool = _knob(True, "Carry the encoder too, below 1.5 MB in all.", flag=True)
+    gallery: int = _knob(1000, "Test images a live page explains.", low=0, high=1000, flag=True)
 
     picture_rows: int = _knob(8, "Test images shown as pictures.", low=1, high=64)
     table_rows: int = _knob(32, "Test images behind the coalition table.", low=2)

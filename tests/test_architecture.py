@@ -54,7 +54,7 @@ MAY_USE: dict[str, set[str]] = {
         *("analyses", "autoencoder", "engine", "errors", "images", "process", "settings"),
         *("statistics", "study"),
     },
-    "live": {"analyses", "process", "study"},
+    "live": {"analyses", "process", "statistics", "study"},
     "figures": {"statistics"},
     "report": {
         *("analyses", "autoencoder", "delivery", "errors", "figures", "images"),

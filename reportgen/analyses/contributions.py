@@ -14,6 +14,7 @@ from reportgen.analyses.shared.baseline_draws import (
     deviation_of_ratio,
 )
 from reportgen.analyses.shared.path_contributions import (
+    PathShares,
     path_shares,
     picture_paths,
 )
@@ -22,9 +23,35 @@ from reportgen.analyses.shared.ranked_shares import (
     ranked_shares,
     resampled_shares,
 )
+from reportgen.autoencoder import Units
 from reportgen.statistics.bootstrap import Estimate, held_by_few, safe_ratio
 from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
+
+
+@dataclass(frozen=True)
+class StrongImage:
+    """An image where a unit is strong: its name, and the unit's own share of its change."""
+
+    unit: int
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class StrongImages:
+    """For each unit the image with its largest ‖φ‖ where its value is above its mean, and below.
+
+    Attributes
+    ----------
+    images : by the units' shares, the stronger of each unit's two first; one where all values are
+        on one side. Those of the rest are not told.
+    originals, parts : (images, P) the image, and φ in the steps of the pooled shares.
+    """
+
+    images: tuple[StrongImage, ...]
+    originals: ImageArray
+    parts: ImageArray
 
 
 @dataclass(frozen=True)
@@ -60,6 +87,7 @@ class Contributions:
     pca_shares : (components,) λ_k / Σλ over all K_pca; the last one likewise.
     pca_row_shares : (r, components) each image's own score² / Σ score², likewise; NaN for the mean
         image. A part's size is the root of its share: components are orthogonal.
+    strong : of the pooled rows, those where each unit is strong.
     """
 
     method: str
@@ -83,6 +111,7 @@ class Contributions:
     pca_pictures: ImageArray
     pca_shares: np.ndarray
     pca_row_shares: np.ndarray
+    strong: StrongImages | None = None
     class_starts: ImageArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def starts(self) -> np.ndarray:
@@ -128,6 +157,34 @@ def run(study: Study) -> Contributions:
         / variances.sum(),
         pca_row_shares=_pca_shares(study, shown),
         class_starts=_class_starts(study, rows),
+        strong=_strong_images(study, shares),
+    )
+
+
+def _strong_images(study: Study, shares: PathShares[Units]) -> StrongImages | None:
+    strongest = shares.strongest
+    if strongest is None:
+        return None
+    found = [
+        (int(player), int(side))
+        for player in shares.order
+        if shares.player_units[player] >= 0
+        for side in np.argsort(-strongest.sizes[player], kind="stable")
+        if strongest.rows[player, side] >= 0
+    ]
+    rows = np.array([strongest.rows[place] for place in found], np.intp)
+    parts = [strongest.pictures[place] for place in found]
+    return StrongImages(
+        images=tuple(
+            StrongImage(
+                unit=int(shares.player_units[place[0]]),
+                name=study.test.names[row],
+                share=float(strongest.shares[place]),
+            )
+            for place, row in zip(found, rows, strict=True)
+        ),
+        originals=study.pictures(study.test.images[rows]),
+        parts=np.array(parts, np.float32).reshape(len(found), -1),
     )
 
 

@@ -26,6 +26,7 @@ from reportgen.command.options import (
     loading_options,
     page_options,
     page_path,
+    pdf_options,
     read_options,
     results_option,
     setting_options,
@@ -71,19 +72,7 @@ def main() -> None:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @page_options(PAGE_NAME)
-@click.option(
-    "--pdf",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also print a summary of four pages at most to FILE, with the Chromium or Chrome that is "
-    "on PATH.",
-)
-@click.option(
-    "--pdf-full",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The same with everything that is on the page.",
-)
+@pdf_options
 @results_option("results.json and results.npz")
 @click.option(
     "--codes/--no-codes",
@@ -283,19 +272,28 @@ def inspect(
 @main.command()
 @click.argument("results_folder", type=click.Path(path_type=Path), metavar="DIR")
 @page_options(PAGE_NAME)
-def render(results_folder: Path, page: Path | None, layout: PageLayout) -> None:
+@pdf_options
+def render(
+    results_folder: Path,
+    page: Path | None,
+    layout: PageLayout,
+    pdf: Path | None,
+    pdf_full: Path | None,
+) -> None:
     """Make the page again from DIR, written by build --results, without the model."""
     from reportgen.command.summary import file_line
 
     target = page_path(page, PAGE_NAME, layout)
     try:
         from reportgen.confined.jobs import render as make_page
+        from reportgen.delivery.delivery import Destination
 
-        outcome = make_page(results_folder, target, layout)
+        outcome = make_page(results_folder, Destination(target, layout, pdf=pdf, pdf_full=pdf_full))
     except (ReportgenError, BugError) as error:
         end_with(error)
     # Standard output may be where the page goes.
-    click.echo(file_line(target, outcome.page_bytes), err=outcome.fills_stdout)
+    for file, size in ((target, outcome.page_bytes), *outcome.pdfs):
+        click.echo(file_line(file, size), err=outcome.fills_stdout)
     sys.exit(SECTION_FAILED if outcome.failed else 0)
 
 

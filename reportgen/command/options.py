@@ -34,7 +34,8 @@ def setting_options(command: Any) -> Any:
         if not rule["flag"]:
             continue
         if knob.type == "bool":
-            flags = f"--{knob.name}/--no-{knob.name}"
+            dashed = knob.name.replace("_", "-")
+            flags = f"--{dashed}/--no-{dashed}"
             default = " [default: on]" if knob.default else " [default: off]"
             command = click.option(flags, knob.name, default=None, help=rule["help"] + default)(
                 command
@@ -121,6 +122,24 @@ def link_option(command: Any) -> Any:
         "--link", default="", metavar="URL", help="Where the page is, for the summary's link."
     )
     return link(command)
+
+
+def pdf_options(command: Any) -> Any:
+    """Add the options for the page as PDF, its summary and all of it."""
+    summary = click.option(
+        "--pdf",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Also print a summary of four pages at most to FILE, with the Chromium or Chrome that "
+        "is on PATH.",
+    )
+    everything = click.option(
+        "--pdf-full",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The same with everything that is on the page.",
+    )
+    return summary(everything(command))
 
 
 def summary_options(command: Any) -> Any:

@@ -26,7 +26,6 @@ from reportgen.confined.tasks import BuildTask, InspectTask, RenderTask
 from reportgen.delivery.collisions import Input
 from reportgen.delivery.delivery import Delivery, Destination, ReportFiles
 from reportgen.delivery.output import RESULTS_FILES
-from reportgen.delivery.page_layout import PageLayout
 from reportgen.loading.options import LoadingOptions
 from reportgen.outcome import BuildOutcome, deliver
 from reportgen.process.channel import Channel, ChannelError, Message
@@ -155,14 +154,14 @@ def inspect(
         return inspection_of(done)
 
 
-def render(folder: Path, page: Path, layout: PageLayout) -> BuildOutcome:
-    """Make the page again from a folder's results, in a confined child, and write it.
+def render(folder: Path, destination: Destination) -> BuildOutcome:
+    """Make the page again from a folder's results, in a confined child; write it and print it.
 
     Raises as `build`.
     """
     inputs = tuple(Input(f"{name} of DIR", folder / name) for name in RESULTS_FILES)
-    delivery = Delivery(Destination(page, layout), inputs)
-    done = run_on_results(RenderTask(folder, layout), [folder])
+    delivery = Delivery(destination, inputs)
+    done = run_on_results(RenderTask(folder, destination.layout), [folder])
     return deliver(delivery, files_of(done), outcome_of(done), QuietProgress())
 
 

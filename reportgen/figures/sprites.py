@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Sprite:
     encoded : the WebP file, once it is made.
     width, height : in pixels; tiles, tile_width, gap : how it is divided.
     blank : how many tiles at the start are empty.
+    rows : of tiles, one below the other; 1 but for a sheet.
     """
 
     encoded: Future[bytes]
@@ -31,6 +33,7 @@ class Sprite:
     tile_width: int
     gap: int
     blank: int = 0
+    rows: int = 1
 
     @property
     def data(self) -> bytes:
@@ -63,6 +66,26 @@ class SpriteMaker:
         key = hashlib.sha256(f"{tiles.shape} {blank}".encode() + tiles.tobytes()).digest()
         if key not in self._made:
             self._made[key] = self._strip(tiles, blank)
+        return self._made[key]
+
+    def sheet(self, tiles: np.ndarray) -> Sprite:
+        """(n, h, w, 3) uint8 tiles → about as many rows of them as columns, with no gaps.
+
+        What is left of the last row is black. The same tiles give the same bytes.
+        """
+        key = hashlib.sha256(f"sheet {tiles.shape}".encode() + tiles.tobytes()).digest()
+        if key not in self._made:
+            count, height, width = tiles.shape[:3]
+            columns = math.isqrt(count - 1) + 1
+            rows = -(-count // columns)
+            canvas = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
+            canvas[:count] = tiles
+            grid = canvas.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+            pixels = grid.reshape(rows * height, columns * width, 3)
+            encoded = self._pool.submit(lossless_webp, pixels)
+            self._made[key] = Sprite(
+                encoded, pixels.shape[1], pixels.shape[0], count, width, 0, rows=rows
+            )
         return self._made[key]
 
     def forget_unmade(self) -> None:

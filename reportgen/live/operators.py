@@ -43,6 +43,15 @@ def _view(call: Call) -> int:
     return call.emitter.strided(place, view)
 
 
+def part_of(call: Call, which: int) -> int:
+    """Emit one of the parts, by its number, that an operator splits an array into."""
+    arguments = list(call.node.args)
+    arguments[0] = torch.empty(call.value("self").shape)
+    target: Any = call.node.target
+    parts = target(*fx.map_arg(arguments, call.values.__getitem__), **call.node.kwargs)
+    return call.emitter.strided(call.place("self"), parts[which])
+
+
 def _pixel_shuffle(call: Call) -> int:
     factor = call.value("upscale_factor")
     before = call.value("self")
@@ -103,12 +112,33 @@ def _resample(call: Call) -> int:
     return call.step("resample", [place], numbers)
 
 
+def _max_pool(call: Call) -> int:
+    """Emit the largest of each window of a plane; where they lie is not told."""
+    numbers: dict[str, Any] = {
+        "input": call.value("self").shape[1:],
+        "output": call.result.shape[1:],
+        "kernel": _both(call.value("kernel_size")),
+        "stride": _both(call.value("stride") or call.value("kernel_size")),
+        "padding": _both(call.value("padding")),
+        "dilation": _both(call.value("dilation")),
+    }
+    return call.step("max_pool", [call.place("self")], numbers)
+
+
+def _both(sides: Any) -> list[int]:
+    """Down and across; one number stands for both."""
+    sides = list(sides) if isinstance(sides, list | tuple) else [sides]
+    return sides * 2 if len(sides) == 1 else sides
+
+
 def _mixes(call: Call) -> bool:
     """Tell whether more than one argument depends on the code."""
     return sum(node in call.places for node in call.node.all_input_nodes) > 1
 
 
 IDENTITIES = ("clone", "detach", "lift_fresh", "lift_fresh_copy", "contiguous", "_to_copy")
+# Operators whose results are parts of their input, told apart by `part_of`.
+SPLITS = "split", "split_with_sizes", "chunk", "unbind", "tensor_split"
 VIEWS = (
     *("view", "_unsafe_view", "_reshape_alias", "reshape", "unflatten", "flatten", "alias"),
     *("t", "transpose", "permute", "expand", "slice", "select", "squeeze", "unsqueeze"),
@@ -129,7 +159,7 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "softplus": ("beta", "threshold"),
 }
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(IDENTITIES, _identity),
+    **dict.fromkeys((*IDENTITIES, *SPLITS), _identity),
     **dict.fromkeys(VIEWS, _view),
     **dict.fromkeys(RESAMPLERS, _resample),
     **dict.fromkeys(BATCH_NORMS, batch_norm),
@@ -152,4 +182,5 @@ HANDLERS: dict[str, Handler] = {
     "mean": _mean,
     "_softmax": _softmax,
     "pixel_shuffle": _pixel_shuffle,
+    "max_pool2d_with_indices": _max_pool,
 }

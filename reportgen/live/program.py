@@ -54,6 +54,110 @@ class LiveDecoder:
 
 
 @dataclass(frozen=True)
+class LiveEncoder:
+    """An encoder that the page can run; the last step's result is the code, flattened.
+
+    Attributes
+    ----------
+    steps, weights : as in `LiveDecoder`; places of constants are those in its own weights.
+    largest_error : largest |number of a code with 16-bit weights − number| / its sd, over `checked`
+        real images.
+    """
+
+    steps: tuple[Step, ...]
+    weights: ImageArray
+    largest_error: float
+    checked: int
+
+
+@dataclass(frozen=True)
+class LiveUnits:
+    """Units, or groups of them, whose contributions the page computes.
+
+    Attributes
+    ----------
+    names, units : by share, largest first; "rest" and −1 for the weakest as one, which come last.
+    members : the coordinates of the flattened code that move with each.
+    orders : (n, players) for each image of the gallery, in which order they move on its path.
+    """
+
+    names: tuple[str, ...]
+    units: tuple[int, ...]
+    members: tuple[tuple[int, ...], ...]
+    orders: ImageArray
+
+
+@dataclass(frozen=True)
+class LiveDirections:
+    """Directions of the code whose contributions the page computes, and what they leave, "rest".
+
+    The part of z − z0 along direction j is ((z − z0)[coordinates] @ readout)_j drawn_j.
+
+    Attributes
+    ----------
+    names : by share, largest first; "rest" comes last.
+    coordinates : (m,) the numbers of the code that they mix.
+    readout : (m, d); drawn : (d, m).
+    orders : (n, d + 1) as in `LiveUnits`.
+    """
+
+    names: tuple[str, ...]
+    coordinates: tuple[int, ...]
+    readout: ImageArray
+    drawn: ImageArray
+    orders: ImageArray
+
+
+@dataclass(frozen=True)
+class CloudOfCodes:
+    """The cloud of real codes, from which the distance of any code is measured.
+
+    Attributes
+    ----------
+    members : the coordinates of each of m live units, whose mean is its value.
+    mean : (m,) of these values; precision : (m, m) their inverse covariance.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    mean: np.ndarray
+    precision: ImageArray
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Test images that the page explains by itself, on demand.
+
+    Attributes
+    ----------
+    names, classes : of n images, those of the picture rows first; classes are "" where unlabelled.
+    pictured : how many of them are picture rows.
+    test_images : how many there are in the test half.
+    codes : (n, code_size).
+    thumbnail_shape : (C, h, w) of the small pictures; thumbnails : (n, C·h·w) the images, 0 to 255
+        over the pixel range.
+    baseline : (code_size,) z0.
+    steps : of a path in the page.
+    units, directions : the players; None where directions are not known or too large for a page.
+    directions_lead : whether an image is shown by direction first.
+    cloud : None where the code has too many live units for a page.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    pictured: int
+    test_images: int
+    codes: ImageArray
+    thumbnail_shape: tuple[int, int, int]
+    thumbnails: ImageArray
+    baseline: ImageArray
+    steps: int
+    units: LiveUnits
+    directions: LiveDirections | None
+    directions_lead: bool
+    cloud: CloudOfCodes | None
+
+
+@dataclass(frozen=True)
 class LiveWalk:
     """Everything that the live walk needs.
 
@@ -70,6 +174,8 @@ class LiveWalk:
     precision : (units, units) of the moved units, given that the others stay: for a move δ the
         distance is distances + 2 slopes·δ + δᵀ precision δ.
     largest_distance : above it a code is off data; NaN where no unit varies.
+    gallery : the images that the page explains; None where it carries none.
+    encoder : the encoder for a reader's own images; where it is None, `encoder_reason` says why.
     """
 
     decoder: LiveDecoder
@@ -83,3 +189,6 @@ class LiveWalk:
     slopes: np.ndarray
     precision: np.ndarray
     largest_distance: float
+    gallery: Gallery | None = None
+    encoder: LiveEncoder | None = None
+    encoder_reason: str = ""

@@ -1,4 +1,4 @@
-"""Makes a `LiveDecoder` of a decoder's own operations, recorded while it runs once."""
+"""Makes steps of a decoder's or an encoder's own operations, recorded while it runs once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor, fx
 
 from reportgen.live.emission import Call, Emitter
 from reportgen.live.layers import BATCH_NORMS
-from reportgen.live.operators import HANDLERS
-from reportgen.live.program import LiveDecoder, NotLiveError
+from reportgen.live.operators import HANDLERS, SPLITS, part_of
+from reportgen.live.program import LiveDecoder, LiveEncoder, NotLiveError
 from reportgen.live.recording import record
 
 LARGEST_WEIGHTS = 1_000_000
 LARGEST_WORK = 100_000_000
-LARGEST_ERROR = 1 / 255
+LARGEST_ERROR, LARGEST_CODE_ERROR = 1 / 255, 0.05
 
 
 def live_decoder(
@@ -37,8 +37,7 @@ def live_decoder(
     range.
     """
     graph = _trace(decode, code_shape, device)
-    emitter = Emitter()
-    _lower(graph, torch.zeros(1, *code_shape), emitter)
+    emitter = _lowered(graph, torch.zeros(1, *code_shape))
     size = 2 * emitter.weight_count
     if size >= LARGEST_WEIGHTS:
         raise NotLiveError(
@@ -53,7 +52,8 @@ def live_decoder(
     weights = emitter.weights()
     if not np.isfinite(weights).all():
         raise NotLiveError("a weight of the decoder is larger than a 16-bit number can be")
-    error = _rounding_error(graph, code_shape, codes, images, pixel_range)
+    low, high = pixel_range
+    error = _rounding_error(graph, code_shape, codes, images, np.array(high - low))
     if not error <= LARGEST_ERROR:
         raise NotLiveError(
             f"in 16 bits the decoder's weights change a pixel by {error:.2g} of the range, "
@@ -66,6 +66,37 @@ def live_decoder(
         largest_error=error,
         checked=len(codes),
     )
+
+
+def live_encoder(
+    encode: Callable[[Tensor], Tensor],
+    input_shape: tuple[int, int, int],
+    device: str,
+    images: np.ndarray,
+    codes: np.ndarray,
+    deviations: np.ndarray,
+    room: int,
+) -> LiveEncoder:
+    """Return the encoder as steps, its weights rounded to 16 bits.
+
+    The `codes` (n, code_size) that the encoder gives for `images` (n, P), and the `deviations`
+    (code_size,) of each of their numbers, check the trace. Raises NotLiveError as `live_decoder`
+    does, for more than `room` bytes of weights, and where rounding moves a number of a code by more
+    than .05 of its sd.
+    """
+    graph = _trace(encode, input_shape, device)
+    emitter = _lowered(graph, torch.zeros(1, *input_shape))
+    if 2 * emitter.weight_count > room or emitter.multiplications > LARGEST_WORK:
+        raise NotLiveError("it is too large for a page beside the decoder")
+    weights = emitter.weights()
+    if not np.isfinite(weights).all():
+        raise NotLiveError("a weight of it is larger than a 16-bit number can be")
+    varying = deviations > 0
+    scale = np.where(varying, deviations, np.inf)
+    error = _rounding_error(graph, input_shape, images, codes, scale)
+    if not error <= LARGEST_CODE_ERROR:
+        raise NotLiveError(f"in 16 bits its weights change a code by {error:.2g} of its sd")
+    return LiveEncoder(tuple(emitter.steps), weights, error, len(images))
 
 
 def _trace(
@@ -82,6 +113,12 @@ def _trace(
         raise NotLiveError(
             f"the decoder's operations cannot be followed, as torch's own can ({kind})"
         ) from error
+
+
+def _lowered(graph: fx.GraphModule, example: Tensor) -> Emitter:
+    emitter = Emitter()
+    _lower(graph, example, emitter)
+    return emitter
 
 
 @torch.no_grad()
@@ -112,6 +149,8 @@ def _place(
 ) -> int:
     if node.target is operator.getitem:
         source, which = node.args
+        if _name(source) in SPLITS:
+            return part_of(Call(source, values, places, emitter), int(which))  # type: ignore[arg-type]
         if which != 0:
             raise NotLiveError(f"the decoder uses the statistics of `{_name(source)}`")
         return places[source]  # type: ignore[index]
@@ -130,14 +169,15 @@ def _name(node: Any) -> str:
 @torch.no_grad()
 def _rounding_error(
     graph: fx.GraphModule,
-    code_shape: tuple[int, ...],
-    codes: np.ndarray,
-    images: np.ndarray,
-    pixel_range: tuple[float, float],
+    shape: tuple[int, ...],
+    given: np.ndarray,
+    results: np.ndarray,
+    scale: np.ndarray,
 ) -> float:
-    """Largest |pixel − image| / range of the traced decoder with its constants in 16 bits.
+    """Largest |number − its result| / scale of what was traced, with its constants in 16 bits.
 
-    A batch norm's statistics stay as they are: the page holds the scale and shift made of them.
+    Of arrays of this shape, `given` (n, values), with their `results` (n, numbers). A batch norm's
+    statistics stay as they are: the page holds the scale and shift made of them.
     """
     rounded = fx.GraphModule(graph, graph.graph)
     for node in graph.graph.nodes:
@@ -151,10 +191,10 @@ def _rounding_error(
                 del module._parameters[leaf]
             setattr(module, leaf, constant.detach().half().to(constant.dtype))
     largest = 0.0
-    for code, image in zip(codes, images, strict=True):
-        made = rounded(torch.from_numpy(np.array(code, np.float32).reshape(1, *code_shape)))
-        difference = np.abs(made.reshape(-1).numpy().astype(np.float64) - image).max()
-        if not np.isfinite(difference):
+    for values, result in zip(given, results, strict=True):
+        made = rounded(torch.from_numpy(np.array(values, np.float32).reshape(1, *shape)))
+        missed = np.abs(made.reshape(-1).numpy().astype(np.float64) - result) / scale
+        if not np.isfinite(missed).all():
             return float("inf")
-        largest = max(largest, float(difference))
-    return largest / (pixel_range[1] - pixel_range[0])
+        largest = max(largest, float(missed.max(initial=0.0)))
+    return largest

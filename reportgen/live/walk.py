@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import numpy as np
 
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.traversal import Traversal
-from reportgen.live.program import LiveWalk, NotLiveError
+from reportgen.live.gallery import gallery_of
+from reportgen.live.program import LiveEncoder, LiveWalk, NotLiveError
+from reportgen.statistics.blocks import column_deviations
 from reportgen.study.study import Study
 
 # Of pictures in grey, in colour, and in colour with an alpha that is not drawn.
 PAINTED_CHANNELS = (1, 3, 4)
+# Weights of decoder and encoder together, in 16 bits.
+MOST_BYTES = 1_500_000
 LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 
 def live_walk_or_reason(
-    study: Study, traversal: Traversal | None, wanted: bool
+    study: Study,
+    traversal: Traversal | None,
+    by_unit: Contributions | None,
+    by_direction: DirectionContributions | None,
 ) -> tuple[LiveWalk | None, str]:
     """The live walk and no reason; or None, and why there is none."""
     if traversal is None:
         return None, "there is no walk"
-    if not wanted:
+    if not study.settings.live:
         return None, "the report was built with --no-live"
     try:
-        return live_walk(study, traversal), ""
+        return live_walk(study, traversal, by_unit, by_direction), ""
     except NotLiveError as reason:
         return None, str(reason)
 
 
-def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
-    """The decoder as data, and the units and rows of the pre-rendered walks.
+def live_walk(
+    study: Study,
+    traversal: Traversal,
+    by_unit: Contributions | None = None,
+    by_direction: DirectionContributions | None = None,
+) -> LiveWalk:
+    """The decoder as data, the units and rows of the pre-rendered walks, and more images.
 
     Raises NotLiveError where the page cannot run this decoder.
     """
@@ -51,6 +65,7 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
         study.test.reconstructions[checked],
         study.pixel_range,
     )
+    encoder, reason = _encoder_or_reason(study, decoder.weights.nbytes)
     walked = np.searchsorted(study.player_units, traversal.units)
     fitted = study.players.values(study.fit.every_code)[:, walked]
     off_data = study.off_data
@@ -74,4 +89,29 @@ def live_walk(study: Study, traversal: Traversal) -> LiveWalk:
         slopes=slopes[:, walked],
         precision=precision[np.ix_(walked, walked)],
         largest_distance=off_data.largest_distance,
+        gallery=gallery_of(study, by_unit, by_direction),
+        encoder=encoder,
+        encoder_reason=reason,
     )
+
+
+def _encoder_or_reason(study: Study, taken: int) -> tuple[LiveEncoder | None, str]:
+    """The encoder and no reason, or None and the reason, where the decoder has `taken` bytes."""
+    from reportgen.live.trace import live_encoder
+
+    if not study.settings.live_encoder:
+        return None, "the report was built with --no-live-encoder"
+    autoencoder, checked = study.autoencoder, study.rows.pictures
+    try:
+        encoder = live_encoder(
+            autoencoder.encode,
+            autoencoder.input_shape,
+            autoencoder.device,
+            study.test.images[checked],
+            study.engine.encode(study.test.images[checked]),
+            column_deviations(study.fit.every_code),
+            MOST_BYTES - taken,
+        )
+    except NotLiveError as reason:
+        return None, str(reason).replace("the decoder", "the encoder")
+    return encoder, ""

@@ -14,7 +14,8 @@ STYLES = ("style.css",)
 EARLY_SCRIPTS = ("theme.js",)
 SCRIPTS = (
     *("frames.js", "places.js", "terms.js", "tables.js", "contents.js", "filter.js", "walk.js"),
-    *("live.js", "live_walk.js", "values.js", "enlarge.js", "hero.js", "download.js"),
+    *("values.js", "enlarge.js", "selection.js", "live.js", "model.js", "painting.js"),
+    *("live_walk.js", "sums.js", "own_image.js", "gallery.js", "lab.js", "cards.js", "download.js"),
 )
 
 

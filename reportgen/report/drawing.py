@@ -119,6 +119,10 @@ class Drawing:
             image_tiles(images, self.shape, self.pixel_range, self.thumbnail_factor)
         )
 
+    def sheet(self, levels: np.ndarray, shape: tuple[int, int, int], factor: int) -> Sprite:
+        """(n, C·h·w) uint8 small pictures → one sheet of tiles, `factor` times smaller."""
+        return self._maker.sheet(image_tiles(levels, shape, (0, 255), factor))
+
     def small_differences(self, differences: np.ndarray, limit: float) -> np.ndarray:
         """(n, P) → tiles of a thumbnail's size on the signed scale ± limit."""
         return difference_tiles(differences, self.shape, limit, self.thumbnail_factor)

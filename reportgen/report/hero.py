@@ -5,8 +5,10 @@ Every number under a picture is that image's own. A view of the answer to "contr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.headline import WORRYING_OFF_DATA
 from reportgen.report.image_parts import Painter, Part, Parts, Sum
 from reportgen.report.results import Results, VerdictLine
+from reportgen.report.script_data import safe_in_script
 from reportgen.statistics.largest_parts import largest_parts
 
 # An image opens the page where its largest parts carry so much of its change.
@@ -68,6 +71,7 @@ class Hero:
     opened_for : why that image opens the page.
     led_by, otherwise : "unit" and "direction", the one that carries more of an image first.
     lead_reason : how much more, as a sentence; "" without directions.
+    own_shares : JSON of every pictured image's own shares and sizes, by unit, for the scripts.
     """
 
     says: tuple[str, ...]
@@ -77,6 +81,7 @@ class Hero:
     led_by: str
     otherwise: str
     lead_reason: str
+    own_shares: Any
 
 
 def hero_of(results: Results, drawing: Drawing) -> Hero | None:
@@ -103,7 +108,25 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
         led_by="direction" if leads else "unit",
         otherwise="unit" if leads else "direction",
         lead_reason=" ".join(filter(None, (_lead_reason(by_direction), _spread(result, leading)))),
+        own_shares=_own_shares(result),
     )
+
+
+def _own_shares(result: Contributions) -> Any:
+    """Every pictured image's shares and sizes, in four digits, NaN as null."""
+    from markupsafe import Markup
+
+    def rounded(table: np.ndarray) -> list[list[float | None]]:
+        return [[float(f"{n:.4g}") if np.isfinite(n) else None for n in row] for row in table]
+
+    data = {
+        "names": result.picture_names,
+        "units": [share.unit for share in result.shares],
+        "shares": rounded(result.row_shares),
+        "sizes": rounded(result.row_sizes),
+    }
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(safe_in_script(text))
 
 
 def _spread(result: Contributions, leading: Contributions | DirectionContributions) -> str:
@@ -269,11 +292,14 @@ def _summing(results: Results) -> Iterator[str]:
     missed = phrases.misses(line.number.value, "their joint effect")
     if result.cannot_be_judged:
         yield (
-            "Whether units' single effects add up cannot be judged from the mean code; from a "
-            f"real code their sum {missed} ({_images(result.sweep_rows)})."
+            "The parts below add up. Whether units' single effects do cannot be judged from the "
+            f"mean code; from a real code their sum {missed} ({_images(result.sweep_rows)})."
         )
     else:
-        yield f"The sum of units' single effects {missed} ({_images(result.rows)})."
+        yield (
+            f"The parts below add up; the sum of units' single effects {missed} "
+            f"({_images(result.rows)})."
+        )
 
 
 def _off_data(results: Results) -> Iterator[str]:

@@ -24,6 +24,7 @@ class Thinning:
     unit_cards : units with a card; the others get a line.
     full_walks : whether cards have the walk over the full range, and directions one.
     plane_rows : images behind each plane of two units.
+    gallery : images that the page explains on demand.
     map_pictures : whether points on the map of the codes are pictures.
     largest_tile : pixels across a picture; larger ones are averaged down by a whole factor.
     left_out : the sentences in which the page says what is not there.
@@ -35,6 +36,7 @@ class Thinning:
     unit_cards: int = MOST_PICTURED
     full_walks: bool = True
     plane_rows: int = EVERYTHING
+    gallery: int = EVERYTHING
     map_pictures: bool = True
     largest_tile: int = LARGEST_TILE
     left_out: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ _STEPS: tuple[tuple[dict[str, object], str], ...] = (
         "the full-range walks in the units' cards, and the walks along directions",
     ),
     ({"plane_rows": 1}, "all but one image in Two units at once"),
+    ({"gallery": 100}, "all but 100 of the images that can be chosen at the top"),
     ({"unit_cards": 4}, "the cards of all but the 4 strongest units"),
     (
         {"picture_rows": 1, "walk_rows": 1},
@@ -63,6 +66,7 @@ _STEPS: tuple[tuple[dict[str, object], str], ...] = (
         {"unit_cards": 0, "plane_rows": 0, "map_pictures": False},
         "all units' cards, Two units at once, and the pictures on the map of the codes",
     ),
+    ({"gallery": 0}, "images that can be chosen at the top beside those pictured there"),
     ({"hero_images": 1}, "all but one image at the top"),
 )
 WHOLE = Thinning()

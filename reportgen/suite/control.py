@@ -11,8 +11,9 @@ from reportgen.analyses import (
     one_picture,
 )
 from reportgen.analyses.shared.gaps import Gap, gaps
+from reportgen.analyses.shared.incompleteness import Incompleteness
 from reportgen.analyses.shared.leading_shares import leading_shares, pooled_rho
-from reportgen.analyses.shared.path_contributions import Incompleteness, path_shares, paths_of
+from reportgen.analyses.shared.path_contributions import path_shares, paths_of
 from reportgen.engine import Coalitions
 from reportgen.process.ranks import ALONE
 from reportgen.statistics.bootstrap import Estimate

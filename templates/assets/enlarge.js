@@ -1,6 +1,6 @@
 "use strict";
 /* A picture at several times its size: tile by tile, pixel by pixel, and to keep. */
-(() => {
+const enlarge = (() => {
   const dialog = document.querySelector("dialog.enlarged");
   const canvas = dialog.querySelector("canvas");
   const cursor = dialog.querySelector(".enlarged-cursor");
@@ -12,7 +12,7 @@
   let pixel = null;
   let factor = 1;
 
-  const image = () => shown.querySelector("img");
+  const image = () => frames.picture(shown);
   /* The pictures of one sum are gone through as the tiles of a strip are. */
   const sum = () => [...(shown.closest(".sum")?.querySelectorAll(".strip") ?? [])];
   const isChange = () => values.limitOf(image(), place) !== null;
@@ -47,8 +47,11 @@
     const [at, of] = sum().length
       ? [sum().indexOf(shown), sum().length]
       : [place - blank, frames.count(image()) - blank];
-    caption.textContent = `${at + 1} of ${of}${names[place] ? `, ${names[place]}` : ""}. ${image().alt}`;
+    const called = names[place] ? `, ${names[place]}` : "";
+    caption.textContent = `${at + 1} of ${of}${called}. ${frames.alt(image())}`;
     canvas.setAttribute("aria-label", caption.textContent);
+    /* What was made in the page is one picture and no file of its own. */
+    dialog.querySelector('[data-save="strip"]').hidden = !image().src;
     lightness.hidden = frames.scales.channels < 3 || !isChange();
     const isLightness = !lightness.hidden && lightness.getAttribute("aria-pressed") === "true";
     if (isLightness) inLightness();
@@ -68,7 +71,7 @@
     link.href = href;
     link.click();
   };
-  for (const strip of document.querySelectorAll(".strip:not(.choices *, summary *)")) {
+  const attach = (strip) => {
     const open = (at) => {
       shown = strip;
       place = at;
@@ -79,12 +82,12 @@
       dialog.querySelector('[data-step="1"]').focus();
       show();
     };
-    const picture = strip.querySelector("img");
+    const picture = frames.picture(strip);
     const button = document.createElement("button");
     button.type = "button";
     button.className = "enlarge";
     button.textContent = "Enlarge";
-    button.setAttribute("aria-label", `Enlarge: ${picture.alt.slice(0, 80)}`);
+    button.setAttribute("aria-label", `Enlarge: ${frames.alt(picture).slice(0, 80)}`);
     button.addEventListener("click", () => open(Number(picture.dataset.blank)));
     strip.append(button);
     picture.addEventListener("click", (event) => {
@@ -93,7 +96,8 @@
       const at = Math.floor(((event.clientX - box.left) / box.width) * tiles);
       open(Math.max(Number(picture.dataset.blank), Math.min(tiles - 1, at)));
     });
-  }
+  };
+  for (const strip of document.querySelectorAll(".strip:not(.choices *, summary *)")) attach(strip);
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
     point(Math.floor((event.clientY - box.top) / factor), Math.floor((event.clientX - box.left) / factor));
@@ -115,9 +119,10 @@
       lightness.setAttribute("aria-pressed", String(lightness.getAttribute("aria-pressed") !== "true"));
       show();
     }
-    if (event.target.dataset.save === "strip") save(image().src, "webp");
+    if (event.target.dataset.save === "strip" && image().src) save(image().src, "webp");
     if (event.target.dataset.save === "tile") {
       try { save(canvas.toDataURL("image/png"), "png"); } catch { save(image().src, "webp"); }
     }
   });
+  return { attach };
 })();

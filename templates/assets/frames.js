@@ -10,6 +10,17 @@ const frames = (() => {
     return text.replace("-", "−");
   };
 
+  /* A share in percent, in two digits as under the report's own pictures. */
+  const percent = (share, digits = 2) => {
+    const value = Math.abs(100 * share);
+    if (!Number.isFinite(value)) return "";
+    const exact = value.toPrecision(digits);
+    const text = value === 0 ? "0"
+      : value < 0.1 ? value.toFixed(3)
+      : exact.includes("e") || value >= 1000 ? Number(exact).toLocaleString("en") : exact;
+    return `${share < 0 && Number(text) !== 0 ? "−" : ""}${text}\u202f%`;
+  };
+
   /* A value in [−1, 1] on the diverging map. */
   const diverging = (signed) => {
     const clipped = Math.min(1, Math.max(-1, signed || 0));
@@ -28,7 +39,8 @@ const frames = (() => {
       const context = canvas.getContext("2d", { willReadFrequently: true });
       context.drawImage(image, place * step, 0, tile, height, 0, 0, tile, height);
     };
-    if (image.complete) paint(); else image.addEventListener("load", paint, { once: true });
+    /* A canvas is complete as it is. */
+    if (image.complete ?? true) paint(); else image.addEventListener("load", paint, { once: true });
   };
 
   const spoken = document.createElement("p");
@@ -39,9 +51,13 @@ const frames = (() => {
   return {
     scales,
     number,
+    percent,
     diverging,
     draw,
     say: (text) => { spoken.textContent = text; },
+    /* The picture of a strip, and what it shows. */
+    picture: (strip) => strip.querySelector(".pixels"),
+    alt: (image) => image.alt ?? image.getAttribute("aria-label"),
     count: (image) => Number(image.dataset.tiles),
     captions: (strip) => {
       const spans = [...strip.querySelectorAll(".captions span")];

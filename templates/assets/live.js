@@ -1,8 +1,6 @@
 "use strict";
 /* A decoder that runs in the page: steps over Float32Arrays, one code at a time. */
 const live = (() => {
-  const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-
   const half = (bits) => {
     const sign = bits & 0x8000 ? -1 : 1;
     const exponent = (bits >> 10) & 0x1f;
@@ -246,6 +244,26 @@ const live = (() => {
     }
   };
 
+  const maxPool = (n) => (input, result) => {
+    const [channels, height, width] = n.input;
+    const [, rows, columns] = n.output;
+    const places = (kernel, dilation, first, size) =>
+      Array.from({ length: kernel }, (_, k) => first + k * dilation).filter((at) => at >= 0 && at < size);
+    for (let channel = 0, to = 0; channel < channels; channel++) {
+      for (let row = 0; row < rows; row++) {
+        const down = places(n.kernel[0], n.dilation[0], row * n.stride[0] - n.padding[0], height);
+        for (let column = 0; column < columns; column++, to++) {
+          const across = places(n.kernel[1], n.dilation[1], column * n.stride[1] - n.padding[1], width);
+          let most = -Infinity;
+          for (const y of down) {
+            for (const x of across) most = Math.max(most, input[(channel * height + y) * width + x]);
+          }
+          result[to] = most;
+        }
+      }
+    }
+  };
+
   /* Runs of `size` values, each on its own. */
   const runs = (input, result, size, perRun) => {
     for (let start = 0; start < input.length; start += size) {
@@ -259,6 +277,7 @@ const live = (() => {
     linear,
     strided,
     resample,
+    max_pool: maxPool,
     affine: (n, w) => (input, result) => {
       const inner = n.inner[0];
       for (let k = 0; k < input.length; k++) {
@@ -320,11 +339,36 @@ const live = (() => {
     return ([input], result) => run(input, result);
   };
 
+  /* Arrays whose first bytes all come before their second ones. */
+  const kinds = {
+    u1: [1, Uint8Array, (view, at) => view.getUint8(at)],
+    u2: [2, Uint16Array, (view, at) => view.getUint16(at, true)],
+    f2: [2, Float32Array, (view, at) => half(view.getUint16(at, true))],
+    f4: [4, Float32Array, (view, at) => view.getFloat32(at, true)],
+  };
+  const array = (bytes, [kind, start, length]) => {
+    const [width, Kind, read] = kinds[kind];
+    const one = new DataView(new ArrayBuffer(width));
+    return Kind.from({ length }, (_, k) => {
+      for (let byte = 0; byte < width; byte++) one.setUint8(byte, bytes[start + byte * length + k]);
+      return read(one, 0);
+    });
+  };
+  /* Base64 of gzip → the header with its arrays, as the report has packed them. */
+  const unpack = async (text) => {
+    const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+    const length = new DataView(bytes.buffer).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+    const content = bytes.subarray(4 + length);
+    for (const [name, place] of Object.entries(header.arrays)) header.arrays[name] = array(content, place);
+    return header;
+  };
+
   /* decode(code: Float32Array) → the image, a Float32Array of its own. */
   const decoder = (steps, weights) => {
-    const bits = new DataView(bytes(weights).buffer);
-    const constant = ([offset, count]) =>
-      Float32Array.from({ length: count }, (_, k) => half(bits.getUint16(2 * (offset + k), true)));
+    const constant = ([offset, count]) => weights.slice(offset, offset + count);
     const constants = (step) =>
       Object.fromEntries(Object.entries(step.weights).map(([name, place]) => [name, constant(place)]));
     const runs = steps.map((step) => compile(step, constants(step)));
@@ -342,5 +386,5 @@ const live = (() => {
     };
   };
 
-  return { decoder, floats: (text) => new Float32Array(bytes(text).buffer) };
+  return { decoder, unpack };
 })();

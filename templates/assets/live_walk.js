@@ -1,15 +1,15 @@
 "use strict";
-/* The live walk: sliders move units of a real image's code, and the decoder answers in the page. */
-(() => {
-  const source = document.getElementById("live-data");
-  if (!source) return;
-  const data = JSON.parse(source.textContent);
-  const [channels, height, width] = data.shape;
-  const size = height * width;
-  const decode = live.decoder(data.steps, data.weights);
-  const all = live.floats(data.codes);
-  const codeSize = all.length / data.rows.length;
-  const codes = data.rows.map((_, row) => all.slice(row * codeSize, (row + 1) * codeSize));
+/* The live walk: sliders move units of the chosen image's code, and the decoder answers in the page. */
+(async () => {
+  if (!document.getElementById("live-template")) return;
+  const loaded = await model.ready;
+  if (!loaded) return;
+  const { data, decode, gallery } = loaded;
+  const { shape } = data;
+  const [, height, width] = shape;
+  const names = gallery ? gallery.names : data.rows;
+  /* Images that can be started from without being chosen elsewhere. */
+  const offered = names.slice(0, gallery ? gallery.pictured : names.length);
   const player = document.getElementById("live-template").content.cloneNode(true).firstElementChild;
   const find = (name) => player.querySelector(`[data-live="${name}"]`);
   const fields = ["state", "distance", "gap", "scale", "link", "row"];
@@ -24,16 +24,14 @@
 
   /* What is shown: a row, and the units that were moved with their values. */
   const position = { row: 0, moved: new Map() };
-  const start = { image: null, own: [], changes: new Map() };
+  const start = { code: loaded.code(0), image: null, own: [], low: [], high: [], changes: new Map() };
 
-  const own = (unit) => {
-    const code = codes[position.row];
-    return unit.members.reduce((sum, place) => sum + code[place], 0) / unit.members.length;
-  };
+  const valueIn = (code, unit) =>
+    unit.members.reduce((sum, place) => sum + code[place], 0) / unit.members.length;
   const codeOf = (moved) => {
-    const code = codes[position.row].slice();
+    const code = start.code.slice();
     for (const [k, value] of moved) {
-      for (const place of data.units[k].members) code[place] += value - start.own[k];
+      for (const place of data.walked[k].members) code[place] += value - start.own[k];
     }
     return code;
   };
@@ -49,35 +47,19 @@
     return change;
   };
 
-  const paint = (target, colour) => {
-    const context = target.getContext("2d");
-    const pixels = context.createImageData(width, height);
-    for (let k = 0; k < size; k++) {
-      pixels.data.set(colour(k), 4 * k);
-      pixels.data[4 * k + 3] = 255;
-    }
-    context.putImageData(pixels, 0, 0);
-  };
-  const channel = (values, k, c) => values[k + (channels < 3 ? 0 : c * size)];
-  const drawImage = (target, values) => {
-    const [low, high] = frames.scales.range;
-    const level = (k, c) =>
-      Math.round(255 * Math.min(1, Math.max(0, (channel(values, k, c) - low) / (high - low))));
-    paint(target, (k) => [level(k, 0), level(k, 1), level(k, 2)]);
-  };
-  const drawChange = (target, change, limit) => {
-    const signed = (k, c) => (limit > 0 ? channel(change, k, c) / limit : 0);
-    const grey = (value) => Math.round(128 + 127 * Math.min(1, Math.max(-1, value || 0)));
-    const colour = (k) => [0, 1, 2].map((c) => grey(signed(k, c)));
-    paint(target, (k) => (channels < 3 ? frames.diverging(signed(k, 0)) : colour(k)));
-  };
+  const drawImage = (target, values) => painting.image(target, shape, values);
+  const drawChange = (target, values, limit) => painting.change(target, shape, values, limit);
 
-  const squaredDistance = () => {
-    const delta = data.units.map((_, k) => (position.moved.get(k) ?? start.own[k]) - start.own[k]);
+  /* Of a code with too many live units for the whole cloud: of the walked units, from the walked images. */
+  const squaredDistance = (code) => {
+    if (!data.near) return loaded.distance(code);
+    const { distances, slopes, precision } = data.near;
+    if (!(position.row in distances)) return NaN;
+    const delta = data.walked.map((_, k) => (position.moved.get(k) ?? start.own[k]) - start.own[k]);
     return delta.reduce((sum, d, j) => {
-      const across = data.precision[j].reduce((total, value, k) => total + value * delta[k], 0);
-      return sum + d * (2 * data.slopes[position.row][j] + across);
-    }, data.distances[position.row]);
+      const across = precision[j].reduce((total, value, k) => total + value * delta[k], 0);
+      return sum + d * (2 * slopes[position.row][j] + across);
+    }, distances[position.row]);
   };
 
   const compare = (image) => {
@@ -100,7 +82,7 @@
   };
 
   const fragment = () => {
-    const moves = [...position.moved].map(([k, value]) => `&u${data.units[k].index}=${value}`);
+    const moves = [...position.moved].map(([k, value]) => `&u${data.walked[k].index}=${value}`);
     return `#walk=${position.row}${moves.join("")}`;
   };
   let waiting = 0;
@@ -116,16 +98,18 @@
   };
 
   const show = () => {
-    const image = position.moved.size ? decode(codeOf(position.moved)) : start.image;
+    const code = codeOf(position.moved);
+    const image = position.moved.size ? decode(code) : start.image;
     drawImage(canvas.image, image);
     gap.textContent = compare(image);
-    const far = squaredDistance();
+    const far = squaredDistance(code);
     const off = far > data.largest_distance;
     distance.classList.toggle("off", off);
     const place = off ? "Off data, as about 1 in 100 real codes is." : "On data.";
     const usual = `real codes stay below ${number(data.largest_distance)} in 99 of 100 images`;
+    distance.hidden = !Number.isFinite(far);
     distance.textContent = `${place} Squared distance ${number(far)}; ${usual}.`;
-    const moves = [...position.moved].map(([k, value]) => `${data.units[k].name} at ${number(value)}`);
+    const moves = [...position.moved].map(([k, value]) => `${data.walked[k].name} at ${number(value)}`);
     const what = moves.length
       ? `Unit${moves.length > 1 ? "s" : ""} ${moves.join(", ")}; the others unchanged.`
       : "The reconstruction, nothing moved.";
@@ -135,18 +119,36 @@
     }
     const missed = moves.length > 1 ? ` ${gap.textContent.split(":")[0]}.` : "";
     announce(`${what}${off ? " Off data." : ""}${missed}`);
+    make();
   };
+  /* The position's own contributions, once the reader has asked for them and stopped moving. */
+  const made = find("made");
+  let making = 0;
+  const make = async () => {
+    const asked = ++making;
+    const drawing = made.open ? await lab : null;
+    if (!drawing) return;
+    await new Promise((resume) => { setTimeout(resume, 200); });
+    if (asked !== making) return;
+    try {
+      const isWanted = () => asked === making;
+      const result = await loaded.explain(codeOf(position.moved), "unit", position.row, isWanted);
+      if (asked === making) drawing.draw(made, `${names[position.row]}, moved`, result);
+    } catch (error) { if (error.name !== "AbortError") throw error; }
+  };
+  if (gallery) made.addEventListener("toggle", make); else made.remove();
+
   let drawn = 0;
   const ask = () => {
     cancelAnimationFrame(drawn);
     drawn = requestAnimationFrame(show);
   };
 
-  const controls = data.units.map((unit, k) => {
+  const controls = data.walked.map((unit, k) => {
     const row = rowTemplate.content.cloneNode(true).firstElementChild;
     const [slider, typed] = row.querySelectorAll("input");
     const [name, share] = row.querySelectorAll(".slider-name, .slider-share");
-    const owns = data.rows.map((_, place) => { position.row = place; return own(unit); });
+    const owns = offered.map((_, place) => valueIn(loaded.code(place), unit));
     const ends = [Math.min(...owns, unit.quantiles[0]), Math.max(...owns, unit.quantiles[4])];
     const margin = (ends[1] - ends[0]) / 4;
     const [low, high] = [ends[0] - margin, ends[1] + margin];
@@ -166,15 +168,15 @@
     const supported = row.querySelector(".supported");
     const refresh = () => {
       const value = position.moved.get(k) ?? start.own[k];
-      const inside = value >= unit.low[position.row] - 1e-9 && value <= unit.high[position.row] + 1e-9;
+      const inside = value >= start.low[k] - 1e-9 && value <= start.high[k] + 1e-9;
       slider.value = String(value);
       const isTyped = document.activeElement === typed && Number(typed.value) === value;
       if (!isTyped) typed.value = String(shortened(value));
       const doubt = inside ? "" : ", outside the data-supported range";
       slider.setAttribute("aria-valuetext", `${number(value)}${doubt}`);
       row.classList.toggle("moved", position.moved.has(k));
-      supported.setAttribute("x", x(unit.low[position.row]));
-      const span = (1000 * (unit.high[position.row] - unit.low[position.row])) / (high - low);
+      supported.setAttribute("x", x(start.low[k]));
+      const span = (1000 * (start.high[k] - start.low[k])) / (high - low);
       supported.setAttribute("width", String(span));
     };
     const move = (value) => {
@@ -196,12 +198,20 @@
     return refresh;
   });
 
+  /* Twice the sd that the other units leave it, to both sides, within what real codes have. */
+  const supportedFrom = (own, { quantiles, deviation }) => [
+    Math.min(Math.max(own - 2 * deviation, quantiles[0]), own),
+    Math.max(Math.min(own + 2 * deviation, quantiles[4]), own),
+  ];
   const restart = (row, moved = new Map()) => {
     position.row = row;
     position.moved = moved;
-    start.own = data.units.map(own);
-    start.image = decode(codes[row]);
+    start.code = loaded.code(row);
+    start.own = data.walked.map((unit) => valueIn(start.code, unit));
+    data.walked.forEach((unit, k) => { [start.low[k], start.high[k]] = supportedFrom(start.own[k], unit); });
+    start.image = decode(start.code);
     start.changes.clear();
+    if (!choice.querySelector(`option[value="${row}"]`)) choice.add(new Option(names[row], String(row)));
     choice.value = String(row);
     for (const refresh of controls) refresh();
     ask();
@@ -210,9 +220,9 @@
     if (!location.hash.startsWith("#walk=")) return false;
     const asked = new URLSearchParams(location.hash.slice(1));
     const row = Number(asked.get("walk"));
-    if (!(row in codes)) return false;
+    if (!(row in names)) return false;
     const moved = new Map();
-    data.units.forEach((unit, k) => {
+    data.walked.forEach((unit, k) => {
       const text = asked.get(`u${unit.index}`);
       if (text && Number.isFinite(Number(text))) moved.set(k, Number(text));
     });
@@ -231,16 +241,18 @@
     }
   };
 
-  data.rows.forEach((name, row) => choice.add(new Option(name, String(row))));
-  choice.addEventListener("change", () => restart(Number(choice.value)));
+  offered.forEach((name, row) => choice.add(new Option(name, String(row))));
+  choice.addEventListener("change", () => {
+    if (gallery) selection.choose(Number(choice.value), { stay: true }); else restart(Number(choice.value));
+  });
   /* Both as far from their own values as the data support. */
   const example = find("example");
-  const pair = data.units.slice(0, 2);
+  const pair = data.walked.slice(0, 2);
   if (pair.length < 2) example.remove();
   example.textContent = `Try units ${pair.map((unit) => unit.name).join(" and ")}`;
   example.addEventListener("click", () => {
     const far = (unit, k) => {
-      const [low, high] = [unit.low[position.row], unit.high[position.row]];
+      const [low, high] = [start.low[k], start.high[k]];
       return Math.abs(high - start.own[k]) > Math.abs(low - start.own[k]) ? high : low;
     };
     restart(position.row, new Map(pair.map((unit, k) => [k, shortened(far(unit, k))])));
@@ -251,5 +263,15 @@
   window.addEventListener("resize", fit, { passive: true });
   window.addEventListener("hashchange", read);
   fit();
-  if (read()) document.getElementById("walk").scrollIntoView(); else restart(0);
+  if (read()) document.getElementById("walk").scrollIntoView();
+  else restart(gallery ? selection.state.place : 0);
+  let chosen = selection.state.place;
+  selection.follow(({ place, unit }) => {
+    if (gallery && place !== chosen) restart(place);
+    chosen = place;
+    const isWalked = data.walked.some(({ index }) => index === unit);
+    [...find("units").children].forEach((row, k) => {
+      row.hidden = isWalked && data.walked[k].index !== unit;
+    });
+  });
 })();

@@ -73,5 +73,6 @@ const places = (() => {
   openAround(named(location.hash));
   return {
     follow: (listener) => { listeners.push(listener); },
+    go,
   };
 })();

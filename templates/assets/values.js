@@ -51,7 +51,7 @@ const values = (() => {
   document.body.append(readout);
   document.addEventListener("pointermove", (event) => {
     readout.hidden = true;
-    if (event.pointerType !== "mouse" || !event.target.matches?.(".strip img")) return;
+    if (event.pointerType !== "mouse" || !event.target.matches?.(".strip .pixels")) return;
     const image = event.target;
     const box = image.getBoundingClientRect();
     const factor = box.width / Number(image.getAttribute("width"));

@@ -17,6 +17,8 @@ from reportgen.analyses.shared import path_contributions
 from reportgen.analyses.shared.path_contributions import path_shares, picture_paths
 from reportgen.analyses.shared.ranked_shares import ranked_shares
 from reportgen.analyses.shared.row_paths import RowPath, row_paths
+from reportgen.analyses.shared.strongest_rows import StrongestRows
+from reportgen.process.ranks import Ranks
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate
 from reportgen.study.rows import PILOT_ROWS
@@ -531,3 +533,67 @@ def test_an_image_s_own_shares_of_pca_are_scikit_learn_s_squared_scores(smooth_s
     assert count == smooth_study.pca_components
     expected = squares / squares.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(result.pca_row_shares, expected, atol=1e-6)
+
+
+def test_a_unit_s_strong_images_have_its_largest_contributions_on_either_side_of_its_mean(
+    linear_study,
+) -> None:
+    result = contributions.run(linear_study)
+    strong = result.strong
+    assert strong is not None
+    shares = linear_study.shared(path_shares)
+    codes = linear_study.test.codes[shares.rows].astype(np.float64) - linear_study.baseline
+    terms = decoders.directions(4).double().numpy() * np.arange(1, 5)[:, None]
+    for unit in range(4):
+        found = [place for place, image in enumerate(strong.images) if image.unit == unit]
+        expected = [int(np.argmax(codes[:, unit])), int(np.argmin(codes[:, unit]))]
+        expected.sort(key=lambda row: -abs(codes[row, unit]))
+        rows = shares.rows[expected]
+        names = [strong.images[place].name for place in found]
+        assert names == [linear_study.test.names[row] for row in rows]
+        np.testing.assert_array_equal(strong.originals[found], linear_study.test.images[rows])
+        for place, row in zip(found, expected, strict=True):
+            part, change = codes[row, unit] * terms[unit], codes[row] @ terms
+            np.testing.assert_allclose(strong.parts[place], part, atol=1e-5)
+            own = part @ change / (change @ change)
+            assert strong.images[place].share == pytest.approx(own, rel=1e-4)
+
+
+def test_the_strongest_rows_of_several_ranks_are_those_of_one() -> None:
+    generator = np.random.default_rng(4)
+
+    def look(sizes: np.ndarray) -> StrongestRows:
+        rows = generator.integers(0, 90, size=(3, 2))
+        pictures = generator.normal(size=(3, 2, 5)).astype(np.float32)
+        return StrongestRows(rows, sizes, generator.normal(size=(3, 2)), pictures)
+
+    looks = [look(generator.random((3, 2))) for _ in range(2)]
+
+    class Meeting(Ranks):
+        """Adds what the other of two ranks has told at the same point."""
+
+        def add_up(self, *arrays: np.ndarray) -> None:
+            for array in arrays:
+                told[self.rank].append(array.copy())
+                array += told[1 - self.rank][len(told[self.rank]) - 1]
+
+    def told_by(rank: int) -> list[np.ndarray]:
+        """A rank's sizes, then what it is strongest in."""
+        other = looks[rank]
+        both = np.stack([look.sizes for look in looks])
+        mine = both.argmax(axis=0) == rank
+        sizes = np.zeros((2, 3, 2))
+        sizes[rank] = other.sizes
+        return [
+            sizes,
+            np.where(mine, other.rows + 1, 0),
+            np.where(mine, other.shares, 0),
+            np.where(mine[..., None], other.pictures, np.float32(0)),
+        ]
+
+    expected = looks[0].or_stronger(looks[1])
+    for rank, own in enumerate(looks):
+        told = {rank: [], 1 - rank: told_by(1 - rank)}
+        met = own.over(Meeting(rank, 2))
+        for name in ("rows", "sizes", "shares", "pictures"):
+            np.testing.assert_array_equal(getattr(met, name), getattr(expected, name))

@@ -174,6 +174,9 @@ def visit(
 
         page.on("dialog", dismiss)
         page.goto(report(name).as_uri())
+        if scripts and page.locator("#live-data").count():
+            # The decoder is unpacked first.
+            page.wait_for_selector("#walk .live-slider", state="attached")
         return visited
 
     yield open_page

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from reportgen.command.cli import main
 from reportgen.delivery.output import Output
 from reportgen.delivery.printing import PdfPrinter
+from reportgen.report.store import image_archive, results_json
 from tests.browser.conftest import OPEN_ALL
 from tests.report.example import example_results, page_of
 
@@ -90,3 +93,15 @@ def test_a_page_prints_as_a_summary_of_four_pages_or_whole_and_leaves_nothing_el
     assert pages[True] > 10
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["False.pdf", "True.pdf", "report.html"]
+
+
+@pytest.mark.slow
+def test_results_alone_are_printed_too(tmp_path: Path) -> None:
+    results = example_results()
+    (tmp_path / "results.json").write_text(results_json(results), encoding="utf-8")
+    (tmp_path / "results.npz").write_bytes(image_archive(results))
+    page, pdf = tmp_path / "again.html", tmp_path / "again.pdf"
+    done = CliRunner().invoke(main, ["render", *map(str, (tmp_path, "-o", page, "--pdf", pdf))])
+    assert done.exit_code == 0, done.output
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    assert [line.split()[0] for line in done.output.splitlines()] == [str(page), str(pdf)]

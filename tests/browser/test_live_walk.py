@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,17 +12,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reportgen.analyses.shared.row_paths import row_paths
+from reportgen.autoencoder import Autoencoder
+from reportgen.engine import CodeParts, Engine
 from reportgen.images import open_images
 from reportgen.live.program import LiveDecoder
-from reportgen.live.trace import live_decoder
+from reportgen.live.trace import live_decoder, live_encoder
 from reportgen.loading import load_autoencoder
+from reportgen.report.packing import packed_arrays
 from tests.browser.conftest import Visit, example
 from tests.slow import slow_but
 
 pytestmark = pytest.mark.browser
 
 REPOSITORY = Path(__file__).parents[2]
-LIVE_SCRIPT = REPOSITORY / "templates" / "assets" / "live.js"
+SCRIPTS = REPOSITORY / "templates" / "assets"
 SAMPLES = REPOSITORY / "sample_models"
 TRAINED = {
     "fashion_vae": ("fashion_vae/model.pt2", "fashion_images"),
@@ -35,11 +37,24 @@ AXE = Path(__file__).parent / "axe.min.js"
 Visiting = Callable[..., Visit]
 
 
+@pytest.fixture
+def visit(visit: Visiting) -> Visiting:
+    """The page with its walk at the first walked image, from which the strips start too."""
+
+    def open_page(name: str, **choices: Any) -> Visit:
+        visited = visit(name, **choices)
+        if visited.page.locator("#walk .live-slider").count():
+            visited.page.locator("#walk select").select_option("0")
+        return visited
+
+    return open_page
+
+
 @pytest.fixture(scope="module")
 def blank(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A page with nothing but the interpreter."""
+    """A page with nothing but the interpreter, and what computes contributions with it."""
     file = tmp_path_factory.mktemp("blank") / "blank.html"
-    script = LIVE_SCRIPT.read_text(encoding="utf-8")
+    script = "".join((SCRIPTS / name).read_text("utf-8") for name in ("live.js", "model.js"))
     file.write_text(f"<!DOCTYPE html><script>{script}</script>", encoding="utf-8")
     context = chromium.new_context()
     page = context.new_page()
@@ -48,22 +63,21 @@ def blank(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     context.close()
 
 
+def as_packed(decoder: LiveDecoder) -> str:
+    """The decoder as the report packs it."""
+    steps = [asdict(step) for step in decoder.steps]
+    return packed_arrays({"steps": steps}, {"weights": decoder.weights})
+
+
 def in_the_page(page: Any, decoder: LiveDecoder, codes: np.ndarray) -> np.ndarray:
     """(n, code_size) → (n, P), decoded by live.js."""
-    given = {
-        "steps": [asdict(step) for step in decoder.steps],
-        "weights": base64.b64encode(decoder.weights.astype("<f2").tobytes()).decode(),
-        "codes": codes.tolist(),
-    }
-    # Through JSON as in the report: no bound is null.
-    text = json.dumps(given).replace("-Infinity", "null").replace("Infinity", "null")
     images = page.evaluate(
-        """(text) => {
-          const given = JSON.parse(text);
-          const decode = live.decoder(given.steps, given.weights);
-          return given.codes.map((code) => [...decode(Float32Array.from(code))]);
+        """async ([text, codes]) => {
+          const given = await live.unpack(text);
+          const decode = live.decoder(given.steps, given.arrays.weights);
+          return codes.map((code) => [...decode(Float32Array.from(code))]);
         }""",
-        text,
+        [as_packed(decoder), codes.tolist()],
     )
     return np.array(images)
 
@@ -74,6 +88,8 @@ class Trained:
     codes: np.ndarray
     images: np.ndarray
     range: float
+    autoencoder: Autoencoder
+    pixels: np.ndarray
 
 
 @pytest.fixture(scope="module", params=slow_but(["shapes"], TRAINED))
@@ -97,7 +113,7 @@ def trained(request: pytest.FixtureRequest) -> Trained:
         made[:8],
         images.pixel_range,
     )
-    return Trained(decoder, codes.numpy(), made, high - low)
+    return Trained(decoder, codes.numpy(), made, high - low, autoencoder, pixels)
 
 
 def test_trained_decoders_give_torchs_images_within_one_level_of_255(
@@ -108,20 +124,83 @@ def test_trained_decoders_give_torchs_images_within_one_level_of_255(
     assert np.ptp(images) > 0.5
 
 
+def test_trained_encoders_give_torchs_codes_within_a_twentieth_of_their_sd(
+    blank: Any, trained: Trained
+) -> None:
+    own = trained.codes[: len(trained.pixels)]
+    flat = trained.pixels.reshape(len(own), -1)
+    deviations = own.std(axis=0)
+    encoder = live_encoder(
+        trained.autoencoder.encode,
+        trained.autoencoder.input_shape,
+        "cpu",
+        flat[:8],
+        own[:8],
+        deviations,
+        1_500_000,
+    )
+    packed = packed_arrays(
+        {"steps": [asdict(step) for step in encoder.steps]}, {"weights": encoder.weights}
+    )
+    made = blank.evaluate(
+        """async ([text, images]) => {
+          const given = await live.unpack(text);
+          const encode = live.decoder(given.steps, given.arrays.weights);
+          return images.map((image) => [...encode(Float32Array.from(image))]);
+        }""",
+        [packed, flat[8:12].tolist()],
+    )
+    assert (np.abs(made - own[8:12]) / deviations).max() <= 0.05
+    assert encoder.checked == 8
+
+
+@pytest.mark.parametrize("by_direction", [False, True], ids=["by unit", "by direction"])
+def test_contributions_in_the_page_are_torchs_within_a_thousandth_of_the_range(
+    blank: Any, trained: Trained, by_direction: bool
+) -> None:
+    generator = np.random.default_rng(7)
+    code, baseline = trained.codes[3], trained.codes[:64].mean(axis=0)
+    change = code.astype(np.float64) - baseline
+    parts = np.diag(change)
+    if by_direction:
+        mixing = np.linalg.qr(generator.normal(size=parts.shape))[0]
+        parts = mixing * (mixing @ change)[:, None]
+    order = generator.permutation(len(parts))
+    engine = Engine(trained.autoencoder)
+    players = CodeParts(engine, baseline, tuple(map(str, order)), lambda _: parts)
+    path = next(row_paths(players, code[None], 8, [order]))
+    phi = blank.evaluate(
+        """async ([text, baseline, code, parts, order]) => {
+          const given = await live.unpack(text);
+          const decode = live.decoder(given.steps, given.arrays.weights);
+          const [start, end] = [baseline, code].map((values) => Float32Array.from(values));
+          const pause = async () => {};
+          const made = await model.contributions(decode, start, end, parts, order, 8, pause);
+          return made.phi.map((part) => [...part]);
+        }""",
+        [
+            as_packed(trained.decoder),
+            *(baseline.tolist(), code.tolist(), parts.tolist(), order.tolist()),
+        ],
+    )
+    assert np.abs(np.array(phi) - path.contributions).max() / trained.range <= 1e-3
+    assert np.abs(path.contributions).max() / trained.range > 0.05
+
+
 def milliseconds(page: Any, decoder: LiveDecoder, code: np.ndarray) -> tuple[float, float]:
     """The page's time for one image, and for a plain loop of as many multiplications.
 
     The least of many, which take turns: the rest is what else this machine does.
     """
     given = {
-        "steps": [asdict(step) for step in decoder.steps],
-        "weights": base64.b64encode(decoder.weights.astype("<f2").tobytes()).decode(),
+        "packed": as_packed(decoder),
         "code": code.tolist(),
         "multiplications": decoder.multiplications,
     }
     image, loop = page.evaluate(
-        """(given) => {
-          const decode = live.decoder(given.steps, given.weights);
+        """async (given) => {
+          const unpacked = await live.unpack(given.packed);
+          const decode = live.decoder(unpacked.steps, unpacked.arrays.weights);
           const code = Float32Array.from(given.code);
           const numbers = new Float32Array(4096).fill(0.5);
           const multiply = () => {
@@ -195,6 +274,9 @@ LAYERS: dict[str, Callable[[], Any]] = {
     "bicubic": lambda: nn.Upsample(scale_factor=2, mode="bicubic"),
     "average pooling": lambda: nn.AvgPool2d(2),
     "global average": lambda: nn.AdaptiveAvgPool2d(1),
+    "max pooling": lambda: nn.MaxPool2d(2),
+    "max pooling, uneven": lambda: nn.MaxPool2d((3, 2), stride=(2, 1), padding=1, ceil_mode=True),
+    "max pooling, dilation": lambda: nn.MaxPool2d(2, stride=1, dilation=3),
     "zero padding": lambda: nn.ZeroPad2d((1, 2, 3, 0)),
     "reflection padding": lambda: nn.ReflectionPad2d(2),
     "replication padding": lambda: nn.ReplicationPad2d(1),
@@ -217,6 +299,8 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "permute": lambda x: x.permute(0, 2, 3, 1),
     "transpose and flatten": lambda x: x.transpose(1, 3).flatten(1),
     "expand": lambda x: x[:, :1].expand(1, 3, 6, 6),
+    "split": lambda x: x.split(3, 2)[1] + x.chunk(2, 2)[0],
+    "unbind": lambda x: x.unbind(1)[2],
     "flip": lambda x: x.flip(3),
     "concatenate": lambda x: torch.cat([x, x[:, :2] * 2, torch.ones(1, 1, 6, 6)], 1),
     "constants on either side": lambda x: 2 - (1 / (x * x + 1.5)) / 3 + x - 0.25,

@@ -306,7 +306,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = torch.rand(120, 1, 12, 12)
     save(model.eval(), folder / "model.pt2", example=images[:4].clone(), normalize="0,1")
     np.save(folder / "images.npy", images.numpy())
-    for name, flags in (("live", []), ("still", ["--no-live"])):
+    for name, flags in (("live", []), ("still", ["--no-live", "--no-live-encoder"])):
         words = [folder / "model.pt2", folder / "images.npy"]
         words += ["-o", folder / f"{name}.html", "--results", folder / name]
         words += ["--rows", 16, *flags]
@@ -331,13 +331,16 @@ def test_no_live_leaves_the_decoder_out_and_says_so(built: Path) -> None:
     assert said in " ".join(page.split())
     stored = json.loads((built / "still" / "results.json").read_text(encoding="utf-8"))
     assert stored["live"] is None
-    assert stored["provenance"]["command"].endswith("--no-live")
+    assert stored["provenance"]["command"].endswith("--no-live --no-live-encoder")
 
 
-def test_the_live_walk_adds_its_weights_and_little_more(built: Path) -> None:
+def test_the_decoder_and_its_images_add_their_bytes_and_little_more(built: Path) -> None:
     live, still = (len((built / f"{name}.html").read_bytes()) for name in ("live", "still"))
-    weights = read_results(built / "live", QUESTIONS).live.decoder.weights.nbytes  # type: ignore[union-attr]
-    assert 4 / 3 * weights < live - still < 4 / 3 * weights + 40_000
+    carried = read_results(built / "live", QUESTIONS).live
+    assert carried is not None
+    assert carried.gallery is not None
+    content = carried.decoder.weights.nbytes + carried.gallery.thumbnails.nbytes
+    assert live - still < 4 / 3 * content + 40_000
 
 
 def test_the_decoder_survives_being_stored(tmp_path: Path) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from reportgen.analyses import traversal
-from reportgen.live.program import LiveWalk
+from reportgen.live.program import LiveWalk, NotLiveError
+from reportgen.live.trace import live_encoder
 from reportgen.live.walk import live_walk
 from reportgen.study.study import Study
 from tests.conftest import FEW
@@ -44,3 +50,33 @@ def test_the_rounding_of_weights_was_looked_at_on_every_pictured_and_walked_imag
 ) -> None:
     looked_at = np.union1d(study.rows.walks, study.rows.pictures)
     assert walk.decoder.checked == len(looked_at)
+
+
+def test_an_encoder_is_checked_on_real_images_and_left_out_where_it_does_not_fit() -> None:
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
+    images = torch.rand(5, 1, 6, 6)
+    with torch.no_grad():
+        codes = encoder(images).numpy()
+    flat, deviations = images.numpy().reshape(5, -1), codes.std(axis=0)
+    given = encoder, (1, 6, 6), "cpu", flat, codes, deviations
+    found = live_encoder(*given, room=1000)
+    assert found.checked == 5
+    assert found.weights.nbytes == 2 * (36 * 8 + 8 + 8 * 3 + 3)
+    rounded = copy.deepcopy(encoder).half().float()
+    with torch.no_grad():
+        missed = np.abs(rounded(images).numpy() - codes) / deviations
+    assert found.largest_error == pytest.approx(missed.max(), rel=1e-3)
+    with pytest.raises(NotLiveError, match="too large for a page beside the decoder"):
+        live_encoder(*given, room=600)
+    with pytest.raises(NotLiveError, match=r"change a code by .* of its sd"):
+        live_encoder(*given[:4], codes + 1, deviations, room=1000)
+
+
+def test_a_report_says_why_it_does_not_carry_the_encoder(study) -> None:
+    settings = replace(study.settings, live_encoder=False)
+    without = replace(study, settings=settings)
+    found = live_walk(without, traversal.run(without))
+    assert found.encoder is None
+    assert found.encoder_reason == "the report was built with --no-live-encoder"
+    assert found.gallery is None

@@ -203,7 +203,7 @@ def test_questions_are_answered_or_say_why_not(indexed: Study) -> None:
     with pytest.raises(DoesNotApplyError, match="class"):
         directions.run(indexed)
     assert direction_moves.run(indexed).gap_up.value >= 0
-    live, reason = live_walk_or_reason(indexed, traversal.run(indexed), True)
+    live, reason = live_walk_or_reason(indexed, traversal.run(indexed), None, None)
     assert live is None and "class" in reason
 
 

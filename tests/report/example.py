@@ -11,6 +11,7 @@ import torch
 
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
+from reportgen.live.program import LiveWalk
 from reportgen.live.walk import live_walk
 from reportgen.questions import QUESTIONS, runs_of
 from reportgen.report.page import Page, PageRenderer
@@ -22,6 +23,7 @@ from reportgen.report.verdict import verdict_of
 from reportgen.settings import Settings
 from reportgen.statistics.pictures import picture_shape
 from reportgen.study.assemble import make_study
+from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 from tests.oracles.decoders import ArrayImages
 
@@ -132,7 +134,7 @@ def example_results(
             covariance_shrunk=trust.covariance_shrunk,
             panels={"last-in ablation": parts["ablation"].off_data_last},
         ),
-        live=live_walk(study, parts["traversal"]) if live else None,
+        live=_live(study, parts) if live else None,
         live_reason="" if live else "this example has none",
         unanswered=unanswered,
         not_applicable=not_applicable,
@@ -160,6 +162,11 @@ def example_results(
             row_names={"pictures": tuple(study.test.names[row] for row in study.rows.pictures)},
         ),
     )
+
+
+def _live(study: Study, parts: dict[str, Any]) -> LiveWalk:
+    named = ("traversal", "contributions", "direction_contributions")
+    return live_walk(study, *(parts.get(name) for name in named))
 
 
 def page_of(results: Results, layout: str = "file", thinning: Thinning = WHOLE) -> Page:

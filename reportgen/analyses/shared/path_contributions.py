@@ -14,10 +14,12 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from reportgen.analyses.shared.incompleteness import Incompleteness
 from reportgen.analyses.shared.row_paths import RowPath, Walks, row_paths
+from reportgen.analyses.shared.strongest_rows import StrongestRows
 from reportgen.autoencoder import Units
 from reportgen.engine import Coalitions, CodePanel, CodeParts
-from reportgen.process.ranks import ALONE, Ranks
+from reportgen.process.ranks import ALONE
 from reportgen.statistics.bootstrap import safe_ratio
 from reportgen.statistics.norms import squared_norms
 from reportgen.study.rows import PILOT_ROWS, pooled_count
@@ -45,6 +47,7 @@ class PathShares(Generic[Players]):
     incompleteness : largest |Σφ − Δ| over rows and pixels, over the largest |Δ|, where Δ comes
         from the reconstructions decoded with the whole data set.
     codes : what was decoded.
+    strongest : where each player's contribution is largest; None for players without a value.
     """
 
     players: Players
@@ -57,6 +60,7 @@ class PathShares(Generic[Players]):
     step_error: float
     incompleteness: float
     codes: CodePanel
+    strongest: StrongestRows | None
 
 
 @dataclass(frozen=True)
@@ -76,26 +80,6 @@ class PicturePaths:
     shares: np.ndarray
     sizes: np.ndarray
     incompleteness: float
-
-
-class Incompleteness:
-    """Largest |Σφ − Δ| over images and pixels, over the largest |Δ|; NaN where an image is."""
-
-    def __init__(self) -> None:
-        self._missed_and_change = np.zeros(2)
-
-    def add(self, phi: np.ndarray, change: np.ndarray) -> None:
-        """One image's φ (players, P), and Δ (P,) that was decoded apart from its path."""
-        missed = np.abs(phi.sum(axis=0, dtype=np.float64) - change).max()
-        # Unlike `max`, it passes on what is not a number.
-        self._missed_and_change = np.maximum(
-            self._missed_and_change, [missed, np.abs(change).max()]
-        )
-
-    def over(self, ranks: Ranks) -> float:
-        """Return the share missed by the images of all ranks; 0 where nothing changes."""
-        missed, change = (ranks.largest(float(number)) for number in self._missed_and_change)
-        return 0.0 if change == 0 else missed / change
 
 
 def paths_of(
@@ -164,6 +148,9 @@ def shares_of(study: Study, players: Players, player_units: np.ndarray) -> PathS
         step_error=step_error,
         incompleteness=float(np.maximum(known.incompleteness, others.incompleteness)),
         codes=_paths(study, players, rows, steps),
+        strongest=None
+        if known.strongest is None
+        else known.strongest.or_stronger(others.strongest),
     )
 
 
@@ -182,14 +169,18 @@ class _Projected:
         self.changes = np.zeros(len(rows))
         incompleteness = Incompleteness()
         mine = study.ranks.mine(len(rows))
+        strongest = StrongestRows.none(study, len(players)) if isinstance(players, Units) else None
         nobodies = study.baseline_images(study.test.codes[rows[mine]])
         paths = paths_of(study, players, rows[mine], steps, walks)
         for place, path, nobody in zip(mine, paths, nobodies, strict=True):
             self.projections[place] = path.contributions @ path.change
             self.changes[place] = squared_norms(path.change)
             incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
+            if strongest is not None:
+                strongest.take(study, players, rows[place], path.contributions, path.change)
         study.ranks.add_up(self.projections, self.changes)
         self.incompleteness = incompleteness.over(study.ranks)
+        self.strongest = None if strongest is None else strongest.over(study.ranks)
 
     @property
     def shares(self) -> np.ndarray:

@@ -21,7 +21,7 @@ from reportgen.report.views.thinning import MOST_COLUMNS, first_and_rest
 
 LARGE_REST = 0.25
 # All pictured images have their largest parts at the top of the page.
-SHOWN_ROWS = 3
+SHOWN_ROWS, SHOWN_BESIDE_LIVE = 3, 2
 OPERATOR = "+ "
 COLUMNS_BEFORE_START = 2
 IMAGES_FIRST = 3
@@ -64,10 +64,9 @@ def view(result: Contributions, results: Results, drawing: Drawing) -> View:
     """Columns beyond ten are summed as "rest"; an image shows its own strongest units."""
     alone = [share for share in result.shares if share.unit >= 0] or result.shares
     largest = max((s.share.high for s in alone if np.isfinite(s.share.high)), default=1.0)
-    rows = tuple(
-        _row(result, drawing, row)
-        for row in range(min(len(result.picture_names), drawing.thinning.picture_rows, SHOWN_ROWS))
-    )
+    most = SHOWN_ROWS if results.live is None else SHOWN_BESIDE_LIVE
+    shown = min(len(result.picture_names), drawing.thinning.picture_rows, most)
+    rows = tuple(_row(result, drawing, row) for row in range(shown))
     return View(
         shares=tuple(
             ShareRow(

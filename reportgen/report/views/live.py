@@ -1,57 +1,93 @@
-"""The live walk: everything its script reads, as one block of JSON."""
+"""The decoder in the page, and the images that it explains there: all that the scripts read."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from reportgen.analyses.traversal import Traversal
-from reportgen.live.program import LiveWalk
+from reportgen.figures.sprites import Sprite
+from reportgen.live.program import Gallery, LiveWalk
 from reportgen.report import numbers
+from reportgen.report.drawing import Drawing
+from reportgen.report.packing import levels, packed_arrays
 from reportgen.report.results import Results
-from reportgen.report.script_data import safe_in_script
+
+# Bytes that the small pictures of all images may take in the page.
+MOST_SHEET_BYTES = 400_000
+SAMPLED_TILES = 24
+# The first guess of how many fit is made a little smaller than the sample says.
+MARGIN = 0.95
+BASE64 = 4 / 3
 
 
 @dataclass(frozen=True)
 class LiveView:
-    """`data` is JSON for a script element; `weights` the bytes of the decoder's weights."""
+    """Numbers that the scripts read, and what the page says of them.
 
-    data: Any
+    Attributes
+    ----------
+    data : base64 of gzipped numbers, for a script element.
+    weights : bytes of the decoder's weights.
+    sheet : small pictures of the images, in the order of the data; None without any but those that
+        the page pictures.
+    images, test_images : how many images can be chosen, and how many there are in the test half.
+    """
+
+    data: str
     weights: int
+    sheet: Sprite | None
+    images: int
+    test_images: int
 
 
-def live_view(walks: Traversal, results: Results) -> LiveView | None:
-    """The live walk's data and weights; None where the decoder does not run in the page."""
-    from markupsafe import Markup
-
+def live_view(walks: Traversal, results: Results, drawing: Drawing) -> LiveView | None:
+    """The scripts' data; None where the decoder does not run in the page."""
     live = results.live
     if live is None:
         return None
-    data = {
+    gallery, sheet = _fitting_gallery(live.gallery, drawing)
+    codes = levels(live.codes if gallery is None else gallery.codes)
+    header = {
         "shape": results.provenance.input_shape,
         "rows": walks.rows,
-        "units": [_unit(results, live, walks, place) for place in range(len(live.units))],
-        "distances": live.distances.tolist(),
-        "slopes": live.slopes.tolist(),
-        "precision": live.precision.tolist(),
+        "walked": [_unit(results, live, walks, place) for place in range(len(live.units))],
         "largest_distance": live.largest_distance,
-        "codes": _base64(live.codes, "<f4"),
         "steps": [dataclasses.asdict(step) for step in live.decoder.steps],
-        "weights": _base64(live.decoder.weights, "<f2"),
     }
-    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return LiveView(Markup(safe_in_script(text)), live.decoder.weights.nbytes)
+    arrays = {"weights": live.decoder.weights, **codes}
+    if gallery is None or gallery.cloud is None:
+        near = ("distances", "slopes", "precision")
+        header["near"] = {name: getattr(live, name).tolist() for name in near}
+    if live.encoder is not None:
+        header["encoder_steps"] = [dataclasses.asdict(step) for step in live.encoder.steps]
+        arrays["encoder_weights"] = live.encoder.weights
+    if gallery is not None:
+        shown, shown_arrays = _gallery_data(gallery, sheet)
+        header["gallery"] = shown
+        arrays |= shown_arrays
+    return LiveView(
+        data=packed_arrays(header, arrays),
+        weights=live.decoder.weights.nbytes,
+        sheet=sheet,
+        images=len(live.codes if gallery is None else gallery.codes),
+        test_images=0 if gallery is None else gallery.test_images,
+    )
+
+
+def carried_images(results: Results, drawing: Drawing) -> int:
+    """The number of test images that can be chosen on the page and explained there."""
+    live = results.live
+    gallery = None if live is None else _fitting_gallery(live.gallery, drawing)[0]
+    return 0 if gallery is None else len(gallery.names)
 
 
 def _unit(results: Results, live: LiveWalk, walks: Traversal, place: int) -> dict[str, Any]:
     index = live.units[place]
     share = next((unit.share for unit in results.units if unit.index == index), None)
-    supported = walks.supported.values[:, place]
     return {
         "index": index,
         "name": live.names[place],
@@ -59,19 +95,85 @@ def _unit(results: Results, live: LiveWalk, walks: Traversal, place: int) -> dic
         "members": live.members[place],
         "mean": float(live.means[place]),
         "quantiles": live.quantiles[place].tolist(),
-        "low": supported[:, 0].tolist(),
-        "high": supported[:, -1].tolist(),
+        "deviation": float(walks.conditional_deviations[place]),
     }
 
 
-def _base64(values: np.ndarray, kind: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode("ascii")
+def _fitting_gallery(
+    gallery: Gallery | None, drawing: Drawing
+) -> tuple[Gallery | None, Sprite | None]:
+    """As many of the images as have room, the pictured ones always, and a sheet of all of them."""
+    if gallery is None:
+        return None, None
+    wanted = min(len(gallery.names), max(gallery.pictured, drawing.thinning.gallery))
+    if wanted == gallery.pictured:
+        return _some_of(gallery, wanted), None
+    shape, pixels = gallery.thumbnail_shape, gallery.thumbnails
+    sample = np.linspace(0, len(pixels) - 1, min(len(pixels), SAMPLED_TILES)).round().astype(int)
+    for factor in (1, 2) if max(shape[1:]) > 32 else (1,):
+        each = len(drawing.sheet(pixels[sample], shape, factor).data) * BASE64 / len(sample)
+        if each * wanted <= MOST_SHEET_BYTES:
+            break
+    while True:
+        some = _some_of(gallery, wanted)
+        sheet = drawing.sheet(some.thumbnails, shape, factor)
+        size = len(sheet.data) * BASE64
+        if size <= MOST_SHEET_BYTES:
+            return some, sheet
+        wanted = int(wanted * MARGIN * MOST_SHEET_BYTES / size)
+        if wanted <= gallery.pictured:
+            return _some_of(gallery, gallery.pictured), None
 
 
-def _finite(value: Any) -> Any:
-    """The same value with None, JSON's null, for every number that is infinite or NaN."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+def _some_of(gallery: Gallery, count: int) -> Gallery:
+    """The pictured images, and others up to so many, spread evenly."""
+    if count >= len(gallery.names):
+        return gallery
+    others = np.linspace(gallery.pictured, len(gallery.names) - 1, count - gallery.pictured)
+    kept = np.concatenate([np.arange(gallery.pictured), others.round().astype(int)])
+    units, directions = gallery.units, gallery.directions
+    return dataclasses.replace(
+        gallery,
+        names=tuple(gallery.names[place] for place in kept),
+        classes=tuple(gallery.classes[place] for place in kept),
+        codes=gallery.codes[kept],
+        thumbnails=gallery.thumbnails[kept],
+        units=dataclasses.replace(units, orders=units.orders[kept]),
+        directions=(
+            None
+            if directions is None
+            else dataclasses.replace(directions, orders=directions.orders[kept])
+        ),
+    )
+
+
+def _gallery_data(
+    gallery: Gallery, sheet: Sprite | None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Part of the header and arrays about the images and what they are made of."""
+    units, directions, cloud = gallery.units, gallery.directions, gallery.cloud
+    header: dict[str, Any] = {
+        "names": gallery.names,
+        "classes": gallery.classes if any(gallery.classes) else None,
+        "pictured": gallery.pictured,
+        "steps": gallery.steps,
+        "units": {"names": units.names, "units": units.units, "members": units.members},
+        "lead": "direction" if gallery.directions_lead else "unit",
+        "columns": None if sheet is None else sheet.width // sheet.tile_width,
+        "tile": None if sheet is None else [sheet.tile_width, sheet.height // sheet.rows],
+    }
+    arrays: dict[str, np.ndarray] = {
+        "baseline": np.asarray(gallery.baseline, np.float32),
+        "unit_orders": np.asarray(units.orders, np.uint16),
+    }
+    if directions is not None:
+        header["directions"] = {"names": directions.names, "coordinates": directions.coordinates}
+        arrays |= {
+            "readout": np.asarray(directions.readout, np.float32),
+            "drawn": np.asarray(directions.drawn, np.float32),
+            "direction_orders": np.asarray(directions.orders, np.uint16),
+        }
+    if cloud is not None:
+        header["cloud"] = {"members": cloud.members, "mean": cloud.mean.tolist()}
+        arrays["precision"] = np.asarray(cloud.precision, np.float32)
+    return header, arrays

@@ -12,6 +12,9 @@ from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
+# Images behind each plane where the live walk moves both units from any image.
+ROWS_BESIDE_LIVE = 1
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -33,24 +36,28 @@ class PlaneView:
 
 @dataclass(frozen=True)
 class View:
-    """All planes."""
+    """All planes; `rows_left_out` images whose planes the live walk shows instead."""
 
     planes: tuple[PlaneView, ...]
+    rows_left_out: int
 
 
 def view(result: PlaneWalks, results: Results, drawing: Drawing) -> View:
     """Frames at the data's pixel range, flagged ones marked."""
+    most = len(result.rows) if results.live is None else ROWS_BESIDE_LIVE
+    rows = result.rows[: min(most, drawing.thinning.plane_rows)]
     return View(
-        tuple(
+        rows_left_out=max(0, len(result.rows) - most),
+        planes=tuple(
             PlaneView(
                 plane,
                 tuple(
                     Grid(name, tuple(_strip(plane, row, step, drawing) for step in _steps(plane)))
-                    for row, name in enumerate(result.rows[: drawing.thinning.plane_rows])
+                    for row, name in enumerate(rows)
                 ),
             )
             for plane in result.planes
-        )
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from reportgen.report.drawing import Drawing
 from reportgen.report.results import Results
+from reportgen.report.views.live import carried_images
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,11 @@ class SettingRow:
 
 @dataclass(frozen=True)
 class View:
-    """All settings, and the verdict's thresholds among them."""
+    """All settings, the verdict's thresholds among them; `carried` images travel in the page."""
 
     settings: tuple[SettingRow, ...]
     thresholds: tuple[SettingRow, ...]
+    carried: int
 
 
 THRESHOLDS = (
@@ -64,7 +66,8 @@ def view(result: None, results: Results, drawing: Drawing) -> View:
         )
         for knob in fields(results.settings)
     )
-    return View(rows, tuple(row for row in rows if row.name in THRESHOLDS))
+    thresholds = tuple(row for row in rows if row.name in THRESHOLDS)
+    return View(rows, thresholds, carried_images(results, drawing))
 
 
 def _text(value: Any) -> str:

@@ -15,6 +15,8 @@ from reportgen.report.results import Results
 from reportgen.report.views.live import LiveView, live_view
 
 BOUND_UNIT = 0.2
+# Images with strips where the live walk starts from any of them.
+STRIPS_BESIDE_LIVE = 2
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class RowWalk:
 
 @dataclass(frozen=True)
 class View:
-    """All rows; `units_left_out` live units that are not walked; the live walk, if there is one."""
+    """Rows of strips and how many more there are; `units_left_out` live units that are not walked;
+    the live walk, if there is one.
+    """
 
     rows: tuple[RowWalk, ...]
+    rows_left_out: int
     units_left_out: int
     live: LiveView | None
 
@@ -49,11 +54,14 @@ def view(result: Traversal, results: Results, drawing: Drawing) -> View:
     """Strips over the data-supported range; the full range stands in the units' cards."""
     walked = set(result.units)
     left_out = [u for u in results.units if u.share is not None and u.index not in walked]
-    shown = min(len(result.rows), drawing.thinning.walk_rows)
+    live = live_view(result, results, drawing)
+    most = drawing.thinning.walk_rows if live is None else STRIPS_BESIDE_LIVE
+    shown = min(len(result.rows), drawing.thinning.walk_rows, most)
     return View(
         rows=tuple(_row(result, drawing, row) for row in range(shown)),
+        rows_left_out=len(result.rows) - shown,
         units_left_out=len(left_out),
-        live=live_view(result, results),
+        live=live,
     )
 
 

@@ -1,4 +1,4 @@
-"""Two images where a unit is strong: its largest contributions, of both signs where it has both."""
+"""Two images where a unit is strong: its largest contributions above its mean and below."""
 
 from __future__ import annotations
 
@@ -41,13 +41,31 @@ class Examples:
 
 
 def strong_images(results: Results, unit: Unit) -> StrongImages | None:
-    """The pictured image with the largest ‖φ‖, and the one with the largest that is opposed to it.
+    """The images with the largest ‖φ‖ above the unit's mean and below.
 
-    Where none is opposed, the second largest. None for a unit without contributions of its own.
+    None for a unit without contributions of its own.
     """
     result = results.answers.of(Contributions)
-    places = [] if result is None else [share.unit for share in result.shares]
-    if result is None or unit.index not in places or not len(result.picture_names):
+    if result is None:
+        return None
+    if result.strong is None:
+        return _among_pictured(result, unit)
+    strong = result.strong
+    chosen = [place for place, image in enumerate(strong.images) if image.unit == unit.index]
+    if not chosen:
+        return None
+    return StrongImages(
+        names=tuple(strong.images[place].name for place in chosen),
+        shares=tuple(own_share(strong.images[place].share) for place in chosen),
+        originals=strong.originals[chosen],
+        parts=strong.parts[chosen],
+    )
+
+
+def _among_pictured(result: Contributions, unit: Unit) -> StrongImages | None:
+    """Of results that do not tell them: the largest ‖φ‖, and the largest that is opposed to it."""
+    places = [share.unit for share in result.shares]
+    if unit.index not in places or not len(result.picture_names):
         return None
     player = places.index(unit.index)
     phi = np.asarray(result.pictures[:, player], dtype=np.float64)

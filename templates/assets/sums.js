@@ -1,0 +1,89 @@
+"use strict";
+/* An image as the mean code and its largest parts, drawn as the report's own sums are. */
+const sums = (() => {
+  const { percent, number } = frames;
+  const MOST_PARTS = 6;
+
+  const element = (kind, name, text = "") => {
+    const made = document.createElement(kind);
+    if (name) made.className = name;
+    made.textContent = text;
+    return made;
+  };
+  /* A picture of a sum with its name, and its share and size; a part of a sum by unit is that `unit`'s. */
+  const tile = (sign, name, picture, { share = NaN, size = NaN, unit = null } = {}) => {
+    const part = element("div", "part");
+    const title = element("p", "part-name");
+    if (sign) title.append(element("span", "sign", sign), " ");
+    const label = element("bdi", "", name);
+    if (unit !== null && unit >= 0) {
+      const a = element("a", "");
+      a.href = `#unit-${unit}`;
+      a.append(label);
+      title.append(a);
+    } else title.append(label);
+    const says = element("p", "part-share");
+    if (Number.isFinite(share)) says.append(element("b", "", percent(share)));
+    if (Number.isFinite(size)) says.append(" ", element("span", "", `size ${percent(size)}`));
+    part.append(title, says, picture);
+    if (unit !== null) part.dataset.unit = String(unit);
+    return part;
+  };
+
+  const added = (pictures) => pictures.reduce(
+    (sum, picture) => sum.map((value, k) => value + picture[k]), new Float64Array(pictures[0].length));
+  const limitOf = (pictures) => pictures.reduce(
+    (most, picture) => picture.reduce((largest, value) => Math.max(largest, Math.abs(value)), most), 0);
+
+  /* The largest parts of this image, the unit that is looked at among them, and the others as one. */
+  const partsOf = (result, players, unit) => {
+    const every = players.names.map((_, k) => k);
+    const single = every.filter((k) => players.names[k] !== "rest");
+    const alone = single
+      .sort((a, b) => Math.abs(result.shares[b]) - Math.abs(result.shares[a]))
+      .slice(0, MOST_PARTS);
+    const asked = unit === null ? -1 : (players.units ?? []).indexOf(unit);
+    if (asked >= 0 && !alone.includes(asked)) alone[alone.length - 1] = asked;
+    const others = every.filter((k) => !alone.includes(k));
+    const pictures = alone.map((k) => result.phi[k]);
+    if (others.length) pictures.push(added(others.map((k) => result.phi[k])));
+    return { alone, others, pictures };
+  };
+
+  const nameOf = (k, others, players) => {
+    if (k !== undefined) return players.units ? `unit ${players.names[k]}` : players.names[k];
+    if (others.some((other) => players.names[other] === "rest")) return "the rest";
+    return others.length === 1 ? "1 other" : `${others.length} others`;
+  };
+  /* Fill a sum with pictures of this shape on ± limit; `original` is a canvas, or none. */
+  const fill = (target, { name, result, players, unit, limit, shape, original }) => {
+    const { alone, others, pictures } = partsOf(result, players, unit);
+    const image = (values, what) => painting.strip(shape, values, `${name}: ${what}.`);
+    const tiles = [
+      tile("", "reconstruction", image(result.image, "reconstruction")),
+      tile("=", "mean code", image(result.start, "mean code")),
+    ];
+    if (original) tiles.unshift(tile("", "original", painting.framed(original, `${name}: original.`)));
+    pictures.forEach((picture, at) => {
+      const k = alone[at];
+      const title = nameOf(k, others, players);
+      const share = k === undefined
+        ? others.reduce((sum, other) => sum + result.shares[other], 0)
+        : result.shares[k];
+      const alt = `${name}, part of ${title}: ${percent(share)} of this image's change.`;
+      tiles.push(tile("+", title, painting.strip(shape, picture, alt, limit), {
+        share,
+        size: k === undefined ? NaN : result.sizes[k],
+        unit: players.units ? players.units[k] ?? -1 : null,
+      }));
+    });
+    target.replaceChildren(...tiles);
+  };
+
+  const completeness = (result) => {
+    const sum = percent(result.shares.reduce((total, share) => total + share, 0), 4);
+    return `Shares sum to ${sum}; all parts together miss the change by at most `
+      + `${number(result.missed)} of the pixel range.`;
+  };
+  return { element, limitOf, partsOf, fill, completeness };
+})();
