@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 
 MOST_CHARACTERS = 200
+# The class of an image that has none, where others have one.
+NO_LABEL = "(no label)"
 _UNSHOWN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
 
 

@@ -28,7 +28,7 @@ from reportgen.images.label_table import CLASS_COLUMNS, match_labels
 from reportgen.images.picture import UnreadableImageError
 from reportgen.images.picture_notes import class_note
 from reportgen.images.places import Places
-from reportgen.shown import shown
+from reportgen.shown import NO_LABEL, shown
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl")
 FORMATS = "a .csv, .tsv, .jsonl, .parquet, .npy, .npz, HDF5 or IDX file"
@@ -149,8 +149,8 @@ def _labelled(images: Callable[[], ImageSet], labels: LabelFile) -> ImageSet:
 def _word(value: float | str) -> str:
     """A class as it is printed; whole numbers without a point."""
     if isinstance(value, str):
-        return value or "(no label)"
-    return "(no label)" if math.isnan(value) else str(int(value))
+        return value or NO_LABEL
+    return NO_LABEL if math.isnan(value) else str(int(value))
 
 
 def _matched(where: str, names: str | None) -> str:

@@ -13,7 +13,7 @@ from reportgen.errors import DataError
 from reportgen.images.image_set import Factors
 from reportgen.images.name_matching import match_loosely
 from reportgen.images.table import Line, Table
-from reportgen.shown import shown
+from reportgen.shown import NO_LABEL, shown
 
 # The second to fourth are the names of Hugging Face's image folders.
 TABLE_NAMES = ("labels.csv", "metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -65,7 +65,7 @@ def match_labels(table: Table, names: Sequence[str], keep_index: bool = False) -
     class_column = next(by_name, table.class_column)
     classes = None
     if class_column is not None:
-        classes = tuple(shown(cell) or "(no label)" for cell in cells.pop(class_column))
+        classes = tuple(shown(cell) or NO_LABEL for cell in cells.pop(class_column))
     factors: Factors = {name: _typed(column) for name, column in cells.items()}
     return LabelTable(factors, classes, _notes(table, rows, counting.columns, otherwise))
 

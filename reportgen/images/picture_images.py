@@ -20,7 +20,7 @@ from reportgen.images.picture_notes import choice_note, class_note, conversion_n
 from reportgen.images.picture_set import PictureFiles, PictureSet, read_picture_set
 from reportgen.images.places import Places
 from reportgen.images.table_reading import read_table
-from reportgen.shown import shown
+from reportgen.shown import NO_LABEL, shown
 
 CLASS_SUFFIX = ".cls"
 
@@ -148,7 +148,7 @@ def _class_files(files: PictureFiles, pictures: PictureSet, where: str) -> tuple
     for name in pictures.names:
         beside = class_file(name)
         if beside not in files:
-            classes.append("(no label)")
+            classes.append(NO_LABEL)
             continue
         content = _content(files, beside, where)
         pictures.checksum.add(beside, content)

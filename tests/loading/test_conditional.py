@@ -378,6 +378,9 @@ def test_what_cannot_be_fed_is_said() -> None:
     without = dataclasses.replace(IMAGES, labels=None)
     with pytest.raises(DataError, match="these images have none"):
         autoencoder_from_module(Indexed(), without, **SAID)
+    some = dataclasses.replace(IMAGES, labels=("(no label)", *LABELS[1:]))
+    with pytest.raises(DataError, match="1 of these 60 images have none"):
+        autoencoder_from_module(Indexed(), some, **SAID)
     measured = dataclasses.replace(IMAGES, labels=tuple(str(10**5 + n) for n in range(COUNT)))
     with pytest.raises(DataError, match="not measurements"):
         autoencoder_from_module(Indexed(), measured, **SAID)

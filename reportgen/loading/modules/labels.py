@@ -19,6 +19,7 @@ from reportgen.errors import DataError, ModelError
 from reportgen.loading.graph.label_input import LabelInput, LabelMisfitError
 from reportgen.loading.modules.model_parts import ModelParts
 from reportgen.loading.split import ImageMap, Split
+from reportgen.shown import NO_LABEL
 
 Form = Callable[[Tensor], Tensor]
 MOST_CLASSES = 10_000
@@ -77,6 +78,12 @@ class LabelFeed:
                 "--condition labels feeds the model the images' classes, and these images have "
                 "none: put them in a folder for each class, or name a table with a column of "
                 "labels."
+            )
+        if NO_LABEL in labels:
+            raise DataError(
+                f"--condition labels feeds the model the images' classes, and "
+                f"{Counter(labels)[NO_LABEL]} of these {len(labels)} images have none: give each "
+                "one, or leave those out."
             )
         found = sorted(set(labels))
         if all(label.isascii() and label.isdecimal() for label in found):
