@@ -60,8 +60,8 @@ def _rows(study: Study, by_unit: Contributions, wanted: int) -> np.ndarray:
     pictures = study.rows.pictures
     room = max(0, wanted - len(pictures))
     images = () if by_unit.strong is None else by_unit.strong.images
-    strong = [study.test.names.index(image.name) for image in images]
-    strong = np.setdiff1d(np.array(strong, np.intp), pictures)[:room]
+    named = [study.test.names.index(image.name) for image in images]
+    strong = np.setdiff1d(np.array(named, np.intp), pictures)[:room]
     others = np.setdiff1d(study.test_rows, np.concatenate([pictures, strong]))
     count = min(len(others), room - len(strong))
     spread = np.linspace(0, len(others) - 1, count).round().astype(np.intp)

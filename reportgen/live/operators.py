@@ -127,8 +127,8 @@ def _max_pool(call: Call) -> int:
 
 def _both(sides: Any) -> list[int]:
     """Down and across; one number stands for both."""
-    sides = list(sides) if isinstance(sides, list | tuple) else [sides]
-    return sides * 2 if len(sides) == 1 else sides
+    listed: list[int] = [*sides] if isinstance(sides, list | tuple) else [sides]
+    return listed * 2 if len(listed) == 1 else listed
 
 
 def _mixes(call: Call) -> bool:

@@ -149,7 +149,7 @@ def shares_of(study: Study, players: Players, player_units: np.ndarray) -> PathS
         incompleteness=float(np.maximum(known.incompleteness, others.incompleteness)),
         codes=_paths(study, players, rows, steps),
         strongest=None
-        if known.strongest is None
+        if known.strongest is None or others.strongest is None
         else known.strongest.or_stronger(others.strongest),
     )
 
@@ -176,7 +176,7 @@ class _Projected:
             self.projections[place] = path.contributions @ path.change
             self.changes[place] = squared_norms(path.change)
             incompleteness.add(path.contributions, study.test.reconstructions[rows[place]] - nobody)
-            if strongest is not None:
+            if strongest is not None and isinstance(players, Units):
                 strongest.take(study, players, rows[place], path.contributions, path.change)
         study.ranks.add_up(self.projections, self.changes)
         self.incompleteness = incompleteness.over(study.ranks)
