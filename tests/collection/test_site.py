@@ -22,6 +22,7 @@ from reportgen.errors import CollectionError
 from reportgen.report.results import Results
 from reportgen.report.store import image_archive, results_json
 from reportgen.statistics.bootstrap import Estimate
+from tests.deep_folders import deep_folders
 from tests.report.example import example_results, page_of
 
 Run = Callable[..., Result]
@@ -263,16 +264,9 @@ def test_results_that_are_no_file_are_not_waited_for(tmp_path: Path, runs: Path,
     assert entry.error
 
 
-def test_folders_below_one_another_without_end_are_gone_through(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for _ in range(1500):
-        Path("a").mkdir()
-        os.chdir("a")
-    Path("results.json").write_text("{}")
-    os.chdir(tmp_path)
-    assert len(find_reports([Path("a")], tmp_path / "public")) == 1
+def test_folders_below_one_another_without_end_are_gone_through(tmp_path: Path) -> None:
+    with deep_folders(tmp_path, 1500) as top:
+        assert len(find_reports([top], tmp_path / "public")) == 1
 
 
 def test_the_site_does_not_list_itself(runs: Path) -> None:

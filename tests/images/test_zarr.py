@@ -12,6 +12,7 @@ import zarr
 
 from reportgen.errors import DataError
 from reportgen.images import ImageSet, open_images
+from tests.deep_folders import deep_folders
 from tests.images.damage import reads_or_refuses
 from tests.images.pictures import noise
 from tests.process.confined import run_confined
@@ -143,16 +144,10 @@ def test_damaged_archives_are_read_or_one_sentence(tmp_path: Path, version: int)
     reads_or_refuses(written(tmp_path, "zip", version), 60)
 
 
-def test_folders_in_folders_without_end_are_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_in_folders_without_end_are_one_sentence(tmp_path: Path) -> None:
     store = written(tmp_path, "folder", 3)
-    monkeypatch.chdir(store)
-    for _ in range(1200):
-        Path("a").mkdir()
-        os.chdir("a")
-    os.chdir(store)
-    assert "more than 100 deep" in refused(store)
+    with deep_folders(store, 1200):
+        assert "more than 100 deep" in refused(store)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
