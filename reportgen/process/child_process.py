@@ -221,8 +221,8 @@ class ChildProcess:
         )
 
     def _last_words(self) -> str:
-        lines = self._printed.take(to_the_end=True)
-        return f"; its last words were: {shown(lines[-1])}" if lines else ""
+        last = self._printed.last()
+        return f"; its last words were: {shown(last)}" if last else ""
 
     def _end(self) -> None:
         if self._process.poll() is None:
@@ -241,6 +241,7 @@ class _Printed:
     def __init__(self, pipe: BinaryIO | Any) -> None:
         self._pipe: BinaryIO = pipe
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._taken: list[str] = []
         self._lock = threading.Lock()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -261,7 +262,17 @@ class _Printed:
         with self._lock:
             lines = list(self._lines)
             self._lines.clear()
-        return [line for line in lines if line]
+        self._taken = [line for line in lines if line]
+        return self._taken
+
+    def last(self) -> str:
+        """Return the last line of a process that has ended, or "".
+
+        It may have been taken with the last message that came before it died.
+        """
+        before = self._taken
+        lines = self.take(to_the_end=True) or before
+        return lines[-1] if lines else ""
 
     def close(self) -> None:
         """Read what is left, and let go of the pipe."""

@@ -78,6 +78,21 @@ def test_the_sentence_has_the_step_and_the_last_words() -> None:
     assert "its last words were: free(): \\x1b[31minvalid pointer" in str(caught.value)
 
 
+def test_last_words_that_came_with_the_last_message_are_not_lost() -> None:
+    code = """
+    import os
+    os.write(2, b"free(): invalid pointer\\n")
+    channel.send("step", name="model")
+    import time
+    time.sleep(0.5)
+    os.abort()
+    """
+    with pytest.raises(ChildError) as caught, child(textwrap.dedent(code)) as process:
+        for _ in process.messages():
+            pass
+    assert "its last words were: free(): invalid pointer" in str(caught.value)
+
+
 def test_memory_beyond_the_limit_is_one_sentence() -> None:
     order = confinement(memory_bytes=2**30, memory_said="--memory 1 allows")
     assert "the 1.1 GB that --memory 1 allows" in death("bytearray(2**31)", order=order)

@@ -105,10 +105,22 @@ def test_a_unit_s_card_says_what_it_contributes_to_each_of_its_images(
     assert told == len(cards)
 
 
-def test_a_unit_s_examples_are_where_its_contribution_is_largest_and_where_it_is_opposed(
+def test_a_unit_s_examples_are_those_that_the_results_name(results: Results) -> None:
+    strong = results.answers["contributions"].strong
+    for unit in results.units:
+        places = [place for place, image in enumerate(strong.images) if image.unit == unit.index]
+        shown = strong_images(results, unit)
+        assert shown is not None and 0 < len(places) <= 2
+        assert shown.names == tuple(strong.images[place].name for place in places)
+        assert np.array_equal(shown.parts, strong.parts[places])
+        assert np.array_equal(shown.originals, strong.originals[places])
+
+
+def test_of_older_results_examples_are_the_pictured_images_with_the_largest_and_an_opposed_part(
     results: Results,
 ) -> None:
-    answer = results.answers["contributions"]
+    answer = replace(results.answers["contributions"], strong=None)
+    results = with_answers(results, contributions=answer)
     for unit in results.units:
         player = [share.unit for share in answer.shares].index(unit.index)
         phi = answer.pictures[:, player].astype(np.float64)

@@ -24,7 +24,8 @@ def check_script(graph: Any) -> None:
             raise _refused("calls what only the call itself decides")
     for node in graph.findAllNodes("prim::unchecked_cast"):
         (given,), made = list(node.inputs()), node.output().type().annotation_str
-        if given.type().annotation_str not in (made, f"Optional[{made}]"):
+        # None in the place of a value is an error that the interpreter tells by itself.
+        if given.type().annotation_str not in (made, f"Optional[{made}]", "NoneType"):
             raise _refused("takes a value for one of another type")
     for kind in DIVISIONS:
         for node in graph.findAllNodes(kind):
