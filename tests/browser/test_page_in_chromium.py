@@ -114,7 +114,11 @@ def test_dark_and_light_follow_the_system_and_the_switch_overrules_it(visit: Vis
     switch.click()
     assert switch.inner_text() == "Theme: light"
     assert dark.evaluate(paper) == light.evaluate(paper)
-    dark.reload()
+    # The browser may take a moment to store the choice.
+    for _ in range(5):
+        dark.reload()
+        if dark.evaluate(paper) == light.evaluate(paper):
+            break
     assert dark.evaluate(paper) == light.evaluate(paper)
 
 
