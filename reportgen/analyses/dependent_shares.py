@@ -64,7 +64,7 @@ def run(study: Study) -> DependentShares:
     live = study.live_units
     largest = _largest_correlation(study, live)
     if not largest > TOGETHER:
-        raise DoesNotApplyError("no two units' values go together (all |r| are at most .5).")
+        raise DoesNotApplyError("no two units' values go together (all |r| are at most 0.5).")
     members = [study.units.members[unit] for unit in live]
     chosen = np.concatenate(members)
     if len(study.fit) < ROWS_PER_REGRESSOR * len(chosen):

@@ -108,6 +108,8 @@ def _trace(
     except NotLiveError:
         raise
     except Exception as error:
+        if isinstance(error.__cause__, NotLiveError):
+            raise error.__cause__ from None
         # A decoder may do anything; what cannot be followed is pre-rendered instead.
         kind = type(error.__cause__ or error).__name__
         raise NotLiveError(

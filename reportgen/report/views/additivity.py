@@ -76,7 +76,8 @@ def _set(result: Additivity, drawing: Drawing, pictures: SetPictures) -> SetView
 
 def _title(pictures: SetPictures, all_units: bool) -> str:
     if all_units:
-        return f"All {len(pictures.units)} units"
+        count = len(pictures.units)
+        return "Both units" if count == 2 else f"All {count} units"
     names = ", ".join(pictures.names[:MOST_NAMES])
     return f"The strongest {'pair' if len(pictures.units) == 2 else 'triple'}: units {names}"
 
