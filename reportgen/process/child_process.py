@@ -266,10 +266,7 @@ class _Printed:
         return self._taken
 
     def last(self) -> str:
-        """Return the last line of a process that has ended, or "".
-
-        It may have been taken with the last message that came before it died.
-        """
+        """Return a dead process's last line, even if its last message took it, or ""."""
         before = self._taken
         lines = self.take(to_the_end=True) or before
         return lines[-1] if lines else ""
