@@ -108,7 +108,7 @@ def _encoder_or_reason(study: Study, taken: int) -> tuple[LiveEncoder | None, st
             autoencoder.input_shape,
             autoencoder.device,
             study.test.images[checked],
-            study.engine.encode(study.test.images[checked]),
+            study.test.codes[checked],
             column_deviations(study.fit.every_code),
             MOST_BYTES - taken,
         )

@@ -508,8 +508,8 @@ def test_a_broken_address_starts_at_the_start(visit: Visiting) -> None:
     visited = visit("live")
     page = visited.page
     page.wait_for_timeout(350)
-    before = shown(page, "image")
-    for fragment in ("walk=99", "walk=0&u0=abc", "walk=%", "walk=0&u77=1"):
+    before, start = shown(page, "image"), page.evaluate("selection.state.place")
+    for fragment in ("walk=9999", f"walk={start}&u0=abc", "walk=%", f"walk={start}&u77=1"):
         page.goto(f"{page.url.partition('#')[0]}#{fragment}")
         page.reload()
         page.wait_for_timeout(350)

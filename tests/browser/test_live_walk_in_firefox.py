@@ -26,10 +26,12 @@ LEVELS = """
 # Once the decoder is unpacked, the walk starts from the first walked image, as the strips do.
 AT_THE_FIRST = """
   const done = arguments[0];
-  model.ready.then(() => {
-    selection.choose(0, { stay: true });
+  const ready = () => {
+    if (!document.querySelector("#walk input[type=number]")) return setTimeout(ready, 50);
+    document.querySelector('.choices a[href="#image-0"]').click();
     requestAnimationFrame(() => requestAnimationFrame(done));
-  });
+  };
+  ready();
 """
 
 

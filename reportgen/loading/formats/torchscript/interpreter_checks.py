@@ -12,8 +12,8 @@ from reportgen.errors import ModelError
 
 # Calls that were not put in line: of what they call, nothing is known.
 CALLS = ("prim::CallMethod", "prim::CallFunction", "prim::fork", "prim::awaitable")
-# Of plain numbers torch divides by nothing, which stops the processor.
-DIVISIONS = ("aten::remainder", "aten::fmod", "aten::floordiv", "aten::div", "aten::floor_divide")
+# Of plain numbers torch divides by nothing, which stops the processor; for `//` it looks first.
+DIVISIONS = ("aten::remainder", "aten::fmod", "aten::div", "aten::floor_divide")
 UNTYPED_COPIES = ("aten::to.prim_",)
 
 
