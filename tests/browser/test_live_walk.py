@@ -507,7 +507,9 @@ def test_the_address_leads_back_to_the_same_picture(visit: Visiting) -> None:
 def test_a_broken_address_starts_at_the_start(visit: Visiting) -> None:
     visited = visit("live")
     page = visited.page
-    page.wait_for_timeout(350)
+    page.goto(page.url.partition("#")[0] + "#")
+    page.reload()
+    page.wait_for_timeout(700)
     before, start = shown(page, "image"), page.evaluate("selection.state.place")
     for fragment in ("walk=9999", f"walk={start}&u0=abc", "walk=%", f"walk={start}&u77=1"):
         page.goto(f"{page.url.partition('#')[0]}#{fragment}")
