@@ -126,24 +126,16 @@ def _panel(study: Study, found: FoundDirections, rows: np.ndarray) -> CodePanel:
     memberships = np.concatenate([np.zeros((1, count)), alone, growing, 1 - alone])
 
     def of_row(place: int, which: slice | np.ndarray) -> np.ndarray:
-        return _mixed(found, study.test.codes[rows[place]], memberships[which])
+        return found.players.mixed(study.test.codes[rows[place]], memberships[which])
 
     return CodePanel(len(rows), len(memberships), of_row)
-
-
-def _mixed(found: FoundDirections, code: np.ndarray, memberships: np.ndarray) -> np.ndarray:
-    """(n, code_size) z0 and those parts of a code that each row of memberships (n, d + 1) has."""
-    mixed = found.players.start(code) + memberships @ found.players.parts_of(code)
-    mixed = mixed.astype(np.float32)
-    mixed[memberships.all(axis=1)] = code
-    return mixed
 
 
 def _growing(study: Study, found: FoundDirections) -> np.ndarray:
     """(r, d + 2, p) pictures with the first 0, 1, … parts."""
     count = len(found) + 1
     first = np.tril(np.ones((count + 1, count)), -1)
-    codes = (_mixed(found, study.test.codes[row], first) for row in study.rows.pictures)
+    codes = (found.players.mixed(study.test.codes[row], first) for row in study.rows.pictures)
     return np.stack([study.pictures(study.engine.decode(each)) for each in codes])
 
 

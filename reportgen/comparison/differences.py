@@ -17,6 +17,7 @@ from reportgen.report.number_names import NumberNames
 from reportgen.report.number_places import as_estimate
 from reportgen.report.numbers import NumberScale
 from reportgen.report.question import Question
+from reportgen.report.results import VerdictLine
 from reportgen.statistics.bootstrap import LOWER, UNDEFINED, UPPER, Estimate
 
 Mark = Literal["same", "higher", "lower", "cannot be compared"]
@@ -113,21 +114,19 @@ def verdict_beside(
     """The verdict of two reports, question by question; those that both have."""
     answers = []
     for key, section in VERDICT_SECTIONS.items():
-        lines = [
-            line
-            for source in (first, second)
-            for line in [each for each in source.results.verdict if each.section == section][:1]
-        ]
-        if len(lines) < 2:
+        one, two = (_line_of(source, section) for source in (first, second))
+        if one is None or two is None:
             continue
-        found = _difference(
-            first, second, f"verdict.{key}", lines[0].measure, lines[0].scale, questions
-        )
-        if section == "additivity" and lines[0].measure != lines[1].measure:
+        found = _difference(first, second, f"verdict.{key}", one.measure, one.scale, questions)
+        if section == "additivity" and one.measure != two.measure:
             # From the mean code in one, and from a real code in the other.
             found = replace(found, difference=UNDEFINED, mark="cannot be compared")
-        answers.append(Answer(lines[0].question, lines[0].word, lines[1].word, found))
+        answers.append(Answer(one.question, one.word, two.word, found))
     return tuple(answers)
+
+
+def _line_of(source: Source, section: str) -> VerdictLine | None:
+    return next((line for line in source.results.verdict if line.section == section), None)
 
 
 def differences_of(

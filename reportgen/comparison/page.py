@@ -14,9 +14,10 @@ from reportgen.comparison.sources import Source
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.figures.colours import diverging_steps
 from reportgen.report.album import Album
-from reportgen.report.assets import Assets, packed
+from reportgen.report.assets import Assets
 from reportgen.report.drawing import Drawing
 from reportgen.report.headline import WORRYING_OFF_DATA
+from reportgen.report.packing import packed
 from reportgen.report.page import scales_of
 from reportgen.report.templates import Templates
 from reportgen.report.thinning import Thinning
@@ -58,7 +59,7 @@ def render_comparison(
         layout,
         drawing,
         data,
-        packed(data) if layout == "file" else "",
+        packed(data.encode("utf-8")) if layout == "file" else "",
         styles=STYLES,
         scripts=SCRIPTS,
         data_name="comparison.json",

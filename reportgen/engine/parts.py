@@ -64,7 +64,10 @@ class CodeParts:
         self, code: np.ndarray, steps: int, order: np.ndarray, numbers: np.ndarray
     ) -> np.ndarray:
         step, place = np.divmod(numbers, 2 * (len(self) + 1))
-        taken = (step[:, None] + both_ways(order)[place]) / steps
+        return self.mixed(code, (step[:, None] + both_ways(order)[place]) / steps)
+
+    def mixed(self, code: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """(n, code_size) float32: z0 and of each part what a row of `taken` (n, parts) says."""
         start = self.start(code)
         mixed = (start + taken @ self.parts_of(code)).astype(np.float32)
         # The ends are the codes themselves, to the last bit.

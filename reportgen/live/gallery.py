@@ -9,6 +9,7 @@ from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.shared.found_directions import found_directions
 from reportgen.analyses.shared.path_contributions import path_order, path_shares
+from reportgen.analyses.shared.strongest_rows import NOWHERE
 from reportgen.live.program import CloudOfCodes, Gallery, LiveDirections, LiveUnits
 from reportgen.statistics.pictures import averaged_down, shrink_factor
 from reportgen.study.study import Study
@@ -35,7 +36,7 @@ def gallery_of(
     room = MOST_CODE_NUMBERS // study.units.code_size
     if by_unit is None or room < len(study.rows.pictures):
         return None
-    rows = _rows(study, by_unit, min(study.settings.gallery, room))
+    rows = _rows(study, min(study.settings.gallery, room))
     labels = study.test.labels
     shape, thumbnails = _thumbnails(study, rows)
     return Gallery(
@@ -55,13 +56,15 @@ def gallery_of(
     )
 
 
-def _rows(study: Study, by_unit: Contributions, wanted: int) -> np.ndarray:
+def _rows(study: Study, wanted: int) -> np.ndarray:
     """The picture rows, those where units are strong, and others spread over the test half."""
     pictures = study.rows.pictures
     room = max(0, wanted - len(pictures))
-    images = () if by_unit.strong is None else by_unit.strong.images
-    named = [study.test.names.index(image.name) for image in images]
-    strong = np.setdiff1d(np.array(named, np.intp), pictures)[:room]
+    shares = study.shared(path_shares)
+    strong = np.zeros(0, np.intp)
+    if shares.strongest is not None:
+        told = shares.strongest.rows[shares.player_units >= 0]
+        strong = np.setdiff1d(told[told != NOWHERE], pictures)[:room]
     others = np.setdiff1d(study.test_rows, np.concatenate([pictures, strong]))
     count = min(len(others), room - len(strong))
     spread = np.linspace(0, len(others) - 1, count).round().astype(np.intp)

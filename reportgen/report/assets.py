@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 
 from reportgen.delivery.page_layout import PageLayout
@@ -17,11 +16,6 @@ SCRIPTS = (
     *("values.js", "enlarge.js", "selection.js", "live.js", "model.js", "painting.js"),
     *("live_walk.js", "sums.js", "own_image.js", "gallery.js", "lab.js", "cards.js", "download.js"),
 )
-
-
-def packed(data: str) -> str:
-    """Text as base64 of gzip, under half of its length; the same text gives the same bytes."""
-    return base64.b64encode(gzip.compress(data.encode("utf-8"), mtime=0)).decode("ascii")
 
 
 class Assets:

@@ -8,7 +8,7 @@ from reportgen.analyses.health import Health
 from reportgen.analyses.reconstruction import Reconstruction
 from reportgen.analyses.trust import Bottleneck, Trust
 from reportgen.report import numbers, words
-from reportgen.report.results import Results
+from reportgen.report.results import Results, VerdictLine
 from reportgen.suite.control import Control
 
 WORRYING_OFF_DATA = 0.25
@@ -123,13 +123,17 @@ def _of_subtraction(results: Results) -> tuple[Consequence, ...]:
 
 
 def _words_of(results: Results, scale: words.Scale) -> tuple[words.Word, ...]:
-    lines = [line for line in results.verdict if line.question == scale.question]
-    return lines[0].words if lines else ()
+    line = _line_of(results, scale)
+    return () if line is None else line.words
 
 
 def _off_data(results: Results, scale: words.Scale) -> bool:
-    lines = [line for line in results.verdict if line.question == scale.question]
-    return bool(lines) and words.OFF_DATA.said in lines[0].word
+    line = _line_of(results, scale)
+    return line is not None and words.OFF_DATA.said in line.word
+
+
+def _line_of(results: Results, scale: words.Scale) -> VerdictLine | None:
+    return next((line for line in results.verdict if line.question == scale.question), None)
 
 
 def _control(results: Results) -> tuple[TrustItem, ...]:

@@ -13,12 +13,13 @@ from reportgen.delivery.page_layout import PageLayout
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_steps
 from reportgen.figures.sprites import SpriteMaker
 from reportgen.report.album import Album, AlbumFullError
-from reportgen.report.assets import Assets, packed
+from reportgen.report.assets import Assets
 from reportgen.report.drawing import Drawing
 from reportgen.report.evidence import ShownLine, shown_lines
 from reportgen.report.headline import WORRYING_OFF_DATA, headline_of
 from reportgen.report.hero import hero_of
 from reportgen.report.limits import limits_of
+from reportgen.report.packing import packed
 from reportgen.report.question import Place, Question
 from reportgen.report.results import Results
 from reportgen.report.script_data import safe_in_script
@@ -83,7 +84,7 @@ class PageRenderer:
         self._headline = headline_of(results)
         self._maker, self._templates = SpriteMaker(), Templates(questions)
         self._data = results_json(results, indent=None)
-        self._packed = packed(self._data) if layout == "file" else ""
+        self._packed = packed(self._data.encode("utf-8")) if layout == "file" else ""
 
     def render(self, thinning: Thinning) -> Page:
         """The page without the pictures that `thinning` leaves out."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +21,7 @@ from reportgen.report.kept_arrays import CODES, ROWS
 from reportgen.report.results import Results
 from reportgen.report.store import image_arrays
 from tests.browser.conftest import HOSTILE, OPEN_ALL
+from tests.browser.serving import serving
 from tests.browser.test_layouts import JENKINS, LikeJenkins
 from tests.browser.test_page_in_chromium import AXE
 from tests.browser.test_widths import TEXT_BEYOND_ITS_COLUMN
@@ -66,13 +64,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(LikeJenkins, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with serving(folder, LikeJenkins) as address:
+        yield address
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import http.server
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 
 from reportgen.api.report import Report
 from tests.browser.conftest import example
+from tests.browser.serving import serving
 from tests.slow import slow_but
 
 pytestmark = pytest.mark.browser
@@ -44,13 +43,8 @@ def served(
     (folder / "host.html").write_text(HOST, encoding="utf-8")
     (folder / "favicon.ico").write_bytes(b"")
     (folder / "report.html").write_bytes(report("live").read_bytes())
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/host.html"
-        server.shutdown()
-        thread.join()
+    with serving(folder, Quiet) as address:
+        yield f"{address}/host.html"
 
 
 @pytest.mark.parametrize("kind", ["srcdoc", "blob"])

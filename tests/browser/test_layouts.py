@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import http.server
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from reportgen.delivery.output import Output
 from reportgen.delivery.printing import PdfPrinter
 from reportgen.report.store import image_archive, results_json
 from tests.browser.conftest import OPEN_ALL
+from tests.browser.serving import serving
 from tests.report.example import example_results, page_of
 
 pytestmark = pytest.mark.browser
@@ -41,13 +40,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     page = page_of(example_results(units=3, side=28), layout="folder")
     Output(folder / "report", layout="folder").write(page.html, "", b"", page.files)
-    handler = functools.partial(LikeJenkins, directory=str(folder / "report"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
+    with serving(folder / "report", LikeJenkins) as address:
+        yield f"{address}/"
 
 
 def test_the_folder_is_complete_under_jenkins_s_default_header(chromium: Any, served: str) -> None:

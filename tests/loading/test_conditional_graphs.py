@@ -155,14 +155,22 @@ class WithoutHalves(nn.Module):
         return self.image(z + sd * torch.randn_like(z) if self.training else z, c)
 
 
+def deviations_where_codes_and_images_are_its_own(
+    found: Autoencoder, model: WithoutHalves
+) -> Tensor:
+    """The model's own sds of the codes, which are found as its own, and images of them too."""
+    own, sd = model.coded(torch.from_numpy(PIXELS), NUMBERS)
+    codes = found.encode(torch.from_numpy(PIXELS), NUMBERS)
+    torch.testing.assert_close(codes, own)
+    torch.testing.assert_close(images_at(found, codes), model.image(own, NUMBERS))
+    return sd
+
+
 def test_a_module_without_halves_is_cut_at_the_mean_that_training_adds_noise_to() -> None:
     model = WithoutHalves().eval()
     found = autoencoder_from_module(model, IMAGES, **SAID)
     with torch.no_grad():
-        own, sd = model.coded(torch.from_numpy(PIXELS), NUMBERS)
-        codes = found.encode(torch.from_numpy(PIXELS), NUMBERS)
-        torch.testing.assert_close(codes, own)
-        torch.testing.assert_close(images_at(found, codes), model.image(own, NUMBERS))
+        sd = deviations_where_codes_and_images_are_its_own(found, model)
         assert found.posterior_sd is not None
         torch.testing.assert_close(found.posterior_sd(torch.from_numpy(PIXELS), NUMBERS), sd)
 
@@ -227,9 +235,6 @@ def test_classes_by_keyword() -> None:
     model = ByKeyword().eval()
     found = autoencoder_from_module(model, IMAGES, **SAID)
     with torch.no_grad():
-        own, _ = model.coded(torch.from_numpy(PIXELS), NUMBERS)
-        codes = found.encode(torch.from_numpy(PIXELS), NUMBERS)
-        torch.testing.assert_close(codes, own)
-        torch.testing.assert_close(images_at(found, codes), model.image(own, NUMBERS))
+        deviations_where_codes_and_images_are_its_own(found, model)
     with pytest.raises(ModelError, match=r"KeyError: 'labels' \(.*say --condition labels"):
         autoencoder_from_module(model, IMAGES, normalize="0,1", output="pixels")
