@@ -49,9 +49,9 @@ class LabelMetrics:
     separated_predictability : SAP, by linear support vector machines; of continuous factors, by
         squared correlation.
     disentanglement, completeness, informativeness : DCI from gradient boosted trees; the last is
-        the mean over factors of their accuracy on held-out images, of continuous ones R².
+        the mean over factors of their accuracy on scored images, of continuous ones R².
     told : (factors,) that accuracy above always saying the commonest class, as a part of what is
-        left above it; of continuous factors R². NaN where held-out images are all of one class;
+        left above it; of continuous factors R². NaN where scored images are all of one class;
         empty with fewer than two factors.
     trained_rows, scored_rows : test images behind the machines and trees, at most 1,000 and 500.
     rows : test images with every one of these labels.

@@ -39,7 +39,7 @@ class Trust:
     largest_difference : max |g(E(x)) − model(x)| over the range of x̂; for a stochastic model the
         difference of two calls; None when not checked.
     tolerance : what counts as complete.
-    real_codes_flagged : share of held-out real codes that the off-data flag marks (about 1 to 2 %).
+    real_codes_flagged : share of test images' codes that the off-data flag marks (about 1 to 2 %).
     largest_distance, largest_cycle_error : the two thresholds of the flag.
     covariance_shrunk : whether few rows called for Ledoit–Wolf.
     share_and_ablation_agree : Kendall's τ between shares and last-in effects; None below 3 units.

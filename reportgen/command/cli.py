@@ -85,7 +85,7 @@ def main() -> None:
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Fit means, PCA and regressions on these images instead of half of DATA; "
-    "then every image of DATA is held out.",
+    "then every image of DATA is a test image.",
 )
 @labels_option
 @click.option(

@@ -40,8 +40,8 @@ def _in_sample(results: Results) -> Iterator[str]:
     reason = in_sample_reason(results)
     if reason:
         yield (
-            f"{reason}: everything was fitted and tested on the same images, and looks better than "
-            "it is."
+            f"{reason}: everything was fitted and tested on the same images, and may look better "
+            "than on others."
         )
 
 
@@ -80,7 +80,7 @@ def _correlated(results: Results) -> Iterator[str]:
     more = f", and {len(pairs) - MOST_NAMED} more pairs" if len(pairs) > MOST_NAMED else ""
     yield (
         f"Some units go together: {', '.join(listed)}{more}. Moving one of them without the other "
-        "makes codes that images do not have, and each looks less needed than the pair is."
+        "may make codes unlike those of images, and each may look less needed than the pair is."
     )
 
 
@@ -101,5 +101,5 @@ def _off_data(question: Question, results: Results) -> Iterator[str]:
             yield (
                 f"{numbers.plain(codes.off_data, 'percent')} of the {codes.name} are off data, "
                 f"against {numbers.plain(results.off_data.real_codes, 'percent')} of real codes: "
-                "much of what is shown is the decoder away from the images it was made for."
+                "pictures of those show what the decoder makes of codes unlike these images'."
             )

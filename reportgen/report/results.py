@@ -103,7 +103,7 @@ class OffDataSummary:
 
     Attributes
     ----------
-    real_codes : share of held-out real codes that is flagged, likewise.
+    real_codes : share of test images' codes that is flagged, likewise.
     largest_distance, largest_cycle_error : thresholds of the two flags.
     covariance_shrunk : whether Ledoit–Wolf was used.
     panels : share of flagged codes of every intervention, by its name; with an interval where a

@@ -141,7 +141,7 @@ class _Sentence:
             return f"{name} has the same value for every image."
         if UnitState.IGNORED in states:
             collapsed = UnitState.COLLAPSED in states
-            why = " (collapsed: its posterior is the prior)" if collapsed else ""
+            why = " (collapsed: its posterior is nearly the prior)" if collapsed else ""
             return f"{name} has next to no effect on the image{why}."
         clauses = [
             *self._share(),

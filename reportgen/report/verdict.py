@@ -98,7 +98,7 @@ def _reconstructs(verdict: _Verdict) -> VerdictLine:
         scale,
         result.r2,
         f", {beside}" if beside else "",
-        "R² on the images that PCA was fitted on too" if in_sample else "R² on held-out images",
+        "R² on the images that PCA was fitted on too" if in_sample else "R² on test images",
         "ratio",
         "reconstruction",
         _beside_pca(result),
@@ -200,12 +200,12 @@ def _from_the_medoid(result: Additivity) -> VerdictLine:
         words.CANNOT_BE_JUDGED,
         (),
         medoid,
-        f"{_missed_by_the_sum(medoid)} from the medoid, a real code",
+        f"{_missed_by_the_sum(medoid)}, measured from the medoid, a real code",
         phrases.scale_of(medoid),
         "additivity",
         numbers.with_plain_spaces(
-            f"{why}, so that sums from there say nothing of data. With one unit away from the "
-            f"medoid, {away} are."
+            f"{why}, so that sums from there say nothing of data. Of the codes with one unit "
+            f"away from the medoid, {away} are off data."
         ),
     )
 

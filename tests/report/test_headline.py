@@ -110,6 +110,7 @@ def test_the_two_reasons_for_in_sample_are_told_apart(results: Results) -> None:
         in_sample, provenance=replace(results.provenance, fit_data=results.provenance.data)
     )
     assert headline_of(results).in_sample == ""
+    assert "were fitted on others" in parsed(page_of(results).html).text
     assert headline_of(in_sample).in_sample == "160 images were too few to split"
     assert headline_of(same).in_sample == (
         "--fit-data names the 160 images of the report themselves"
@@ -119,7 +120,7 @@ def test_the_two_reasons_for_in_sample_are_told_apart(results: Results) -> None:
         text = parsed(page_of(replace(changed, verdict=verdict)).html).text
         assert "held-out" not in text
         assert "Held-out" not in text
-        assert "nothing was fitted on" not in text
+        assert "were fitted on others" not in text
         assert headline_of(changed).in_sample in text
 
 

@@ -222,7 +222,7 @@ def test_the_word_is_the_verdict_s_with_both_ends_of_its_interval(results: Resul
     ]
     said = hero(replace(results, verdict=tuple(lines))).says[0]
     assert said.startswith("The model reconstructs partly to well (R² ")
-    assert said.endswith(" on held-out images).")
+    assert said.endswith(" on test images).")
 
 
 def test_pooled_numbers_say_over_how_many_images(results: Results) -> None:

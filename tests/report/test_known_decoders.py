@@ -183,7 +183,7 @@ def test_a_code_with_a_hole_is_not_told_that_effects_do_not_add_up() -> None:
     assert found["linear"].word == "Linear"
     line = found["summed"]
     assert line.word == "Cannot be judged from the mean code"
-    assert line.measure.endswith("from the medoid, a real code")
+    assert line.measure.endswith("measured from the medoid, a real code")
     assert line.number.value < 0.5
 
 

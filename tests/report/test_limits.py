@@ -147,11 +147,22 @@ def test_units_bound_by_the_others_are_named_beside_the_walk(results: Results) -
 
 
 def test_undetermined_components_are_numbered_from_one(results: Results) -> None:
-    order = np.zeros(len(results.answers["reconstruction"].order_undetermined), dtype=bool)
-    order[[0, 2]] = True
-    changed = replace(results.answers["reconstruction"], order_undetermined=order, fit_rows=10_000)
-    (sentence,) = limits_in(with_answers(results, reconstruction=changed), "reconstruction")
-    assert "components 1, 3 and the one after each" in sentence
+    reconstruction = results.answers["reconstruction"]
+    for near, named in (
+        ([0, 2], "components 1, 3 and the one after each"),
+        ([1], "component 2 and the one after it"),
+    ):
+        order = np.zeros(len(reconstruction.order_undetermined), dtype=bool)
+        order[near] = True
+        changed = with_answers(
+            results,
+            reconstruction=replace(reconstruction, order_undetermined=order, fit_rows=10_000),
+        )
+        (sentence,) = limits_in(changed, "reconstruction")
+        assert f"The order of PCA's {named} is not determined" in sentence
+        assert (
+            f"Too close in variance to be ordered: {named}." in parsed(page_of(changed).html).text
+        )
 
 
 def test_few_images_for_the_regression_are_said(results: Results) -> None:
@@ -251,7 +262,7 @@ def test_few_images_for_a_bin_and_shared_labels_are_said(results: Results) -> No
         with_answers(replace(results, units=together), label_metrics=labels), "label_metrics"
     )
     assert any("24 for each of a unit's 20 bins" in text for text in found)
-    assert any("lowers MIG, SAP and completeness" in text for text in found)
+    assert any("may lower MIG, SAP and completeness" in text for text in found)
     labels = SimpleNamespace(rows=500, information_gap=None)
     changed = with_answers(calm(results), label_metrics=labels)
     assert not limits_in(changed, "label_metrics")

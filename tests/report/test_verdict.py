@@ -220,7 +220,7 @@ def test_in_sample_nothing_is_called_held_out_and_pca_is_no_measure(same_folder:
     study = in_sample(same_folder)
     assert study.in_sample
     line = verdict(study)["reconstructs"]
-    assert "held-out" not in line.measure
+    assert "test images" not in line.measure
     assert line.measure == "R² on the images that PCA was fitted on too"
     assert "than PCA" not in line.word and "as PCA" not in line.word
 
@@ -337,8 +337,8 @@ def test_sums_from_where_no_data_is_have_no_word_and_the_gap_of_a_real_code(
     assert line.word == "Cannot be judged from the mean code"
     assert line.words == ()
     assert line.number == from_the_medoid.gap
-    assert (
-        line.measure == "of the combined change is missed by the sum from the medoid, a real code"
+    assert line.measure == (
+        "of the combined change is missed by the sum, measured from the medoid, a real code"
     )
     assert line.detail.startswith(why)
 

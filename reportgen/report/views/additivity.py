@@ -9,7 +9,7 @@ import numpy as np
 
 from reportgen.analyses.additivity import Additivity, BaselineGap, SetPictures
 from reportgen.figures.charts import Chart, Curve, line_chart, scatter_chart
-from reportgen.report import numbers
+from reportgen.report import numbers, phrases
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.question import ONE_AT_MEAN, ONE_AWAY, MovedCodes
 from reportgen.report.results import Results
@@ -55,23 +55,30 @@ def _set(result: Additivity, drawing: Drawing, pictures: SetPictures) -> SetView
     limit = drawing.limit(pictures.summed, pictures.combined, missed)
     strips = []
     for row, name in enumerate(result.picture_names):
-        gap = numbers.percent(float(pictures.row_gaps[row]))
+        gap = float(pictures.row_gaps[row])
+        missed_by = phrases.misses(gap, "what they change together")
         tiles = [
             drawing.differences(part[row], limit)
             for part in (pictures.summed, pictures.combined, missed)
         ]
         alt = (
             f"{name}: sum of the separate changes, combined change, and the difference between "
-            f"them, on ±{numbers.number(limit)}; the sum misses {gap}."
+            f"them, on ±{numbers.number(limit)}; the sum {missed_by}."
         )
         captions = ("sum", "combined", "difference")
         strips.append(
             LabelledStrip(
-                f"{name}: misses {gap}",
+                f"{name}: {_missed_in_short(gap)}",
                 Strip(drawing.strip(*tiles), alt, captions, limit=limit),
             )
         )
     return SetView(_title(pictures, pictures is result.sets[0]), pictures, tuple(strips), limit)
+
+
+def _missed_in_short(gap: float) -> str:
+    return (
+        f"off by {numbers.in_scale(gap, 'times')}" if gap > 1 else f"misses {numbers.percent(gap)}"
+    )
 
 
 def _title(pictures: SetPictures, all_units: bool) -> str:

@@ -62,12 +62,12 @@ def limits(result: CodeBook, results: Results) -> Iterator[str]:
         )
     if result.unused > MOSTLY_UNUSED * result.words:
         yield (
-            f"{numbers.count(result.unused)} of {numbers.count(result.words)} words are held by no "
-            "image: the book has collapsed to the others."
+            f"{numbers.count(result.unused)} of {numbers.count(result.words)} words are held by "
+            f"none of these {numbers.count(result.rows)} images."
         )
     if result.explained.high < SAME_PICTURE:
         yield (
             f"A site's word explains {numbers.plain(result.explained, 'percent')} of its patch: "
-            "what is painted there is decided by its neighbours too, and a mean patch shows little "
-            "of it."
+            "what is painted there depends on its neighbours or its place too, and a mean patch "
+            "shows little of it."
         )

@@ -56,7 +56,11 @@ def view(result: Interactions, results: Results, drawing: Drawing) -> View:
             tuple(_cell(float(entry), largest, j == k) for k, entry in enumerate(row))
             for j, row in enumerate(matrix)
         ),
-        pairs=tuple(_pair(pair, result.picture_names, drawing) for pair in result.pairs),
+        pairs=tuple(
+            _pair(pair, result.picture_names, drawing)
+            for pair in result.pairs
+            if numbers.has_effect(pair.share)
+        ),
     )
 
 

@@ -36,6 +36,6 @@ def limits(result: LabelMetrics, results: Results) -> Iterator[str]:
         )
     if result.information_gap is not None and any(unit.correlated_with for unit in results.units):
         yield (
-            "Units that go together share what they know of a label, which lowers MIG, SAP "
-            "and completeness although nothing is missing from the code."
+            "Units that go together share what they know of a label, which may lower MIG, "
+            "SAP and completeness although nothing is missing from the code."
         )

@@ -59,6 +59,6 @@ def limits(result: LatentResponses, results: Results) -> Iterator[str]:
     ]
     if lost:
         yield (
-            f"Of what {numbers.units(lost)} may do alone, the encoder sees less than half: such "
-            "pictures are not those that it was trained to read."
+            f"Moved alone, {numbers.units(lost)} {'comes' if len(lost) == 1 else 'each come'} back "
+            "from the encoder by less than half."
         )

@@ -53,13 +53,13 @@ def limits(result: Linearity, results: Results) -> Iterator[str]:
     """Few images for so many regressors, no curves, codes off data, saturated pixels."""
     if result.fit_rows < IMAGES_FOR_A_REGRESSOR * result.regressors:
         yield (
-            f"{result.fit_rows} images for {result.regressors} regressors are few: the map fits "
-            "their noise, and the linear share on other images is too low."
+            f"{result.fit_rows} images for {result.regressors} regressors are few: the map "
+            "may fit their noise, and the linear share on other images come out too low."
         )
     if result.curved is not None and result.ridge is None:
         yield (
-            "No curve of the fit images predicts others better than none does: what is curved, if "
-            "anything is, counts as not additive."
+            "No curve on the fit images predicts others clearly better than none does: what is "
+            "curved, if anything is, counts as not additive."
         )
     permuted = results.answers.of(PermutedCodes)
     if permuted is not None and permuted.far_share > WORRYING_OFF_DATA:

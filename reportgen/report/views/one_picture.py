@@ -88,8 +88,8 @@ def limits(result: OnePicture, results: Results) -> Iterator[str]:
         if rho.value > rho.high:
             yield (
                 f"ρ {where} of these {numbers.count(result.rows)} images, "
-                f"{numbers.number(rho.value)}, is too large: few images look more alike than many. "
-                f"Of many it would be {numbers.interval(rho)}."
+                f"{numbers.number(rho.value)}, is likely too large: few images look more alike "
+                f"than many. Of many it is expected in {numbers.interval(rho)}."
             )
 
 

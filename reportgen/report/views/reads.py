@@ -80,5 +80,5 @@ def limits(result: None, results: Results) -> Iterator[str]:
     if weak:
         yield (
             f"Hiding any one patch moves {numbers.units(weak)} by less than "
-            f"{numbers.number(WEAK_READING)} sd: what such a unit reads is spread over the image."
+            f"{numbers.number(WEAK_READING)} sd: no patch alone holds what such a unit reads."
         )

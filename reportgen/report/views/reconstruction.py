@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,14 +28,14 @@ class LabelledStrip:
 class View:
     """R²(k) curve, scatter of errors (None without PCA), strips of the picture rows.
 
-    `undetermined` names the components (from 1) whose order is not determined.
+    `undetermined` names the components (from 1) whose order is not determined, "" without any.
     """
 
     curve: Chart | None
     scatter: Chart | None
     strips: tuple[LabelledStrip, ...]
     residual_limit: float
-    undetermined: tuple[int, ...]
+    undetermined: str
 
 
 def view(result: Reconstruction, results: Results, drawing: Drawing) -> View:
@@ -50,7 +50,7 @@ def view(result: Reconstruction, results: Results, drawing: Drawing) -> View:
         scatter=_scatter(result) if with_pca else None,
         strips=_strips(result, drawing, limit, with_pca),
         residual_limit=limit,
-        undetermined=tuple(int(k) + 1 for k in np.flatnonzero(result.order_undetermined)),
+        undetermined=_with_their_next((np.flatnonzero(result.order_undetermined) + 1).tolist()),
     )
 
 
@@ -144,11 +144,20 @@ def limits(result: Reconstruction, results: Results) -> Iterator[str]:
     if result.fit_rows < IMAGES_FOR_A_REGRESSOR * result.pca_components:
         yield (
             f"PCA's {result.pca_components} components were fitted on {result.fit_rows} images, "
-            "few for so many: with more, PCA would reconstruct better."
+            "few for so many: with more, PCA would likely reconstruct better."
         )
     undetermined = np.flatnonzero(result.order_undetermined)[: result.pca_components]
     if undetermined.size:
+        near = _with_their_next((undetermined + 1).tolist())
         yield (
-            f"The order of PCA's components {numbers.listed(undetermined + 1)} and the one after "
-            "each is not determined by these images: take such neighbours together."
+            f"The order of PCA's {near} is not determined by these images: take such neighbours "
+            "together."
         )
+
+
+def _with_their_next(components: Sequence[int]) -> str:
+    """Name what is not told from the next: "component 2 and the one after it"; "" of none."""
+    if not components:
+        return ""
+    after = "it" if len(components) == 1 else "each"
+    return f"{numbers.numbered('component', components)} and the one after {after}"

@@ -144,7 +144,7 @@ def limits(result: Traversal, results: Results) -> Iterator[str]:
         yield (
             f"Given the others, what {numbers.units(bound)} may do is less than "
             f"{numbers.percent(BOUND_UNIT)} of an sd: such walks are short because the data are, "
-            "not because the units do little."
+            "and say little of what the units would do further out."
         )
 
 
