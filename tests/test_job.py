@@ -169,6 +169,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_two_builds_give_identical_bytes_and_one_with_another_seed_gives_others(
     small: Path, tmp_path: Path
 ) -> None:

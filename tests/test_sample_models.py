@@ -275,6 +275,7 @@ def quoted_errors(sample: str) -> dict[str, tuple[str, str]]:
     return {match["rows"]: (match["model"], match["pca"]) for match in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", CODE_SIZES)
 def test_the_readme_quotes_the_errors_that_one_recomputes(
     sample: str, request: pytest.FixtureRequest

@@ -6,6 +6,7 @@ settings of its `config/unsupervised_study_v1` (Locatello et al., 2019), without
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -39,6 +40,13 @@ def of(codes: np.ndarray, *, labels=None, **factors) -> LabelMetrics:
         factors={name: tuple(column) for name, column in factors.items()},
     )
     return label_metrics.run(study)
+
+
+@pytest.fixture
+def few_trees(monkeypatch) -> None:
+    """Forests of three trees, for tests that look at nothing that a forest says."""
+    few = functools.partial(GradientBoostingClassifier, n_estimators=3)
+    monkeypatch.setattr("sklearn.ensemble.GradientBoostingClassifier", few)
 
 
 def chance(classes: int, bins: int, rows: int = ROWS) -> float:
@@ -149,6 +157,7 @@ def test_dci_of_sprites_is_that_of_disentanglement_lib(sprites) -> None:
     np.testing.assert_allclose(found, published_dci(codes, factors, kept, held_out), rtol=1e-9)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_leak_of_a_thousandth_does_not_break_mig() -> None:
     """Bins of equal filling follow the leak: they would give .03."""
     factors = np.random.default_rng(1).permuted(np.tile(np.arange(ROWS)[:, None] % 4, 3), axis=0)
@@ -226,6 +235,7 @@ def test_any_number_of_threads_grows_the_same_forests(monkeypatch) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_unrelated_labels_give_next_to_nothing() -> None:
     generator = np.random.default_rng(4)
     codes = generator.normal(size=(ROWS, 3))
@@ -234,6 +244,7 @@ def test_unrelated_labels_give_next_to_nothing() -> None:
     assert result.information_gap < 0.01
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_copy_gives_the_entropy_less_chance() -> None:
     # Of 2,000 rows, as chance to first order is off by more with fewer.
     discs = np.tile(DISCS, (2, 1))
@@ -265,6 +276,7 @@ def test_a_unit_of_two_values_keeps_all_it_says(share: float) -> None:
     assert result.mutual_information[0, 0] == pytest.approx(entropy, abs=0.002)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_mig_of_a_permutation_of_the_factors_is_near_one() -> None:
     order = [2, 0, 1]
     result = of(spread(DISCS)[:, order], a=DISCS[:, 0], b=DISCS[:, 1], c=DISCS[:, 2])
@@ -273,6 +285,7 @@ def test_mig_of_a_permutation_of_the_factors_is_near_one() -> None:
         assert np.argmax(row) == order.index(factor)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_mig_is_zero_where_two_units_copy_one_factor() -> None:
     copied = spread(DISCS[:, :1])
     result = of(
@@ -283,6 +296,7 @@ def test_mig_is_zero_where_two_units_copy_one_factor() -> None:
     assert result.information_gap == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_mig_of_one_of_two_factors_alone_is_a_half() -> None:
     noise = np.random.default_rng(7).normal(size=ROWS)
     result = of(np.column_stack([spread(DISCS[:, :1]), noise]), a=DISCS[:, 0], b=DISCS[:, 1])
@@ -392,6 +406,7 @@ def test_a_class_that_no_held_out_image_has_gives_no_score_and_no_warning() -> N
         assert score <= 0 or np.isnan(score)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_one_unit_has_no_gap_and_no_completeness() -> None:
     result = of(spread(DISCS[:, :1]), a=DISCS[:, 0], b=DISCS[:, 1])
     assert result.information_gap is None
@@ -415,6 +430,7 @@ def test_without_labels_the_question_does_not_apply() -> None:
             of(decoders.gaussian_codes(200, 2), **factors)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_the_order_and_sign_of_units_do_not_matter() -> None:
     codes = spread(DISCS)
     named = {"a": DISCS[:, 0], "b": DISCS[:, 1]}

@@ -12,7 +12,6 @@ import pytest
 from reportgen.api.report import Report
 from tests.browser.conftest import example
 from tests.browser.serving import serving
-from tests.slow import slow_but
 
 pytestmark = pytest.mark.browser
 
@@ -47,8 +46,9 @@ def served(
         yield f"{address}/host.html"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["srcdoc", "blob"])
-@pytest.mark.parametrize("sandbox", slow_but(["allow-scripts"], SANDBOXES))
+@pytest.mark.parametrize("sandbox", SANDBOXES)
 def test_links_within_a_framed_page_scroll_and_open_and_the_page_around_it_stays(
     chromium: Any, served: str, kind: str, sandbox: str
 ) -> None:
@@ -82,6 +82,7 @@ def test_links_within_a_framed_page_scroll_and_open_and_the_page_around_it_stays
     page.close()
 
 
+@pytest.mark.slow
 def test_a_link_of_the_contents_scrolls_the_frame_and_leaves_the_notebook(
     chromium: Any, tmp_path: Any
 ) -> None:

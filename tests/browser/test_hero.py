@@ -73,6 +73,7 @@ def test_tiles_are_between_96_and_128_pixels_wide_on_a_wide_screen(visit) -> Non
     assert all(96 <= width <= 128 for width in widths)
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_sum_are_enlarged_one_after_another(visit) -> None:
     page = visit("grey", height=720).page
     page.locator(".pictured.opening .sum").first.locator(".enlarge").first.focus()
@@ -87,6 +88,7 @@ def test_the_pictures_of_a_sum_are_enlarged_one_after_another(visit) -> None:
     assert caption.inner_text().startswith("9 of 9. ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_one_link_shows_the_same_image_by_direction(visit, scripts: bool) -> None:
     page = visit("grey", height=720, scripts=scripts).page
@@ -98,6 +100,7 @@ def test_one_link_shows_the_same_image_by_direction(visit, scripts: bool) -> Non
     assert "direction 1" in shown.inner_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("otherwise", [False, True], ids=["first way", "other way"])
 def test_the_chosen_image_stays_when_the_reader_goes_elsewhere_on_the_page(
     visit, otherwise: bool

@@ -132,6 +132,7 @@ def test_one_unit_alone_shows_in_the_sum_the_index_and_the_walk(visit: Visiting)
     assert not page.locator(".alone-bar").is_visible()
 
 
+@pytest.mark.slow
 def test_two_images_stand_below_each_other_on_one_scale(visit: Visiting) -> None:
     page = visit("live").page
     chosen(page, 20)
@@ -148,6 +149,7 @@ def test_two_images_stand_below_each_other_on_one_scale(visit: Visiting) -> None
     assert page.locator(".pinned-image").count() == 0
 
 
+@pytest.mark.slow
 def test_an_open_card_shows_what_its_unit_gives_to_the_chosen_image(visit: Visiting) -> None:
     page = visit("live").page
     row = page.locator(".unit-row").first
@@ -173,6 +175,7 @@ def test_choosing_leaves_no_line_in_the_console_and_asks_for_nothing(visit: Visi
     assert [url for url in visited.requests if not url.startswith(("data:image", "file://"))] == []
 
 
+@pytest.mark.slow
 def test_without_a_decoder_in_the_page_units_follow_the_pictured_images(visit: Visiting) -> None:
     results = example("grey")
     page = visit("grey").page
@@ -220,6 +223,7 @@ def test_a_file_that_is_no_picture_is_said_to_be_none(visit: Visiting) -> None:
     assert says.inner_text() == "notes.png is no picture that this browser can read."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_no_violation_where_an_image_was_chosen(visit: Visiting, dark: bool) -> None:
     page = visit("live", dark=dark, axe=True).page

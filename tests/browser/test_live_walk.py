@@ -116,6 +116,7 @@ def trained(request: pytest.FixtureRequest) -> Trained:
     return Trained(decoder, codes.numpy(), made, high - low, autoencoder, pixels)
 
 
+@pytest.mark.slow
 def test_trained_decoders_give_torchs_images_within_one_level_of_255(
     blank: Any, trained: Trained
 ) -> None:
@@ -395,7 +396,8 @@ def test_the_walk_starts_at_a_real_images_reconstruction(visit: Visiting) -> Non
         assert np.abs(shown(page, "image")[..., 0].ravel() - expected).max() <= 1.5
 
 
-@pytest.mark.parametrize("name", slow_but(["live colour"], ["live", "live colour", "live spatial"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["live", "live colour", "live spatial"])
 def test_the_walk_shows_the_pre_rendered_frame_of_the_same_value(
     visit: Visiting, name: str
 ) -> None:
@@ -450,6 +452,7 @@ def test_sum_together_and_gap_are_those_of_the_decoder(visit: Visiting) -> None:
         assert np.abs(shown(page, name) - expected).max() <= 3
 
 
+@pytest.mark.slow
 def test_one_unit_alone_is_its_own_sum(visit: Visiting) -> None:
     page = visit("live").page
     type_value(page, 0, 1.5)
@@ -459,6 +462,7 @@ def test_one_unit_alone_is_its_own_sum(visit: Visiting) -> None:
     assert (shown(page, "sum") != [244, 244, 242]).any()
 
 
+@pytest.mark.slow
 def test_the_distance_is_the_studys_and_warns_beyond_the_threshold(visit: Visiting) -> None:
     results = example("live")
     live = results.live
@@ -544,9 +548,10 @@ def test_the_keyboard_moves_units_and_the_state_is_announced(visit: Visiting) ->
     assert state.inner_text() == "The reconstruction, nothing moved."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    slow_but(["live folder"], ["live", "live colour", "live spatial", "live folder"]),
+    ["live", "live colour", "live spatial", "live folder"],
 )
 def test_it_runs_under_the_pages_own_policy_without_a_request(visit: Visiting, name: str) -> None:
     visited = visit(name)
@@ -557,8 +562,9 @@ def test_it_runs_under_the_pages_own_policy_without_a_request(visit: Visiting, n
     assert beyond == []
 
 
-@pytest.mark.parametrize("name", slow_but(["live"], ["live", "live colour", "not live"]))
-@pytest.mark.parametrize("dark", slow_but([True], [False, True]), ids=["light", "dark"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["live", "live colour", "not live"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_no_violation_in_the_walk(visit: Visiting, name: str, dark: bool) -> None:
     page = visit(name, dark=dark, axe=True).page
     if name != "not live":
@@ -575,6 +581,7 @@ def test_without_scripts_the_strips_stay_and_no_slider_is_promised(visit: Visiti
     assert not page.locator("text=Back to the start").first.is_visible()
 
 
+@pytest.mark.slow
 def test_an_operator_without_a_step_is_named_and_frames_are_pre_rendered(visit: Visiting) -> None:
     page = visit("not live").page
     note = page.locator(".live-reason").inner_text()

@@ -40,6 +40,7 @@ def test_nothing_is_fetched_and_the_console_stays_silent(visit: Visiting, name: 
     assert visited.dialogs == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_every_picture_shows_with_and_without_scripts(visit: Visiting, scripts: bool) -> None:
     page = visit("grey", scripts=scripts).page
@@ -77,6 +78,7 @@ def test_hostile_names_run_nothing_and_make_no_element(visit: Visiting) -> None:
     assert "onerror" in visited.page.locator("h1").inner_text()
 
 
+@pytest.mark.slow
 def test_names_of_four_thousand_letters_do_not_stretch_the_page(visit: Visiting) -> None:
     height = "document.documentElement.scrollHeight"
     tallest = "(q) => Math.max(...[...document.querySelectorAll(q)].map((b) => b.offsetHeight))"
@@ -91,8 +93,9 @@ def test_names_of_four_thousand_letters_do_not_stretch_the_page(visit: Visiting)
         assert hostile.evaluate(tallest, "bdi.note") < 320
 
 
-@pytest.mark.parametrize("name", slow_but(["colour"], NAMES))
-@pytest.mark.parametrize("dark", slow_but([True], [False, True]), ids=["light", "dark"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_no_violation(visit: Visiting, name: str, dark: bool) -> None:
     page = visit(name, dark=dark, axe=True).page
     page.evaluate(OPEN_ALL)
@@ -122,6 +125,7 @@ def test_dark_and_light_follow_the_system_and_the_switch_overrules_it(visit: Vis
     assert dark.evaluate(paper) == light.evaluate(paper)
 
 
+@pytest.mark.slow
 def test_no_change_looks_the_same_in_both_themes(visit: Visiting) -> None:
     colours = []
     for dark in (False, True):
@@ -168,6 +172,7 @@ def test_a_slider_shows_the_frame_under_its_value(visit: Visiting) -> None:
     assert page.locator("#walk canvas").evaluate("(c) => c.toDataURL()") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("of", "most"), [("units", "k = 6"), ("directions", "all")])
 def test_the_first_k_slider_moves_every_image(visit: Visiting, of: str, most: str) -> None:
     page = visit("grey").page
@@ -335,6 +340,7 @@ def test_the_contents_list_follows_the_reader(visit: Visiting) -> None:
     assert current.get_attribute("href") == "#reconstruction"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_an_address_within_a_folded_section_opens_it(visit: Visiting, scripts: bool) -> None:
     page = visit("grey", scripts=scripts).page
@@ -373,6 +379,7 @@ def test_a_closed_page_is_short_and_a_control_is_within_fifteen_tabs(visit: Visi
     assert page.evaluate(reached)
 
 
+@pytest.mark.slow
 def test_no_change_is_dark_in_the_dark_and_images_stay_as_they_are(visit: Visiting) -> None:
     """What is seen, over strips of changes alone and over those that begin with images."""
     for dark, darkest, brightest in ((False, 225, 255), (True, 0, 30)):
@@ -397,6 +404,7 @@ def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:
     assert page.locator("#inside").is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everything", [False, True], ids=["summary", "everything"])
 def test_it_prints_in_light_with_nothing_cut(visit: Visiting, everything: bool) -> None:
     page = visit("grey", dark=True).page
@@ -417,6 +425,7 @@ def test_it_prints_in_light_with_nothing_cut(visit: Visiting, everything: bool) 
     assert folded.count() == before
 
 
+@pytest.mark.slow
 def test_the_folder_layout_works_from_disk_and_fetches_only_its_own_files(
     visit: Visiting,
 ) -> None:

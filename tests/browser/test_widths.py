@@ -59,9 +59,10 @@ def too_wide(page: Any) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize("font", slow_but(["wide"], FONTS))
-@pytest.mark.parametrize("name", slow_but(["colour"], NAMES))
-@pytest.mark.parametrize("scripts", slow_but([True], [True, False]), ids=["scripts", "no scripts"])
+@pytest.mark.slow
+@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_the_page_never_scrolls_sideways(
     visit: Visiting, name: str, font: str, scripts: bool
 ) -> None:
@@ -70,8 +71,9 @@ def test_the_page_never_scrolls_sideways(
     assert too_wide(page) == {}
 
 
-@pytest.mark.parametrize("font", slow_but(["wide"], FONTS))
-@pytest.mark.parametrize("name", slow_but(["live colour"], ["live", "live colour"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("name", ["live", "live colour"])
 def test_the_live_walk_never_scrolls_sideways(visit: Visiting, name: str, font: str) -> None:
     page = visit(name, width=WIDTHS[0], font=font).page
     page.locator("#walk .live-slider input[type=number]").first.fill("1.0")

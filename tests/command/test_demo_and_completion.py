@@ -1,8 +1,6 @@
-"""The sample's report, and the scripts by which shells complete words."""
+"""The sample that is shown, and the scripts by which shells complete words."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -30,11 +28,3 @@ def test_words_are_completed() -> None:
 def test_the_sample_is_there() -> None:
     assert (sample_folder() / "fashion_vae" / "model.pt2").is_file()
     assert len(list((sample_folder() / "fashion_images").glob("*/*.png"))) == 1000
-
-
-@pytest.mark.slow
-def test_the_demo_writes_a_page(tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "demo.html")])
-    assert done.exit_code == 0, done.output
-    assert "Does it reconstruct?" in done.output
-    assert (tmp_path / "demo.html").stat().st_size > 100_000

@@ -100,6 +100,7 @@ def test_large_pictures_lose_their_fine_pixels_before_units_lose_their_cards() -
     assert all(thinning.unit_cards == 32 for thinning in large if thinning not in coarse)
 
 
+@pytest.mark.slow
 def test_each_thinning_leaves_out_more_and_says_it(thinned: dict[Thinning, Page]) -> None:
     pictures = [page.html.count("<img ") for page in thinned.values()]
     assert pictures == sorted(pictures, reverse=True)

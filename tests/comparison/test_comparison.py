@@ -341,6 +341,7 @@ def test_the_command_writes_the_page_and_what_was_asked_for(
     assert "a (2) beside a (1)" in same.stdout
 
 
+@pytest.mark.slow
 def test_models_are_reported_on_first_with_the_settings_of_the_first_report(
     folders: list[Path], results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

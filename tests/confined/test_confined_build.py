@@ -126,6 +126,7 @@ def test_code_in_the_place_of_a_model_reaches_nothing(work: Path) -> None:
     assert set(said.values()) <= {"EPERM", "EACCES"}, said
 
 
+@pytest.mark.slow
 def test_a_model_that_crashes_is_one_sentence_and_the_next_build_is_right_and_says_what_held(
     work: Path,
 ) -> None:

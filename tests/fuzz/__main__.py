@@ -37,6 +37,9 @@ def main() -> None:
             name, _, number = said.again.partition(":")
             print(campaign.try_one(Mutant(said.seed, name, int(number)), loud=True))
             return
+        # Of a file that is not read as it stands, mutants say nothing.
+        if unread := campaign.try_originals(said.formats):
+            parser.exit(1, f"Not read as they stand: {unread}\n")
         campaign.run(itertools.islice(mutants(said.seed, said.formats), said.count), said.seconds)
     counts = campaign.counts
     if said.totals is not None:

@@ -96,9 +96,10 @@ class Campaign:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._work)
 
-    def try_originals(self) -> dict[str, Outcome]:
-        """What becomes of the unchanged files: all of them are read."""
-        return {name: self._tried(name, [self._original(name)])[0] for name in SUBJECTS}
+    def try_originals(self, names: Iterable[str]) -> dict[str, Outcome]:
+        """What becomes of the unchanged files of these formats, where they are not read."""
+        outcomes = {name: self._tried(name, [self._original(name)])[0] for name in names}
+        return {name: outcome for name, outcome in outcomes.items() if outcome.kind != "read"}
 
     def run(self, mutants: Iterable[Mutant], seconds: float | None = None) -> None:
         """Try mutants, for so many seconds at most."""

@@ -188,6 +188,7 @@ def test_an_archive_without_images_says_so(tmp_path: Path) -> None:
             open_images(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
 def test_an_archive_cut_or_flipped_is_a_sentence_or_still_read(tmp_path: Path, suffix: str) -> None:
     folder_of(tmp_path / "folder", ["a/1.png", "b/2.png"], size=3)

@@ -353,6 +353,7 @@ def test_an_archive_too_large_for_memory_says_how_large(
     assert len(open_images(tmp_path / "a.npz", limit=100)) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 def test_a_file_cut_or_flipped_anywhere_is_a_sentence_or_the_same_shape(
     tmp_path: Path, suffix: str

@@ -176,6 +176,7 @@ def test_labels_may_come_from_an_hdf5_file(tmp_path: Path) -> None:
     assert images.labels == tuple(str(i % 3) for i in range(COUNT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_damaged_files_are_read_or_one_sentence(tmp_path: Path, packed: bool) -> None:
     layout = {"chunks": (5, 5, 6, 3), "compression": "gzip"} if packed else {}

@@ -104,7 +104,8 @@ def test_flipped_bytes_never_get_past_a_sentence(
     opens_or_says_why(tmp_path / "flipped")
 
 
-@pytest.mark.parametrize("kind", slow_but(["exported", "weights"], ARCHIVES))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ARCHIVES)
 @FEW
 @given(seed=st.integers(0, 1000), data=st.data())
 def test_records_changed_inside_an_archive_never_get_past_a_sentence(

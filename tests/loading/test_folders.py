@@ -79,6 +79,7 @@ def test_diffusers_folders_are_split_as_diffusers_splits_them(
     assert found.source.name == "net" and found.source.size > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["fp16", "shards", "fp16 shards"])
 def test_diffusers_variants_and_shards_are_read(how: str, tmp_path: Path) -> None:
     model = diffusers_model("AutoencoderKL")

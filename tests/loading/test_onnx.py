@@ -17,7 +17,6 @@ from tests.loading import public_zoo, zoo
 from tests.loading.files import example, load
 from tests.loading.image_array import random_images
 from tests.loading.zoo import REFUSED, Dense
-from tests.slow import slow_but
 
 # What torch's exporter cannot write, or writes so that onnxruntime itself refuses it.
 NOT_HELD = {
@@ -47,9 +46,8 @@ def export_onnx(module: nn.Module, given: Tensor, path: Path, dynamic: bool = Tr
         )
 
 
-@pytest.mark.parametrize(
-    "name", slow_but(["SamplingListVAE"], ["InterpolatingAE", "StyledAE", "SamplingListVAE"])
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["InterpolatingAE", "StyledAE", "SamplingListVAE"])
 def test_what_torchs_newer_exporter_writes_is_split_alike(name: str, tmp_path: Path) -> None:
     """It asks for single sizes of the image, and is torch's own choice from 2.9 on."""
     member = next(m for m in zoo.MEMBERS + public_zoo.MEMBERS if m.name == name)

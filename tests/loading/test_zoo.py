@@ -20,9 +20,9 @@ REFUSED = zoo.REFUSED + public_zoo.REFUSED
 
 SPLIT_TOLERANCE = 1e-6
 
-# Not slow: every architecture in two formats, and these in every format. They differ in how they
+# Not slow: every architecture in memory, and these in every format. They differ in how they
 # are called, in what they return and in whether they sample.
-IN_EVERY_ARCHITECTURE = {"in_memory", "exported"}
+IN_EVERY_ARCHITECTURE = {"in_memory"}
 IN_EVERY_FORMAT = {"FlatDense", "SamplingListVAE"}
 
 # What a format cannot hold, whatever reads it.

@@ -428,6 +428,7 @@ def test_an_archive_of_what_is_no_array_is_refused(full, tmp_path: Path, member:
     assert "no readable results.json" in refused(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_archive_that_opens_to_more_than_memory_is_refused(full, tmp_path: Path) -> None:
     archive = written(full, tmp_path) / "results.npz"
     with (

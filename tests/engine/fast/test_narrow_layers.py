@@ -67,6 +67,7 @@ def transposed() -> Iterator[nn.ConvTranspose2d]:
             yield nn.ConvTranspose2d(INPUTS, 3, kernel, stride, padding, added)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", FORMATS)
 @pytest.mark.parametrize("size", [(12, 8), (9, 15)])
 def test_transposed_convolutions_of_any_kernel_stride_and_padding_are_torchs(size, layout) -> None:
