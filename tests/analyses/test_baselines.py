@@ -66,6 +66,7 @@ def test_resampling_a_linear_decoder_gives_the_variance_share_and_not_twice_it(s
     assert found.sum() == pytest.approx(1, abs=0.12)
 
 
+@pytest.mark.slow
 def test_resampled_effects_are_salib_s_total_indices_within_monte_carlo() -> None:
     decode = decoders.smooth(3)
     uniform = np.random.default_rng(0).uniform(-2, 2, size=(4000, 3)).astype(np.float32)

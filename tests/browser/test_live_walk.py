@@ -125,6 +125,7 @@ def test_trained_decoders_give_torchs_images_within_one_level_of_255(
     assert np.ptp(images) > 0.5
 
 
+@pytest.mark.slow
 def test_trained_encoders_give_torchs_codes_within_a_twentieth_of_their_sd(
     blank: Any, trained: Trained
 ) -> None:
@@ -487,6 +488,7 @@ def test_the_distance_is_the_studys_and_warns_beyond_the_threshold(visit: Visiti
     assert "Off data" in page.locator("#walk .player-state").inner_text()
 
 
+@pytest.mark.slow
 def test_the_address_leads_back_to_the_same_picture(visit: Visiting) -> None:
     page = visit("live").page
     page.locator("#walk select").select_option("2")

@@ -60,6 +60,7 @@ def test_every_picture_shows_with_and_without_scripts(visit: Visiting, scripts: 
     assert all(size and size[0] >= 28 and size[1] >= 8 for size in sizes)
 
 
+@pytest.mark.slow
 def test_pictures_are_enlarged_by_whole_factors(visit: Visiting) -> None:
     page = visit("grey").page
     factors = page.evaluate(
@@ -228,7 +229,8 @@ def test_a_section_s_link_is_copied(visit: Visiting) -> None:
     assert page.url.endswith("#units")
 
 
-@pytest.mark.parametrize("name", slow_but(["colour"], ["grey", "colour"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["grey", "colour"])
 def test_a_pixel_s_value_is_read_back_from_the_picture(visit: Visiting, name: str) -> None:
     """Within half of one of 255 levels, in an image and in a difference, by pointer and by keys."""
     result = example(name).answers["contributions"]
@@ -280,6 +282,7 @@ def numbers_in(words: str) -> list[float]:
     ]
 
 
+@pytest.mark.slow
 def test_colour_changes_show_in_lightness_alone(visit: Visiting) -> None:
     page = visit("colour").page
     page.evaluate(OPEN_ALL)

@@ -46,6 +46,7 @@ def limited(results: Results, megabytes: float | None) -> Results:
     return replace(results, settings=replace(results.settings, max_page_megabytes=megabytes))
 
 
+@pytest.mark.slow
 def test_the_folder_holds_the_page_and_all_that_it_names(stored: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "report"
     done = CliRunner().invoke(main, ["render", str(stored), "-o", str(target), "--layout=folder"])
@@ -110,6 +111,7 @@ def test_each_thinning_leaves_out_more_and_says_it(thinned: dict[Thinning, Page]
         assert all(sentence in said for sentence in thinning.left_out)
 
 
+@pytest.mark.slow
 def test_a_page_that_is_too_large_is_thinned_just_enough(
     results: Results, thinned: dict[Thinning, Page]
 ) -> None:

@@ -30,6 +30,7 @@ def encoded(monkeypatch) -> list[int]:
     return sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_page_is_given_up_as_soon_as_it_is_too_large(results, layout, encoded) -> None:
     whole = PageRenderer(results, QUESTIONS, layout).render(WHOLE)
