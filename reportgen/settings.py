@@ -88,7 +88,7 @@ class Settings:
         None, "Heading of the report [default: the model's file name].", flag=True
     )
     live: bool = _knob(
-        True, "Carry a decoder below 1 MB in the page, so that its walk is live.", flag=True
+        True, "Carry a decoder below 1 MB in the page, so that its traversal is live.", flag=True
     )
     live_encoder: bool = _knob(True, "Carry the encoder too, below 1.5 MB in all.", flag=True)
     gallery: int = _knob(1000, "Test images a live page explains.", low=0, high=1000, flag=True)
@@ -98,9 +98,9 @@ class Settings:
     drawn_rows: int = _knob(
         32, "Test images that are also moved from other mean codes, for intervals.", low=2
     )
-    walk_rows: int = _knob(4, "Test images each unit is walked from.", low=1, high=8)
-    walk_units: int = _knob(16, "Units walked, in order of share.", low=1)
-    walk_frames: int = _knob(11, "Frames of one walk.", low=3, high=41)
+    walk_rows: int = _knob(4, "Test images each unit is moved from in traversals.", low=1, high=8)
+    walk_units: int = _knob(16, "Units with a traversal, in order of share.", low=1)
+    walk_frames: int = _knob(11, "Frames of one traversal.", low=3, high=41)
     path_steps: int = _steps(16, "Steps of a contribution path for the picture rows.")
     pooled_path_steps: int = _steps(
         2, "Steps of a contribution path for shares, doubled until no share moves."

@@ -13,6 +13,7 @@ from reportgen.analyses.shared.baseline_draws import (
     baseline_draws,
     deviation_of_ratio,
 )
+from reportgen.analyses.shared.copied_units import groups_of_copies
 from reportgen.analyses.shared.path_contributions import (
     PathShares,
     path_shares,
@@ -70,7 +71,8 @@ class Contributions:
         intervals are therefore too narrow.
     shares : by share, largest first; "rest" last.
     effective_units : (Σ|share|)² / Σ share², as many equal units as carry the change; units of the
-        rest have its share in proportion to their single effects.
+        rest have its share in proportion to their single effects, and units that copy each other
+        are one.
     completeness_error : largest |Σφ − Δ| over the largest |Δ|, pictures and pooled rows; Δ is
         decoded apart from the paths.
     off_data_share : share of the path's codes that is flagged.
@@ -195,15 +197,17 @@ def _class_starts(study: Study, rows: np.ndarray) -> np.ndarray:
 
 
 def _effective_units(study: Study, shares: tuple[UnitShare, ...]) -> float:
-    """(Σ|share|)² / Σ share² over all units that vary."""
+    """(Σ|share|)² / Σ share² over all units that vary, copies of each other taken as one."""
     alone = np.array([share.share.value for share in shares if share.unit >= 0])
     rest = sum(share.share.value for share in shares if share.unit < 0)
     named = {share.unit for share in shares}
     moves = study.shared(single_moves)
     effects = (moves.solo + moves.last).sum(axis=0)
-    effects = effects[[unit not in named for unit in study.player_units]]
-    in_rest = rest * safe_ratio(effects, effects.sum())
-    every = np.abs(np.concatenate([alone, in_rest]))
+    unnamed = np.array([unit not in named for unit in study.player_units])
+    in_rest = rest * safe_ratio(effects[unnamed], effects[unnamed].sum())
+    units = [*(share.unit for share in shares if share.unit >= 0), *study.player_units[unnamed]]
+    groups = study.shared(groups_of_copies)[np.array(units, np.intp)]
+    every = np.abs(np.bincount(groups, np.concatenate([alone, in_rest])))
     return float(safe_ratio(every.sum() ** 2, np.square(every).sum()))
 
 

@@ -8,6 +8,11 @@ from enum import StrEnum
 import numpy as np
 
 from reportgen.analyses import ImageArray
+from reportgen.analyses.shared.copied_units import (
+    copies_of_units,
+    groups_of_copies,
+    unit_correlations,
+)
 from reportgen.autoencoder import UnitKind
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import safe_ratio
@@ -19,7 +24,6 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24
 EXTREME_ROWS = 8
 MOST_PICTURED = 32
-FEWEST_FOR_DUPLICATES = 30
 # Inverting a covariance squares this ratio of singular values, and leaves float64 four digits.
 NEARLY_COLLINEAR = 1e-6
 
@@ -110,8 +114,8 @@ def run(study: Study) -> Health:
     ignored = set(ignored_units(study).tolist())
     collapsed = set(collapsed_units(study).tolist())
     live = set(study.live_units.tolist())
-    correlations = _correlations(study, test, live)
-    copies = _copies(correlations, len(test), study.settings)
+    correlations = study.shared(unit_correlations)
+    copies = study.shared(copies_of_units)
     divergences = study.shared(posterior_divergences)
     r2_on_others = _r2_on_others(fit, test, live, players)
     shown = _pictured(study, players - ignored)
@@ -156,7 +160,7 @@ def run(study: Study) -> Health:
     return Health(
         units=tuple(units),
         live=len(live),
-        distinct=_distinct(copies, study.live_units),
+        distinct=len(np.unique(study.shared(groups_of_copies)[study.live_units])),
         kind=study.units.kind,
         variational=study.autoencoder.is_variational,
         rows=len(test),
@@ -169,42 +173,6 @@ def _pictured(study: Study, live: set[int]) -> set[int]:
         return live
     by_effect = study.player_units[strongest_players(study)].tolist()
     return set([unit for unit in by_effect if unit in live][:MOST_PICTURED])
-
-
-def _correlations(study: Study, values: np.ndarray, live: set[int]) -> np.ndarray:
-    """(K, K) Pearson r of live units; 0 with others and on the diagonal.
-
-    Of the units' values over the test rows, or where all units are channels of as many sites, of
-    their coordinates over rows and sites.
-    """
-    centred = values - values.mean(axis=0)
-    sizes = {len(members) for members in study.units.members}
-    if len(sizes) == 1 and sizes != {1}:
-        codes = study.test.every_code[:, np.stack(study.units.members)]
-        codes = codes - codes.mean(axis=0, dtype=np.float64).astype(np.float32)
-        centred = codes.transpose(0, 2, 1).reshape(-1, len(study.units)).astype(np.float64)
-    norms = np.linalg.norm(centred, axis=0)
-    norms[[k for k in range(len(norms)) if k not in live]] = 0
-    scaled = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)
-    correlations = scaled.T @ scaled
-    np.fill_diagonal(correlations, 0)
-    return correlations
-
-
-def _copies(correlations: np.ndarray, rows: int, settings: Settings) -> np.ndarray:
-    """(K, K) which units copy each other."""
-    close = np.abs(correlations) > settings.duplicate_correlation
-    return close & (rows >= FEWEST_FOR_DUPLICATES)
-
-
-def _distinct(copies: np.ndarray, live: np.ndarray) -> int:
-    """Count the live units, those that copy each other as one."""
-    from scipy.sparse.csgraph import connected_components
-
-    if len(live) == 0:
-        return 0
-    groups, _ = connected_components(copies[np.ix_(live, live)], directed=False)
-    return int(groups)
 
 
 def _company(correlations: np.ndarray, threshold: float) -> tuple[tuple[int, float], ...]:

@@ -67,7 +67,8 @@ class Interactions:
     coalitions, rows : size of the table and images behind it.
     off_data_share : share of the coalitions' codes that is flagged.
     sketched : whether energies come from a linear sketch.
-    picture_names : names of the pictured rows; `pairs` the pictures of the two strongest pairs.
+    picture_names : names of the pictured rows, where the two strongest pairs have most energy;
+        `pairs` the pictures of these pairs.
     """
 
     units: tuple[int, ...]
@@ -111,7 +112,7 @@ def run(study: Study) -> Interactions:
         rows=len(rows),
         off_data_share=table.off_data_share,
         sketched=table.sketched,
-        picture_names=tuple(study.test.names[row] for row in study.rows.pictures[:PICTURE_ROWS]),
+        picture_names=tuple(study.test.names[row] for row in _pictured_rows(study, table)),
         pairs=_pairs(study, table),
     )
 
@@ -152,11 +153,18 @@ def _by_order(energies: np.ndarray, orders: np.ndarray) -> np.ndarray:
     return np.stack([energies[:, group].sum(axis=1) for group in groups], axis=1)
 
 
+def _pictured_rows(study: Study, table: CoalitionTable) -> np.ndarray:
+    """The table rows where the pictured pairs have most energy: elsewhere a pair may be blank."""
+    pairs = [pair_number(j, k) for j, k in table.pairs_by_energy()[:PICTURED_PAIRS]]
+    energies = table.energies[:, pairs].sum(axis=1)
+    return study.rows.table[np.argsort(-energies, kind="stable")[:PICTURE_ROWS]]
+
+
 def _pairs(study: Study, table: CoalitionTable) -> tuple[PairPictures, ...]:
     energies, units, coalitions = table.energies, table.player_units, table.coalitions
     strongest = table.pairs_by_energy()[:PICTURED_PAIRS]
     bootstrap = study.bootstrap(study.rows.table)
-    rows = study.rows.pictures[:PICTURE_ROWS]
+    rows = _pictured_rows(study, table)
     pictures = []
     for j, k in strongest:
         alone = coalitions.alone()

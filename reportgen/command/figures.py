@@ -49,8 +49,8 @@ NARROWEST, WIDEST = 20, 1000
 def figures(results_folder: Path, folder: Path, format_name: str, width: str, dpi: int) -> None:
     """Draw figures for papers from DIR, written by build --results, by matplotlib.
 
-    One image's contributions, the walk of each unit, the curve of partial reconstructions, and the
-    units' shares. What DIR does not hold is left out, and said.
+    One image's contributions, the traversal of each unit, the curve of partial reconstructions,
+    and the units' shares. What DIR does not hold is left out, and said.
     """
     try:
         written, missing = _written(results_folder, folder, format_name, width, dpi)

@@ -40,7 +40,7 @@ from reportgen.suite import control
 QUESTIONS = (
     Question(
         name="traversal",
-        title="Latent walk",
+        title="Traversal",
         lead="What happens when one unit moves?",
         place=Place.WALK,
         opened=True,

@@ -37,14 +37,17 @@ class Sum:
     Attributes
     ----------
     whole, start : pictures of x̂ and of what the parts are added to.
-    parts : the largest by absolute share, then the others together.
+    parts : the largest by absolute share, then the others together, where they show anything.
     total : all shares together, as printed.
+    cancelling : how many times as large as the change the largest part is, where parts cancel; ""
+        where they do not.
     """
 
     whole: Part
     start: Part
     parts: tuple[Part, ...]
     total: str
+    cancelling: str
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,19 @@ class Parts:
 
     def shown(self) -> np.ndarray:
         """The pictures that are shown."""
-        alone, others = self.pictures[self.largest()], self.pictures[self.others()]
-        return np.concatenate([alone, others.sum(axis=0, keepdims=True)]) if len(others) else alone
+        alone, rest = self.pictures[self.largest()], self.together()
+        return alone if rest is None else np.concatenate([alone, rest[None]])
+
+    def together(self) -> np.ndarray | None:
+        """(P,) the others' picture; None where there are none, or it would be blank."""
+        rest = self.pictures[self.others()].sum(axis=0)
+        largest = float(np.abs(self.pictures[self.largest()]).max(initial=0.0))
+        seen = len(self.others()) > 0 and float(np.abs(rest).max()) > BLANK * largest
+        return rest if seen else None
+
+    def cancelling(self) -> float:
+        """How many times as large as the change the largest part is."""
+        return float(np.nan_to_num(self.sizes).max(initial=0.0))
 
     def name_of_others(self) -> str:
         """ "4 others"; "the rest" where nobody counted those in the last."""
@@ -92,6 +106,12 @@ class Parts:
         if self.last_is_many:
             return "the rest"
         return f"{count} other" if count == 1 else f"{count} others"
+
+
+# Of the largest value of a picture beside it: half a step of the 256 that a pixel has.
+BLANK = 1 / 512
+# A part that is so many times as large as the change it is a part of is mostly undone by others.
+PARTS_CANCEL = 2.0
 
 
 class Painter:
@@ -119,10 +139,12 @@ class Painter:
             )
             for p in parts.largest()
         ]
-        if len(others := parts.others()):
-            picture, share = parts.pictures[others].sum(axis=0), parts.shares[others].sum()
+        if (picture := parts.together()) is not None:
+            share = parts.shares[parts.others()].sum()
             shown.append(self._part(picture, parts.name_of_others(), share))
-        return Sum(whole, start, tuple(shown), _printed(parts.shares.sum()))
+        size = parts.cancelling()
+        cancelling = numbers.number(size) if size > PARTS_CANCEL else ""
+        return Sum(whole, start, tuple(shown), _printed(parts.shares.sum()), cancelling)
 
     def _part(
         self, picture: np.ndarray, name: str, share: float, size: float = np.nan, unit: int = -1

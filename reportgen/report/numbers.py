@@ -1,7 +1,7 @@
 """Formats of numbers, everywhere alike: three significant digits, a real minus sign.
 
-Percentages have at most three decimals: beyond them a share says nothing to a reader, and
-results.json holds it in full.
+Percentages have at most three decimals: beyond them a share says nothing to a reader, who sees 0,
+and results.json holds it in full.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def _percentage(share: float, digits: int = DIGITS) -> str:
         return number(value)
     if abs(value) < SMALLEST_FULL_PERCENTAGE:
         rounded = f"{abs(value):.{PERCENT_DECIMALS}f}"
-        return ("−" if value < 0 and float(rounded) else "") + rounded
+        if not float(rounded):
+            return number(0)
+        return ("−" if value < 0 else "") + rounded
     return number(value, digits)
 
 

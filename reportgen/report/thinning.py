@@ -47,20 +47,20 @@ _STEPS: tuple[tuple[dict[str, object], str], ...] = (
         {"picture_rows": 3},
         "all but 3 images in Partial reconstruction and at both ends of Where it fails",
     ),
-    ({"walk_rows": 2}, "all but 2 images in Latent walk"),
+    ({"walk_rows": 2}, "all but 2 images in Traversal"),
     ({"largest_tile": COARSE_TILE}, "fine pixels: pictures are averaged down to 32 × 32 or less"),
     ({"unit_cards": 16}, "the cards of all but the 16 strongest units"),
     (
         {"full_walks": False},
-        "the full-range walks in the units' cards, and the walks along directions",
+        "the full-range traversals in the units' cards, and the traversals along directions",
     ),
     ({"plane_rows": 1}, "all but one image in Two units at once"),
     ({"gallery": 100}, "all but 100 of the images that can be chosen at the top"),
     ({"unit_cards": 4}, "the cards of all but the 4 strongest units"),
     (
         {"picture_rows": 1, "walk_rows": 1},
-        "all but one image, or pair of images, in Contributions, Partial reconstruction, Latent "
-        "walk, Between two images and Where it fails",
+        "all but one image, or pair of images, in Contributions, Partial reconstruction, "
+        "Traversal, Between two images and Where it fails",
     ),
     (
         {"unit_cards": 0, "plane_rows": 0, "map_pictures": False},

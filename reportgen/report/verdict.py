@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from reportgen.analyses.additivity import Additivity
+from reportgen.analyses.code_book import CodeBook
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.health import Health, UnitState
@@ -93,7 +94,10 @@ def _reconstructs(verdict: _Verdict) -> VerdictLine:
         return verdict.unknown(scale.question, "reconstruction")
     trust = verdict.answers.of(Trust)
     in_sample = trust is not None and trust.in_sample
-    beside = "" if result.r2.value < 0 else words.beside_pca(result.beyond_pca, verdict.settings)
+    book = verdict.answers.of(CodeBook)
+    beside = ""
+    if result.r2.value >= 0 and book is None:
+        beside = words.beside_pca(result.beyond_pca, verdict.settings)
     return verdict.graded(
         scale,
         result.r2,
@@ -101,7 +105,7 @@ def _reconstructs(verdict: _Verdict) -> VerdictLine:
         "R² on the images that PCA was fitted on too" if in_sample else "R² on test images",
         "ratio",
         "reconstruction",
-        _beside_pca(result),
+        _beside_pca(result) if book is None else _beside_real_numbers(result, book),
     )
 
 
@@ -118,6 +122,17 @@ def _beside_pca(result: Reconstruction) -> str:
         f"{numbers.count(result.fit_rows)} images{with_half}; PCA with {result.pca_components} "
         f"reaches R² {numbers.plain(result.pca_r2)}."
     )
+
+
+def _beside_real_numbers(result: Reconstruction, book: CodeBook) -> str:
+    """What PCA does with real numbers; words of a book say less each, so neither is better."""
+    sites = book.sites[0] * book.sites[1]
+    said = (
+        f"A code is {numbers.count(sites)} word{'s' if sites > 1 else ''} out of "
+        f"{numbers.count(book.words)}, PCA's a real number for each component, so that the two do "
+        "not compare at an equal number of them."
+    )
+    return said if result.pca_r2 is None else f"{said} {_beside_pca(result)}"
 
 
 def _is_linear(verdict: _Verdict) -> VerdictLine:

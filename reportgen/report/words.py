@@ -124,13 +124,14 @@ class Addition:
 
 ABOUT_AS_PCA = Addition(
     "about as well as PCA",
-    "not in sample, and R² and PCA's of equal code size differ by less than {like_pca}, or the "
-    "interval of their difference holds 0",
+    "not in sample, no code book, and R² and PCA's of equal code size differ by less than "
+    "{like_pca}, or the interval of their difference holds 0",
     ("like_pca",),
 )
 LESS_THAN_PCA = Addition(
     "less well than PCA",
-    "not in sample, and the interval of R² less PCA's lies below 0, by {like_pca} or more",
+    "not in sample, no code book, and the interval of R² less PCA's lies below 0, by {like_pca} or "
+    "more",
     ("like_pca",),
 )
 FROM_THE_MEAN = Addition(

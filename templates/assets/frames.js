@@ -15,10 +15,10 @@ const frames = (() => {
     const value = Math.abs(100 * share);
     if (!Number.isFinite(value)) return "";
     const exact = value.toPrecision(digits);
-    const text = value === 0 ? "0"
+    const text = value < 0.0005 ? "0"
       : value < 0.1 ? value.toFixed(3)
       : exact.includes("e") || value >= 1000 ? Number(exact).toLocaleString("en") : exact;
-    return `${share < 0 && Number(text) !== 0 ? "−" : ""}${text}\u202f%`;
+    return `${share < 0 && text !== "0" ? "−" : ""}${text}\u202f%`;
   };
 
   /* A value in [−1, 1] on the diverging map. */

@@ -3,6 +3,9 @@
 const sums = (() => {
   const { percent, number } = frames;
   const MOST_PARTS = 6;
+  /* As in the report's own sums: the others stand apart where they show, and parts cancel from here on. */
+  const BLANK = 1 / 512;
+  const PARTS_CANCEL = 2;
 
   const element = (kind, name, text = "") => {
     const made = document.createElement(kind);
@@ -46,7 +49,8 @@ const sums = (() => {
     if (asked >= 0 && !alone.includes(asked)) alone[alone.length - 1] = asked;
     const others = every.filter((k) => !alone.includes(k));
     const pictures = alone.map((k) => result.phi[k]);
-    if (others.length) pictures.push(added(others.map((k) => result.phi[k])));
+    const rest = others.length ? added(others.map((k) => result.phi[k])) : null;
+    if (rest && limitOf([rest]) > BLANK * limitOf(pictures)) pictures.push(rest);
     return { alone, others, pictures };
   };
 
@@ -82,8 +86,12 @@ const sums = (() => {
 
   const completeness = (result) => {
     const sum = percent(result.shares.reduce((total, share) => total + share, 0), 4);
-    return `Shares sum to ${sum}; all parts together miss the change by at most `
+    const says = `Shares sum to ${sum}; all parts together miss the change by at most `
       + `${number(result.missed)} of the pixel range.`;
+    const largest = result.sizes.reduce((most, size) => Math.max(most, size || 0), 0);
+    if (!(largest > PARTS_CANCEL)) return says;
+    return `${says} Parts undo each other here: the largest is ${number(largest)} times as large as the `
+      + "change that all of them leave, so that no share says how much of the image a part made.";
   };
   return { element, limitOf, partsOf, fill, completeness };
 })();

@@ -588,7 +588,7 @@ def test_an_operator_without_a_step_is_named_and_frames_are_pre_rendered(visit: 
     page = visit("not live").page
     note = page.locator(".live-reason").inner_text()
     assert note == (
-        "The live walk is off: the decoder uses grid_sampler_2d; frames are pre-rendered."
+        "The live traversal is off: the decoder uses grid_sampler_2d; frames are pre-rendered."
     )
     assert page.locator("#walk .slider").count() == 6
     assert page.locator(".live-reason code").inner_text() == "grid_sampler_2d"

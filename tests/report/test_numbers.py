@@ -34,7 +34,7 @@ def test_three_significant_digits(value: float | None, printed: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "printed"),
-    [(0.432, "43.2"), (1.28, "128"), (0.00019, "0.019"), (-1e-9, "0.000"), (0, "0")],
+    [(0.432, "43.2"), (1.28, "128"), (0.00019, "0.019"), (-1e-9, "0"), (0, "0")],
 )
 def test_percentages_have_at_most_three_decimals(share: float, printed: str) -> None:
     assert numbers.percent(share) == f"{printed}\u202f%"

@@ -95,7 +95,7 @@ def _drawn(of: Map, numbered: np.ndarray, walks: tuple[Walked, ...], drawing: Dr
     pictured = of.pictured if drawing.thinning.map_pictures else of.pictured[:0]
     label = f"Map of {len(of.points)} codes by {of.kind}, {len(pictured)} of them as pictures"
     if walks:
-        label += f", with the walks of {numbers.units([walk.name for walk in walks])}"
+        label += f", with the traversals of {numbers.units([walk.name for walk in walks])}"
     return DrawnMap(
         map=of,
         title=TITLES[of.kind],

@@ -99,7 +99,7 @@ def _row(result: Contributions, drawing: Drawing, row: int) -> ContributionRow:
     shares = [own_share(result.row_shares[row, place]) for place in alone]
     if rest:
         shares.append(own_share(result.row_shares[row, order[len(alone) :]].sum()))
-    components_named = [f"c{_subscript(k + 1)}" for k in range(len(components) - pca_rest)]
+    components_named = [f"PC {k + 1}" for k in range(len(components) - pca_rest)]
     listed = ", ".join(f"{_unit(n)} ({s})" for n, s in zip(names, shares, strict=True))
     model = Strip(
         sprite=drawing.strip(
@@ -167,10 +167,6 @@ def _running(drawing: Drawing, start: np.ndarray, parts: np.ndarray, what: str) 
 
 def _unit(name: str) -> str:
     return "rest" if name == "rest" else f"unit {name}"
-
-
-def _subscript(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def limits(result: Contributions, results: Results) -> Iterator[str]:

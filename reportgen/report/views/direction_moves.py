@@ -89,7 +89,7 @@ def _walks(result: DirectionMoves, drawing: Drawing) -> Iterator[LabelledStrip]:
             f"direction {place + 1}",
             Strip(
                 drawing.strip(drawing.images(result.frames[place])),
-                f"{result.walked} walked along direction {place + 1}, whose length goes from "
+                f"{result.walked} traversed along direction {place + 1}, whose length goes from "
                 f"{lengths[0]} to {lengths[-1]} sd of it; "
                 + (f"off data: frames {marked}." if marked else "no frame is off data."),
                 tuple(lengths),
@@ -101,4 +101,4 @@ def _walks(result: DirectionMoves, drawing: Drawing) -> Iterator[LabelledStrip]:
 def moved(result: DirectionMoves, results: Results) -> Iterator[MovedCodes]:
     """One direction alone, the first ones together, all but one, and walks."""
     yield MovedCodes("codes of directions, alone, together or taken out", result.off_data_share)
-    yield MovedCodes("codes on the walks along directions", result.flagged_share)
+    yield MovedCodes("codes on the traversals along directions", result.flagged_share)

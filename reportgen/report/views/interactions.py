@@ -11,6 +11,7 @@ from reportgen.analyses.interactions import Interactions, PairPictures
 from reportgen.figures.charts import IntervalBar, stacked_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.image_parts import BLANK
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
@@ -38,7 +39,7 @@ class PairView:
 
 @dataclass(frozen=True)
 class View:
-    """Bar by order, heat map and pairs."""
+    """Bar by order, heat map and the pairs whose units change something only together."""
 
     orders: tuple[IntervalBar, ...]
     cells: tuple[tuple[Cell, ...], ...]
@@ -59,7 +60,7 @@ def view(result: Interactions, results: Results, drawing: Drawing) -> View:
         pairs=tuple(
             _pair(pair, result.picture_names, drawing)
             for pair in result.pairs
-            if numbers.has_effect(pair.share)
+            if np.abs(pair.interaction).max() > BLANK * np.abs(pair.both).max()
         ),
     )
 

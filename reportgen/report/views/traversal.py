@@ -1,4 +1,4 @@
-"""Latent walk: strips of every row and unit over the data-supported range."""
+"""Traversal: strips of every row and unit over the data-supported range."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def walk_strip(
     )
     marked = ", ".join(str(n + 1) for n in np.flatnonzero(flagged))
     alt = (
-        f"Unit {result.names[place]} walked from {result.rows[row]} over the {kind} range: "
+        f"Unit {result.names[place]} traversed from {result.rows[row]} over the {kind} range: "
         f"the reconstruction at its own value {numbers.number(result.own_values[row, place])}, "
         f"then {len(values)} frames from {numbers.number(values[0])} to "
         f"{numbers.number(values[-1])}; "
@@ -143,12 +143,12 @@ def limits(result: Traversal, results: Results) -> Iterator[str]:
     if bound:
         yield (
             f"Given the others, what {numbers.units(bound)} may do is less than "
-            f"{numbers.percent(BOUND_UNIT)} of an sd: such walks are short because the data are, "
-            "and say little of what the units would do further out."
+            f"{numbers.percent(BOUND_UNIT)} of an sd: such traversals are short because the data "
+            "are, and say little of what the units would do further out."
         )
 
 
 def moved(result: Traversal, results: Results) -> Iterator[MovedCodes]:
     """Frames of both ranges."""
-    yield MovedCodes("frames of the data-supported walks", result.supported.flagged_share)
-    yield MovedCodes("frames of the full walks", result.full.flagged_share)
+    yield MovedCodes("frames of the data-supported traversals", result.supported.flagged_share)
+    yield MovedCodes("frames of the full traversals", result.full.flagged_share)
