@@ -23,7 +23,7 @@ from reportgen.report.headline import WORRYING_OFF_DATA
 from reportgen.report.image_parts import Painter, Part, Parts, Sum
 from reportgen.report.results import Results, VerdictLine
 from reportgen.report.script_data import safe_in_script
-from reportgen.statistics.largest_parts import largest_parts
+from reportgen.statistics.largest_parts import LARGEST_PARTS, largest_parts
 
 # An image opens the page where its largest parts carry so much of its change.
 CLEAR_SHARE = 0.7
@@ -107,7 +107,9 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
         opened_for=opened_for,
         led_by="direction" if leads else "unit",
         otherwise="unit" if leads else "direction",
-        lead_reason=" ".join(filter(None, (_lead_reason(by_direction), _spread(result, leading)))),
+        lead_reason=" ".join(
+            filter(None, (_lead_reason(result, by_direction), _spread(result, leading)))
+        ),
         own_shares=_own_shares(result),
     )
 
@@ -147,9 +149,12 @@ def _spread(result: Contributions, leading: Contributions | DirectionContributio
     return f"{said}."
 
 
-def _lead_reason(by_direction: DirectionContributions | None) -> str:
+def _lead_reason(result: Contributions, by_direction: DirectionContributions | None) -> str:
     if by_direction is None:
         return ""
+    alone = [sum(s.unit >= 0 for s in each.shares) for each in (result, by_direction)]
+    if max(alone) <= LARGEST_PARTS and len(result.shares) == alone[0]:
+        return "By unit and by direction, all parts stand here; units come first."
     of_directions = numbers.percent(by_direction.own_largest)
     of_units = numbers.percent(by_direction.own_largest_of_units)
     if np.isnan(by_direction.own_largest - by_direction.own_largest_of_units):
@@ -176,11 +181,14 @@ def _opening(
     clear &= changes >= np.median(changes)
     if not clear.any():
         return int(np.argmax(changes)), "it changes most from the decoded mean code"
+    carry = ""
+    if alone.shape[1] > LARGEST_PARTS:
+        share = numbers.percent(CLEAR_SHARE, digits=2)
+        carry = f" and its {LARGEST_PARTS} largest parts carry {share} of its change or more"
     return (
         int(np.argmin(np.where(clear, np.abs(largest[:, 0]), np.inf))),
-        "it is in that half of the pictured images that changes most and its largest parts, six "
-        f"at most, carry {numbers.percent(CLEAR_SHARE, digits=2)} of its change or more; of all "
-        "such images it is the one whose largest part is smallest",
+        f"it is in that half of the pictured images that changes most{carry}; of all such images "
+        "it is the one whose largest part is smallest",
     )
 
 

@@ -327,7 +327,7 @@ def test_rendering_from_results_gives_the_same_page(built: Path) -> None:
 def test_no_live_leaves_the_decoder_out_and_says_so(built: Path) -> None:
     page = (built / "still.html").read_text(encoding="utf-8")
     assert 'id="live-data"' not in page
-    said = "The live walk is off: the report was built with --no-live; frames are"
+    said = "The live traversal is off: the report was built with --no-live; frames are"
     assert said in " ".join(page.split())
     stored = json.loads((built / "still" / "results.json").read_text(encoding="utf-8"))
     assert stored["live"] is None
