@@ -34,10 +34,13 @@ class Axis:
         share = (float(value) - self.low) / (self.high - self.low)
         return round(self.start + min(max(share, 0.0), 1.0) * (self.stop - self.start), 1)
 
-    def ticks(self, count: int = 5) -> tuple[Tick, ...]:
-        """Round values within the axis, about `count` of them."""
+    def ticks(self, count: int = 5, *, whole: bool = False) -> tuple[Tick, ...]:
+        """Round values within the axis, about `count` of them; whole numbers only where asked."""
+        step = _round_step((self.high - self.low) / max(1, count))
+        while whole and not step.is_integer():
+            step = _round_step(1.01 * step)
         return tuple(
-            Tick(self(value), label) for value, label in _round_values(self.low, self.high, count)
+            Tick(self(value), label) for value, label in _round_values(self.low, self.high, step)
         )
 
 
@@ -54,8 +57,7 @@ def axis_over(values: np.ndarray, start: float, stop: float, *, include: float =
     return Axis(low, high, start, stop)
 
 
-def _round_values(low: float, high: float, count: int) -> list[tuple[float, str]]:
-    step = _round_step((high - low) / max(1, count))
+def _round_values(low: float, high: float, step: float) -> list[tuple[float, str]]:
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     if round(step, decimals) != round(step, decimals + 1):

@@ -84,11 +84,13 @@ def line_chart(
     top: float,
     mark: tuple[float, float, str] | None = None,
 ) -> Chart:
-    """Curves over a common x; y from 0 (or the lowest value) to at least `top`.
+    """Curves over a common x, which has whole ticks where it counts; y from 0 or below to `top`.
 
     `mark` is a point (x, y) with its label; one outside the plot is left out.
     """
-    x_axis = axis_over(np.concatenate([c.x for c in curves]), LEFT, WIDTH - RIGHT)
+    every = np.concatenate([c.x for c in curves])
+    counts = bool(np.all(every == np.rint(every)))
+    x_axis = axis_over(every, LEFT, WIDTH - RIGHT)
     heights = np.concatenate([part for c in curves for part in (c.y, c.low, c.high) if _has(part)])
     y_axis = axis_over(np.append(heights, top), HEIGHT - BOTTOM, TOP)
     lines = tuple(_line(curve, x_axis, y_axis) for curve in curves)
@@ -96,7 +98,7 @@ def line_chart(
         x, y, label = mark
         inside = x_axis.low <= x <= x_axis.high and y_axis.low <= y <= y_axis.high
         mark = (x_axis(x), y_axis(y), label) if inside else None
-    return _chart(x_axis, y_axis, x_label, y_label, lines=lines, mark=mark)
+    return _chart(x_axis, y_axis, x_label, y_label, lines=lines, mark=mark, whole=counts)
 
 
 def scatter_chart(
@@ -245,6 +247,7 @@ def _chart(
     cloud: str = "",
     mark: tuple[float, float, str] | None = None,
     diagonal: bool = False,
+    whole: bool = False,
 ) -> Chart:
     inside = y_axis.low < 0 < y_axis.high
     return Chart(
@@ -254,7 +257,7 @@ def _chart(
         right=WIDTH - RIGHT,
         top=TOP,
         bottom=HEIGHT - BOTTOM,
-        x_ticks=x_axis.ticks(6),
+        x_ticks=x_axis.ticks(6, whole=whole),
         y_ticks=y_axis.ticks(5),
         x_label=x_label,
         y_label=y_label,

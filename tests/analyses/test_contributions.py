@@ -275,6 +275,16 @@ def test_effective_units_of_a_linear_decoder_are_a_closed_form(linear_study) -> 
     assert found == pytest.approx(expected, rel=1e-4)
 
 
+def test_copies_are_one_of_the_effective_units() -> None:
+    """Three units of a linear decoder, the third copied: (a + b + c)² / (a² + b² + c²)."""
+    codes = decoders.gaussian_codes(400, 4)
+    codes[:, 3] = codes[:, 2]
+    study = decoders.carrying(decoders.linear(4), codes, settings=FEW)
+    first, second, third, fourth = shares_by_unit(study)
+    expected = 1 / np.square([first, second, third + fourth]).sum()
+    assert contributions.run(study).effective_units == pytest.approx(expected, rel=1e-6)
+
+
 def test_shares_are_signed() -> None:
     """Unit 1 takes back half of what unit 0 gives: shares 2 and −1."""
     picture = decoders.directions(1)[0]

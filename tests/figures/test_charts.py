@@ -37,6 +37,12 @@ def test_ticks_are_round_lie_inside_and_carry_their_own_value() -> None:
     ]
 
 
+def test_an_axis_that_counts_has_whole_ticks() -> None:
+    axes = [Axis(0.0, float(last), 0.0, 1.0) for last in (1, 2, 14)]
+    labels = [[tick.label for tick in axis.ticks(6, whole=True)] for axis in axes]
+    assert labels == [["0", "1"], ["0", "1", "2"], ["0", "5", "10"]]
+
+
 def test_quarter_steps_keep_their_two_decimals() -> None:
     labels = [tick.label for tick in Axis(0.0, 0.1, 0.0, 1.0).ticks(4)]
     assert labels == ["0", "0.025", "0.050", "0.075", "0.100"]

@@ -297,3 +297,25 @@ def test_where_six_parts_show_little_of_an_image_the_page_says_why(many: Results
         ),
     )
     assert "of what is linear in the code." in hero(both).lead_reason
+
+
+def test_parts_that_undo_each_other_are_said_to_and_others_are_not(many: Results) -> None:
+    assert all(not image.led.model.cancelling for image in hero(many).images)
+    answer = many.answers["contributions"]
+    undone = replace(answer, row_sizes=np.full_like(answer.row_sizes, 29.7))
+    cancelling = with_answers(many, contributions=undone)
+    assert {image.led.model.cancelling for image in hero(cancelling).images} == {"29.7"}
+    section = parsed(page_of(cancelling).html).one("section", id="hero")
+    warned = [note.text for note in section.all("p", **{"class": "caution"})]
+    assert len(warned) == len(hero(cancelling).images)
+    assert all("the largest is 29.7 times as large as the change" in text for text in warned)
+
+
+def test_others_that_would_be_blank_are_left_out(many: Results) -> None:
+    answer = many.answers["contributions"]
+    pictures = answer.pictures.copy()
+    order = np.argsort(-np.abs(answer.row_shares), axis=1, kind="stable")
+    for row, others in enumerate(order[:, 6:]):
+        pictures[row, others] = 0
+    blank = with_answers(many, contributions=replace(answer, pictures=pictures))
+    assert {len(image.led.model.parts) for image in hero(blank).images} == {6}

@@ -18,6 +18,7 @@ from reportgen.analyses import (
     subtraction,
     trust,
 )
+from reportgen.analyses.code_book import CodeBook
 from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.report.results import Unit, VerdictLine
 from reportgen.report.unit_sentences import merge_units
@@ -228,7 +229,7 @@ def test_in_sample_nothing_is_called_held_out_and_pca_is_no_measure(same_folder:
 # The parts of a line
 
 
-def reconstructed(r2: float, **changed: Any) -> VerdictLine:
+def reconstructed(r2: float, book: CodeBook | None = None, **changed: Any) -> VerdictLine:
     fields = {
         "r2": about(r2),
         "equivalent_components": about(12, 0.5),
@@ -243,7 +244,7 @@ def reconstructed(r2: float, **changed: Any) -> VerdictLine:
         "fit_rows": 500,
     }
     result = only(reconstruction.Reconstruction, **fields | changed)
-    return answers({"reconstruction": result})["reconstructs"]
+    return answers({"reconstruction": result, "code_book": book})["reconstructs"]
 
 
 def test_equivalent_components_say_how_many_images_pca_had() -> None:
@@ -253,6 +254,15 @@ def test_equivalent_components_say_how_many_images_pca_had() -> None:
     )
     assert detail.startswith(equal)
     assert detail.endswith("PCA with 10 reaches R² 0.700 [0.690, 0.710].")
+
+
+def test_words_of_a_code_book_are_not_held_against_as_many_real_numbers() -> None:
+    book = only(CodeBook, words=64, sites=(7, 7))
+    assert reconstructed(0.9, beyond_pca=about(-0.2)).word == "Well, less well than PCA"
+    line = reconstructed(0.9, book, beyond_pca=about(-0.2))
+    assert line.word == "Well"
+    assert line.detail.startswith("A code is 49 words out of 64, PCA's a real number for each ")
+    assert "the two do not compare at an equal number of them. Equal to 12.0 " in line.detail
 
 
 def test_more_components_than_a_tenth_of_the_images_are_at_most_so_many() -> None:

@@ -69,7 +69,8 @@ def _strips(
     names, classes = end.names[:shown], end.classes[:shown]
     errors = [numbers.number(float(error)) for error in end.mse[:shown]]
     named = classes or tuple(name.replace("/", "/\u200b") for name in names)
-    captions = tuple(f"{name} {error}" for name, error in zip(named, errors, strict=True))
+    whole = [error.replace(" ", numbers.NO_BREAK_SPACE) for error in errors]
+    captions = tuple(f"{name} {error}" for name, error in zip(named, whole, strict=True))
     listed = ", ".join(f"{n} ({error})" for n, error in zip(names, errors, strict=True))
     of = f"of the {shown} test images with the {which} squared errors: {listed}"
     residuals = drawing.small_differences(originals - reconstructions, limit)
