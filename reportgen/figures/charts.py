@@ -84,7 +84,7 @@ def line_chart(
     top: float,
     mark: tuple[float, float, str] | None = None,
 ) -> Chart:
-    """Curves over a common x, which has whole ticks where it counts; y from 0 or below to `top`.
+    """Curves over a common x, in whole ticks where it counts; y from at most 0 to at least `top`.
 
     `mark` is a point (x, y) with its label; one outside the plot is left out.
     """
