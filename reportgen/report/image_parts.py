@@ -97,7 +97,7 @@ class Parts:
         return rest if seen else None
 
     def cancelling(self) -> float:
-        """How many times as large as the change the largest part is."""
+        """The size of the largest part: by so many times it is larger than the change."""
         return float(np.nan_to_num(self.sizes).max(initial=0.0))
 
     def name_of_others(self) -> str:

@@ -125,7 +125,7 @@ def _beside_pca(result: Reconstruction) -> str:
 
 
 def _beside_real_numbers(result: Reconstruction, book: CodeBook) -> str:
-    """What PCA does with real numbers; words of a book say less each, so neither is better."""
+    """PCA's line, and that words of a book say less each than its real numbers."""
     sites = book.sites[0] * book.sites[1]
     said = (
         f"A code is {numbers.count(sites)} word{'s' if sites > 1 else ''} out of "
