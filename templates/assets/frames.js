@@ -3,10 +3,17 @@
 const frames = (() => {
   const scales = JSON.parse(document.getElementById("scales").textContent);
 
+  /* As the report prints it: 1.49 × 10⁻⁸. */
+  const powerOfTen = (value) => {
+    const [digits, exponent] = value.toExponential(2).split("e");
+    const raised = [...exponent.replace("+", "")].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+    return `${digits} × 10${raised}`;
+  };
+
   const number = (value) => {
     if (!Number.isFinite(value)) return "undefined";
     const far = value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 1e6);
-    const text = far ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+    const text = far ? powerOfTen(value) : String(Number(value.toPrecision(3)));
     return text.replace("-", "−");
   };
 

@@ -275,10 +275,11 @@ def test_a_pixel_s_value_is_read_back_from_the_picture(visit: Visiting, name: st
 
 
 def numbers_in(words: str) -> list[float]:
-    """The numbers behind the colon of "row 3, column 4: red −0.5, …"."""
+    """The numbers behind the colon of "row 3, column 4: red −0.5, green 1.20 × 10⁻⁴, …"."""
+    plain = words.split(":")[1].translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789"))
     return [
-        float(n.replace("−", "-"))
-        for n in re.findall(r"−?[\d.]+(?:e[+−]\d+)?", words.split(":")[1])
+        float(f"{digits}e{power or 0}")
+        for digits, power in re.findall(r"(-?[\d.]+)(?: × 10(-?\d+))?", plain)
     ]
 
 
