@@ -19,6 +19,7 @@ LARGEST_FILE = 2**20
 MOST_DOTS = 200
 # Tables of reportgen.toml that other commands read.
 OTHER_TABLES = "check", "compare", "site"
+WANTED = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
 EFFORT_FACTORS = {"quick": 0.25, "standard": 1.0, "thorough": 4.0}
 
 
@@ -315,16 +316,16 @@ def _checked(
 
 
 def _check_type(where: str, name: str, value: Any, knob: Any) -> None:
-    declared = str(knob.type)
+    wanted = str(knob.type).removesuffix(" | None")
     number = isinstance(value, int | float) and not isinstance(value, bool)
     fits = {
         "int": number and (isinstance(value, int) or value.is_integer()),
         "float": number,
         "str": isinstance(value, str),
         "bool": isinstance(value, bool),
-    }[declared.removesuffix(" | None")]
+    }[wanted]
     if not fits:
         raise SettingsError(
-            f"{where} sets {name} to {shown(repr(value))}; it must be a {declared}."
+            f"{where} sets {name} to {shown(repr(value))}; it must be {WANTED[wanted]}."
         )
     assert knob.default is not MISSING

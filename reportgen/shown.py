@@ -30,6 +30,12 @@ def quoted(text: object, most: int = MOST_CHARACTERS) -> str:
     return f"'{shown(text, most - 2)}'"
 
 
+def of_kind(value: object) -> str:
+    """ "an int" or "a Net": the kind of value that somebody gave, for sentences."""
+    name = shown(type(value).__name__)
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
 def encodable(text: str) -> str:
     """The text with bytes that are not UTF-8 escaped, as they stand in a file's name."""
     if text.isascii():

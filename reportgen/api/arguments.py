@@ -137,9 +137,9 @@ def loading_options(said: dict[str, Any]) -> LoadingOptions:
     Raises SettingsError for a value of another kind.
     """
     normalize = said.get("normalize")
-    if isinstance(normalize, tuple | list) and len(normalize) == 2:
-        said["normalize"] = means_and_sds(*(_as_list(numbers) for numbers in normalize))
-    if said.get("input_shape") is not None:
+    if normalize is not None and not isinstance(normalize, str):
+        said["normalize"] = _means_and_sds(normalize)
+    if isinstance(said.get("input_shape"), Iterable):
         said["input_shape"] = tuple(said["input_shape"])
     for name in ("encoder", "decoder", "model_class"):
         if is_path(said.get(name)):
@@ -159,6 +159,17 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> Any:
             f"{words(name)} is {shown(repr(value))}; choose one of {', '.join(choices)}."
         )
     return value
+
+
+def _means_and_sds(normalize: Any) -> str:
+    try:
+        means, sds = (_as_list(numbers) for numbers in normalize)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"normalize is {shown(repr(normalize))}; give (means, standard deviations), as "
+            "(0.5, 0.5), or a text such as '0,1' or 'imagenet'."
+        ) from error
+    return means_and_sds(means, sds)
 
 
 def _as_list(numbers: Any) -> list[float]:

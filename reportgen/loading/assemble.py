@@ -12,6 +12,7 @@ from torch import Tensor
 from reportgen.autoencoder import Autoencoder, Note, SourceFile
 from reportgen.errors import ModelError
 from reportgen.loading.image_layout import image_shape
+from reportgen.loading.modules.own_errors import own_errors
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.scaling import find_pixel_scale
 from reportgen.loading.split import (
@@ -60,7 +61,8 @@ def assemble(
         def run(values: Tensor) -> Tensor:
             with exact_arithmetic(device):
                 given = pixel_scale.to_model(values) if takes_images else values
-                result = function(given)
+                with own_errors(len(values)):
+                    result = function(given)
                 return (pixel_scale.to_data(result) if gives_images else result).contiguous()
 
         return run

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from reportgen.autoencoder import Autoencoder, Note
 from reportgen.errors import DataError, ModelError
 from reportgen.loading.assemble import assemble
 from reportgen.loading.formats.diffusers_models import DIFFUSERS_SAYS, latents_of
 from reportgen.loading.formats.tensors import named_tensors, refuse_not_finite
+from reportgen.loading.formats.torchscript import parts_of_script
+from reportgen.loading.graph.split_program import GraphModel
 from reportgen.loading.image_source import ImageSource
 from reportgen.loading.known_scalings import parse_scaling
 from reportgen.loading.load import feed_of, other_notes, sample_of, seeded
 from reportgen.loading.modules.adapter import Functions, are_functions
-from reportgen.loading.modules.split_parts import ModuleModel
+from reportgen.loading.modules.module_graph import program_of_export
+from reportgen.loading.modules.split_parts import ModuleModel, PartsModel
 from reportgen.loading.modules.transformer import Transformer, is_transformer
 from reportgen.loading.options import LoadingOptions
 from reportgen.loading.scaling import EXPLAINS
 from reportgen.loading.split import Model, Split, exact_arithmetic
+from reportgen.shown import of_kind
 
 Images = TypeVar("Images", bound=ImageSource)
 KINDS = (
@@ -54,9 +59,9 @@ def load_given(
     Raises ModelError where it is no model, or cannot be split or run; DataError where the images do
     not fit.
     """
-    found, kind = _model_of(given, channels_last)
-    if isinstance(given, nn.Module):
-        refuse_not_finite(named_tensors(given).items())
+    found, kind = _model_of(given, channels_last, options.device)
+    is_network = isinstance(found, NETWORKS)
+    if is_network:
         if latents_of(given) is not None:
             options = options.completed(DIFFUSERS_SAYS)[0]
     elif options.encoder or options.decoder or options.bottleneck:
@@ -73,7 +78,7 @@ def load_given(
                     found,
                     sample,
                     options,
-                    None if isinstance(given, nn.Module) else as_given,
+                    None if is_network else as_given,
                     name or kind,
                     (Note("format", f"{kind}: {_WORDS[type(found)]}."), *other_notes(options)),
                 )
@@ -84,21 +89,31 @@ def load_given(
     raise refused
 
 
+# Their pixel scale is looked for as that of a file; others' is first taken to be the images'.
+NETWORKS = ModuleModel, PartsModel, GraphModel
 _WORDS: dict[type[Model], str] = {
     ModuleModel: "a module in memory",
+    PartsModel: "TorchScript in memory",
+    GraphModel: "an exported program in memory",
     Functions: "functions that encode and decode",
     Transformer: "an object with transform and inverse_transform",
 }
 
 
-def _model_of(given: Any, channels_last: bool) -> tuple[Model, str]:
+def _model_of(given: Any, channels_last: bool, device: str) -> tuple[Model, str]:
     """The model, and the name of its class. Raises ModelError for what is none."""
     kind = type(given).__name__
     if isinstance(given, type):
         raise ModelError(
             f"model is the class {given.__name__}; give an object of it, trained or fitted."
         )
+    if isinstance(given, ExportedProgram):
+        refuse_not_finite({**given.state_dict, **given.tensor_constants}.items())
+        return GraphModel(program_of_export(given)), kind
     if isinstance(given, nn.Module):
+        refuse_not_finite(named_tensors(given).items())
+        if isinstance(given, torch.jit.ScriptModule):
+            return parts_of_script(given, device), kind
         return ModuleModel(latents_of(given) or given, is_ours=False), kind
     if are_functions(given):
         return Functions(given), "functions"
@@ -106,7 +121,31 @@ def _model_of(given: Any, channels_last: bool) -> tuple[Model, str]:
         return Transformer(given, channels_last=channels_last), kind
     if all(callable(getattr(given, name, None)) for name in ("encode", "decode")):
         return Functions((given.encode, given.decode)), kind
-    raise ModelError(f"model is a {kind}; give {KINDS}.")
+    raise ModelError(f"model is {of_kind(given)}{_lack_of(given)}; give {KINDS}.")
+
+
+def _lack_of(given: Any) -> str:
+    """What keeps an object that is near to a model from being one, behind its kind."""
+    if isinstance(given, Mapping) and _hold_weights(given.values()):
+        return " of weights, which say nothing of how they are used: load them into their module"
+    if isinstance(getattr(given, "vae", None), nn.Module):
+        return ", which holds its autoencoder as vae"
+    for has, lacks in (("transform", "inverse_transform"), ("encode", "decode")):
+        if callable(getattr(given, has, None)):
+            return f", which has {has} and no {lacks}"
+    if callable(getattr(given, "predict", None)):
+        return ", which predicts and gives no code"
+    if isinstance(given, tuple | list) and given:
+        return f" of {len(given)}, and not of two or three that can be called"
+    return ""
+
+
+def _hold_weights(values: Iterable[Any]) -> bool:
+    """Tell whether a state_dict, or a checkpoint that holds one, has these values."""
+    return any(
+        isinstance(value, Tensor) or (isinstance(value, Mapping) and _hold_weights(value.values()))
+        for value in values
+    )
 
 
 def _loaded(

@@ -27,6 +27,7 @@ from reportgen.loading.modules.whole import try_whole
 from reportgen.loading.options import DESCRIBED, LoadingOptions
 from reportgen.loading.sentences import shape_text
 from reportgen.loading.split import exact_arithmetic, relative_difference
+from reportgen.shown import of_kind
 
 TOLERANCE = 1e-5
 IMAGE_KEYS = ("image", "img", "pixel_values", "images")
@@ -38,7 +39,7 @@ def save_model(model: nn.Module, path: Path, example: Any, options: LoadingOptio
     """Export a model with a description of itself; see `reportgen.loading.save`."""
     if not isinstance(model, nn.Module):
         raise ModelError(
-            f"model is a {type(model).__name__}; save writes a torch.nn.Module, and other models "
+            f"model is {of_kind(model)}; save writes a torch.nn.Module, and other models "
             "are given to reportgen.build as they are."
         )
     if not path.absolute().parent.is_dir():
@@ -92,8 +93,7 @@ def _as_tensor(example: Any) -> Tensor:
         return torch.from_numpy(np.array(example))
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"example is a {type(example).__name__}; give images as a tensor or an array, (n, C, "
-            "H, W)."
+            f"example is {of_kind(example)}; give images as a tensor or an array, (n, C, H, W)."
         ) from error
 
 

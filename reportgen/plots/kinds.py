@@ -37,7 +37,7 @@ def contributions(figure: Figure, results: Results, image: int | str = 0) -> Non
         each.set_axis_off()
     painter.image(axes[0, 0], found.originals[place], "image")
     painter.image(axes[0, 1], found.reconstructions[place], "model")
-    painter.image(axes[0, 2], found.starts()[place], "mean code")
+    painter.image(axes[0, 2], found.starts()[place], "mean\ncode")
     for column, part in enumerate(order, start=3):
         share = numbers.percent(found.row_shares[place, part], digits=2)
         name = found.shares[part].name
@@ -45,7 +45,7 @@ def contributions(figure: Figure, results: Results, image: int | str = 0) -> Non
         painter.difference(axes[0, column], found.pictures[place, part], limit, title)
     pca = found.pca_mean + found.pca_pictures[place].sum(axis=0)
     painter.image(axes[1, 1], pca, "PCA")
-    painter.image(axes[1, 2], found.pca_mean, "mean image")
+    painter.image(axes[1, 2], found.pca_mean, "mean\nimage")
     for column, part in enumerate(pca_order, start=3):
         share = numbers.percent(found.pca_row_shares[place, part], digits=2)
         title = f"PC {part + 1}\n{share}"

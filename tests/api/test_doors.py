@@ -14,7 +14,15 @@ import pytest
 import torch
 import zarr
 from PIL import Image
-from sklearn.decomposition import NMF, PCA, DictionaryLearning, FastICA, KernelPCA
+from sklearn.decomposition import (
+    NMF,
+    PCA,
+    DictionaryLearning,
+    FactorAnalysis,
+    FastICA,
+    KernelPCA,
+    SparsePCA,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -112,6 +120,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "nmf": lambda: NMF(3, max_iter=500, tol=1e-2).fit(UNIT.reshape(COUNT, -1)),
     "ica": lambda: FastICA(3, random_state=0, tol=0.1).fit(UNIT.reshape(COUNT, -1)),
     "kernel pca": lambda: KernelPCA(3, fit_inverse_transform=True).fit(UNIT.reshape(COUNT, -1)),
+    "sparse pca": lambda: SparsePCA(3, max_iter=5, random_state=0).fit(UNIT.reshape(COUNT, -1)),
     "pipeline": lambda: make_pipeline(StandardScaler(), PCA(3)).fit(UNIT.reshape(COUNT, -1)),
     "dictionary": lambda: DictionaryLearning(3, max_iter=5, random_state=0).fit(
         UNIT.reshape(COUNT, -1)
@@ -131,8 +140,45 @@ def test_doors_open_to_the_same_pixels_and_codes(model: str, images: str, tmp_pa
         np.testing.assert_allclose(codes, expected, atol=1e-5)
 
 
+def compiled_forms(net: torch.nn.Module) -> dict[str, Any]:
+    example = (torch.rand(2, 1, SIDE, SIDE),)
+    return {
+        "scripted": torch.jit.script(net),
+        "traced": torch.jit.trace(net.eval(), example),
+        "exported": torch.export.export(net, example),
+    }
+
+
+def test_compiled_models_in_memory_are_read_as_the_module_they_were_made_of() -> None:
+    images = torch.from_numpy(UNIT)[:, None]
+    expected = opened(Net(), UNIT, normalize="0,1", output="pixels").autoencoder.encode(images)
+    for name, model in compiled_forms(Net()).items():
+        weights = model.state_dict if name == "exported" else model.state_dict()
+        before = {key: value.clone() for key, value in weights.items()}
+        found = opened(model, UNIT, normalize="0,1", output="pixels").autoencoder
+        np.testing.assert_allclose(found.encode(images), expected, atol=1e-5, err_msg=name)
+        assert all(torch.equal(weights[key], value) for key, value in before.items())
+        assert name != "scripted" or model.training
+
+
+def test_functions_may_change_what_they_are_given() -> None:
+    encode, decode = functions()
+    before = UNIT.copy()
+
+    def in_place(images: np.ndarray) -> np.ndarray:
+        images -= 0.5
+        return encode(images + 0.5)
+
+    found = opened((in_place, decode), UNIT).autoencoder
+    codes = found.encode(torch.from_numpy(UNIT)[:, None])
+    np.testing.assert_allclose(codes, encode(UNIT), atol=1e-5)
+    np.testing.assert_array_equal(UNIT, before)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", ["pca", "nmf", "ica", "kernel pca", "pipeline", "dictionary"])
+@pytest.mark.parametrize(
+    "model", ["pca", "nmf", "ica", "kernel pca", "sparse pca", "pipeline", "dictionary"]
+)
 def test_transformers_are_read_as_they_are(model: str) -> None:
     given = MODELS[model]()
     subject = opened(given, UNIT)
@@ -258,6 +304,14 @@ def refused(error: type[Exception], model: Any, images: Any, **said: Any) -> str
     return text
 
 
+class EightAtOnce(Net):
+    """Written for the batches that it was trained on."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        assert len(images) <= 8
+        return super().forward(images)
+
+
 NAN = UNIT.copy()
 NAN[3, 0, 0] = np.nan
 BAD: dict[str, tuple[type[Exception], Any, Any, dict[str, Any], str]] = {
@@ -272,7 +326,7 @@ BAD: dict[str, tuple[type[Exception], Any, Any, dict[str, Any], str]] = {
         "image 1 has shape",
     ),
     "a dictionary": (DataError, Net, lambda: {"train": UNIT}, {}, "give one of them"),
-    "a number": (DataError, Net, lambda: 3, {}, "is a int; give an array"),
+    "a number": (DataError, Net, lambda: 3, {}, "is an int; give an array"),
     "other labels": (DataError, Net, lambda: UNIT, {"labels": [1, 2]}, "labels holds 2 for 24"),
     "a missing path": (DataError, Net, lambda: "nowhere", {}, "does not exist"),
     "not fitted": (ModelError, lambda: PCA(3), lambda: UNIT, {}, "PCA is not fitted"),
@@ -281,7 +335,7 @@ BAD: dict[str, tuple[type[Exception], Any, Any, dict[str, Any], str]] = {
         "PCA.transform fails: ValueError: X has 36 features",
     ),
     "a class": (ModelError, lambda: PCA, lambda: UNIT, {}, "the class PCA"),
-    "no model": (ModelError, lambda: 3, lambda: UNIT, {}, "model is a int; give"),
+    "no model": (ModelError, lambda: 3, lambda: UNIT, {}, "model is an int; give"),
     "a failing encode": (
         *(ModelError, lambda: (lambda x: 1 / 0, len), lambda: UNIT, {}),
         "encode fails: ZeroDivisionError",
@@ -301,8 +355,50 @@ BAD: dict[str, tuple[type[Exception], Any, Any, dict[str, Any], str]] = {
         "something else each time",
     ),
     "an unknown keyword": (SettingsError, Net, lambda: UNIT, {"efort": "quick"}, "'effort'"),
-    "a wrong type": (SettingsError, Net, lambda: UNIT, {"rows": "many"}, "must be a int"),
+    "a wrong type": (SettingsError, Net, lambda: UNIT, {"rows": "many"}, "must be a whole number"),
     "options of files": (SettingsError, Net, lambda: UNIT, {"trust": True}, "for model files"),
+    "images and labels in one": (
+        *(DataError, Net, lambda: (UNIT, np.arange(COUNT)), {}),
+        "give the first as images, and the second as labels",
+    ),
+    "a class of images": (DataError, Net, lambda: Set, {}, "images is the class Set"),
+    "sparse images": (DataError, Net, lambda: torch.from_numpy(UNIT).to_sparse(), {}, "is sparse"),
+    "masked images": (
+        *(DataError, Net, lambda: np.ma.masked_greater(UNIT, 0.5), {}),
+        "is masked in places",
+    ),
+    "weights alone": (ModelError, lambda: {"net": Net().state_dict()}, lambda: UNIT, {}, "weights"),
+    "weights without numbers": (
+        *(ModelError, lambda: Net().to("meta"), lambda: UNIT, {}),
+        "'encoder.1.weight' have no numbers yet",
+    ),
+    "no way back": (
+        *(ModelError, lambda: FactorAnalysis(2), lambda: UNIT, {}),
+        "has transform and no inverse_transform",
+    ),
+    "a failing decode of arrays": (
+        ModelError,
+        lambda: (functions()[0], lambda z: functions()[1](z[:, :2])),
+        lambda: UNIT,
+        {},
+        "decode fails on arrays: ValueError: matmul",
+    ),
+    "complex codes": (
+        *(ModelError, lambda: (lambda x: np.fft.fft(x.reshape(len(x), -1)), len), lambda: UNIT, {}),
+        "encode returns complex numbers",
+    ),
+    "a batch of its own": (ModelError, EightAtOnce, lambda: UNIT, {}, "fails on 24 images at once"),
+    "a shape that is no list": (
+        SettingsError,
+        Net,
+        lambda: UNIT,
+        {"input_shape": 36},
+        "[channels,",
+    ),
+    "a scale of words": (
+        *(SettingsError, Net, lambda: UNIT, {"normalize": ("a", "b")}),
+        "normalize is ('a', 'b'); give (means",
+    ),
     "a scale not known": (
         *(ModelError, Net, lambda: UNIT, {"normalize": "0,2"}),
         "normalize='0,2' is not known",

@@ -138,7 +138,7 @@ def test_an_example_may_be_what_a_data_loader_gives(how: str, tmp_path: Path) ->
         (nn.Flatten(), "images", "example is a str"),
         (nn.Flatten(), np.zeros((4, 3)), "example is 4×3 of float64"),
         (nn.Flatten(), np.zeros((4, 1, 2, 2), np.uint8), "of uint8"),
-        (3, np.zeros((4, 1, 2, 2)), "model is a int"),
+        (3, np.zeros((4, 1, 2, 2)), "model is an int"),
     ],
 )
 def test_what_cannot_be_saved_is_one_sentence(

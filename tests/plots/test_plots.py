@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,10 @@ from reportgen.suite.answers import Answers
 from tests.report.example import example_results
 
 
+# In dots, of which a figure has 100 an inch.
+LETTER = 4
+
+
 @pytest.fixture(scope="module")
 def results() -> Results:
     return example_results()
@@ -45,6 +50,16 @@ def test_contributions_show_the_images_own_largest_parts(results: Results) -> No
     first = found.pictures[1, order[0]].reshape(8, 8) / limit
     np.testing.assert_allclose(shown(axes[3]), diverging(first) / 255)
     assert axes[3].get_title().startswith(f"unit {found.shares[order[0]].name}\n")
+
+
+def test_titles_of_neighbouring_pictures_do_not_run_into_each_other(results: Results) -> None:
+    columns = len(draw_figure(results, "contributions").axes) // 2
+    # Six parts of each fill a column of a paper.
+    figure = draw_figure(results, "contributions", width=85 * columns / 9)
+    figure.draw_without_rendering()
+    for row in (figure.axes[:columns], figure.axes[columns:]):
+        boxes = [axes.title.get_window_extent() for axes in row if axes.get_title()]
+        assert all(one.x1 + LETTER < next.x0 for one, next in pairwise(boxes))
 
 
 def test_differences_of_colour_images_are_around_grey() -> None:

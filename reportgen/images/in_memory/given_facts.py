@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def _named_columns(factors: Any, names: Sequence[str] | None) -> Iterable[tuple[
 
 def _column(values: Any, where: str) -> np.ndarray:
     try:
-        if isinstance(values, list | tuple):
+        if isinstance(values, list | tuple | Iterator):
             values = [value.item() if hasattr(value, "item") else value for value in values]
         return as_array(values)
     except (ValueError, TypeError, RuntimeError) as error:

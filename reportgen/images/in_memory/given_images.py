@@ -30,7 +30,7 @@ from reportgen.images.open_options import OpenOptions
 from reportgen.images.picture_notes import class_note
 from reportgen.images.pixel_scale import PixelScale
 from reportgen.images.places import Places
-from reportgen.shown import shown
+from reportgen.shown import of_kind, shown
 
 KINDS = (
     "an array, a tensor, a list of pictures or arrays, a data set, a data loader, an array of "
@@ -103,20 +103,22 @@ def open_given(
         # A sampler of some indices is how one data set is split into two.
         indices = getattr(given.sampler, "indices", None)
         given = given.dataset
-    _refuse_tables(given, where)
+    _refuse_others(given, where)
     if hasattr(given, "to_numpy") and hasattr(given, "columns"):
         given = given.to_numpy()
+    elif hasattr(given, "__array__") and not hasattr(given, "__getitem__"):
+        given = np.asarray(given)
     scale = AS_THE_MODEL_TAKES if as_the_model_takes else None
     if _is_array(given):
         return _of_array(given, options, facts, where, shape, scale)
     if _is_a(given, "torch.utils.data", "IterableDataset") or not hasattr(given, "__getitem__"):
         if not hasattr(given, "__iter__"):
-            raise DataError(f"{where} is a {type(given).__name__}; give {KINDS}.")
+            raise DataError(f"{where} is {of_kind(given)}; give {KINDS}.")
         items = read_first(given, options.limit, where)
     elif hasattr(given, "__len__"):
         items = read_items(given, indices, options.limit, options.seed, where)
     else:
-        raise DataError(f"{where} is a {type(given).__name__}; give {KINDS}.")
+        raise DataError(f"{where} is {of_kind(given)}; give {KINDS}.")
     return _of_items(given, items, options, facts, where, shape, scale)
 
 
@@ -255,13 +257,26 @@ def _is_a(given: Any, package: str, name: str) -> bool:
     return any(c.__name__ == name and c.__module__.startswith(package) for c in classes)
 
 
-def _refuse_tables(given: Any, where: str) -> None:
-    """Raise DataError for what holds several sets of images by name."""
+def _refuse_others(given: Any, where: str) -> None:
+    """Raise DataError for classes, sparse arrays, and what holds several sets of images."""
+    if isinstance(given, type):
+        raise DataError(f"{where} is the class {given.__name__}; give an object of it.")
+    if hasattr(given, "toarray") or getattr(given, "is_sparse", False):
+        raise DataError(f"{where} is sparse; make it dense, with toarray() or to_dense().")
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise DataError(f"{where} is masked in places; fill these, with filled(0).")
+    if isinstance(given, tuple | list) and len(given) == 2:
+        sizes = [tuple(getattr(part, "shape", ())) for part in given]
+        if len(sizes[0]) > 1 and len(sizes[1]) == 1 and sizes[0][0] == sizes[1][0]:
+            raise DataError(
+                f"{where} is {of_kind(given)} of images and a number for each; give the first as "
+                f"{where}, and the second as {'fit_' if where == 'fit_images' else ''}labels."
+            )
     if isinstance(given, Mapping) or type(given).__name__ == "NpzFile":
         names = ", ".join(shown(name) for name in list(given)[:8]) or "nothing"
         raise DataError(f"{where} holds {names}; give one of them, as images[NAME].")
     if isinstance(given, str | bytes):
-        raise DataError(f"{where} is a {type(given).__name__}; give {KINDS}.")
+        raise DataError(f"{where} is {of_kind(given)}; give {KINDS}.")
 
 
 def _name_of(given: Any) -> str:

@@ -17,7 +17,7 @@ from reportgen.images.array_set import AnyRows
 from reportgen.images.array_stream import choose_rows, require_room
 from reportgen.images.in_memory.sliced_rows import as_array
 from reportgen.images.picture import UnreadableImageError, picture_pixels
-from reportgen.shown import shown
+from reportgen.shown import of_kind, shown
 
 # As much of what was read stays in memory; beyond it, images are read again when they are needed.
 KEPT_BYTES = 512 * 2**20
@@ -200,7 +200,7 @@ def _read(give: Callable[[], Any], row: int, where: str) -> _Item:
         raise DataError(f"{where}: image {row} {error}.") from error
     except Exception as error:
         # A data set's own code may raise what it likes.
-        reason = shown(str(error).partition("\n")[0])
+        reason = shown(str(error).partition("\n")[0]).rstrip(".")
         raise DataError(
             f"{where}: image {row} cannot be read: {type(error).__name__}: {reason}."
         ) from error
@@ -219,7 +219,7 @@ def _item_of(given: Any) -> _Item:
     pixels = as_array(given)
     if pixels.dtype.kind not in "buif":
         raise DataError(
-            f"is a {type(given).__name__}; give a picture, an array or a tensor, alone or with its "
+            f"is {of_kind(given)}; give a picture, an array or a tensor, alone or with its "
             "label behind it"
         )
     return _Item(pixels, _plain(label), False)

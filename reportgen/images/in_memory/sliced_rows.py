@@ -58,7 +58,7 @@ class SlicedRows:
             return as_array(self._given[start:stop])
         except Exception as error:
             # Whatever the library raises: a closed file, a lost connection, a damaged chunk.
-            reason = shown(str(error).partition("\n")[0])
+            reason = shown(str(error).partition("\n")[0]).rstrip(".")
             raise DataError(
                 f"{self._where}: rows {start} to {stop - 1} cannot be read: "
                 f"{type(error).__name__}: {reason}."

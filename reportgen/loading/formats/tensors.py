@@ -73,11 +73,15 @@ def _refuse_expansion(claimed: int, stored: int, name: str) -> None:
 
 
 def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
-    """Raise ModelError naming the first tensor that holds NaN or infinity.
+    """Raise ModelError naming the first tensor that holds NaN or infinity, or no numbers at all.
 
     Masks of 0 and −∞, as attention uses, are meant and pass.
     """
     for name, tensor in tensors:
+        if tensor.is_meta or nn.parameter.is_lazy(tensor):
+            raise ModelError(
+                f"the weights {quoted(name)} have no numbers yet; load them, or run the model once."
+            )
         if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
             continue
         if not bool(torch.isnan(tensor).any()) and bool(

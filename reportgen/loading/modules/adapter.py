@@ -28,6 +28,7 @@ from reportgen.loading.split import (
     exact_arithmetic,
     relative_difference,
 )
+from reportgen.shown import of_kind
 
 TRIED_IMAGES = 4
 # A share of the range; rounding on several threads is below it.
@@ -128,11 +129,12 @@ class Functions(Model):
         function = self._functions[("encode", "decode", "forward").index(name)]
         what = self._named(name)
 
+        # Some functions change what they are given.
         def on_tensors(values: Tensor) -> Tensor:
-            return as_tensor(function(values), what).to(device)
+            return as_tensor(function(values.clone()), what).to(device)
 
         def on_arrays(values: Tensor) -> Tensor:
-            return as_tensor(function(values.cpu().numpy()), what).to(device)
+            return as_tensor(function(values.cpu().numpy().copy()), what).to(device)
 
         try:
             on_tensors(given)
@@ -141,9 +143,10 @@ class Functions(Model):
         except Exception as first:
             try:
                 on_arrays(given)
-            except Exception:
-                # The user's function is meant for tensors, and this is what went wrong.
-                raise ModelError(f"{what} fails: {own_reason(first)}.") from first
+            except ModelError:
+                raise
+            except Exception as second:
+                raise ModelError(f"{what} fails{_reasons(first, second)}.") from second
             return saying(what, on_arrays)
         return saying(what, on_tensors)
 
@@ -165,6 +168,12 @@ def functions_of(spec: str) -> Functions:
     if not are_functions(returned):
         raise ModelError(f"{spec} must return (encode, decode) or (encode, decode, forward).")
     return Functions(returned, f", from {spec}")
+
+
+def _reasons(on_tensors: Exception, on_arrays: Exception) -> str:
+    """ ": ZeroDivisionError …"; both reasons where tensors fail in another way than arrays."""
+    first, second = own_reason(on_tensors), own_reason(on_arrays)
+    return f": {first}" if first == second else f" on arrays: {second}; and on tensors: {first}"
 
 
 def are_functions(value: Any) -> bool:
@@ -194,12 +203,16 @@ def as_tensor(value: Any, what: str) -> Tensor:
             if hasattr(value, "toarray"):
                 value = value.toarray()
             array = np.asarray(value)
-            is_array = array.ndim > 0 and array.dtype.kind in "buif"
+            kind = array.dtype.kind if array.ndim > 0 else ""
         except Exception:
             # Whatever a stranger's class raises where it is asked for an array.
-            is_array = False
-        if not is_array:
-            raise ModelError(f"{what} returns a {type(value).__name__}; it must return an array.")
+            kind = ""
+        if kind == "c":
+            raise ModelError(f"{what} returns complex numbers; it must return real ones.")
+        if kind not in set("buif"):
+            raise ModelError(f"{what} returns {of_kind(value)}; it must return an array.")
         return torch.from_numpy(np.array(array, np.float32))
+    if value.is_complex():
+        raise ModelError(f"{what} returns complex numbers; it must return real ones.")
     tensor: Tensor = value.detach().float()
     return tensor

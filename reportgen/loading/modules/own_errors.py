@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from reportgen.errors import ModelError
+from reportgen.errors import ModelError, ReportgenError
 from reportgen.loading.modules.held_device import asks_for_gpu
 from reportgen.loading.sentences import first_line, shape_text
 
@@ -58,6 +59,22 @@ def own_reason(error: BaseException) -> str:
     place = place_of(error)
     said = f"{type(error).__name__}: {first_line(error)}".rstrip(".")
     return f"{said} ({place})" if place else said
+
+
+@contextmanager
+def own_errors(count: int) -> Iterator[None]:
+    """Say what the author's own code raises on so many images, where it took others, as its own."""
+    try:
+        yield
+    except (ReportgenError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if not place_of(error):
+            raise
+        raise OwnCodeError(
+            f"the model's own code fails on {count} images at once: {own_reason(error)}. It has to "
+            "take any number of them."
+        ) from error
 
 
 def own_code_error(error: BaseException, optional: list[str], shape: Sequence[int]) -> OwnCodeError:

@@ -16,7 +16,7 @@ from reportgen.autoencoder import Note
 from reportgen.errors import ModelError
 from reportgen.loading.modules.adapter import SAME, TRIED_IMAGES, Functions, as_tensor
 from reportgen.loading.options import LoadingOptions
-from reportgen.loading.sentences import first_line
+from reportgen.loading.sentences import first_line, shape_text
 from reportgen.loading.split import Model, Split, relative_difference
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
@@ -59,7 +59,13 @@ class Transformer(Model):
             if not self._takes_negative:
                 rows = rows.clip(min=0)
             codes = as_tensor(self._called("transform", rows), f"{self._name}.transform")
-            return codes.reshape(len(codes), -1)
+            if codes.numel() % len(rows):
+                raise ModelError(
+                    f"{self._name}.transform returns {shape_text(codes.shape)} for {len(rows)} "
+                    "images; it must return one code for each."
+                )
+            # Some give a vector for a single row.
+            return codes.reshape(len(rows), -1)
 
         def encode_each(images: Tensor) -> Tensor:
             return torch.cat([encode(image[None]) for image in images])
@@ -127,6 +133,6 @@ class Transformer(Model):
 
     def _sentence(self, name: str, error: Exception) -> str:
         reason = first_line(error).rstrip(".")
-        if type(error).__name__ == "NotFittedError":
+        if type(error).__name__ == "NotFittedError" and name == "transform":
             return f"{self._name} is not fitted: {reason}; fit it on images like these first."
         return f"{self._name}.{name} fails: {type(error).__name__}: {reason}."

@@ -88,7 +88,10 @@ def try_whole(model: ModelParts, images: Tensor) -> WholeModel:
     try:
         layout = _tried(model, shape, images)
     except NotImplementedError:
-        reason = "the model has no forward of its own"
+        reason = (
+            "the model has no forward of its own; give the network that it holds, or methods "
+            "encode(images) and decode(code)"
+        )
         return WholeModel(None, None, plain, frozenset(), reason)
     except model.misfits as error:
         if not model.is_python or is_about_shapes(error):

@@ -1,5 +1,9 @@
-"""TorchScript archives, scripted or traced. From outside: `read_torchscript`, `script_function`."""
+"""TorchScript archives, scripted or traced. The door from outside: the names below."""
 
-from reportgen.loading.formats.torchscript.parts import read_torchscript, script_function
+from reportgen.loading.formats.torchscript.parts import (
+    parts_of_script,
+    read_torchscript,
+    script_function,
+)
 
-__all__ = ["read_torchscript", "script_function"]
+__all__ = ["parts_of_script", "read_torchscript", "script_function"]

@@ -39,6 +39,16 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
     return PartsModel(script.parts(), sum(tensor.numel() for tensor in script.tensors()))
 
 
+def parts_of_script(given: torch.jit.ScriptModule, device: str) -> PartsModel:
+    """A script in memory, its caller's own → the parts of a copy, on a device."""
+    stored = io.BytesIO()
+    torch.jit.save(given, stored)
+    stored.seek(0)
+    module = torch.jit.load(stored, map_location="cpu")
+    script = _ScriptParts(module.eval().float(), device, trust=True)
+    return PartsModel(script.parts(), sum(tensor.numel() for tensor in script.tensors()))
+
+
 def script_function(path: Path, device: str, *, trust: bool) -> tuple[Callable[..., Any], bool]:
     """A TorchScript file → its forward, in evaluation mode, in float32; whether it takes labels.
 
