@@ -325,7 +325,6 @@ def _check_type(where: str, name: str, value: Any, knob: Any) -> None:
         "bool": isinstance(value, bool),
     }[wanted]
     if not fits:
-        raise SettingsError(
-            f"{where} sets {name} to {shown(repr(value))}; it must be {WANTED[wanted]}."
-        )
+        found = shown(repr(value))
+        raise SettingsError(f"{where} sets {name} to {found}; it must be {WANTED[wanted]}.")
     assert knob.default is not MISSING

@@ -125,7 +125,7 @@ def _model_of(given: Any, channels_last: bool, device: str) -> tuple[Model, str]
 
 
 def _lack_of(given: Any) -> str:
-    """What keeps an object that is near to a model from being one, behind its kind."""
+    """The reason why an object that is near to a model is none, to stand behind its kind."""
     if isinstance(given, Mapping) and _hold_weights(given.values()):
         return " of weights, which say nothing of how they are used: load them into their module"
     if isinstance(getattr(given, "vae", None), nn.Module):

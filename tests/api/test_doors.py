@@ -183,7 +183,8 @@ def test_transformers_are_read_as_they_are(model: str) -> None:
     given = MODELS[model]()
     subject = opened(given, UNIT)
     rows = UNIT.reshape(COUNT, -1).astype(given.components_.dtype if model == "nmf" else float)
-    expected = given.inverse_transform(np.concatenate([given.transform(row[None]) for row in rows]))
+    codes = np.stack([given.transform(row[None]).ravel() for row in rows])
+    expected = given.inverse_transform(codes)
     images = torch.from_numpy(UNIT)[:, None]
     found = subject.autoencoder.decode(subject.autoencoder.encode(images))
     np.testing.assert_allclose(found.reshape(COUNT, -1), expected, atol=1e-4)

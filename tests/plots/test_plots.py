@@ -27,7 +27,6 @@ from reportgen.report.results import Results
 from reportgen.suite.answers import Answers
 from tests.report.example import example_results
 
-
 # In dots, of which a figure has 100 an inch.
 LETTER = 4
 
