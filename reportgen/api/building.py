@@ -71,10 +71,11 @@ def build(
 
     Parameters
     ----------
-    model : a `torch.nn.Module`; functions `(encode, decode)` or `(encode, decode, forward)` on
-        (n, C, H, W) float32 tensors or arrays; a fitted object with `transform` and
-        `inverse_transform`, such as PCA, NMF or a pipeline of scikit-learn; an object with `encode`
-        and `decode`; or the path of a model file, as on the command line.
+    model : a `torch.nn.Module`, scripted or not, or an exported program; functions
+        `(encode, decode)` or `(encode, decode, forward)` on (n, C, H, W) float32 tensors or arrays;
+        a fitted object with `transform` and `inverse_transform`, such as PCA, NMF or a pipeline of
+        scikit-learn; an object with `encode` and `decode`; or the path of a model file, as on the
+        command line.
     images : an array or tensor (n, H, W), (n, H, W, C), (n, C, H, W) or (n, C·H·W), in memory, in
         HDF5 or in Zarr; a list of Pillow pictures or arrays; a data set whose items are an image,
         (image, label) or {"image": …, "label": …}, torch's or Hugging Face's; a data loader; or the
