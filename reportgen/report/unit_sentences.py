@@ -45,7 +45,8 @@ def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
         share, effect, picture = shares.get(k), effects.get(k), pictures.get(k)
         tracks = _named(tracked.get(k), state)
         draws = _drawn(drawings.get(k), settings)
-        partners = _partners(answers.of(Interactions), k)
+        interactions = answers.of(Interactions)
+        partners = _partners(interactions, k)
         sentence = _Sentence(
             state=state,
             share=share.share if share else None,
@@ -53,6 +54,7 @@ def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
             does=drawings[k].does if k in drawings else {},
             picture=picture,
             partners=[names[partner] for partner in partners],
+            switched=interactions.rows if interactions is not None else 0,
             returned=returned.get(k),
             settings=settings,
         )
@@ -127,12 +129,13 @@ class _Sentence:
         does: dict[str, Estimate],
         picture: UnitPicture | None,
         partners: Sequence[str],
+        switched: int,
         returned: UnitReplication | None,
         settings: Settings,
     ) -> None:
         self.state, self.share, self.tracks, self.does = state, share, tracks, does
         self.picture, self.partners, self.returned = picture, partners, returned
-        self.settings = settings
+        self.switched, self.settings = switched, settings
 
     def text(self) -> str:
         """The sentence, or the one reason why there is nothing to say."""
@@ -200,7 +203,10 @@ class _Sentence:
     def _company(self) -> list[str]:
         found = []
         if self.partners:
-            found.append(f"largest interaction with {_any_of(self.partners)}")
+            found.append(
+                f"largest interaction with {_any_of(self.partners)} (on "
+                f"{numbers.count(self.switched)} images)"
+            )
         if self.returned is not None:
             found.append(
                 f"in other trainings it comes back as one unit with |r| "
@@ -214,7 +220,7 @@ class _Sentence:
 def _any_of(names: Sequence[str]) -> str:
     """Name one unit, or up to three of which one it is: "unit 4", "unit 4 or 9"."""
     if len(names) > MOST_PARTNERS:
-        return f"unit {names[0]} on these images (one of {len(names)} in resamples of them)"
+        return f"unit {names[0]}, one of {len(names)} in resamples"
     *others, last = names
     return f"unit {', '.join(others)} or {last}" if others else f"unit {last}"
 

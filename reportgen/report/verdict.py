@@ -146,7 +146,7 @@ def _is_linear(verdict: _Verdict) -> VerdictLine:
             {"A straight line explains": result.linear, "curves of single units": result.curved}
         )
         rest = numbers.percent(result.not_additive.value)
-        detail = f"{explained}; at most {rest} needs units together."
+        detail = f"{explained}; on these codes at most {rest} is left to units together."
     measure = "of the reconstruction's variance is linear in the code"
     return verdict.graded(scale, result.linear, "", measure, "percent", "linearity", detail)
 
@@ -202,7 +202,7 @@ def _of_fewer_units(result: Additivity) -> str:
 
 
 def _from_the_medoid(result: Additivity) -> VerdictLine:
-    """No word: from where no data is, sums say nothing of data. A real code's gap beside it."""
+    """No word: from where no data is, sums say little of data. A real code's gap beside it."""
     if result.baseline_off_data:
         why = "The mean code is off data"
     else:
@@ -219,7 +219,7 @@ def _from_the_medoid(result: Additivity) -> VerdictLine:
         phrases.scale_of(medoid),
         "additivity",
         numbers.with_plain_spaces(
-            f"{why}, so that sums from there say nothing of data. Of the codes with one unit "
+            f"{why}, so that sums from there say little of data. Of the codes with one unit "
             f"away from the medoid, {away} are off data."
         ),
     )

@@ -158,7 +158,7 @@ GOES_WITH = Addition(
     ("tracked_correlation", "tracked_auc"),
 )
 SAME_PICTURE = Addition(
-    "the same picture in every image",
+    "the same picture in every image, up to strength and sign",
     "ρ in context is {same_picture} or more at the weak end of the interval; else “one picture "
     "explains … of what it does”",
     ("same_picture",),

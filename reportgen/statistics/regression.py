@@ -216,13 +216,18 @@ def variance_shares(
     total, *missed = squares_left(*test, *fits)
     without = None if copies is None else _Without(fit, test, fits, copies, seed)
 
-    def estimated(statistic: Callable[..., np.ndarray], *sums: np.ndarray) -> Estimate:
-        found = bootstrap.estimate(statistic, *sums, total)
+    def covering(
+        found: Estimate, statistic: Callable[..., np.ndarray], *sums: np.ndarray
+    ) -> Estimate:
         if without is None:
             return found
         return widened(found, without.deviation(statistic, len(sums)), least=0, largest=1)
 
-    linear = estimated(_linear, missed[0])
+    def estimated(statistic: Callable[..., np.ndarray], *sums: np.ndarray) -> Estimate:
+        return covering(bootstrap.estimate(statistic, *sums, total), statistic, *sums)
+
+    explained = _not_below_zero(bootstrap.explained(missed[0], total))
+    linear = covering(explained, _linear, missed[0])
     if not curves:
         return VarianceShares(linear, None, None, None, affine, missed[0], missed[0], total)
     both = missed[0], missed[-1]
@@ -266,6 +271,13 @@ class _Without:
         """Sd that the fit half adds to a share of the total, from what one or both fits leave."""
         left = self._left[:1] if sums == 1 else (self._left[0], self._left[-1])
         return float(jackknife_deviation(statistic(*left, np.array(self._total))))
+
+
+def _not_below_zero(explained: Estimate) -> Estimate:
+    """A map that predicts worse than the mean explains nothing."""
+    ends = (float(np.maximum(0, e)) for e in (explained.value, explained.low, explained.high))
+    resampled = explained.resamples
+    return Estimate(*ends).with_resamples(None if resampled is None else np.maximum(0, resampled))
 
 
 def _linear(missed: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -147,7 +147,7 @@ def test_a_product_is_said_to_be_one_and_has_no_negative_share() -> None:
     parts = [shares.linear, shares.curved, shares.not_additive]
     parts += [share.share for share in contributions.run(study).shares]
     assert min(part.low for part in parts) >= 0
-    assert found["linear"].detail.endswith("at most 100 % needs units together.")
+    assert found["linear"].detail.endswith("at most 100 % is left to units together.")
 
 
 def test_a_copied_unit_counts_once() -> None:

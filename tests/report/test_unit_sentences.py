@@ -128,10 +128,7 @@ def test_the_partner_is_the_unit_with_the_largest_pair_share(units) -> None:
         ((4,), "largest interaction with unit 4"),
         ((4, 0), "largest interaction with unit 4 or 0"),
         ((4, 0, 1), "largest interaction with unit 4, 0 or 1"),
-        (
-            (4, 0, 1, 3),
-            "largest interaction with unit 4 on these images (one of 4 in resamples of them)",
-        ),
+        ((4, 0, 1, 3), "largest interaction with unit 4, one of 4 in resamples"),
     ],
 )
 def test_every_unit_that_may_be_the_partner_is_named_up_to_three(studied, partners, said) -> None:
@@ -142,7 +139,7 @@ def test_every_unit_that_may_be_the_partner_is_named_up_to_three(studied, partne
     assert unit.largest_interaction == (partners[0] if partners else None)
     assert unit.interaction_partners == partners
     assert ("interaction" in unit.sentence) == (said is not None)
-    assert said is None or f"; {said}." in unit.sentence
+    assert said is None or f"; {said} (on {found.rows} images)." in unit.sentence
 
 
 def test_a_unit_that_interacts_with_none_has_no_partner(units) -> None:
@@ -167,7 +164,7 @@ def test_correlated_units_are_named(units) -> None:
 
 def test_words_about_one_picture_follow_rho(units) -> None:
     # Unit 2 always gives one picture; unit 0 gives another in every image.
-    assert "the same picture in every image (ρ 1.00)" in units[2].sentence
+    assert "the same picture in every image, up to strength and sign (ρ 1.00)" in units[2].sentence
     assert units[0].rho_context.value < 0.99
     for unit in units.values():
         if unit.rho_context is None or not np.isfinite(unit.rho_context.value):

@@ -104,7 +104,7 @@ def test_a_decoder_that_is_seven_tenths_linear_is_partly_so_and_says_the_rest() 
     assert line.number.value == pytest.approx(0.7, abs=0.03)
     assert line.detail.startswith("A straight line explains ")
     assert "curves of single units " in line.detail
-    assert line.detail.endswith("needs units together.")
+    assert line.detail.endswith("is left to units together.")
 
 
 def test_copies_count_once_in_which_units_matter() -> None:
@@ -320,7 +320,7 @@ def test_a_gap_or_miss_of_exactly_the_whole_is_a_percentage() -> None:
 @pytest.mark.parametrize(
     ("baseline_off_data", "why"),
     [
-        (True, "The mean code is off data, so that sums from there say nothing of data."),
+        (True, "The mean code is off data, so that sums from there say little of data."),
         (False, "40.0 % of the codes with one unit away from the mean code are off data, so that"),
     ],
 )

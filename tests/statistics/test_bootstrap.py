@@ -237,3 +237,55 @@ def test_the_largest_hundredth_of_rows_holds_over_a_quarter_or_not(part: float, 
     sizes = np.append(np.full(99, (1 - part) / 99), part)
     assert held_by_few(sizes) == few
     assert held_by_few(np.ones(100), sizes) == few
+
+
+def test_r2_s_interval_is_the_studentized_one_of_the_logarithm_of_what_is_missed(terms) -> None:
+    """Davison & Hinkley, 1997, §5.2, resample by resample; sd by the delta method."""
+
+    def log_ratio(missed: np.ndarray, total: np.ndarray) -> tuple[float, float]:
+        influences = missed / missed.sum() - total / total.sum()
+        return np.log(missed.sum() / total.sum()), np.sqrt(np.square(influences).sum())
+
+    ours = Bootstrap(ROWS, 4_000, seed=1).explained(*terms)
+    whole, deviation = log_ratio(*terms)
+    generator, moved = np.random.default_rng(2), []
+    for _ in range(4_000):
+        chosen = generator.integers(ROWS, size=ROWS)
+        again, its_deviation = log_ratio(terms[0][chosen], terms[1][chosen])
+        moved.append((again - whole) / its_deviation)
+    least, most = np.percentile(moved, [2.5, 97.5])
+    low, high = 1 - np.exp(whole - least * deviation), 1 - np.exp(whole - most * deviation)
+    assert ours.value == pytest.approx(1 - terms[0].sum() / terms[1].sum(), rel=1e-12)
+    assert ours.low == pytest.approx(low, abs=0.05 * (high - low))
+    assert ours.high == pytest.approx(high, abs=0.05 * (high - low))
+
+
+def test_r2_s_interval_holds_more_often_where_few_rows_decide() -> None:
+    """Totals with an infinite variance, errors without: the R² of the population is known."""
+    truth, held = 1 - 1 / 5, {"studentized": 0, "percentile": 0}
+    for seed in range(200):
+        generator = np.random.default_rng([31, seed])
+        total = generator.pareto(1.25, size=300)  # Of mean 4.
+        missed = generator.uniform(0.6, 1.0, size=300)
+        bootstrap = Bootstrap(300, 200, seed)
+        for name, found in (
+            ("studentized", bootstrap.explained(missed, total)),
+            ("percentile", bootstrap.estimate(lambda m, t: 1 - safe_ratio(m, t), missed, total)),
+        ):
+            held[name] += found.low <= truth <= found.high
+    assert held["percentile"] + 10 < held["studentized"]
+
+
+def test_copies_are_one_image_to_the_sd_of_r2_too(terms) -> None:
+    copies = np.repeat(np.arange(ROWS), 3)
+    tripled = Bootstrap(3 * ROWS, 500, 1, copies).explained(*(np.repeat(t, 3) for t in terms))
+    once = Bootstrap(ROWS, 500, 1).explained(*terms)
+    assert (tripled.low, tripled.high) == pytest.approx((once.low, once.high), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("missed", "value"), [(np.zeros(40), 1.0), (np.full(40, 0.25), 0.75), (np.ones(40) * 3, -2.0)]
+)
+def test_an_r2_that_is_the_same_for_every_row_has_an_interval_of_no_width(missed, value) -> None:
+    found = Bootstrap(40, 50, 0).explained(missed, np.ones(40))
+    assert (found.low, found.value, found.high) == pytest.approx((value,) * 3, abs=1e-12)

@@ -39,7 +39,7 @@ def view(result: BetweenImages, results: Results, drawing: Drawing) -> View:
 
 def _role(pair: Between) -> str:
     if pair.chosen == "two classes":
-        return f"the nearest of two classes, {pair.classes[0]} and {pair.classes[1]}"
+        return f"the nearest pair of two classes, {pair.classes[0]} and {pair.classes[1]}"
     return f"the pair at the {pair.chosen}"
 
 
