@@ -64,6 +64,8 @@ def figures(results_folder: Path, folder: Path, format_name: str, width: str, dp
 def _written(
     results_folder: Path, folder: Path, format_name: str, width: str, dpi: int
 ) -> tuple[list[str], list[str]]:
+    from reportgen.confined.result_jobs import inputs_at
+    from reportgen.delivery.collisions import refuse_file_collisions
     from reportgen.delivery.output import check_makeable, write_together
     from reportgen.delivery.target import Target
     from reportgen.plots import draw_figure, figures_of, file_of
@@ -83,6 +85,8 @@ def _written(
         path = folder / f"{PLAIN.sub('-', name)}.{format_name}"
         content = file_of(figure, format_name, dpi)  # type: ignore[arg-type]
         contents.append((Target(path, "-o"), content))
+    if contents:
+        refuse_file_collisions([each for each, _ in contents], inputs_at(results_folder, "DIR"))
     write_together(contents, folder)
     return [target.path.name for target, _ in contents], missing
 
