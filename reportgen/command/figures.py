@@ -75,18 +75,20 @@ def _written(
     check_makeable(folder)
     millimetres = _millimetres(width)
     results = read_results(results_folder, all_questions())
+    asked = [
+        (Target(folder / f"{PLAIN.sub('-', name)}.{format_name}", "-o"), call)
+        for name, call in figures_of(results)
+    ]
+    if asked:
+        refuse_file_collisions([target for target, _ in asked], inputs_at(results_folder, "DIR"))
     contents, missing = [], []
-    for name, call in figures_of(results):
+    for target, call in asked:
         try:
             figure = draw_figure(results, width=millimetres, **call)
         except FigureError as error:
             missing.append(str(error))
             continue
-        path = folder / f"{PLAIN.sub('-', name)}.{format_name}"
-        content = file_of(figure, format_name, dpi)  # type: ignore[arg-type]
-        contents.append((Target(path, "-o"), content))
-    if contents:
-        refuse_file_collisions([each for each, _ in contents], inputs_at(results_folder, "DIR"))
+        contents.append((target, file_of(figure, format_name, dpi)))  # type: ignore[arg-type]
     write_together(contents, folder)
     return [target.path.name for target, _ in contents], missing
 
