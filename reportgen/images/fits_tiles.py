@@ -32,7 +32,7 @@ DEFLATED_AT_MOST, SMALL = 1032, 2**26
 
 
 def depth_of_tiles(image: Any) -> tuple[int, ...]:
-    """How many slices a tile holds along each axis before height and width.
+    """Numbers of slices that a tile holds along each axis before height and width.
 
     Raises UnreadableImageError where tiles are of no size, or too large.
     """
