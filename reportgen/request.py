@@ -100,7 +100,8 @@ class BuildRequest:
             # --model-class file.py:Class, and whatever else is read where it names a file.
             if isinstance(value, str):
                 flag = flag_of(option)
-                yield from (Input(flag, path) for path in named_in(Path(value)) if path.is_file())
+                places = (*named_in(Path(value)), *_module_files(value))
+                yield from (Input(flag, path) for path in places if path.is_file())
 
 
 def named_in(spec: Path) -> Iterator[Path]:
@@ -111,6 +112,13 @@ def named_in(spec: Path) -> Iterator[Path]:
             yield Path(text)
             return
         text = text.rpartition(":")[0]
+
+
+def _module_files(value: str) -> Iterator[Path]:
+    """Files here that package.module:Class may be in."""
+    module = Path(*value.partition(":")[0].split("."))
+    if module.name:
+        yield from (module.with_suffix(".py"), module / "__init__.py")
 
 
 def command_line(model: Path, data: Path, loading: LoadingOptions, **options: Any) -> str:

@@ -16,7 +16,7 @@ _UNSHOWN = {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
 
 def shown(text: object, most: int = MOST_CHARACTERS) -> str:
     """The text on one line, without what cannot be shown; of a long one, its start and its end."""
-    whole = str(text)
+    whole = _written(text)
     # What is left out need not be escaped first: a character never becomes shorter.
     if len(whole) > 2 * most:
         whole = f"{whole[:most]}{whole[-most:]}"
@@ -50,6 +50,14 @@ def escaped(text: str) -> str:
         return text
     readable = encodable(text)
     return "".join(_escape(c) if unicodedata.category(c) in _UNSHOWN else c for c in readable)
+
+
+def _written(value: object) -> str:
+    try:
+        return str(value)
+    except (RecursionError, ValueError):
+        # Lists in lists in lists, or an integer of more digits than Python writes.
+        return f"({type(value).__name__})"
 
 
 def _shortened(line: str, most: int) -> str:

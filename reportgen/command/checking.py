@@ -103,11 +103,13 @@ def check(
         from reportgen.checks.checking import CheckRequest
         from reportgen.confined.result_jobs import check as check_confined
         from reportgen.confined.result_jobs import inputs_at
+        from reportgen.delivery.collisions import Input
         from reportgen.delivery.files import Files
 
         chosen, strict = _chosen(rules, rules_file, preset, strict, baseline is not None, lists)
         inputs = inputs_at(results, "RESULTS")
         inputs += () if baseline is None else inputs_at(baseline, "--baseline")
+        inputs += (Input("the file of rules", rules_file or Path("reportgen.toml")),)
         files = Files({"-o": output, "--summary": summary, "--preview": preview}, inputs)
         checked = check_confined(
             CheckRequest(

@@ -14,7 +14,13 @@ import click
 
 from reportgen.command.checking import RULE_BROKEN
 from reportgen.command.jobs import end_with
-from reportgen.command.options import link_option, page_options, page_path, results_option
+from reportgen.command.options import (
+    config_file,
+    link_option,
+    page_options,
+    page_path,
+    results_option,
+)
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import BugError, ComparisonError, ReportgenError
 from reportgen.shown import shown
@@ -101,11 +107,14 @@ def compare(
     try:
         from reportgen.comparison.comparing import CompareRequest
         from reportgen.confined.result_jobs import compare as compare_confined
+        from reportgen.delivery.collisions import Input
         from reportgen.delivery.delivery import Delivery, Destination
         from reportgen.delivery.files import Files
 
         paths, recipes = _reports(reports, runs, baseline)
         inputs = tuple(given for path in paths for given in _inputs(path, data))
+        if data is not None and (settings := config_file(None)) is not None:
+            inputs += (Input("the settings file", settings),)
         target = page_path(page, PAGE_NAME, layout)
         delivery = Delivery(Destination(target, layout, summary=summary), inputs)
         beside: dict[str, Path | None] = {}
@@ -113,7 +122,7 @@ def compare(
             results_folder.mkdir(parents=True, exist_ok=True)
             for name in ("comparison.json", "comparison.md"):
                 beside[f"--results, {name},"] = results_folder / name
-        more = Files(beside, inputs)
+        more = Files(beside, inputs, delivery.targets)
         called = _names(paths, names)
         with _built(paths, data) as built:
             request = CompareRequest(

@@ -64,6 +64,8 @@ def figures(results_folder: Path, folder: Path, format_name: str, width: str, dp
 def _written(
     results_folder: Path, folder: Path, format_name: str, width: str, dpi: int
 ) -> tuple[list[str], list[str]]:
+    from reportgen.confined.result_jobs import inputs_at
+    from reportgen.delivery.collisions import refuse_file_collisions
     from reportgen.delivery.output import check_makeable, write_together
     from reportgen.delivery.target import Target
     from reportgen.plots import draw_figure, figures_of, file_of
@@ -73,16 +75,20 @@ def _written(
     check_makeable(folder)
     millimetres = _millimetres(width)
     results = read_results(results_folder, all_questions())
+    asked = [
+        (Target(folder / f"{PLAIN.sub('-', name)}.{format_name}", "-o"), call)
+        for name, call in figures_of(results)
+    ]
+    if asked:
+        refuse_file_collisions([target for target, _ in asked], inputs_at(results_folder, "DIR"))
     contents, missing = [], []
-    for name, call in figures_of(results):
+    for target, call in asked:
         try:
             figure = draw_figure(results, width=millimetres, **call)
         except FigureError as error:
             missing.append(str(error))
             continue
-        path = folder / f"{PLAIN.sub('-', name)}.{format_name}"
-        content = file_of(figure, format_name, dpi)  # type: ignore[arg-type]
-        contents.append((Target(path, "-o"), content))
+        contents.append((target, file_of(figure, format_name, dpi)))  # type: ignore[arg-type]
     write_together(contents, folder)
     return [target.path.name for target, _ in contents], missing
 

@@ -10,6 +10,7 @@ from reportgen.delivery.files import Files
 from reportgen.delivery.output import Output, identities
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.delivery.printing import PdfPrinter
+from reportgen.delivery.target import Target
 from reportgen.process.gentle_end import ended_gently
 
 
@@ -81,6 +82,11 @@ class Delivery:
     def page(self) -> Path:
         """The page's own path, also in the layout "folder"."""
         return self._output.page
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All files that will be written but those in a report's folder beside its page."""
+        return tuple(self._targets)
 
     @property
     def written_over(self) -> frozenset[tuple[int, int]]:

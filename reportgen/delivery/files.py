@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reportgen.delivery.collisions import Input, refuse_file_collisions
@@ -20,15 +20,21 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 class Files:
     """Files to be written, by the flag that names each; found possible before the work starts.
 
-    Raises OutputError where one cannot be written, or would be written over an input or another.
+    Raises OutputError where one cannot be written, or would be written over an input, another, or
+    one of the `others` that are written beside them.
     """
 
-    def __init__(self, paths: Mapping[str, Path | None], inputs: Iterable[Input] = ()) -> None:
+    def __init__(
+        self,
+        paths: Mapping[str, Path | None],
+        inputs: Iterable[Input] = (),
+        others: Sequence[Target] = (),
+    ) -> None:
         named = {flag: path for flag, path in paths.items() if path is not None}
         self.targets = {flag: Target(path, flag) for flag, path in named.items()}
         for target in self.targets.values():
             target.check()
-        refuse_file_collisions(list(self.targets.values()), inputs)
+        refuse_file_collisions([*self.targets.values(), *others], inputs)
 
     @property
     def fills_stdout(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from math import prod
@@ -15,6 +15,7 @@ import numpy as np
 from reportgen.errors import DataError
 from reportgen.images.complaints import complaints_of
 from reportgen.images.file_rows import Pages
+from reportgen.images.fits_tiles import CLAIMS_MORE, check_tiles, depth_of_tiles
 from reportgen.images.picture import LARGEST_FILE, LARGEST_PICTURE, UnreadableImageError
 from reportgen.images.within_file import WithinFile
 from reportgen.shown import shown
@@ -107,29 +108,31 @@ class FitsFiles:
     def pages(self, path: Path) -> Pages:
         """See `PageFormat`; every slice is read once, to find damage."""
         _check_cards(path)
-        with self._opened(path) as (image, outer):
+        with self._opened(path, check=True) as (image, outer):
             count = prod(outer)
-            slices = [_slice(image.section, row, outer) for row in range(count)]
-            dtype = np.result_type(*(each.dtype for each in slices))
-            return _checked(count, tuple(image.shape[-2:]), dtype)
+            dtypes = {each.dtype for _, each in _slices(image, range(count), outer)}
+            return _checked(count, tuple(image.shape[-2:]), np.result_type(*dtypes))
 
     def read(self, path: Path, places: np.ndarray) -> np.ndarray:
         """See `PageFormat`."""
         with self._opened(path) as (image, outer):
-            return np.stack([_slice(image.section, int(place), outer) for place in places])
+            found = dict(_slices(image, places.tolist(), outer))
+            return np.stack([found[place] for place in places.tolist()])
 
     @contextmanager
-    def _opened(self, path: Path) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    def _opened(self, path: Path, check: bool = False) -> Iterator[tuple[Any, tuple[int, ...]]]:
         """The first image, and the lengths of its axes before height and width."""
         with _reading(path, "astropy", "fits"):
             from astropy.io import fits
 
             with fits.open(path, memmap=False, lazy_load_hdus=True) as units:
-                for unit in units:
+                for number, unit in enumerate(units):
                     if unit.is_image and len(unit.shape) >= 2:
                         shape = tuple(int(n) for n in unit.shape)
                         _checked(max(1, prod(shape[:-2])), shape[-2:], np.dtype(np.float32))
                         _check_extent(unit, path.stat().st_size)
+                        if check and isinstance(unit, fits.CompImageHDU):
+                            check_tiles(path, unit, number)
                         yield unit, shape[:-2]
                         return
                 raise UnreadableImageError("it holds no image")
@@ -140,7 +143,7 @@ def _check_extent(unit: Any, size: int) -> None:
     place = unit.fileinfo()
     # The last block need not be whole.
     if place is not None and place["datLoc"] + place["datSpan"] > size + BLOCK:
-        raise UnreadableImageError("its header claims more than the file has")
+        raise UnreadableImageError(CLAIMS_MORE)
 
 
 def _check_cards(path: Path) -> None:
@@ -156,9 +159,25 @@ def _check_cards(path: Path) -> None:
                 raise UnreadableImageError("its header claims more than 999 axes or columns")
 
 
-def _slice(section: Any, row: int, outer: tuple[int, ...]) -> np.ndarray:
-    place = tuple(int(n) for n in np.unravel_index(row, outer)) if outer else ()
-    return np.asarray(section[(*place, slice(None), slice(None))])
+def _slices(
+    image: Any, rows: Iterable[int], outer: tuple[int, ...]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Slices by their numbers, in another order: those of one tile follow one another.
+
+    A tile is unpacked once, however many slices it holds.
+    """
+    depth = depth_of_tiles(image)
+    section, kept, block = image.section, None, np.empty(0)
+
+    def place_of(row: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        place = tuple(int(n) for n in np.unravel_index(row, outer)) if outer else ()
+        return tuple(n - n % m for n, m in zip(place, depth, strict=True)), place
+
+    for (start, place), row in sorted((place_of(row), row) for row in rows):
+        if start != kept:
+            within = (slice(n, n + m) for n, m in zip(start, depth, strict=True))
+            block, kept = np.asarray(section[(*within, slice(None), slice(None))]), start
+        yield row, block[tuple(n - m for n, m in zip(place, start, strict=True))]
 
 
 class NiftiFiles:

@@ -172,13 +172,17 @@ class _Batch:
             return []
         if not isinstance(found, list) or len(found) != len(self.images):
             raise DataError(f"{self._where}: {name} has no entry for each image.")
-        return [found[row] for row in rows.tolist()]
+        chosen = [found[row] for row in rows.tolist()]
+        if not all(isinstance(label, int | str | bytes) for label in chosen):
+            raise DataError(f"{self._where}: {name} holds what is neither a number nor a text.")
+        return chosen
 
 
 def _named(labels: list[int], names: Any) -> tuple[str, ...]:
-    """Classes by the names of their numbers, where there is one for each."""
+    """Classes by the names of their numbers, where each has one that is a text."""
     if isinstance(names, list) and all(
-        isinstance(label, int) and 0 <= label < len(names) for label in labels
+        isinstance(label, int) and 0 <= label < len(names) and isinstance(names[label], bytes | str)
+        for label in labels
     ):
         return tuple(shown(text(names[label])) for label in labels)
-    return tuple(shown(str(label)) for label in labels)
+    return tuple(shown(label) for label in labels)

@@ -164,7 +164,12 @@ def test_the_summary_of_a_github_job_is_appended_to(
     assert other.read_text(encoding="utf-8").startswith("<!-- reportgen:")
 
 
-def test_no_result_is_written_over(run: Run, folder: Path) -> None:
+def test_no_result_is_written_over(run: Run, folder: Path, tmp_path: Path) -> None:
+    for name, words in (("r.toml", ("--rules", "r.toml")), ("reportgen.toml", ())):
+        (tmp_path / name).write_text(f"[check]\nrules = ['{RULE}']\n", encoding="utf-8")
+        done = run(folder, *words, "-o", name)
+        assert done.exit_code == 2 and "is the file of rules" in done.stderr
+        assert RULE in (tmp_path / name).read_text(encoding="utf-8")
     before = (folder / "results.json").read_bytes()
     for flag in ("-o", "--summary", "--preview"):
         done = run(folder, RULE, flag, folder / "results.json")

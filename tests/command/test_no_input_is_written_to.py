@@ -66,6 +66,7 @@ def build(work: Path, *words: str, data: str = "data", **process) -> subprocess.
         ("-o", "reportgen.toml"),
         ("-o", "groups.toml", "--groups", "groups.toml"),
         ("-o", "net.py", "--model-class", "net.py:Net"),
+        ("-o", "nets/net.py", "--model-class", "nets.net:Net"),
         ("-o", "fit.npy", "--fit-data", "fit.npy"),
         ("-o", "other.pt", "--replicates", "other.pt"),
         ("--results", "data"),
@@ -81,6 +82,8 @@ def test_an_input_as_an_output_is_one_sentence_and_all_is_as_it_was(
     work: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (work / "fit.npy").write_bytes(b"images")
+    (work / "nets").mkdir()
+    (work / "nets" / "net.py").write_text("class Net: ...\n")
     (work / "other.pt").write_bytes(b"a model")
     before = content(work)
     monkeypatch.chdir(work)

@@ -367,8 +367,13 @@ def test_models_are_reported_on_first_with_the_settings_of_the_first_report(
     ]
     assert all(settings == results.settings for _, settings in built)
     assert not any(r.results_folder and r.results_folder.exists() for r, _ in built)
-    over = CliRunner().invoke(main, ["compare", "new.pt2", a, "--data", "images", "-o", "new.pt2"])
-    assert over.exit_code == 2 and "would be written over" in " ".join(over.stderr.split())
+    (tmp_path / "reportgen.toml").write_text("seed = 3\n")
+    for name in ("new.pt2", "reportgen.toml"):
+        over = CliRunner().invoke(main, ["compare", "new.pt2", a, "--data", "images", "-o", name])
+        assert over.exit_code == 2 and "would be written over" in " ".join(over.stderr.split())
+    words = ["compare", a, a, "--results", "out", "-o", "out/comparison.json"]
+    over = CliRunner().invoke(main, words)
+    assert over.exit_code == 2 and "one place" in " ".join(over.stderr.split())
 
 
 @pytest.mark.parametrize(

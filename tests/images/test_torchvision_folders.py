@@ -170,6 +170,17 @@ def test_arrays_that_do_not_fit_their_bytes_are_refused(tmp_path: Path, state: A
     assert "test_batch" in refused(folder)
 
 
+def test_classes_that_are_no_text_are_numbers_or_refused(tmp_path: Path) -> None:
+    folder = cifar10(tmp_path)
+    meta = b"\x80\x02}U\x0blabel_names](" + b"]" * 2000 + b"a" * 1999 + b"]]es."
+    (folder / "batches.meta").write_bytes(meta)
+    assert open_images(folder).labels[:3] == ("0", "1", "2")
+    pickled(folder / "test_batch", batch(0, labels=[10**5000] * COUNT), "python 3")
+    assert open_images(folder).labels[:2] == ("(int)", "(int)")
+    pickled(folder / "test_batch", batch(0, labels=[[0]] * COUNT), "python 3")
+    assert "labels holds what is neither a number nor a text" in refused(folder)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x80\x02", b"\x80\x02N.", b"\x80\x02}.", b"words"])
 def test_damaged_batches_are_one_sentence(tmp_path: Path, content: bytes) -> None:
     folder = cifar10(tmp_path)

@@ -130,6 +130,10 @@ def test_the_command_writes_every_figure_of_results(results: Results, tmp_path: 
     assert Image.open(tmp_path / "out" / "units.png").width == round(60 * 100 / 25.4)
     done = CliRunner().invoke(main, [*map(str, words), "--width", "wide"])
     assert done.exit_code == 2 and "--width is 'wide'" in done.output
+    (tmp_path / "out" / "units.png").unlink()
+    (tmp_path / "out" / "units.png").symlink_to(tmp_path / "results" / "results.json")
+    done = CliRunner().invoke(main, [*map(str, words)])
+    assert done.exit_code == 2 and "would be written over" in done.output
 
 
 def test_a_notebook_shows_a_figure_without_pyplot(results: Results) -> None:
