@@ -113,7 +113,7 @@ def _model_of(given: Any, channels_last: bool, device: str) -> tuple[Model, str]
     if isinstance(given, nn.Module):
         refuse_not_finite(named_tensors(given).items())
         if isinstance(given, torch.jit.ScriptModule):
-            return parts_of_script(given, device), kind
+            return parts_of_script(given, device), str(given.original_name)
         return ModuleModel(latents_of(given) or given, is_ours=False), kind
     if are_functions(given):
         return Functions(given), "functions"

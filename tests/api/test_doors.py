@@ -157,6 +157,7 @@ def test_compiled_models_in_memory_are_read_as_the_module_they_were_made_of() ->
         before = {key: value.clone() for key, value in weights.items()}
         found = opened(model, UNIT, normalize="0,1", output="pixels").autoencoder
         np.testing.assert_allclose(found.encode(images), expected, atol=1e-5, err_msg=name)
+        assert found.name == ("ExportedProgram" if name == "exported" else "Net")
         assert all(torch.equal(weights[key], value) for key, value in before.items())
         assert name != "scripted" or model.training
 
