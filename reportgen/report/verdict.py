@@ -146,7 +146,10 @@ def _is_linear(verdict: _Verdict) -> VerdictLine:
             {"A straight line explains": result.linear, "curves of single units": result.curved}
         )
         rest = numbers.percent(result.not_additive.value)
-        detail = f"{explained}; on these codes at most {rest} is left to units together."
+        together = f"on these codes at most {rest} is left to units together"
+        if len(verdict.units) == 1:
+            together = f"the curve's fit misses {rest}"
+        detail = f"{explained}; {together}."
     measure = "of the reconstruction's variance is linear in the code"
     return verdict.graded(scale, result.linear, "", measure, "percent", "linearity", detail)
 

@@ -29,7 +29,8 @@ from reportgen.study.study import Study
 from reportgen.suite.answers import Answers
 from tests.conftest import FEW
 from tests.oracles import decoders
-from tests.report.example import example_results
+from tests.report.example import example_results, page_of
+from tests.report.parsed import parsed
 
 QUESTIONS = ("reconstructs", "linear", "summed", "matter", "subtraction")
 MODULES = {
@@ -181,6 +182,9 @@ def test_one_unit_has_nothing_to_sum_and_says_so() -> None:
     assert summed.detail == "Only unit 0 varies, so there is nothing to add up."
     assert "additivity" in results.unanswered
     assert {"interactions", "plane_walks", "directions"} <= set(results.not_applicable)
+    page = parsed(page_of(results).html)
+    assert "Additivity:" not in page.one("section", id="verdict").text
+    assert "units together" not in page.one("section", id="verdict").text
 
 
 def strongest(*units: tuple[str, float, int, int | None]) -> str:
