@@ -320,6 +320,7 @@ def test_a_missing_output_folder_is_named_before_any_work(small: Path, tmp_path:
     assert "none" in result.output
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_half_written(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +359,7 @@ def test_inspect_names_what_is_missing(tmp_path: Path) -> None:
     assert "--model-class" in result.output
 
 
+@pytest.mark.slow
 def test_grey_files_saved_as_colour_are_read_for_a_grey_model(small: Path, tmp_path: Path) -> None:
     colour = tmp_path / "colour"
     colour.mkdir()

@@ -60,6 +60,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scripts
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_templates_and_no_tests(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -83,6 +84,7 @@ def test_every_module_is_in_the_wheel(wheel: Path) -> None:
     assert modules <= names
 
 
+@pytest.mark.slow
 def test_the_installed_command_finds_the_wheels_own_templates(
     installed: Path, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_an_interval_is_over_images_and_covers_what_all_of_them_give() -> None:
     assert does.low < 2 / brightness.std() < does.high
 
 
+@pytest.mark.slow
 def test_rows_are_as_many_as_four_thousand_over_the_units_between_16_and_64() -> None:
     for units, rows in ((3, 64), (100, 40), (400, 16)):
         study = decoders.of_pixels(

@@ -31,6 +31,7 @@ def shapes() -> Study:
     return make_study(model, images, QUICK)
 
 
+@pytest.mark.slow
 def test_units_are_named_after_the_factor_that_scipy_s_rank_correlation_puts_first(shapes) -> None:
     values = shapes.players.values(shapes.test.codes)
     found = {}
@@ -54,6 +55,7 @@ def sentences_of(study: Study) -> dict[int, Unit]:
     return {unit.index: unit for unit in merge_units(Answers(parts), QUICK)}
 
 
+@pytest.mark.slow
 def test_sentences_name_the_factor_that_scipy_puts_first_where_it_is_beyond_a_half(shapes) -> None:
     """x and y are carried by single units; the page's sentences say so and name nothing weaker."""
     values, units = shapes.players.values(shapes.test.codes), sentences_of(shapes)
@@ -73,6 +75,7 @@ def test_sentences_name_the_factor_that_scipy_puts_first_where_it_is_beyond_a_ha
     assert said >= {"x", "y"}
 
 
+@pytest.mark.slow
 def test_units_without_effect_are_silent_whatever_they_follow(shapes) -> None:
     """Two units more: the true x, which the decoder ignores, and a constant."""
     model, shape = shapes.autoencoder, shapes.image_shape

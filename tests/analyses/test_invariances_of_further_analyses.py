@@ -119,6 +119,7 @@ def information(study: Study) -> dict[int, np.ndarray]:
 PLAIN = study_with()
 
 
+@pytest.mark.slow
 @A_FEW
 @given(order=st.permutations(range(UNITS)))
 def test_permuting_units_permutes_results(order: list[int]) -> None:

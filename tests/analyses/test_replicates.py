@@ -104,6 +104,7 @@ def noisy_unit(deviation: float) -> Autoencoder:
     return dataclasses.replace(exact, encode=encode)
 
 
+@pytest.mark.slow
 def test_the_median_is_over_replicates() -> None:
     """Noise of .5, 1 and 2 sd on one unit: |r| is 1/√(1 + σ²), the middle one is printed."""
     codes = decoders.gaussian_codes(4000, UNITS)
@@ -432,6 +433,7 @@ def test_channels_of_a_spatial_code_are_grouped_with_all_their_sites() -> None:
     assert sorted(units.members[0].tolist()) == [0, 1, 2, 3, 8, 9, 10, 11]
 
 
+@pytest.mark.slow
 def test_every_section_answers_a_grouped_code_or_says_why_not() -> None:
     """Directions once took the groups' numbers for coordinates."""
     study = study_of(groups={"pair": (1, 3)}, others=[retrained([2, 0, 3, 1], [1] * 4)])

@@ -335,6 +335,7 @@ def test_sites_at_their_mean_are_flagged_where_no_real_code_is_like_that(togethe
     assert found > 0.9 if together else found < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("compute", "megabytes"),
     [

@@ -22,6 +22,7 @@ def test_the_first_screen_shows_an_image_and_the_sum_that_makes_it(
     assert page.locator("h1").bounding_box()["y"] < 100
 
 
+@pytest.mark.slow
 def test_on_a_phone_the_first_screen_shows_the_model_s_sum(visit) -> None:
     page = visit("grey", width=390, height=844).page
     box = page.locator(".pictured.opening .sum").first.bounding_box()
@@ -30,6 +31,7 @@ def test_on_a_phone_the_first_screen_shows_the_model_s_sum(visit) -> None:
     assert widths[0] <= widths[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_a_link_shows_its_image_and_hides_the_other(visit, scripts: bool) -> None:
     page = visit("grey", height=720, scripts=scripts).page
@@ -50,6 +52,7 @@ def test_a_link_shows_its_image_and_hides_the_other(visit, scripts: bool) -> Non
     assert page.locator(".choices").bounding_box()["y"] > 0
 
 
+@pytest.mark.slow
 def test_j_and_k_go_from_image_to_image_and_the_chosen_one_is_marked(visit) -> None:
     page = visit("grey", height=720).page
     marked = page.locator(".choices a[aria-current]")
@@ -64,6 +67,7 @@ def test_j_and_k_go_from_image_to_image_and_the_chosen_one_is_marked(visit) -> N
     assert page.locator(first).is_visible()
 
 
+@pytest.mark.slow
 def test_tiles_are_between_96_and_128_pixels_wide_on_a_wide_screen(visit) -> None:
     page = visit("grey", height=720).page
     widths = page.evaluate(
@@ -119,6 +123,7 @@ def test_the_chosen_image_stays_when_the_reader_goes_elsewhere_on_the_page(
     assert page.locator(".choices a[aria-current]").get_attribute("href") == f"#{chosen}"
 
 
+@pytest.mark.slow
 def test_a_share_and_a_size_of_many_digits_are_shown_whole(visit) -> None:
     page = visit("colour").page
     cut = """(says) => [...document.querySelectorAll('.pictured.opening .part-share')].map((p) => {

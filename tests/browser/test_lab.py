@@ -35,6 +35,7 @@ def chosen(page: Any, place: int) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["unit", "direction"])
 def test_a_pictured_image_explained_in_the_page_is_the_report_s_own(
     visit: Visiting, way: str
@@ -55,6 +56,7 @@ def test_a_pictured_image_explained_in_the_page_is_the_report_s_own(
     assert np.abs(own.pictures[2]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_contributions_sum_to_the_change_and_shares_to_one(visit: Visiting) -> None:
     made = visit("live").page.evaluate(EXPLAINED, [40, "unit"])
     change = np.array(made["image"]) - made["start"]
@@ -88,6 +90,7 @@ def test_one_choice_changes_the_top_the_walk_and_the_units(visit: Visiting) -> N
     assert page.url.endswith("#image-40")
 
 
+@pytest.mark.slow
 def test_the_address_leads_back_to_an_image_that_the_report_does_not_picture(
     visit: Visiting,
 ) -> None:
@@ -101,6 +104,7 @@ def test_the_address_leads_back_to_an_image_that_the_report_does_not_picture(
     assert page.locator(".alone-bar").inner_text().startswith("Unit 2 alone")
 
 
+@pytest.mark.slow
 def test_images_are_found_by_class_and_sorted_by_a_unit_s_value(visit: Visiting) -> None:
     gallery = example("live").live.gallery  # type: ignore[union-attr]
     page = visit("live").page
@@ -117,6 +121,7 @@ def test_images_are_found_by_class_and_sorted_by_a_unit_s_value(visit: Visiting)
     assert page.locator("[data-lab=found]").inner_text() == "0 of 80"
 
 
+@pytest.mark.slow
 def test_one_unit_alone_shows_in_the_sum_the_index_and_the_walk(visit: Visiting) -> None:
     page = visit("live").page
     chosen(page, 20)
@@ -189,6 +194,7 @@ def test_without_a_decoder_in_the_page_units_follow_the_pictured_images(visit: V
     assert float(printed.replace("−", "-")) == pytest.approx(100 * share, rel=0.06)
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_reader_s_own_is_explained_and_stays_in_the_page(visit: Visiting) -> None:
     gallery = example("live").live.gallery  # type: ignore[union-attr]
     buffer = io.BytesIO()

@@ -345,6 +345,7 @@ def test_every_operator_gives_torchs_image(blank: Any, name: str) -> None:
     np.testing.assert_allclose(made, images, atol=allowed * max(1, spread), rtol=0)
 
 
+@pytest.mark.slow
 def test_a_decoder_of_a_quarter_million_weights_at_64_by_64_answers_in_two_frames(
     blank: Any,
 ) -> None:
@@ -385,6 +386,7 @@ def type_value(page: Any, place: int, value: float) -> None:
     page.wait_for_timeout(350)
 
 
+@pytest.mark.slow
 def test_the_walk_starts_at_a_real_images_reconstruction(visit: Visiting) -> None:
     results = example("live")
     page = visit("live").page
@@ -415,6 +417,7 @@ def test_the_walk_shows_the_pre_rendered_frame_of_the_same_value(
         assert np.abs(shown(page, "image")[..., :channels] - planes).max() <= 2
 
 
+@pytest.mark.slow
 def test_sum_together_and_gap_are_those_of_the_decoder(visit: Visiting) -> None:
     from reportgen.figures.colours import diverging
 
@@ -525,6 +528,7 @@ def test_a_broken_address_starts_at_the_start(visit: Visiting) -> None:
         assert visited.console == [], fragment
 
 
+@pytest.mark.slow
 def test_the_keyboard_moves_units_and_the_state_is_announced(visit: Visiting) -> None:
     page = visit("live").page
     slider = page.locator("#walk .live-slider input[type=range]").first
@@ -576,6 +580,7 @@ def test_axe_finds_no_violation_in_the_walk(visit: Visiting, name: str, dark: bo
     assert [(rule["id"], rule["nodes"][0]["html"][:160]) for rule in found["violations"]] == []
 
 
+@pytest.mark.slow
 def test_without_scripts_the_strips_stay_and_no_slider_is_promised(visit: Visiting) -> None:
     page = visit("live", scripts=False).page
     assert page.locator("[data-walk-row]").count() > 0

@@ -110,6 +110,7 @@ def test_axe_finds_no_violation(visit: Visiting, name: str, dark: bool) -> None:
     assert violations == []
 
 
+@pytest.mark.slow
 def test_dark_and_light_follow_the_system_and_the_switch_overrules_it(visit: Visiting) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     light, dark = visit("grey").page, visit("grey", dark=True).page
@@ -146,6 +147,7 @@ def test_no_change_looks_the_same_in_both_themes(visit: Visiting) -> None:
     assert colours[0] == colours[1] == [244, 244, 242, 255]
 
 
+@pytest.mark.slow
 def test_a_slider_shows_the_frame_under_its_value(visit: Visiting) -> None:
     page = visit("grey").page
     slider = page.locator("#walk .slider input").first
@@ -190,6 +192,7 @@ def test_the_first_k_slider_moves_every_image(visit: Visiting, of: str, most: st
     assert changed == [False, True, True] * (len(changed) // 3)
 
 
+@pytest.mark.slow
 def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
     page = visit("grey").page
     page.evaluate(OPEN_ALL)
@@ -204,6 +207,7 @@ def test_a_table_sorts_by_its_numbers_both_ways(visit: Visiting) -> None:
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
 
 
+@pytest.mark.slow
 def test_units_are_filtered_by_what_is_written_of_them(visit: Visiting) -> None:
     page = visit("grey").page
     page.evaluate(OPEN_ALL)
@@ -219,6 +223,7 @@ def test_units_are_filtered_by_what_is_written_of_them(visit: Visiting) -> None:
     assert rows.locator("visible=true").count() == rows.count()
 
 
+@pytest.mark.slow
 def test_a_section_s_link_is_copied(visit: Visiting) -> None:
     page = visit("grey").page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -299,6 +304,7 @@ def test_colour_changes_show_in_lightness_alone(visit: Visiting) -> None:
     assert canvas.evaluate(colours) == before
 
 
+@pytest.mark.slow
 def test_results_come_out_of_the_page(visit: Visiting, tmp_path: Path) -> None:
     page = visit("grey").page
     with page.expect_download() as waiting:
@@ -310,6 +316,7 @@ def test_results_come_out_of_the_page(visit: Visiting, tmp_path: Path) -> None:
     assert len(stored["units"]) == 6
 
 
+@pytest.mark.slow
 def test_a_picture_is_enlarged_tile_by_tile_with_the_keyboard(visit: Visiting) -> None:
     page = visit("grey").page
     page.evaluate(OPEN_ALL)
@@ -323,6 +330,7 @@ def test_a_picture_is_enlarged_tile_by_tile_with_the_keyboard(visit: Visiting) -
     assert not page.locator("dialog.enlarged").is_visible()
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_the_content_first_and_focus_is_seen(visit: Visiting) -> None:
     page = visit("grey").page
     page.keyboard.press("Tab")
@@ -335,6 +343,7 @@ def test_the_keyboard_reaches_the_content_first_and_focus_is_seen(visit: Visitin
         assert page.evaluate(outline) != "none"
 
 
+@pytest.mark.slow
 def test_the_contents_list_follows_the_reader(visit: Visiting) -> None:
     page = visit("grey").page
     page.evaluate("document.getElementById('reconstruction').scrollIntoView()")
@@ -355,6 +364,7 @@ def test_an_address_within_a_folded_section_opens_it(visit: Visiting, scripts: b
         assert page.locator(f"#{name}").is_visible()
 
 
+@pytest.mark.slow
 def test_a_term_is_defined_beside_its_word(visit: Visiting) -> None:
     page = visit("grey").page
     page.locator("#part-units .term").first.click()
@@ -370,6 +380,7 @@ def test_a_term_is_defined_beside_its_word(visit: Visiting) -> None:
     assert page.locator("#definition-share").is_visible()
 
 
+@pytest.mark.slow
 def test_a_closed_page_is_short_and_a_control_is_within_fifteen_tabs(visit: Visiting) -> None:
     page = visit("live").page
     page.evaluate("for (const fold of document.querySelectorAll('main details')) fold.open = false")
@@ -399,6 +410,7 @@ def test_no_change_is_dark_in_the_dark_and_images_stay_as_they_are(visit: Visiti
             assert darkest <= closest <= brightest, (dark, kind)
 
 
+@pytest.mark.slow
 def test_a_link_into_something_folded_opens_it(visit: Visiting) -> None:
     page = visit("grey").page
     fold = page.locator("details:not([open])").first

@@ -89,6 +89,7 @@ def index_of(tmp_path: Path) -> Index:
     return Index((tmp_path / "public" / "index.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_report_is_a_row_with_its_page_newest_first(
     run: Run, runs: Path, tmp_path: Path, page: str
 ) -> None:
@@ -108,6 +109,7 @@ def test_every_report_is_a_row_with_its_page_newest_first(
     assert len(index.named("polyline", "points")) == 1
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_nothing_and_gives_the_same_bytes(
     run: Run, runs: Path, tmp_path: Path
 ) -> None:
@@ -264,6 +266,7 @@ def test_results_that_are_no_file_are_not_waited_for(tmp_path: Path, runs: Path,
     assert entry.error
 
 
+@pytest.mark.slow
 def test_folders_below_one_another_without_end_are_gone_through(tmp_path: Path) -> None:
     with deep_folders(tmp_path, 1500) as top:
         assert len(find_reports([top], tmp_path / "public")) == 1

@@ -123,6 +123,7 @@ def test_a_page_that_is_too_large_is_thinned_just_enough(
     assert thinnings[3].left_out[-1] not in page.html
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_small_enough_is_refused(results: Results) -> None:
     with pytest.raises(OutputError, match=r"even without most of its pictures.*100.kB it may have"):
         page_within_size(limited(results, 0.1), QUESTIONS)

@@ -416,6 +416,7 @@ def test_images_of_two_shapes_are_refused(
         read_sources([folders[0], tmp_path], ["one", "two"], QUESTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.confined
 def test_a_confined_child_makes_the_same_page(folders: list[Path]) -> None:
     request = CompareRequest(tuple(folders), ("a", "b"))

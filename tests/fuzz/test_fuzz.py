@@ -48,6 +48,7 @@ def test_operators_that_trust_their_arguments_do_not_get_them(tmp_path: Path) ->
     assert not (tmp_path / "found.json").exists(), done.stdout
 
 
+@pytest.mark.slow
 def test_what_becomes_of_a_file_is_noticed(tmp_path: Path) -> None:
     code = """
     import ctypes, json, os, sys

@@ -209,6 +209,7 @@ def test_an_archive_cut_or_flipped_is_a_sentence_or_still_read(tmp_path: Path, s
                 assert str(path) in str(error)
 
 
+@pytest.mark.slow
 def test_a_member_of_zeros_is_passed_over_in_seconds(tmp_path: Path) -> None:
     """300 MB that a gzip of 300 kB unpacks to; it took a minute where every piece was copied."""
 

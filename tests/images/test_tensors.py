@@ -209,6 +209,7 @@ def test_other_idx_types_are_read_big_endian(tmp_path: Path, code: int, dtype: s
     np.testing.assert_allclose(read[:, 0], pixels.astype(float) / 255, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_an_idx_file_cut_or_flipped_is_a_sentence_or_still_read(tmp_path: Path) -> None:
     for name, whole in (
         ("a.idx", idx(noise(5, 4, 4), 0x08)),

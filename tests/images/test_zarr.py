@@ -144,6 +144,7 @@ def test_damaged_archives_are_read_or_one_sentence(tmp_path: Path, version: int)
     reads_or_refuses(written(tmp_path, "zip", version), 60)
 
 
+@pytest.mark.slow
 def test_folders_in_folders_without_end_are_one_sentence(tmp_path: Path) -> None:
     store = written(tmp_path, "folder", 3)
     with deep_folders(store, 1200):

@@ -223,6 +223,7 @@ def test_a_weight_that_is_computed_is_rounded_as_the_page_holds_it() -> None:
     assert decoder_of(model).largest_error < 1e-3
 
 
+@pytest.mark.slow
 def test_a_decoder_is_followed_without_torchs_compiler() -> None:
     script = (
         "import sys, numpy, torch\n"
@@ -315,6 +316,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_rendering_from_results_gives_the_same_page(built: Path) -> None:
     result = CliRunner().invoke(
         main, ["render", str(built / "live"), "-o", str(built / "again.html")]
@@ -343,6 +345,7 @@ def test_the_decoder_and_its_images_add_their_bytes_and_little_more(built: Path)
     assert live - still < 4 / 3 * content + 40_000
 
 
+@pytest.mark.slow
 def test_the_decoder_survives_being_stored(tmp_path: Path) -> None:
     results = example_results(live=True)
     (tmp_path / "results.json").write_text(results_json(results), encoding="utf-8")

@@ -87,6 +87,7 @@ def test_nothing_in_the_file_runs(name: str, tmp_path: Path) -> None:
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_a_process_under_watch_sees_no_file_written_and_nothing_started(tmp_path: Path) -> None:
     paths = []
     for place, (name, (write, _)) in enumerate(CODE.items()):

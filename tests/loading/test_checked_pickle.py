@@ -155,6 +155,7 @@ def test_what_no_file_of_weights_does_is_refused(what: str, tmp_path: Path) -> N
     assert all(dict(vars(kind)) == was for kind, was in before.items())
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_objects_are_the_most(tmp_path: Path) -> None:
     one = named(RELU) + EMPTY + b"\x81"
     path = file_of(b"]" + MARK + one * 100_001 + b"e", tmp_path)

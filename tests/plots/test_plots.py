@@ -116,7 +116,6 @@ def test_a_figure_that_cannot_be_drawn_is_one_sentence(results: Results) -> None
     assert all(call["kind"] != "walk" for _, call in figures_of(without))
 
 
-@pytest.mark.slow
 def test_the_command_writes_every_figure_of_results(results: Results, tmp_path: Path) -> None:
     Report(results).save_results(tmp_path / "results")
     words = ["figures", tmp_path / "results", "-o", tmp_path / "out", "--format", "png"]

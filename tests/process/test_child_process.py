@@ -203,6 +203,7 @@ def test_it_ends_with_the_block_it_lives_in() -> None:
     assert not alive(numbers[0])
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_parent_is_killed() -> None:
     code = f"""
     from tests.process.hostile import child

@@ -64,6 +64,7 @@ def test_alternative_texts_carry_the_same_shares(page: Element, results: Results
         assert "pooled" not in text
 
 
+@pytest.mark.slow
 def test_of_many_units_an_image_shows_its_own_ten() -> None:
     """The others are one column, whose share is what is left of the image's change."""
     results = example_results(units=14, images=120)

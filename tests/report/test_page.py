@@ -228,6 +228,7 @@ def test_no_element_carries_a_style_or_a_handler(page: Element) -> None:
         assert not bad, (element.tag, bad)
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text_and_nothing_but_text() -> None:
     hostile = example_results(prefix=HOSTILE, name=HOSTILE)
     hostile = with_answers(replace(hostile, failures={"tracking": HOSTILE}), tracking=None)
@@ -306,6 +307,7 @@ def test_a_failed_analysis_is_named_as_reportgens_fault(results: Results) -> Non
     assert "fault in reportgen" in section.text
 
 
+@pytest.mark.slow
 def test_a_template_that_asks_for_what_is_not_there_fails_alone_and_loudly(
     results: Results,
     tmp_path: object,
@@ -354,6 +356,7 @@ def test_a_view_that_fails_takes_down_its_own_section_only(results: Results) -> 
     assert document.one("section", id="additivity").all("img")
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_the_mean_image_leads_the_page_and_marks_what_follows() -> None:
     page = parsed(page_of(example_results(encoder_gain=-1.0)).html)
     first, second = page.all("div", role="note")
@@ -469,6 +472,7 @@ def test_steps_are_all_of_few_and_ever_rarer_of_many() -> None:
     assert steps_shown(33) == (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 33)
 
 
+@pytest.mark.slow
 def test_a_card_names_every_unit_that_may_be_the_largest_interaction(results: Results) -> None:
     first, *others = results.units
     partners = tuple(unit.index for unit in others[:2])

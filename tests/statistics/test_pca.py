@@ -202,6 +202,7 @@ def test_the_participation_ratio_of_many_large_images_is_within_a_fiftieth(monke
     assert found.participation_ratio == pytest.approx(whole.participation_ratio, rel=0.02)
 
 
+@pytest.mark.slow
 def test_fitting_takes_no_second_copy_of_few_large_images() -> None:
     images = np.random.default_rng(2).normal(size=(40, 500_000)).astype(np.float32)
     copy = 2 * images.nbytes

@@ -83,6 +83,7 @@ def large() -> Study:
     return make_study(autoencoder, decoders.ArrayImages(images.numpy()), Settings())
 
 
+@pytest.mark.slow
 def test_pictures_of_contributions_add_up_as_images_do(large: Study) -> None:
     found = contributions.run(large)
     assert found.pictures.shape == (8, 3, KEPT)
