@@ -371,6 +371,7 @@ def test_models_are_reported_on_first_with_the_settings_of_the_first_report(
     for name in ("new.pt2", "reportgen.toml"):
         over = CliRunner().invoke(main, ["compare", "new.pt2", a, "--data", "images", "-o", name])
         assert over.exit_code == 2 and "would be written over" in " ".join(over.stderr.split())
+    (tmp_path / "out").mkdir()
     words = ["compare", a, a, "--results", "out", "-o", "out/comparison.json"]
     over = CliRunner().invoke(main, words)
     assert over.exit_code == 2 and "one place" in " ".join(over.stderr.split())
