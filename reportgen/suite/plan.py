@@ -121,19 +121,21 @@ class _Planner:
             said = (
                 f"This report takes about {duration(seconds)}: {decodes:,.0f} images to decode, "
                 f"{each_words(self._budget.speed.decode)} each. {self._shorter(seconds)}"
-            )
+            ).rstrip()
         return self._plan(Economy(), found, list(self._runs), said)
 
     def _shorter(self, seconds: float) -> str:
         """Say how a build of so many seconds is made in fewer."""
         enough = self._enough(self._budget.rehearsed(COARSEST), self._at_worst)
         tenth = max(math.ceil(seconds / 10), enough)
+        quick = self._given.settings.effort == "quick"
         if 2 * tenth > seconds:
-            return "--effort quick takes less, from fewer images."
+            return "" if quick else "--effort quick takes less, from fewer images."
         part = "a tenth of that" if tenth > enough else "the least that a report needs"
+        less_effort = "" if quick else "; --effort quick takes less too"
         return (
-            f"With --max-seconds {tenth} it takes {part}, from fewer images and questions; "
-            "--effort quick takes less too."
+            f"With --max-seconds {tenth} it takes {part}, from fewer images and questions"
+            f"{less_effort}."
         )
 
     def within(self, limit: float) -> Plan:

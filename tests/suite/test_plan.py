@@ -223,6 +223,13 @@ def test_without_a_limit_a_long_build_is_announced_with_a_shorter_one(
     assert (plan.economy, list(plan.runs), plan.notes) == (Economy(), list(RUNS), ())
 
 
+@pytest.mark.parametrize(("effort", "advised"), [("standard", True), ("quick", False)])
+def test_less_effort_is_advised_only_where_there_is_more(effort: str, advised: bool) -> None:
+    announced = planned(None, effort=effort).announced
+    assert ("; --effort quick takes less too." in announced) is advised
+    assert advised or announced.endswith("from fewer images and questions.")
+
+
 def test_every_question_has_its_importance() -> None:
     asked = runs_of(QUESTIONS)
     assert {*ALWAYS_ASKED, *LEFT_OUT_FIRST, *LEFT_OUT_LAST} <= set(asked)
