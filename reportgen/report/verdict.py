@@ -189,7 +189,7 @@ def _can_be_summed(verdict: _Verdict) -> VerdictLine:
 def _missed_by_the_sum(gap: Estimate) -> str:
     if phrases.scale_of(gap) == "percent":
         return "of the combined change is missed by the sum"
-    return "the combined change is how far the sum is off"
+    return "the combined change: the size of the sum's error"
 
 
 def _of_fewer_units(result: Additivity) -> str:
@@ -294,9 +294,9 @@ def _subtraction_valid(verdict: _Verdict) -> VerdictLine:
     )
     printed = phrases.scale_of(zero)
     measure = (
-        "of the contributions' size is what zeroed-unit pictures miss them by"
+        "of the contributions' size is missed by zeroed-unit pictures"
         if printed == "percent"
-        else "the contributions' size is how far zeroed-unit pictures are off"
+        else "the contributions' size: the size of zeroed-unit pictures' error"
     )
     beside = _beside_zeroing(verdict, result)
     return verdict.graded(scale, zero, beside, measure, printed, "subtraction", detail)

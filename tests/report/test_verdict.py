@@ -301,7 +301,7 @@ def test_a_gap_above_the_whole_is_a_multiple_and_not_a_percentage() -> None:
     part, multiple = summed(0.66), summed(4.52, down=3.1)
     assert (part.scale, part.measure) == ("percent", "of the combined change is missed by the sum")
     assert multiple.scale == "times"
-    assert multiple.measure == "the combined change is how far the sum is off"
+    assert multiple.measure == "the combined change: the size of the sum's error"
     assert part.detail.startswith("Of 2 units at a time the sum misses 16.5 %; of all, taken away")
     assert "one by one, it misses 90.0" in part.detail
     assert "one by one, it is off by 3.10" in multiple.detail
@@ -398,10 +398,10 @@ def test_zeroed_codes_that_are_flagged_three_times_as_often_are_named() -> None:
 def test_a_miss_above_the_whole_is_a_multiple() -> None:
     line = subtracted(3.88, 1.5)
     assert line.scale == "times"
-    assert line.measure == "the contributions' size is how far zeroed-unit pictures are off"
+    assert line.measure == "the contributions' size: the size of zeroed-unit pictures' error"
     assert line.detail.startswith("With the mean in place of zero they are off by 1.50")
     assert subtracted(0.59, 0.2).measure == (
-        "of the contributions' size is what zeroed-unit pictures miss them by"
+        "of the contributions' size is missed by zeroed-unit pictures"
     )
 
 
