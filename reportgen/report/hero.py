@@ -287,7 +287,7 @@ def _zeroing(results: Results) -> Iterator[str]:
     line, result = _line(results, "subtraction"), results.answers.of(Subtraction)
     if line is None or line.number is None or result is None:
         return
-    missed = phrases.misses(line.number.value, "contributions' size")
+    missed = phrases.misses(line.number.value, "the contributions' size")
     if line.words == (words.Word.VALID,):
         missed = f"gives contributions from the zero code: it {missed}"
     yield f"Zeroing a unit and subtracting {missed} ({_images(result.rows)})."

@@ -55,11 +55,11 @@ def _heavy_tails(answer: object) -> Iterator[str]:
     names = getattr(answer, "heavy_tailed", ())
     if names:
         yield (
-            f"Few images decide here: the largest 1 % of them hold over a quarter of what "
-            f"{numbers.listed(names)} {'is' if len(names) == 1 else 'are'} made of, and the "
-            "intervals are too narrow. In a simulation of codes with heavy tails (Student's t, 2.5 "
-            "degrees of freedom), 95 % intervals of R², the linear share and misses held the truth "
-            "in about 80 % of data sets, those of equivalent components in 52 %."
+            "Few images decide here: the largest 1 % of them hold over a quarter of the sums "
+            f"behind {numbers.listed(names)}, and the intervals are too narrow. In a simulation of "
+            "codes with heavy tails (Student's t, 2.5 degrees of freedom), 95 % intervals of R², "
+            "the linear share and misses held the truth in about 80 % of data sets, those of "
+            "equivalent components in 52 %."
         )
 
 

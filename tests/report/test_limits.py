@@ -178,7 +178,7 @@ def test_few_images_for_the_regression_are_said(results: Results) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"), [(("R²",), "what R² is made of"), (("R²", "k′"), "what R², k′ are made of")]
+    ("names", "said"), [(("R²",), "the sums behind R²,"), (("R²", "k′"), "the sums behind R², k′,")]
 )
 def test_numbers_that_few_images_hold_are_named_one_or_several(
     names: tuple[str, ...], said: str, results: Results
