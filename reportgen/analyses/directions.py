@@ -123,7 +123,7 @@ def _refuse(study: Study) -> None:
         if counts.max() > study.settings.atom_share * len(study.test):
             raise UnanswerableError(
                 f"unit {unit} has one value for most images, and directions through it would "
-                "give codes that none of these images has."
+                "give codes unlike these images'."
             )
 
 

@@ -182,7 +182,7 @@ def array_set_and_scale(
         choice_note(
             array.count, len(array.rows) + array.unreadable, options.seed, array.unreadable
         ),
-        Note("layout", f"{array.description} was read as {layout.name}."),
+        Note("layout", f"{array.description}: read as {layout.name}."),
         Note("scaling", f"{array.values.dtype} {scale.sentence}"),
     ]
     if array.facts.labels is not None:
