@@ -180,6 +180,28 @@ def test_every_intervention_prints_its_share_of_codes_off_data(page: Element) ->
         assert all("flagged off data" in line.text for line in lines)
 
 
+def test_a_partial_reconstruction_tells_how_many_units_join_at_once(results: Results) -> None:
+    answer = results.answers["partial_reconstruction"]
+    assert (len(results.units), len(answer.names)) == (4, 4)
+    ends = (*range(2), -1)
+    cut = replace(
+        answer,
+        names=(answer.names[0], "rest"),
+        model_r2=tuple(answer.model_r2[k] for k in ends),
+        pca_r2=tuple(answer.pca_r2[k] for k in ends),
+        pca_components=(0, 1, 4),
+        model_pictures=answer.model_pictures[:, ends],
+        pca_pictures=answer.pca_pictures[:, ends],
+    )
+    said = [
+        parsed(page_of(shown).html).one("section", id="partial_reconstruction").text
+        for shown in (results, with_answers(results, partial_reconstruction=cut))
+    ]
+    sentence = "At the last step, k = 2, the other 3 units join at once."
+    assert ["at once." in text for text in said] == [False, True]
+    assert sentence in " ".join(said[1].split())
+
+
 def test_every_section_of_evidence_names_its_limits(page: Element, results: Results) -> None:
     for section in applicable(results):
         if section.answer is None:

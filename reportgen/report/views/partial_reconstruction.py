@@ -40,7 +40,8 @@ class Step:
 @dataclass(frozen=True)
 class View:
     """The curve, its numbers, and rows of pictures; `thinned` whether some k are left out, and
-    `unit_by_unit` whether PCA's components stand beside as many units.
+    `unit_by_unit` whether PCA's components stand beside as many units. At the last step
+    `joined_at_last` units join at once; 0 where all join one by one.
     """
 
     curve: Chart
@@ -49,6 +50,7 @@ class View:
     unit_by_unit: bool
     thinned: bool
     shown: tuple[int, ...]
+    joined_at_last: int
 
 
 def view(result: PartialReconstruction, results: Results, drawing: Drawing) -> View:
@@ -89,7 +91,13 @@ def view(result: PartialReconstruction, results: Results, drawing: Drawing) -> V
         unit_by_unit=_unit_by_unit(result),
         thinned=len(result.names) >= MOST_STEPS,
         shown=shown,
+        joined_at_last=_joined_at_last(result, results),
     )
+
+
+def _joined_at_last(result: PartialReconstruction, results: Results) -> int:
+    one_by_one = len(result.names) - 1
+    return len(results.units) - one_by_one if result.names[-1:] == ("rest",) else 0
 
 
 def _curve(kind: CurveKind, estimates: tuple[Estimate, ...]) -> Curve:
