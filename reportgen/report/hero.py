@@ -300,9 +300,8 @@ def _summing(results: Results) -> Iterator[str]:
     missed = phrases.misses(line.number.value, "their joint effect")
     if result.cannot_be_judged:
         yield (
-            "The parts below add up. Whether units' single effects add up too cannot be judged "
-            f"from the mean code; from a real code their sum {missed} "
-            f"({_images(result.sweep_rows)})."
+            "The parts below add up; the sum of units' single effects cannot be judged from the "
+            f"mean code: from a real code it {missed} ({_images(result.sweep_rows)})."
         )
     else:
         yield (
