@@ -100,6 +100,7 @@ def run(study: Study) -> Interactions:
         raise UnanswerableError("the decoder gives the same image whatever the coalition.")
     bootstrap = study.bootstrap(rows)
     orders = table.coalitions.every_coalition().sum(axis=1)
+    pictured = _pictured_rows(study, table)
     return Interactions(
         units=table.player_units,
         names=players.names,
@@ -112,8 +113,8 @@ def run(study: Study) -> Interactions:
         rows=len(rows),
         off_data_share=table.off_data_share,
         sketched=table.sketched,
-        picture_names=tuple(study.test.names[row] for row in _pictured_rows(study, table)),
-        pairs=_pairs(study, table),
+        picture_names=tuple(study.test.names[row] for row in pictured),
+        pairs=_pairs(study, table, pictured),
     )
 
 
@@ -160,11 +161,10 @@ def _pictured_rows(study: Study, table: CoalitionTable) -> np.ndarray:
     return study.rows.table[np.argsort(-energies, kind="stable")[:PICTURE_ROWS]]
 
 
-def _pairs(study: Study, table: CoalitionTable) -> tuple[PairPictures, ...]:
+def _pairs(study: Study, table: CoalitionTable, rows: np.ndarray) -> tuple[PairPictures, ...]:
     energies, units, coalitions = table.energies, table.player_units, table.coalitions
     strongest = table.pairs_by_energy()[:PICTURED_PAIRS]
     bootstrap = study.bootstrap(study.rows.table)
-    rows = _pictured_rows(study, table)
     pictures = []
     for j, k in strongest:
         alone = coalitions.alone()

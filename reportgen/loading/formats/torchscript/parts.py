@@ -35,8 +35,7 @@ def read_torchscript(path: Path, device: str, *, trust: bool) -> PartsModel:
 
     Raises ModelError for damaged files and, without `trust`, for more than plain tensor code.
     """
-    script = _read(path, device, trust=trust)
-    return PartsModel(script.parts(), sum(tensor.numel() for tensor in script.tensors()))
+    return _model_of(_read(path, device, trust=trust))
 
 
 def parts_of_script(given: torch.jit.ScriptModule, device: str) -> PartsModel:
@@ -45,7 +44,10 @@ def parts_of_script(given: torch.jit.ScriptModule, device: str) -> PartsModel:
     torch.jit.save(given, stored)
     stored.seek(0)
     module = torch.jit.load(stored, map_location="cpu")
-    script = _ScriptParts(module.eval().float(), device, trust=True)
+    return _model_of(_ScriptParts(module.eval().float(), device, trust=True))
+
+
+def _model_of(script: _ScriptParts) -> PartsModel:
     return PartsModel(script.parts(), sum(tensor.numel() for tensor in script.tensors()))
 
 
