@@ -68,7 +68,8 @@ class Unit:
     rho_solo, rho_context : how far one picture explains it.
     intensity_r2 : how far that picture's intensity is proportional to the unit.
     health : what is the matter with it; empty when healthy.
-    tracks : factors that it goes with, strongest first: their interval passes the threshold.
+    tracks : factors that it goes with (`named`: the whole interval passes the threshold), then
+        those that it may go with (the interval crosses it), the strongest first.
     draws : measures of the image that it draws, strongest first, at most 3.
     largest_interaction : index of the unit it shares most toggle energy with.
     interaction_partners : that unit, and the others that it may be in resamples of the images.

@@ -43,7 +43,7 @@ def merge_units(answers: Answers, settings: Settings) -> tuple[Unit, ...]:
     for state in health.units:
         k = state.unit
         share, effect, picture = shares.get(k), effects.get(k), pictures.get(k)
-        tracks = _named(tracked.get(k), state)
+        tracks = _gone_with(tracked.get(k), state, settings)
         draws = _drawn(drawings.get(k), settings)
         interactions = answers.of(Interactions)
         partners = _partners(interactions, k)
@@ -92,10 +92,15 @@ def _by_unit(answer: OnePicture | Tracking | Replicates | Draws | None) -> dict[
     return {} if answer is None else {entry.unit: entry for entry in answer.units}
 
 
-def _named(tracking: UnitTracking | None, state: UnitHealth) -> tuple[Factor, ...]:
+def _gone_with(
+    tracking: UnitTracking | None, state: UnitHealth, settings: Settings
+) -> tuple[Factor, ...]:
+    """The factors that a unit goes with, and then those that it may go with."""
     if tracking is None or WITHOUT_EFFECT & set(state.states):
         return ()
-    return tuple(factor for factor in tracking.factors if factor.named)
+    named = tuple(factor for factor in tracking.factors if factor.named)
+    others = (factor for factor in tracking.factors if not factor.named)
+    return named + tuple(factor for factor in others if words.may_go_with(factor, settings))
 
 
 def _drawn(drawing: UnitDrawing | None, settings: Settings) -> tuple[DrawnFactor, ...]:
@@ -159,7 +164,7 @@ class _Sentence:
     def _share(self) -> list[str]:
         if self.share is None:
             return []
-        return [f"carries {numbers.percent(self.share.value)} of the change"]
+        return [f"carries {numbers.plain(self.share, 'percent')} of the change"]
 
     def _factors(self) -> list[str]:
         ordered = [factor for factor in self.tracks if factor.kind is not FactorKind.CLASS]
@@ -167,11 +172,14 @@ class _Sentence:
 
     def _factor(self, factor: Factor) -> str:
         """ "draws" or "goes with": what a unit follows it may or may not paint."""
-        goes_with = f"goes with {factor.name} ({_measured('r', factor.measure)})"
+        verb = "goes with" if factor.named else "may go with"
+        goes_with = f"{verb} {factor.name} ({_measured('r', factor.measure)})"
         does = self.does.get(factor.name) if factor.kind is FactorKind.IMAGE else None
         if does is None or not np.isfinite(does.value):
             return goes_with
         by = f"one sd of it moves that by {numbers.signed(does.value)} sd {_ends(does)}"
+        if not factor.named:
+            return f"{goes_with[:-1]}; {by})"
         verb = words.draws(does, self.settings)
         if verb is words.Drawing.DRAWS:
             return f"draws {factor.name} ({_measured('r', factor.measure)}; {by})"
@@ -181,12 +189,16 @@ class _Sentence:
 
     def _classes(self) -> list[str]:
         classes = [factor for factor in self.tracks if factor.kind is FactorKind.CLASS]
-        sided = [
-            f"{'high' if factor.measure.value > 0.5 else 'low'} for {factor.name} "
-            f"({_measured('AUC', factor.measure)})"
-            for factor in classes[:MOST_FACTORS]
-        ]
-        return ["is " + " and ".join(sided)] if sided else []
+        said = []
+        for named, verb in ((True, "is"), (False, "may be")):
+            sided = [
+                f"{'high' if factor.measure.value > 0.5 else 'low'} for {factor.name} "
+                f"({_measured('AUC', factor.measure)})"
+                for factor in classes[:MOST_FACTORS]
+                if factor.named == named
+            ]
+            said += [f"{verb} {' and '.join(sided)}"] if sided else []
+        return said
 
     def _picture(self) -> list[str]:
         picture = self.picture

@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from reportgen.analyses.health import UnitState
+from reportgen.analyses.tracking import Factor, FactorKind
 from reportgen.settings import Settings
 from reportgen.statistics.bootstrap import Estimate, weaker_end
 
@@ -154,7 +155,8 @@ DRAWS = Addition(
 GOES_WITH = Addition(
     "goes with",
     "at the weak end of the interval \\|r\\| is above {tracked_correlation}; for a class, the AUC "
-    "above {tracked_auc}",
+    "above {tracked_auc}; “may go with”, where at the strong end it is and the interval leaves out "
+    "0, for a class .5",
     ("tracked_correlation", "tracked_auc"),
 )
 SAME_PICTURE = Addition(
@@ -202,6 +204,16 @@ def beside_pca(difference: Estimate | None, settings: Settings) -> str:
     if near or difference.low <= 0 <= difference.high:
         return ABOUT_AS_PCA.said
     return LESS_THAN_PCA.said if difference.value < 0 else ""
+
+
+def may_go_with(factor: Factor, settings: Settings) -> bool:
+    """Tell whether the interval of a factor crosses the threshold from which on it is named."""
+    of_class = factor.kind is FactorKind.CLASS
+    neutral, limit = (
+        (0.5, settings.tracked_auc) if of_class else (0.0, settings.tracked_correlation)
+    )
+    low, high = factor.measure.low - neutral, factor.measure.high - neutral
+    return bool(low * high > 0 and max(abs(low), abs(high)) > limit - neutral and not factor.named)
 
 
 class Drawing(StrEnum):

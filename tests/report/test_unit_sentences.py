@@ -241,6 +241,33 @@ def test_the_verb_is_decided_by_both_ends_of_the_interval(studied, low, high, sa
     assert (len(unit.draws) == 1) == (said.startswith("draws"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "measure", "said"),
+    [
+        (FactorKind.IMAGE, (0.48, 0.42, 0.54), "may go with it (r 0.48 [0.42, 0.54]; one sd of it"),
+        (FactorKind.GIVEN, (-0.4, -0.51, -0.3), "may go with it (r −0.40 [−0.51, −0.30])"),
+        (FactorKind.GIVEN, (0.4, 0.3, 0.49), None),
+        (FactorKind.GIVEN, (0.2, -0.1, 0.6), None),
+        (FactorKind.CLASS, (0.8, 0.7, 0.86), "may be high for it (AUC 0.80 [0.70, 0.86])"),
+        (FactorKind.CLASS, (0.2, 0.14, 0.3), "may be low for it (AUC 0.20 [0.14, 0.30])"),
+        (FactorKind.CLASS, (0.8, 0.7, 0.84), None),
+        (FactorKind.CLASS, (0.7, 0.49, 0.9), None),
+    ],
+)
+def test_a_factor_whose_interval_crosses_the_threshold_may_go_with_the_unit(
+    studied, kind, measure, said
+) -> None:
+    factor = Factor("it", kind, Estimate(*measure), False)
+    parts = dict(answers_of(studied))
+    parts["tracking"] = Tracking((UnitTracking(2, (factor,)),), (), (), (), (), 40)
+    does = {"it": Estimate(0.9, 0.8, 1)}
+    parts["draws"] = Draws((UnitDrawing(2, 1.0, does),), ("it",), Estimate(0, 0, 0), 64)
+    unit = {u.index: u for u in merge_units(Answers(parts), FEW)}[2]
+    assert unit.tracks == ((factor,) if said else ())
+    assert said in unit.sentence if said else " it " not in unit.sentence
+    assert "draws" not in unit.sentence
+
+
 def test_a_factor_that_pixels_do_not_hold_is_gone_with_and_no_more(units) -> None:
     assert "draw" not in units[2].sentence.split("dose")[1].split(";")[0]
 
