@@ -29,7 +29,17 @@ def test_a_sample_s_numbers_are_the_same_both_ways(tmp_path: Path, monkeypatch) 
     model, images = SAMPLES / "shapes" / "model.pt2", SAMPLES / "shapes" / "images"
 
     def results_of(folder: Path) -> Any:
-        options = ["-o", tmp_path / "report.html", "--results", folder, "--rows", 64, "--quiet"]
+        options = [
+            "-o",
+            tmp_path / "report.html",
+            "--results",
+            folder,
+            "--rows",
+            64,
+            "--limit",
+            300,
+            "--quiet",
+        ]
         done = CliRunner().invoke(main, [*map(str, ["build", model, images, *options])])
         assert done.exit_code == 0, done.output
         return json.loads((folder / "results.json").read_text(encoding="utf-8"))
