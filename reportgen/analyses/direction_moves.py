@@ -179,8 +179,7 @@ class _Moved:
 def _walks(study: Study, found: FoundDirections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lengths (d, 9), pictures (d, 9, p) and flags (d, 9) of walks from the medoid."""
     code = study.test.codes[study.rows.walks[0]]
-    centred = code[found.coordinates].astype(np.float64) - found.directions.mean
-    own = centred @ found.directions.readout
+    own = found.lengths(code[None])[0]
     away = np.linspace(-REACH, REACH, FRAMES)
     codes = code + away[:, None] * found.steps()[:, None]
     pictures, flags = [], []

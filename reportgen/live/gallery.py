@@ -7,10 +7,18 @@ import numpy as np
 from reportgen.analyses import DoesNotApplyError, UnanswerableError
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
-from reportgen.analyses.shared.found_directions import found_directions
+from reportgen.analyses.shared.found_directions import FoundDirections, found_directions
 from reportgen.analyses.shared.path_contributions import path_order, path_shares
 from reportgen.analyses.shared.strongest_rows import NOWHERE
-from reportgen.live.program import CloudOfCodes, Gallery, LiveDirections, LiveUnits
+from reportgen.live.near import near_codes
+from reportgen.live.program import (
+    LEVELS,
+    CloudOfCodes,
+    Gallery,
+    LiveDirections,
+    LiveLengths,
+    LiveUnits,
+)
 from reportgen.statistics.pictures import averaged_down, shrink_factor
 from reportgen.study.study import Study
 
@@ -28,9 +36,11 @@ def gallery_of(
     study: Study,
     by_unit: Contributions | None,
     by_direction: DirectionContributions | None,
+    steps: np.ndarray,
 ) -> Gallery | None:
     """The picture rows, and as many other test rows as the settings and a page have room for.
 
+    `steps` (m, code_size) are those by which the walked units' sliders move a code.
     None where the units have no contributions, or codes are too long for a page.
     """
     room = MOST_CODE_NUMBERS // study.units.code_size
@@ -39,6 +49,7 @@ def gallery_of(
     rows = _rows(study, min(study.settings.gallery, room))
     labels = study.test.labels
     shape, thumbnails = _thumbnails(study, rows)
+    cloud = _cloud(study)
     return Gallery(
         names=tuple(study.test.names[row] for row in rows),
         classes=tuple("" if labels is None else str(labels[row]) for row in rows),
@@ -50,9 +61,10 @@ def gallery_of(
         baseline=study.baseline,
         steps=STEPS,
         units=_units(study, rows),
-        directions=None if by_direction is None else _directions(study, rows),
+        directions=None if by_direction is None else _directions(study, rows, cloud is None),
         directions_lead=by_direction is not None and by_direction.leads,
-        cloud=_cloud(study),
+        cloud=cloud,
+        near=None if cloud else near_codes(study.off_data, study.test.codes[rows], steps),
     )
 
 
@@ -103,7 +115,7 @@ def _units(study: Study, rows: np.ndarray) -> LiveUnits:
     )
 
 
-def _directions(study: Study, rows: np.ndarray) -> LiveDirections | None:
+def _directions(study: Study, rows: np.ndarray, with_near: bool) -> LiveDirections | None:
     """Directions, in their own order; None where they are too large for a page."""
     try:
         shared = study.shared(found_directions)
@@ -119,6 +131,20 @@ def _directions(study: Study, rows: np.ndarray) -> LiveDirections | None:
         readout=found.readout.astype(np.float32),
         drawn=found.drawn.astype(np.float32),
         orders=_orders(study, rows, np.arange(count)),
+        lengths=_lengths(study, rows, shared, with_near),
+    )
+
+
+def _lengths(
+    study: Study, rows: np.ndarray, shared: FoundDirections, with_near: bool
+) -> LiveLengths:
+    fitted = shared.lengths(study.fit.every_code)
+    near = near_codes(study.off_data, study.test.codes[rows], shared.steps()) if with_near else None
+    return LiveLengths(
+        baseline=shared.lengths(study.baseline[None])[0],
+        means=fitted.mean(axis=0),
+        quantiles=np.quantile(fitted, LEVELS, axis=0).T,
+        near=near,
     )
 
 

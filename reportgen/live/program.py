@@ -8,6 +8,9 @@ import numpy as np
 
 from reportgen.analyses import ImageArray
 
+# Of values and lengths over the fit rows, as the sliders mark them.
+LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
+
 
 class NotLiveError(Exception):
     """An error for a decoder that the page cannot run; its sentence says why."""
@@ -71,6 +74,25 @@ class LiveEncoder:
 
 
 @dataclass(frozen=True)
+class NearCodes:
+    """Squared Mahalanobis distances of the codes around n real ones, which move along m steps.
+
+    After moves δ from the k-th code the distance is
+    distances[k] + 2 slopes[k]·δ + δᵀ precision δ.
+
+    Attributes
+    ----------
+    distances : (n,) of the codes themselves.
+    slopes : (n, m) half the derivative by each move.
+    precision : (m, m).
+    """
+
+    distances: ImageArray
+    slopes: ImageArray
+    precision: ImageArray
+
+
+@dataclass(frozen=True)
 class LiveUnits:
     """Units, or groups of them, whose contributions the page computes.
 
@@ -88,6 +110,24 @@ class LiveUnits:
 
 
 @dataclass(frozen=True)
+class LiveLengths:
+    """Lengths along d directions, by which the page moves a code: a step of one sd is drawn_j.
+
+    Attributes
+    ----------
+    baseline : (d,) length of z0; a code's is ((z − z0)[coordinates] @ readout)_j more.
+    means : (d,) over the fit rows.
+    quantiles : (d, 5) at `LEVELS`, over the fit rows.
+    near : where the gallery has no cloud, distances around its images' codes.
+    """
+
+    baseline: np.ndarray
+    means: np.ndarray
+    quantiles: np.ndarray
+    near: NearCodes | None
+
+
+@dataclass(frozen=True)
 class LiveDirections:
     """Directions of the code whose contributions the page computes, and what they leave, "rest".
 
@@ -95,10 +135,11 @@ class LiveDirections:
 
     Attributes
     ----------
-    names : by share, largest first; "rest" comes last.
+    names : in the order in which they were found; "rest" comes last.
     coordinates : (m,) the numbers of the code that they mix.
     readout : (m, d); drawn : (d, m).
     orders : (n, d + 1) as in `LiveUnits`.
+    lengths : what sliders along them need.
     """
 
     names: tuple[str, ...]
@@ -106,6 +147,7 @@ class LiveDirections:
     readout: ImageArray
     drawn: ImageArray
     orders: ImageArray
+    lengths: LiveLengths | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +182,7 @@ class Gallery:
     units, directions : the players; None where directions are not known or too large for a page.
     directions_lead : whether an image is shown by direction first.
     cloud : None where the code has too many live units for a page.
+    near : without it, distances around the images' codes as the walked units move.
     """
 
     names: tuple[str, ...]
@@ -155,6 +198,7 @@ class Gallery:
     directions: LiveDirections | None
     directions_lead: bool
     cloud: CloudOfCodes | None
+    near: NearCodes | None = None
 
 
 @dataclass(frozen=True)

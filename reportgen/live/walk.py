@@ -8,7 +8,8 @@ from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.traversal import Traversal
 from reportgen.live.gallery import gallery_of
-from reportgen.live.program import LiveEncoder, LiveWalk, NotLiveError
+from reportgen.live.near import near_codes
+from reportgen.live.program import LEVELS, LiveEncoder, LiveWalk, NotLiveError
 from reportgen.statistics.blocks import column_deviations
 from reportgen.study.study import Study
 
@@ -16,7 +17,6 @@ from reportgen.study.study import Study
 PAINTED_CHANNELS = (1, 3, 4)
 # Weights of decoder and encoder together, in 16 bits.
 MOST_BYTES = 1_500_000
-LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 
 def live_walk_or_reason(
@@ -68,28 +68,25 @@ def live_walk(
     encoder, reason = _encoder_or_reason(study, decoder.weights.nbytes)
     walked = np.searchsorted(study.player_units, traversal.units)
     fitted = study.players.values(study.fit.every_code)[:, walked]
-    off_data = study.off_data
+    members = tuple(study.players.members[place] for place in walked)
+    steps = np.zeros((len(members), study.units.code_size))
+    for step, places in zip(steps, members, strict=True):
+        step[places] = 1
     codes = study.test.codes[rows]
-    centred = study.units.values(codes)[:, off_data.live] - off_data.mean
-    # Units that are not live move without changing the distance.
-    among_players = np.isin(study.player_units, off_data.live)
-    precision = np.zeros((len(study.players), len(study.players)))
-    precision[np.ix_(among_players, among_players)] = off_data.precision
-    slopes = np.zeros((len(codes), len(study.players)))
-    slopes[:, among_players] = centred @ off_data.precision
+    near = near_codes(study.off_data, codes, steps)
     return LiveWalk(
         decoder=decoder,
         units=traversal.units,
         names=traversal.names,
-        members=tuple(tuple(int(n) for n in study.players.members[place]) for place in walked),
+        members=tuple(tuple(int(n) for n in places) for places in members),
         codes=codes,
         means=fitted.mean(axis=0),
         quantiles=np.quantile(fitted, LEVELS, axis=0).T,
-        distances=off_data.distances(codes),
-        slopes=slopes[:, walked],
-        precision=precision[np.ix_(walked, walked)],
-        largest_distance=off_data.largest_distance,
-        gallery=gallery_of(study, by_unit, by_direction),
+        distances=near.distances,
+        slopes=near.slopes,
+        precision=near.precision,
+        largest_distance=study.off_data.largest_distance,
+        gallery=gallery_of(study, by_unit, by_direction, steps),
         encoder=encoder,
         encoder_reason=reason,
     )

@@ -1,7 +1,7 @@
 "use strict";
 /* Small pictures of all images, out of one sheet: found by name or class, sorted by a unit's value. */
 const galleryOf = (loaded, sheet, { open, panel, search, sort, found, grid }) => {
-  const { gallery, data } = loaded;
+  const { gallery } = loaded;
   const [width, height] = gallery.tile;
   const count = gallery.names.length;
   const every = Array.from({ length: count }, (_, place) => place);
@@ -32,21 +32,20 @@ const galleryOf = (loaded, sheet, { open, panel, search, sort, found, grid }) =>
     });
   };
 
-  /* By a unit's value, from either end or by how far it is from its mean. */
+  /* By a unit's value or a direction's length, from either end or by how far it is from its mean. */
   const sorts = new Map([["file", (places) => places]]);
   const KEYS = [["far", "far from its mean", 0], ["high", "high first", 1], ["low", "low first", -1]];
-  const valueOf = ({ members }, code) => members.reduce((sum, at) => sum + code[at], 0) / members.length;
-  const byValue = (unit, direction) => (places) => {
+  const byValue = (axis, sign) => (places) => {
     const key = new Map(places.map((place) => {
-      const value = valueOf(unit, loaded.code(place));
-      return [place, direction ? direction * value : Math.abs(value - unit.mean)];
+      const value = axis.own(loaded.code(place));
+      return [place, sign ? sign * value : Math.abs(value - axis.mean)];
     }));
     return places.sort((a, b) => key.get(b) - key.get(a));
   };
-  for (const unit of data.walked) {
-    for (const [key, title, direction] of KEYS) {
-      sorts.set(`${key} ${unit.index}`, byValue(unit, direction));
-      sort.add(new Option(`unit ${unit.name}, ${title}`, `${key} ${unit.index}`));
+  for (const axis of [gallery.lead, loaded.other].flatMap((way) => loaded.axes[way])) {
+    for (const [key, title, sign] of KEYS) {
+      sorts.set(`${key} ${axis.key}`, byValue(axis, sign));
+      sort.add(new Option(`${axis.title}, ${title}`, `${key} ${axis.key}`));
     }
   }
 
@@ -104,7 +103,7 @@ const galleryOf = (loaded, sheet, { open, panel, search, sort, found, grid }) =>
       return canvas;
     },
     sortBy: (unit) => {
-      sort.value = `far ${unit}`;
+      sort.value = `far u${unit}`;
       toggle(true);
       arrange();
       panel.scrollIntoView({ block: "center" });

@@ -25,11 +25,7 @@ const lab = (async () => {
   const grid = sheet ? galleryOf(loaded, sheet, controls) : null;
   if (!grid) { controls.open.remove(); controls.panel.remove(); }
 
-  const other = gallery.lead === "unit" ? "direction" : "unit";
-  const wayOf = ({ way }) => {
-    const chosen = way ? other : gallery.lead;
-    return loaded.players(chosen) ? chosen : "unit";
-  };
+  const { wayOf } = loaded;
   /* Results are kept for the images that were looked at last. */
   const KEPT = 12;
   const kept = new Map();
@@ -151,9 +147,9 @@ const lab = (async () => {
     name: (place) => gallery.names[place],
     strip: (values, alt, limit) => painting.strip(shape, values, alt, limit),
     sortBy: grid?.sortBy,
-    /* A sum by unit of a code that is no image's. */
-    draw: (target, name, result) => {
-      const [players, { unit }] = [gallery.units, selection.state];
+    /* A sum of a code that is no image's. */
+    draw: (target, name, result, way) => {
+      const [players, { unit }] = [loaded.players(way), selection.state];
       const limit = sums.limitOf(sums.partsOf(result, players, unit).pictures);
       sums.fill(target.querySelector(".sum"), { name, result, players, unit, limit, shape });
       target.querySelector(".fine").textContent = `On ±${number(limit)}. ${sums.completeness(result)}`;

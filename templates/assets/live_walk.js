@@ -1,10 +1,11 @@
 "use strict";
-/* The live walk: sliders move units of the chosen image's code, and the decoder answers in the page. */
+/* The live walk: sliders move the chosen image's code along units or along directions, and the decoder
+   answers in the page. */
 (async () => {
   if (!document.getElementById("live-template")) return;
   const loaded = await model.ready;
   if (!loaded) return;
-  const { data, decode, gallery } = loaded;
+  const { data, decode, gallery, axes } = loaded;
   const { shape } = data;
   const [, height, width] = shape;
   const names = gallery ? gallery.names : data.rows;
@@ -19,26 +20,29 @@
   const rowTemplate = document.getElementById("live-unit-template");
 
   const { number } = frames;
+  const { shortened } = sliders;
   const percent = (share) => `${number(100 * share)}\u202f%`;
-  const shortened = (value) => Number(value.toPrecision(4));
 
-  /* What is shown: a row, and the units that were moved with their values. */
-  const position = { row: 0, moved: new Map() };
+  /* What is shown: a row, and what was moved with its values: units, or directions. */
+  const position = { row: 0, way: "unit", moved: new Map() };
   const start = { code: loaded.code(0), image: null, own: [], low: [], high: [], changes: new Map() };
+  const walked = () => axes[position.way];
+  const canTurn = axes.direction.length > 0;
+  const wayOf = (state) => (canTurn ? loaded.wayOf(state) : "unit");
+  const titled = (count) => {
+    const title = position.way === "unit" ? "Unit" : "Direction";
+    return count === 1 ? title : `${title}s`;
+  };
 
-  const valueIn = (code, unit) =>
-    unit.members.reduce((sum, place) => sum + code[place], 0) / unit.members.length;
   const codeOf = (moved) => {
     const code = start.code.slice();
-    for (const [k, value] of moved) {
-      for (const place of data.walked[k].members) code[place] += value - start.own[k];
-    }
+    for (const [k, value] of moved) walked()[k].add(code, value - start.own[k]);
     return code;
   };
   const minus = (a, b) => a.map((value, k) => value - b[k]);
   const norm = (values) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 
-  /* g(z + δ e_k) − g(z), kept for as long as the unit stays where it is. */
+  /* g(z + δ e_k) − g(z), kept for as long as the slider stays where it is. */
   const changeOf = (k, value) => {
     const kept = start.changes.get(k);
     if (kept?.value === value) return kept.change;
@@ -50,16 +54,12 @@
   const drawImage = (target, values) => painting.image(target, shape, values);
   const drawChange = (target, values, limit) => painting.change(target, shape, values, limit);
 
-  /* Of a code with too many live units for the whole cloud: of the walked units, from the walked images. */
+  /* Of a code with too many live units for the whole cloud: near the images that the page carries. */
   const squaredDistance = (code) => {
-    if (!data.near) return loaded.distance(code);
-    const { distances, slopes, precision } = data.near;
-    if (!(position.row in distances)) return NaN;
-    const delta = data.walked.map((_, k) => (position.moved.get(k) ?? start.own[k]) - start.own[k]);
-    return delta.reduce((sum, d, j) => {
-      const across = precision[j].reduce((total, value, k) => total + value * delta[k], 0);
-      return sum + d * (2 * slopes[position.row][j] + across);
-    }, distances[position.row]);
+    const far = loaded.distance(code);
+    if (Number.isFinite(far)) return far;
+    const moves = walked().map((_, k) => (position.moved.get(k) ?? start.own[k]) - start.own[k]);
+    return loaded.distanceNear(position.row, position.way, moves);
   };
 
   const compare = (image) => {
@@ -75,14 +75,15 @@
     const share = norm(difference) / norm(together);
     scale.textContent = limit > 0 ? `All three on the scale ±${number(limit)}` : "Nothing has changed yet";
     find("compare").classList.toggle("unchanged", !(limit > 0));
-    if (position.moved.size < 2) return "Move two units or more: one alone is its own sum.";
+    const these = titled(2).toLowerCase();
+    if (position.moved.size < 2) return `Move two ${these} or more: one alone is its own sum.`;
     return Number.isFinite(share)
       ? `Gap ${percent(share)}: the size of the difference against that of the change together.`
-      : "The image is the same wherever these units are.";
+      : `The image is the same wherever these ${these} are.`;
   };
 
   const fragment = () => {
-    const moves = [...position.moved].map(([k, value]) => `&u${data.walked[k].index}=${value}`);
+    const moves = [...position.moved].map(([k, value]) => `&${walked()[k].key}=${value}`);
     return `#walk=${position.row}${moves.join("")}`;
   };
   let waiting = 0;
@@ -109,9 +110,10 @@
     const usual = `real codes stay below ${number(data.largest_distance)} in 99 of 100 images`;
     distance.hidden = !Number.isFinite(far);
     distance.textContent = `${place} Squared distance ${number(far)}; ${usual}.`;
-    const moves = [...position.moved].map(([k, value]) => `${data.walked[k].name} at ${number(value)}`);
+    const inSd = position.way === "unit" ? "" : "\u202fsd";
+    const moves = [...position.moved].map(([k, value]) => `${walked()[k].name} at ${number(value)}${inSd}`);
     const what = moves.length
-      ? `Unit${moves.length > 1 ? "s" : ""} ${moves.join(", ")}; the others unchanged.`
+      ? `${titled(moves.length)} ${moves.join(", ")}; the others unchanged.`
       : "The reconstruction, nothing moved.";
     for (const [name, target] of Object.entries(canvas)) {
       const label = name === "image" ? what : `${target.dataset.name}: ${gap.textContent}`;
@@ -132,8 +134,9 @@
     if (asked !== making) return;
     try {
       const isWanted = () => asked === making;
-      const result = await loaded.explain(codeOf(position.moved), "unit", position.row, isWanted);
-      if (asked === making) drawing.draw(made, `${names[position.row]}, moved`, result);
+      const { way } = position;
+      const result = await loaded.explain(codeOf(position.moved), way, position.row, isWanted);
+      if (asked === making) drawing.draw(made, `${names[position.row]}, moved`, result, way);
     } catch (error) { if (error.name !== "AbortError") throw error; }
   };
   if (gallery) made.addEventListener("toggle", make); else made.remove();
@@ -144,89 +147,75 @@
     drawn = requestAnimationFrame(show);
   };
 
-  const controls = data.walked.map((unit, k) => {
-    const row = rowTemplate.content.cloneNode(true).firstElementChild;
-    const [slider, typed] = row.querySelectorAll("input");
-    const [name, share] = row.querySelectorAll(".slider-name, .slider-share");
-    const owns = offered.map((_, place) => valueIn(loaded.code(place), unit));
-    const ends = [Math.min(...owns, unit.quantiles[0]), Math.max(...owns, unit.quantiles[4])];
-    const margin = (ends[1] - ends[0]) / 4;
-    const [low, high] = [ends[0] - margin, ends[1] + margin];
-    const x = (value) => String((1000 * (value - low)) / (high - low));
-    name.textContent = `unit ${unit.name}`;
-    share.textContent = unit.share;
-    slider.min = String(low);
-    slider.max = String(high);
-    slider.setAttribute("aria-label", `Unit ${unit.name}`);
-    typed.setAttribute("aria-label", `Value of unit ${unit.name}`);
-    row.querySelectorAll(".quantile").forEach((mark, place) => {
-      for (const end of ["x1", "x2"]) mark.setAttribute(end, x(unit.quantiles[place]));
+  let controls = [];
+  const ways = find("ways");
+  const example = find("example");
+  /* A slider for each unit, or each direction. */
+  const layOut = (way) => {
+    position.way = way;
+    controls = walked().map((axis, k) => sliders.along(
+      rowTemplate, axis, offered.map((_, place) => axis.own(loaded.code(place))), {
+        valueOf: () => position.moved.get(k) ?? start.own[k],
+        rangeOf: () => [start.low[k], start.high[k]],
+        isMoved: () => position.moved.has(k),
+        move: (value) => { position.moved.set(k, value); ask(); },
+      }));
+    find("units").replaceChildren(...controls.map(({ row }) => row));
+    find("units").setAttribute("aria-label", `A slider and a number for each ${titled(1).toLowerCase()}`);
+    find("lengths").hidden = way === "unit";
+    for (const button of ways.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.way === way));
+    }
+    const pair = walked().slice(0, 2).map(({ name }) => name);
+    example.hidden = pair.length < 2;
+    example.textContent = `Try ${titled(2).toLowerCase()} ${pair.join(" and ")}`;
+  };
+  ways.hidden = !canTurn;
+  for (const button of ways.querySelectorAll("button")) {
+    button.addEventListener("click", () => {
+      selection.turn(button.dataset.way === gallery.lead ? "" : "-otherwise");
+      if (position.way !== button.dataset.way) restart(position.row, button.dataset.way);
     });
-    const meanMark = row.querySelector(".mean");
-    meanMark.setAttribute("x1", x(unit.mean));
-    meanMark.setAttribute("x2", x(unit.mean));
-    const supported = row.querySelector(".supported");
-    const refresh = () => {
-      const value = position.moved.get(k) ?? start.own[k];
-      const inside = value >= start.low[k] - 1e-9 && value <= start.high[k] + 1e-9;
-      slider.value = String(value);
-      const isTyped = document.activeElement === typed && Number(typed.value) === value;
-      if (!isTyped) typed.value = String(shortened(value));
-      const doubt = inside ? "" : ", outside the data-supported range";
-      slider.setAttribute("aria-valuetext", `${number(value)}${doubt}`);
-      row.classList.toggle("moved", position.moved.has(k));
-      supported.setAttribute("x", x(start.low[k]));
-      const span = (1000 * (start.high[k] - start.low[k])) / (high - low);
-      supported.setAttribute("width", String(span));
-    };
-    const move = (value) => {
-      if (!Number.isFinite(value)) return;
-      position.moved.set(k, shortened(value));
-      refresh();
-      ask();
-    };
-    slider.addEventListener("input", () => move(Number(slider.value)));
-    typed.addEventListener("input", () => { if (typed.value !== "") move(Number(typed.value)); });
-    typed.addEventListener("change", refresh);
-    typed.addEventListener("keydown", (event) => {
-      const steps = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
-      if (!steps) return;
-      event.preventDefault();
-      move((position.moved.get(k) ?? start.own[k]) + (steps * (high - low)) / 100);
-    });
-    find("units").append(row);
-    return refresh;
-  });
+  }
 
-  /* Twice the sd that the other units leave it, to both sides, within what real codes have. */
+  /* Twice the sd that the others leave it, to both sides, within what real codes have. */
   const supportedFrom = (own, { quantiles, deviation }) => [
     Math.min(Math.max(own - 2 * deviation, quantiles[0]), own),
     Math.max(Math.min(own + 2 * deviation, quantiles[4]), own),
   ];
-  const restart = (row, moved = new Map()) => {
+  const restart = (row, way = position.way, moved = new Map()) => {
+    if (way !== position.way || !controls.length) layOut(way);
     position.row = row;
     position.moved = moved;
     start.code = loaded.code(row);
-    start.own = data.walked.map((unit) => valueIn(start.code, unit));
-    data.walked.forEach((unit, k) => { [start.low[k], start.high[k]] = supportedFrom(start.own[k], unit); });
+    start.own = walked().map((axis) => axis.own(start.code));
+    walked().forEach((axis, k) => { [start.low[k], start.high[k]] = supportedFrom(start.own[k], axis); });
     start.image = decode(start.code);
     start.changes.clear();
     if (!choice.querySelector(`option[value="${row}"]`)) choice.add(new Option(names[row], String(row)));
     choice.value = String(row);
-    for (const refresh of controls) refresh();
+    for (const { refresh } of controls) refresh();
+    single(selection.state.unit);
     ask();
+  };
+  /* One unit alone leaves its own slider, if it has one. */
+  const single = (unit) => {
+    const isWalked = position.way === "unit" && walked().some(({ index }) => index === unit);
+    controls.forEach(({ row }, k) => { row.hidden = isWalked && walked()[k].index !== unit; });
   };
   const read = () => {
     if (!location.hash.startsWith("#walk=")) return false;
     const asked = new URLSearchParams(location.hash.slice(1));
     const row = Number(asked.get("walk"));
     if (!(row in names)) return false;
-    const moved = new Map();
-    data.walked.forEach((unit, k) => {
-      const text = asked.get(`u${unit.index}`);
-      if (text && Number.isFinite(Number(text))) moved.set(k, Number(text));
-    });
-    restart(row, moved);
+    const movedAlong = (way) => {
+      const given = axes[way].map(({ key }, k) => [k, asked.get(key)]);
+      const numbers = given.filter(([, text]) => text && Number.isFinite(Number(text)));
+      return new Map(numbers.map(([k, text]) => [k, Number(text)]));
+    };
+    const [lengths, values] = ["direction", "unit"].map(movedAlong);
+    if (lengths.size) restart(row, "direction", lengths);
+    else restart(row, values.size ? "unit" : position.way, values);
     return true;
   };
 
@@ -246,16 +235,13 @@
     if (gallery) selection.choose(Number(choice.value), { stay: true }); else restart(Number(choice.value));
   });
   /* Both as far from their own values as the data support. */
-  const example = find("example");
-  const pair = data.walked.slice(0, 2);
-  if (pair.length < 2) example.remove();
-  example.textContent = `Try units ${pair.map((unit) => unit.name).join(" and ")}`;
   example.addEventListener("click", () => {
-    const far = (unit, k) => {
+    const far = (k) => {
       const [low, high] = [start.low[k], start.high[k]];
       return Math.abs(high - start.own[k]) > Math.abs(low - start.own[k]) ? high : low;
     };
-    restart(position.row, new Map(pair.map((unit, k) => [k, shortened(far(unit, k))])));
+    const pair = [0, 1].map((k) => [k, shortened(far(k))]);
+    restart(position.row, position.way, new Map(pair));
   });
   find("reset").addEventListener("click", () => restart(position.row));
   for (const target of Object.values(canvas)) [target.width, target.height] = [width, height];
@@ -263,15 +249,17 @@
   window.addEventListener("resize", fit, { passive: true });
   window.addEventListener("hashchange", read);
   fit();
+  let chosen = { place: selection.state.place, way: wayOf(selection.state) };
+  position.way = chosen.way;
   if (read()) document.getElementById("walk").scrollIntoView();
-  else restart(gallery ? selection.state.place : 0);
-  let chosen = selection.state.place;
-  selection.follow(({ place, unit }) => {
-    if (gallery && place !== chosen) restart(place);
-    chosen = place;
-    const isWalked = data.walked.some(({ index }) => index === unit);
-    [...find("units").children].forEach((row, k) => {
-      row.hidden = isWalked && data.walked[k].index !== unit;
-    });
+  else restart(gallery ? chosen.place : 0);
+  selection.follow((state) => {
+    const now = { place: state.place, way: wayOf(state) };
+    const isOther = now.place !== chosen.place;
+    if (gallery && (isOther || now.way !== chosen.way)) {
+      restart(isOther ? now.place : position.row, now.way);
+    }
+    chosen = now;
+    single(state.unit);
   });
 })();

@@ -26,6 +26,31 @@ const model = (() => {
     return [...parts, rest];
   };
 
+  /* What sliders move a code along: a unit, by its value, or a direction, by its length in sd. `own` is
+     where a code stands, and `add` moves it. */
+  const alongUnits = ({ walked }) => walked.map((unit) => ({
+    ...unit,
+    key: `u${unit.index}`,
+    title: `unit ${unit.name}`,
+    own: (code) => unit.members.reduce((sum, place) => sum + code[place], 0) / unit.members.length,
+    add: (code, by) => { for (const place of unit.members) code[place] += by; },
+  }));
+  const alongDirections = ({ names, coordinates, walked = [] }, { baseline, readout, drawn }) =>
+    walked.map((direction, j) => ({
+      ...direction,
+      key: `d${j + 1}`,
+      name: String(j + 1),
+      title: names[j],
+      /* Directions are uncorrelated, so that the others leave each its whole sd. */
+      deviation: 1,
+      own: (code) => coordinates.reduce(
+        (sum, place, m) => sum + (code[place] - baseline[place]) * readout[m * walked.length + j],
+        direction.baseline),
+      add: (code, by) => {
+        coordinates.forEach((place, m) => { code[place] += by * drawn[j * coordinates.length + m]; });
+      },
+    }));
+
   /* Lets the page answer in between; raises where the answer is no longer wanted. */
   const SLICE = 16;
   const channel = new MessageChannel();
@@ -108,6 +133,16 @@ const model = (() => {
       return place;
     };
     const players = (way) => (way === "unit" ? gallery.units : gallery.directions);
+    const axes = {
+      unit: alongUnits(data),
+      direction: gallery?.directions ? alongDirections(gallery.directions, arrays) : [],
+    };
+    /* By what the page's choice takes images apart, as far as it does so here: `state.way` is the other. */
+    const other = gallery?.lead === "direction" ? "unit" : "direction";
+    const wayOf = (state) => {
+      const chosen = gallery && (state.way ? other : gallery.lead);
+      return chosen && players(chosen) ? chosen : "unit";
+    };
     /* What a code is made of, by "unit" or "direction", in the order of the path of the image at a place. */
     const explain = async (z, way, place, isWanted) => {
       const change = Float64Array.from(z, (value, k) => value - arrays.baseline[k]);
@@ -131,7 +166,20 @@ const model = (() => {
         (sum, value, k) => sum + arrays.precision[j * centred.length + k] * value, 0);
       return centred.reduce((sum, value, j) => sum + value * across(j), 0);
     };
-    return { data, gallery, decode, encode, own, add, code, count, players, explain, distance };
+    /* The same of a code that went by `moves` from that of the image at a place, where `distance` is NaN. */
+    const distanceNear = (place, way, moves) => {
+      const [distances, slopes, precision] = ["distances", "slopes", "precision"].map(
+        (name) => arrays[`${way}_${name}`]);
+      if (!(place < distances?.length)) return NaN;
+      return moves.reduce((sum, move, j) => {
+        const across = moves.reduce((total, by, k) => total + precision[j * moves.length + k] * by, 0);
+        return sum + move * (2 * slopes[place * moves.length + j] + across);
+      }, distances[place]);
+    };
+    return {
+      data, gallery, decode, encode, own, add, code, count, players, axes, other, wayOf, explain, distance,
+      distanceNear,
+    };
   };
 
   const source = document.getElementById("live-data");

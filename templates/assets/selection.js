@@ -34,6 +34,13 @@ const selection = (() => {
     take(anchor(place));
     note();
   };
+  /* By units or by directions; the reader stays where they are. */
+  const turn = (way) => {
+    if (way === state.way) return;
+    state.way = way;
+    tell();
+    note();
+  };
   const isolate = (unit) => {
     state.unit = unit === state.unit ? null : unit;
     tell();
@@ -107,6 +114,7 @@ const selection = (() => {
   return {
     state,
     choose,
+    turn,
     isolate,
     follow,
     /* More images than the page pictures can be chosen, once they are unpacked. */

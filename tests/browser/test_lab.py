@@ -112,7 +112,7 @@ def test_images_are_found_by_class_and_sorted_by_a_unit_s_value(visit: Visiting)
     page.locator("[data-lab=search]").fill("odd")
     expected = [place for place, name in enumerate(gallery.classes) if name == "odd"]
     assert page.locator("[data-lab=found]").inner_text() == f"{len(expected)} of 80"
-    page.locator("[data-lab=sort]").select_option("high 3")
+    page.locator("[data-lab=sort]").select_option("high u3")
     shown = page.evaluate(
         "[...document.querySelectorAll('.gallery-tile')].map((t) => Number(t.dataset.place))"
     )

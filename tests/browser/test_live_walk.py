@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reportgen.analyses.direction_moves import DirectionMoves
 from reportgen.analyses.shared.row_paths import row_paths
 from reportgen.autoencoder import Autoencoder
 from reportgen.engine import CodeParts, Engine
@@ -415,6 +416,51 @@ def test_the_walk_shows_the_pre_rendered_frame_of_the_same_value(
         expected = np.clip(walks.supported.frames[0, unit, frame], 0, 1) * 255
         planes = np.moveaxis(expected.reshape(channels, height, width), 0, -1)
         assert np.abs(shown(page, "image")[..., :channels] - planes).max() <= 2
+
+
+LED_TO = """async ([place, length]) => {
+  const loaded = await model.ready;
+  const code = loaded.code(0);
+  const axis = loaded.axes.direction[place];
+  axis.add(code, length - axis.own(code));
+  return [...loaded.decode(code)];
+}"""
+
+
+@pytest.mark.slow
+def test_the_walk_along_a_direction_shows_the_pre_rendered_frame_of_the_same_length(
+    visit: Visiting,
+) -> None:
+    walks = example("live").answers.of(DirectionMoves)
+    visited = visit("live")
+    page = visited.page
+    page.locator("#walk [data-way=direction]").click()
+    assert page.url.endswith("-otherwise")
+    assert page.locator("#image-0-otherwise").is_visible()
+    assert page.locator("#walk .live-slider").count() == len(walks.frames)
+    for place, frame in ((0, 0), (1, 8), (4, 2)):
+        length, expected = float(walks.lengths[place, frame]), walks.frames[place, frame]
+        made = np.array(page.evaluate(LED_TO, [place, length]))
+        assert np.abs(made - expected).max() <= 1e-3
+        page.locator("[data-live=reset]").click()
+        own = float(page.locator("#walk input[type=number]").nth(place).input_value())
+        assert own == pytest.approx(walks.lengths[place, 4], abs=1e-3)
+        type_value(page, place, length)
+        levels = np.clip(expected, 0, 1) * 255
+        assert np.abs(shown(page, "image")[..., 0].ravel() - levels).max() <= 2
+    state = page.locator("#walk .player-state").inner_text()
+    assert state.startswith(f"Direction 5 at {length:.3g}".replace("-", "−"))
+    address = page.url
+    assert f"&d5={float(f'{length:.4g}')}" in address
+    before = shown(page, "image")
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_selector("#walk .live-slider", state="attached")
+    page.wait_for_timeout(350)
+    assert (shown(page, "image") == before).all()
+    page.locator("#walk [data-way=unit]").click()
+    assert page.locator("#walk .slider-name").first.inner_text().startswith("unit ")
+    assert [line for line in visited.console if "Canvas2D" not in line] == []
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reportgen.analyses import contributions, direction_contributions
+from reportgen.analyses import contributions, direction_contributions, direction_moves
 from reportgen.analyses.shared.path_contributions import path_order, path_shares
 from reportgen.live.gallery import gallery_of
 from reportgen.live.program import Gallery
@@ -27,7 +27,7 @@ def study() -> Study:
 @pytest.fixture(scope="module")
 def gallery(study: Study) -> Gallery:
     by_direction = direction_contributions.run(study)
-    found = gallery_of(study, contributions.run(study), by_direction)
+    found = gallery_of(study, contributions.run(study), by_direction, np.eye(5))
     assert found is not None
     assert found.directions_lead is by_direction.leads
     return found
@@ -92,9 +92,46 @@ def test_the_cloud_s_distance_of_a_code_is_the_study_s(study, gallery) -> None:
     np.testing.assert_allclose(distances, study.off_data.distances(codes), rtol=1e-5)
 
 
+def test_lengths_are_those_of_the_walk_along_directions(study, gallery) -> None:
+    directions = gallery.directions
+    assert directions is not None and directions.lengths is not None
+    coordinates, lengths = list(directions.coordinates), directions.lengths
+    change = study.test.codes[study.rows.walks[0]].astype(np.float64) - gallery.baseline
+    own = lengths.baseline + change[coordinates] @ directions.readout
+    walked = direction_moves.run(study).lengths
+    np.testing.assert_allclose(own, walked[:, 4], atol=1e-5)
+    found = direction_contributions.found_directions(study)
+    fitted = found.lengths(study.fit.codes)
+    np.testing.assert_allclose(lengths.means, fitted.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(lengths.quantiles[:, 2], np.median(fitted, axis=0))
+
+
+@pytest.mark.parametrize("way", ["unit", "direction"])
+def test_where_no_cloud_fits_distances_around_the_images_are_the_study_s(
+    study, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr("reportgen.live.gallery.MOST_LIVE_UNITS", 4)
+    by_direction = direction_contributions.run(study)
+    found = gallery_of(study, contributions.run(study), by_direction, np.eye(5))
+    assert found is not None and found.cloud is None
+    steps = np.eye(5)
+    near = found.near
+    if way == "direction":
+        assert found.directions is not None and found.directions.lengths is not None
+        near = found.directions.lengths.near
+        steps = np.zeros((5, 5))
+        steps[:, list(found.directions.coordinates)] = found.directions.drawn
+    assert near is not None
+    moves = np.random.default_rng(3).normal(size=(60, 5))
+    expected = study.off_data.distances(found.codes + moves @ steps)
+    across = ((moves @ near.precision) * moves).sum(axis=1)
+    moved = near.distances + 2 * (near.slopes * moves).sum(axis=1) + across
+    np.testing.assert_allclose(moved, expected, rtol=1e-4)
+
+
 def test_without_other_images_the_pictured_ones_are_explained_all_the_same(study) -> None:
     alone = replace(study, settings=replace(study.settings, gallery=0))
-    found = gallery_of(alone, contributions.run(study), None)
+    found = gallery_of(alone, contributions.run(study), None, np.eye(5))
     assert found is not None
     assert len(found.names) == found.pictured == len(study.rows.pictures)
     assert found.directions is None
@@ -102,4 +139,4 @@ def test_without_other_images_the_pictured_ones_are_explained_all_the_same(study
 
 
 def test_there_is_no_gallery_without_contributions(study) -> None:
-    assert gallery_of(study, None, None) is None
+    assert gallery_of(study, None, None, np.eye(5)) is None

@@ -38,6 +38,12 @@ class FoundDirections:
         """The number of directions."""
         return len(self.directions.variances)
 
+    def lengths(self, codes: np.ndarray) -> np.ndarray:
+        """(n, code_size) → (n, d) each code's lengths, in sd of each direction."""
+        centred = codes[:, self.coordinates].astype(np.float64) - self.directions.mean
+        lengths: np.ndarray = centred @ self.directions.readout
+        return lengths
+
     def steps(self) -> np.ndarray:
         """(d, code_size) by how much each direction's sd moves a code."""
         moves = np.zeros((len(self), len(self.players.baseline)))

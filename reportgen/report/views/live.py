@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.traversal import Traversal
 from reportgen.figures.sprites import Sprite
-from reportgen.live.program import Gallery, LiveWalk
+from reportgen.live.program import Gallery, LiveDirections, LiveWalk, NearCodes
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing
 from reportgen.report.packing import levels, packed_arrays
@@ -35,6 +36,7 @@ class LiveView:
     sheet : small pictures of the images, in the order of the data; None without any but those that
         the page pictures.
     images, test_images : how many images can be chosen, and how many there are in the test half.
+    directions : how many directions sliders move codes along; `without_directions` says why none.
     """
 
     data: str
@@ -42,6 +44,8 @@ class LiveView:
     sheet: Sprite | None
     images: int
     test_images: int
+    directions: int
+    without_directions: str
 
 
 def live_view(walks: Traversal, results: Results, drawing: Drawing) -> LiveView | None:
@@ -59,14 +63,13 @@ def live_view(walks: Traversal, results: Results, drawing: Drawing) -> LiveView 
         "steps": [dataclasses.asdict(step) for step in live.decoder.steps],
     }
     arrays = {"weights": live.decoder.weights, **codes}
-    if gallery is None or gallery.cloud is None:
-        near = ("distances", "slopes", "precision")
-        header["near"] = {name: getattr(live, name).tolist() for name in near}
+    if gallery is None:
+        arrays |= _near("unit", NearCodes(live.distances, live.slopes, live.precision))
     if live.encoder is not None:
         header["encoder_steps"] = [dataclasses.asdict(step) for step in live.encoder.steps]
         arrays["encoder_weights"] = live.encoder.weights
     if gallery is not None:
-        shown, shown_arrays = _gallery_data(gallery, sheet)
+        shown, shown_arrays = _gallery_data(gallery, sheet, results)
         header["gallery"] = shown
         arrays |= shown_arrays
     return LiveView(
@@ -75,7 +78,19 @@ def live_view(walks: Traversal, results: Results, drawing: Drawing) -> LiveView 
         sheet=sheet,
         images=len(live.codes if gallery is None else gallery.codes),
         test_images=0 if gallery is None else gallery.test_images,
+        directions=_walked_directions(gallery),
+        without_directions=(
+            "the page does not carry the codes of its images"
+            if gallery is None
+            else "the directions of so long a code are too large for a page"
+        ),
     )
+
+
+def _walked_directions(gallery: Gallery | None) -> int:
+    directions = None if gallery is None else gallery.directions
+    lengths = None if directions is None else directions.lengths
+    return 0 if lengths is None else len(lengths.means)
 
 
 def carried_images(results: Results, drawing: Drawing) -> int:
@@ -131,24 +146,37 @@ def _some_of(gallery: Gallery, count: int) -> Gallery:
         return gallery
     others = np.linspace(gallery.pictured, len(gallery.names) - 1, count - gallery.pictured)
     kept = np.concatenate([np.arange(gallery.pictured), others.round().astype(int)])
-    units, directions = gallery.units, gallery.directions
     return dataclasses.replace(
         gallery,
         names=tuple(gallery.names[place] for place in kept),
         classes=tuple(gallery.classes[place] for place in kept),
         codes=gallery.codes[kept],
         thumbnails=gallery.thumbnails[kept],
-        units=dataclasses.replace(units, orders=units.orders[kept]),
-        directions=(
-            None
-            if directions is None
-            else dataclasses.replace(directions, orders=directions.orders[kept])
-        ),
+        units=dataclasses.replace(gallery.units, orders=gallery.units.orders[kept]),
+        directions=_directions_of_some(gallery.directions, kept),
+        near=_near_some(gallery.near, kept),
     )
 
 
+def _directions_of_some(
+    directions: LiveDirections | None, kept: np.ndarray
+) -> LiveDirections | None:
+    if directions is None:
+        return None
+    lengths = directions.lengths
+    if lengths is not None:
+        lengths = dataclasses.replace(lengths, near=_near_some(lengths.near, kept))
+    return dataclasses.replace(directions, orders=directions.orders[kept], lengths=lengths)
+
+
+def _near_some(near: NearCodes | None, kept: np.ndarray) -> NearCodes | None:
+    if near is None:
+        return None
+    return NearCodes(near.distances[kept], near.slopes[kept], near.precision)
+
+
 def _gallery_data(
-    gallery: Gallery, sheet: Sprite | None
+    gallery: Gallery, sheet: Sprite | None, results: Results
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Part of the header and arrays about the images and what they are made of."""
     units, directions, cloud = gallery.units, gallery.directions, gallery.cloud
@@ -167,7 +195,8 @@ def _gallery_data(
         "unit_orders": np.asarray(units.orders, np.uint16),
     }
     if directions is not None:
-        header["directions"] = {"names": directions.names, "coordinates": directions.coordinates}
+        header["directions"], along = _directions_data(directions, results)
+        arrays |= along
         arrays |= {
             "readout": np.asarray(directions.readout, np.float32),
             "drawn": np.asarray(directions.drawn, np.float32),
@@ -176,4 +205,35 @@ def _gallery_data(
     if cloud is not None:
         header["cloud"] = {"members": cloud.members, "mean": cloud.mean.tolist()}
         arrays["precision"] = np.asarray(cloud.precision, np.float32)
+    if gallery.near is not None:
+        arrays |= _near("unit", gallery.near)
     return header, arrays
+
+
+def _directions_data(
+    directions: LiveDirections, results: Results
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Part of the header, and arrays, about directions; without `walked` no slider moves them."""
+    header: dict[str, Any] = {"names": directions.names, "coordinates": directions.coordinates}
+    arrays: dict[str, np.ndarray] = {}
+    lengths, found = directions.lengths, results.answers.of(DirectionContributions)
+    if lengths is not None:
+        shares = {} if found is None else {share.unit: share.share.value for share in found.shares}
+        header["walked"] = [
+            {
+                "share": numbers.percent(shares[place]) if place in shares else "",
+                "baseline": float(lengths.baseline[place]),
+                "mean": float(lengths.means[place]),
+                "quantiles": lengths.quantiles[place].tolist(),
+            }
+            for place in range(len(lengths.means))
+        ]
+        if lengths.near is not None:
+            arrays = _near("direction", lengths.near)
+    return header, arrays
+
+
+def _near(way: str, near: NearCodes) -> dict[str, np.ndarray]:
+    """Arrays from which the page finds distances of codes near those that it carries."""
+    named = ("distances", "slopes", "precision")
+    return {f"{way}_{name}": np.asarray(getattr(near, name), np.float32) for name in named}
