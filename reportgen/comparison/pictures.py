@@ -14,7 +14,7 @@ from reportgen.comparison.units import MatchedUnit
 from reportgen.figures.charts import Chart, Curve, CurveKind, line_chart
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
-from reportgen.report.image_parts import Painter, Part, Parts, Sum
+from reportgen.report.image_parts import Painter, Part, Parts, Sum, on_one_scale
 
 MOST_IMAGES, MOST_PAIRS = 5, 12
 
@@ -99,7 +99,7 @@ def _image(
 ) -> ImageBeside:
     changes = [np.square(one.reconstructions[p] - one.starts()[p]).sum() for p, _ in places]
     mine, theirs = places[int(np.argmax(changes))]
-    parts = _parts(one, mine), _parts(two, theirs)
+    parts = on_one_scale(_parts(one, mine), _parts(two, theirs), in_colour=drawing.in_colour)
     limit = drawing.limit(parts[0].shown(), parts[1].shown())
     painter = Painter(drawing, limit, one.picture_names[mine])
     sums = [

@@ -20,7 +20,7 @@ from reportgen.analyses.subtraction import Subtraction
 from reportgen.report import numbers, phrases, words
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.headline import WORRYING_OFF_DATA
-from reportgen.report.image_parts import Painter, Part, Parts, Sum
+from reportgen.report.image_parts import Painter, Part, Parts, Sum, on_one_scale
 from reportgen.report.results import Results, VerdictLine
 from reportgen.report.script_data import safe_in_script
 from reportgen.statistics.largest_parts import LARGEST_PARTS, largest_parts
@@ -220,6 +220,7 @@ def _pictured(
 
 def _way(result: Contributions, drawing: Drawing, place: int, parts: Parts, pca: Parts) -> Way:
     """The model's sum and PCA's on one signed scale."""
+    parts, pca = on_one_scale(parts, pca, in_colour=drawing.in_colour)
     limit = drawing.limit(parts.shown(), pca.shown())
     painter = Painter(drawing, limit, result.picture_names[place])
     whole = painter.image(result.reconstructions[place], "reconstruction")

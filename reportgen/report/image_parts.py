@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from reportgen.figures.tiles import symmetric_limit
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.statistics.largest_parts import LARGEST_PARTS
+
+# A part whose largest value stays below so much of the scale looks blank beside the others: no
+# pixel is further than ΔE 11 (CIELAB) from the colour of no change. One of a larger share is shown.
+FAINT, FAINT_IN_COLOUR = 0.1, 0.2
+SMALL_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -17,13 +23,13 @@ class Part:
 
     Attributes
     ----------
-    picture : its one tile.
+    picture : its one tile; None where nothing of it would be seen on the scale.
     name : what it is, as printed above it.
     share, size : ⟨φ, Δ⟩ / ‖Δ‖² and ‖φ‖ / ‖Δ‖ of this image, as printed; "" where not measured.
     unit : place of the unit in the code, for a link to its card; −1 for none.
     """
 
-    picture: Strip
+    picture: Strip | None
     name: str
     share: str = ""
     size: str = ""
@@ -37,7 +43,7 @@ class Sum:
     Attributes
     ----------
     whole, start : pictures of x̂ and of what the parts are added to.
-    parts : the largest by absolute share, then the others together, where they show anything.
+    parts : the largest by absolute share, then the others together.
     total : all shares together, as printed.
     cancelling : how many times as large as the change the largest part is, where parts cancel; ""
         where they do not.
@@ -59,6 +65,7 @@ class Parts:
     pictures : (n, P).
     names, units, shares, sizes : of each.
     last_is_many : whether the last is many parts in one, the weakest.
+    faint_below : absolute value below which nothing is seen on the scale.
     """
 
     pictures: np.ndarray
@@ -67,6 +74,7 @@ class Parts:
     shares: np.ndarray
     sizes: np.ndarray
     last_is_many: bool
+    faint_below: float = 0.0
 
     def order(self) -> np.ndarray:
         """Places by absolute share, largest first; many in one come last."""
@@ -76,13 +84,22 @@ class Parts:
         return np.argsort(ranking, kind="stable")
 
     def largest(self) -> np.ndarray:
-        """Places of those that are shown alone."""
-        alone = len(self.names) - self.last_is_many
-        return self.order()[: min(LARGEST_PARTS, alone)]
+        """Places of those that are shown alone: of those that can be seen, or else the first."""
+        alone = self.order()[: len(self.names) - self.last_is_many]
+        seen = [place for place in alone if not self._is_faint(place)]
+        return np.array(seen[:LARGEST_PARTS] or alone[:1], dtype=np.intp)
+
+    def _is_faint(self, place: int) -> bool:
+        is_small = bool(np.abs(self.shares[place]) < SMALL_SHARE)
+        return is_small and not self._is_seen(self.pictures[place])
+
+    def _is_seen(self, picture: np.ndarray) -> bool:
+        return float(np.abs(picture).max()) >= self.faint_below
 
     def others(self) -> np.ndarray:
         """Places of those that are shown as one."""
-        return self.order()[len(self.largest()) :]
+        order = self.order()
+        return order[~np.isin(order, self.largest())]
 
     def shown(self) -> np.ndarray:
         """The pictures that are shown."""
@@ -90,28 +107,32 @@ class Parts:
         return alone if rest is None else np.concatenate([alone, rest[None]])
 
     def together(self) -> np.ndarray | None:
-        """(P,) the others' picture; None where there are none, or it would be blank."""
-        rest = self.pictures[self.others()].sum(axis=0)
-        largest = float(np.abs(self.pictures[self.largest()]).max(initial=0.0))
-        seen = len(self.others()) > 0 and float(np.abs(rest).max()) > BLANK * largest
-        return rest if seen else None
+        """(P,) the others' picture; None where there are none, or nothing of it would be seen."""
+        others = self.others()
+        rest = self.pictures[others].sum(axis=0)
+        return rest if len(others) and self._is_seen(rest) else None
 
     def cancelling(self) -> float:
         """The size of the largest part: by so many times it is larger than the change."""
         return float(np.nan_to_num(self.sizes).max(initial=0.0))
 
     def name_of_others(self) -> str:
-        """ "4 others"; "the rest" where nobody counted those in the last."""
-        count = len(self.others())
+        """ "4 others", or the name of one; "the rest" where nobody counted those in the last."""
+        others = self.others()
         if self.last_is_many:
             return "the rest"
-        return f"{count} other" if count == 1 else f"{count} others"
+        return self.names[others[0]] if len(others) == 1 else f"{len(others)} others"
 
 
-# Of the largest value of a picture beside it: half a step of the 256 that a pixel has.
-BLANK = 1 / 512
 # A part that is so many times as large as the change it is a part of is mostly undone by others.
 PARTS_CANCEL = 2.0
+
+
+def on_one_scale(*sums: Parts, in_colour: bool) -> tuple[Parts, ...]:
+    """The same sums, in which parts that cannot be seen on their one scale are among the others."""
+    scale = symmetric_limit(*(parts.shown() for parts in sums))
+    faint_below = (FAINT_IN_COLOUR if in_colour else FAINT) * scale
+    return tuple(replace(parts, faint_below=faint_below) for parts in sums)
 
 
 class Painter:
@@ -139,23 +160,34 @@ class Painter:
             )
             for p in parts.largest()
         ]
-        if (picture := parts.together()) is not None:
-            share = parts.shares[parts.others()].sum()
-            shown.append(self._part(picture, parts.name_of_others(), share))
+        others = parts.others()
+        if len(others):
+            only = others[0] if len(others) == 1 else None
+            shown.append(
+                self._part(
+                    parts.together(),
+                    parts.name_of_others(),
+                    parts.shares[others].sum(),
+                    np.nan if only is None else parts.sizes[only],
+                    -1 if only is None else parts.units[only],
+                )
+            )
         size = parts.cancelling()
         cancelling = numbers.number(size) if size > PARTS_CANCEL else ""
         return Sum(whole, start, tuple(shown), _printed(parts.shares.sum()), cancelling)
 
     def _part(
-        self, picture: np.ndarray, name: str, share: float, size: float = np.nan, unit: int = -1
+        self, picture: np.ndarray | None, name: str, share: float, size: float, unit: int
     ) -> Part:
         said = f": {_printed(share)} of this image's change" if _printed(share) else ""
         said += f", size {_printed(size)}" if _printed(size) else ""
-        strip = Strip(
-            self._drawing.strip(self._drawing.differences(picture, self.limit)),
-            alt=f"{self._image_name}, part of {name}{said}.",
-            limit=self.limit,
-        )
+        strip = None
+        if picture is not None:
+            strip = Strip(
+                self._drawing.strip(self._drawing.differences(picture, self.limit)),
+                alt=f"{self._image_name}, part of {name}{said}.",
+                limit=self.limit,
+            )
         return Part(strip, name, _printed(share), _printed(size), unit)
 
 

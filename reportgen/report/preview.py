@@ -39,13 +39,17 @@ def _pictures(results: Results) -> list[PreviewPicture]:
     opening = hero.images[-1]
     total = opening.led.model
     return [
-        _picture(opening.original, ""),
-        _picture(total.whole, ""),
-        _picture(total.start, "="),
-        *(_picture(part, "+") for part in total.parts),
+        *_picture(opening.original, ""),
+        *_picture(total.whole, ""),
+        *_picture(total.start, "="),
+        *(picture for part in total.parts for picture in _picture(part, "+")),
     ]
 
 
-def _picture(part: Part, sign: str) -> PreviewPicture:
+def _picture(part: Part, sign: str) -> list[PreviewPicture]:
+    """The part's picture, where it has one."""
+    if part.picture is None:
+        return []
     name = f"{part.name}  {part.share}".replace(SOFT_HYPHEN, "").replace("reconstruction", "output")
-    return PreviewPicture(part.picture.sprite.data, numbers.with_plain_spaces(name).strip(), sign)
+    title = numbers.with_plain_spaces(name).strip()
+    return [PreviewPicture(part.picture.sprite.data, title, sign)]

@@ -107,8 +107,8 @@ const lab = (async () => {
     }
     if (asked !== drawing) return;
     const shown = [...(isHere ? [{ article, place, result, way }] : []), ...pins];
-    const drawn = shown.flatMap((one) => sums.partsOf(one.result, loaded.players(one.way), unit).pictures);
-    const limit = sums.limitOf(drawn);
+    const limit = sums.limitOf(
+      shown.flatMap((one) => sums.drawn(one.result, loaded.players(one.way), unit)));
     for (const one of shown) fill(one.article, one, limit);
     selection.single();
   };
@@ -150,7 +150,7 @@ const lab = (async () => {
     /* A sum of a code that is no image's. */
     draw: (target, name, result, way) => {
       const [players, { unit }] = [loaded.players(way), selection.state];
-      const limit = sums.limitOf(sums.partsOf(result, players, unit).pictures);
+      const limit = sums.limitOf(sums.drawn(result, players, unit));
       sums.fill(target.querySelector(".sum"), { name, result, players, unit, limit, shape });
       target.querySelector(".fine").textContent = `On ±${number(limit)}. ${sums.completeness(result)}`;
     },

@@ -3,8 +3,10 @@
 const sums = (() => {
   const { percent, number } = frames;
   const MOST_PARTS = 6;
-  /* As in the report's own sums: the others stand apart where they show, and parts cancel from here on. */
-  const BLANK = 1 / 512;
+  /* As in the report's own sums: parts of a small share that cannot be seen on their scale are among the
+     others, and parts cancel from here on. */
+  const FAINT = frames.scales.channels < 3 ? 0.1 : 0.2;
+  const SMALL_SHARE = 0.05;
   const PARTS_CANCEL = 2;
 
   const element = (kind, name, text = "") => {
@@ -38,49 +40,58 @@ const sums = (() => {
   const limitOf = (pictures) => pictures.reduce(
     (most, picture) => picture.reduce((largest, value) => Math.max(largest, Math.abs(value)), most), 0);
 
-  /* The largest parts of this image, the unit that is looked at among them, and the others as one. */
+  /* The largest parts of this image, the unit that is looked at among them, and the others as one, whose
+     picture is null where nothing of it would be seen. */
   const partsOf = (result, players, unit) => {
     const every = players.names.map((_, k) => k);
-    const single = every.filter((k) => players.names[k] !== "rest");
-    const alone = single
-      .sort((a, b) => Math.abs(result.shares[b]) - Math.abs(result.shares[a]))
-      .slice(0, MOST_PARTS);
+    const single = every.filter((k) => players.names[k] !== "rest")
+      .sort((a, b) => Math.abs(result.shares[b]) - Math.abs(result.shares[a]));
+    const besides = (alone) => every.filter((k) => !alone.includes(k));
+    const pictureOf = (places) => added(places.map((k) => result.phi[k]));
+    const first = single.slice(0, MOST_PARTS);
+    const left = besides(first);
+    const scale = limitOf([...first.map((k) => result.phi[k]), ...(left.length ? [pictureOf(left)] : [])]);
+    const isSeen = (picture) => limitOf([picture]) >= FAINT * scale;
+    const isFaint = (k) => Math.abs(result.shares[k]) < SMALL_SHARE && !isSeen(result.phi[k]);
+    const seen = single.filter((k) => !isFaint(k)).slice(0, MOST_PARTS);
+    const alone = seen.length ? seen : single.slice(0, 1);
     const asked = unit === null ? -1 : (players.units ?? []).indexOf(unit);
-    if (asked >= 0 && !alone.includes(asked)) alone[alone.length - 1] = asked;
-    const others = every.filter((k) => !alone.includes(k));
+    if (asked >= 0 && !alone.includes(asked)) alone.splice(MOST_PARTS - 1, 1, asked);
+    const others = besides(alone);
     const pictures = alone.map((k) => result.phi[k]);
-    const rest = others.length ? added(others.map((k) => result.phi[k])) : null;
-    if (rest && limitOf([rest]) > BLANK * limitOf(pictures)) pictures.push(rest);
-    return { alone, others, pictures };
+    const rest = others.length ? pictureOf(others) : null;
+    return { alone, others, pictures, rest: rest && isSeen(rest) ? rest : null };
   };
 
   const nameOf = (k, others, players) => {
     if (k !== undefined) return players.units ? `unit ${players.names[k]}` : players.names[k];
     if (others.some((other) => players.names[other] === "rest")) return "the rest";
-    return others.length === 1 ? "1 other" : `${others.length} others`;
+    return others.length === 1 ? nameOf(others[0], [], players) : `${others.length} others`;
   };
   /* Fill a sum with pictures of this shape on ± limit; `original` is a canvas, or none. */
   const fill = (target, { name, result, players, unit, limit, shape, original }) => {
-    const { alone, others, pictures } = partsOf(result, players, unit);
+    const { alone, others, pictures, rest } = partsOf(result, players, unit);
     const image = (values, what) => painting.strip(shape, values, `${name}: ${what}.`);
     const tiles = [
       tile("", "reconstruction", image(result.image, "reconstruction")),
       tile("=", "mean code", image(result.start, "mean code")),
     ];
     if (original) tiles.unshift(tile("", "original", painting.framed(original, `${name}: original.`)));
-    pictures.forEach((picture, at) => {
-      const k = alone[at];
-      const title = nameOf(k, others, players);
-      const share = k === undefined
-        ? others.reduce((sum, other) => sum + result.shares[other], 0)
-        : result.shares[k];
+    const add = (picture, title, share, k) => {
       const alt = `${name}, part of ${title}: ${percent(share)} of this image's change.`;
-      tiles.push(tile("+", title, painting.strip(shape, picture, alt, limit), {
-        share,
-        size: k === undefined ? NaN : result.sizes[k],
-        unit: players.units ? players.units[k] ?? -1 : null,
-      }));
-    });
+      const shown = picture
+        ? painting.strip(shape, picture, alt, limit)
+        : element("p", "faint", "too faint to see");
+      const size = k === undefined ? NaN : result.sizes[k];
+      const link = players.units ? players.units[k] ?? -1 : null;
+      tiles.push(tile("+", title, shown, { share, size, unit: link }));
+    };
+    alone.forEach((k, at) => add(pictures[at], nameOf(k, others, players), result.shares[k], k));
+    if (others.length) {
+      const share = others.reduce((sum, other) => sum + result.shares[other], 0);
+      const only = others.length === 1 && players.names[others[0]] !== "rest" ? others[0] : undefined;
+      add(rest, nameOf(undefined, others, players), share, only);
+    }
     target.replaceChildren(...tiles);
   };
 
@@ -93,5 +104,10 @@ const sums = (() => {
     return `${says} Parts undo each other here: the largest is ${number(largest)} times as large as the `
       + "change that all of them leave, so that no share says how much of the image a part made.";
   };
-  return { element, limitOf, partsOf, fill, completeness };
+  /* The pictures of a sum that are drawn on its scale. */
+  const drawn = (result, players, unit) => {
+    const { pictures, rest } = partsOf(result, players, unit);
+    return rest ? [...pictures, rest] : pictures;
+  };
+  return { element, limitOf, partsOf, drawn, fill, completeness };
 })();

@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from reportgen.analyses.contributions import Contributions
+from reportgen.report.image_parts import on_one_scale
 from tests.browser.conftest import Visit, example
+from tests.report.test_hero import FAINT_CASES
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +56,19 @@ def test_a_pictured_image_explained_in_the_page_is_the_report_s_own(
     np.testing.assert_allclose(np.array(made["shares"])[order], own.row_shares[2], atol=2e-3)
     np.testing.assert_allclose(np.array(made["sizes"])[order], own.row_sizes[2], atol=2e-3)
     assert np.abs(own.pictures[2]).max() > 0.1
+
+
+def test_the_page_folds_the_parts_that_the_report_folds(visit: Visiting) -> None:
+    page = visit("live").page
+    for given, *_ in FAINT_CASES.values():
+        (parts,) = on_one_scale(given, in_colour=False)
+        names = [*given.names[:-1], "rest"] if given.last_is_many else given.names
+        found = page.evaluate(
+            "([shares, phi, names]) => sums.partsOf({ shares, phi }, { names }, null)",
+            [given.shares.tolist(), given.pictures.tolist(), names],
+        )
+        assert found["alone"] == parts.largest().tolist()
+        assert (found["rest"] is None) == (parts.together() is None)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 
 from reportgen.report.drawing import Drawing
 from reportgen.report.hero import Hero, hero_of
+from reportgen.report.image_parts import Parts, on_one_scale
 from reportgen.report.numbers import percent
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
@@ -25,9 +26,8 @@ def hero(results: Results) -> Hero:
         ways = filter(None, (image.led, image.otherwise))
         for total in (total for way in ways for total in (way.model, way.pca)):
             # Sprites are made by other threads, which import as they go; none outlives the test.
-            assert all(
-                part.picture.sprite.data for part in (total.whole, total.start, *total.parts)
-            )
+            pictures = [part.picture for part in (total.whole, total.start, *total.parts)]
+            assert all(picture.sprite.data for picture in pictures if picture is not None)
     return drawn
 
 
@@ -186,9 +186,12 @@ def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_links_to_the
         alone = np.array([share.unit >= 0 for share in answer.shares])
         order = np.argsort(np.where(alone, -np.abs(shares), np.inf), kind="stable")
         *parts, rest = image.otherwise.model.parts
-        assert [part.name for part in parts] == [answer.shares[k].name for k in order[:6]]
-        assert [part.share for part in parts] == [percent(shares[k], 2) for k in order[:6]]
-        assert rest.share == percent(shares[order[6:]].sum(), 2)
+        shown = {part.name for part in parts}
+        told = [k for k in order if answer.shares[k].name in shown]
+        assert 3 <= len(told) == len(parts) <= 6
+        assert [part.name for part in parts] == [answer.shares[k].name for k in told]
+        assert [part.share for part in parts] == [percent(shares[k], 2) for k in told]
+        assert rest.share == percent(np.delete(shares, told).sum(), 2)
 
 
 def test_the_way_that_carries_more_of_an_image_leads(many: Results) -> None:
@@ -311,11 +314,73 @@ def test_parts_that_undo_each_other_are_said_to_and_others_are_not(many: Results
     assert all("the largest is 29.7 times as large as the change" in text for text in warned)
 
 
-def test_others_that_would_be_blank_are_left_out(many: Results) -> None:
+def test_others_of_which_nothing_can_be_seen_are_words_and_no_blank_tile(many: Results) -> None:
     answer = many.answers["contributions"]
     pictures = answer.pictures.copy()
     order = np.argsort(-np.abs(answer.row_shares), axis=1, kind="stable")
     for row, others in enumerate(order[:, 6:]):
-        pictures[row, others] = 0
+        pictures[row, others] /= 1000
     blank = with_answers(many, contributions=replace(answer, pictures=pictures))
-    assert {len(image.led.model.parts) for image in hero(blank).images} == {6}
+    for image in hero(blank).choices:
+        *alone, others = image.led.model.parts
+        assert [part.picture is None for part in alone] == [False] * 6
+        assert others.picture is None
+        assert others.share == percent(
+            answer.row_shares[image.place, order[image.place, 6:]].sum(), 2
+        )
+    article = parsed(page_of(blank).html).one("section", id="hero").all("article")[-1]
+    assert [note.text for note in article.all("p", **{"class": "faint"})] == ["too faint to see"]
+
+
+def faint_parts(peaks: tuple[float, ...], shares: tuple[float, ...], **changed: bool) -> Parts:
+    """Parts of those largest values, each in a pixel of its own."""
+    names = tuple(f"unit {k}" for k in range(len(peaks)))
+    given = Parts(
+        np.diag(peaks), names, tuple(range(len(peaks))), np.array(shares), np.array(shares), False
+    )
+    return replace(given, **changed)
+
+
+FAINT_CASES: dict[str, tuple[Parts, list[int], str, bool]] = {
+    # What is given, who is shown alone, what the others are called, and whether they can be seen.
+    "all are seen": (faint_parts((1, 0.2), (0.9, 0.1)), [0, 1], "", True),
+    "two are not": (faint_parts((1, 0.04, 0.03), (0.97, 0.02, 0.01)), [0], "2 others", False),
+    "one is not": (faint_parts((1, 0.2, 0.03), (0.8, 0.19, 0.01)), [0, 1], "unit 2", False),
+    "a seventh is seen where one of six is not": (
+        faint_parts((1, 0.04, *[0.5] * 6), (0.4, 0.04, *[0.03] * 6)),
+        [0, 2, 3, 4, 5, 6],
+        "2 others",
+        True,
+    ),
+    "a faint one of a large share": (faint_parts((1, 0.04), (0.8, 0.2)), [0, 1], "", True),
+    "a rest that nobody counted": (
+        faint_parts((1, 0.02, 0.04), (0.9, 0.04, 0.06), last_is_many=True),
+        [0],
+        "the rest",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAINT_CASES)
+def test_parts_that_cannot_be_seen_are_among_the_others_and_all_still_add_up(case: str) -> None:
+    given, alone, name, is_seen = FAINT_CASES[case]
+    (parts,) = on_one_scale(given, in_colour=False)
+    assert parts.largest().tolist() == alone
+    assert sorted([*parts.largest(), *parts.others()]) == list(range(len(given.names)))
+    assert len(parts.others()) == 0 or parts.name_of_others() == name
+    assert (parts.together() is None) == (not is_seen or not name)
+    if is_seen:
+        np.testing.assert_allclose(parts.shown().sum(axis=0), given.pictures.sum(axis=0))
+
+
+def test_what_cannot_be_seen_beside_a_stronger_sum_is_among_the_others() -> None:
+    weak = faint_parts((0.02, 0.01), (0.98, 0.02))
+    alone, (beside, _) = (
+        on_one_scale(weak, in_colour=False)[0],
+        on_one_scale(weak, faint_parts((1.0,), (1.0,)), in_colour=False),
+    )
+    assert alone.largest().tolist() == [0, 1]
+    assert beside.largest().tolist() == [0]
+    assert on_one_scale(faint_parts((1, 0.15), (0.97, 0.03)), in_colour=True)[0].others() == [1]
+    assert beside.together() is None

@@ -11,12 +11,15 @@ from reportgen.analyses.interactions import Interactions, PairPictures
 from reportgen.figures.charts import IntervalBar, stacked_bar
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
-from reportgen.report.image_parts import BLANK
 from reportgen.report.question import MovedCodes
 from reportgen.report.results import Results
 from reportgen.report.views.reconstruction import LabelledStrip
 
 LEVELS = 10
+
+
+# Of the largest value of a picture beside it: half a step of the 256 that a pixel has.
+BLANK = 1 / 512
 
 
 @dataclass(frozen=True)
