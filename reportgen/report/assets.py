@@ -31,7 +31,8 @@ class Assets:
     """Styles, scripts and results as the layout wants them, with the policy that allows them.
 
     Of all that comes from a model or its data, only the results are in here: `data` as a file of
-    its own in the layout "folder", else `results`, the same packed.
+    its own in the layout "folder", else `results`, the same packed. `pictured` images can be picked
+    at the top of the page.
     """
 
     def __init__(
@@ -44,13 +45,14 @@ class Assets:
         styles: tuple[str, ...] = STYLES,
         scripts: tuple[str, ...] = SCRIPTS,
         data_name: str = "results.json",
+        pictured: int = 0,
     ) -> None:
         from markupsafe import Markup
 
         folder = template_folder() / "assets"
         read = lambda name: (folder / name).read_text(encoding="utf-8")  # noqa: E731
         self.inline = layout == "file"
-        style = "".join(map(read, styles)) + _tile_rules(drawing)
+        style = "".join(map(read, styles)) + _tile_rules(drawing) + _pick_rules(pictured)
         early = "".join(map(read, EARLY_SCRIPTS))
         late = "".join(map(read, scripts))
         self.style, self.early_script, self.script = Markup(style), Markup(early), Markup(late)
@@ -111,3 +113,24 @@ def _tile_rules(drawing: Drawing) -> str:
     rules.append(f".hero{{--side:{_side(tile, 116, 96)}px;--narrow-side:{_side(tile, 84, 56)}px}}")
     rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
     return "\n".join(rules) + "\n"
+
+
+def _pick_rules(pictured: int) -> str:
+    """Style rules by which the image that is picked shows, and its thumbnail as the one picked."""
+    picks = [(f"#pick-{place}", f"#pick-{place}-otherwise") for place in range(pictured)]
+
+    def of_thumbnails(state: str) -> str:
+        return ",".join(
+            f':is({led},{other}):{state}~.choices [data-place="{place}"]'
+            for place, (led, other) in enumerate(picks)
+        )
+
+    shown = ",".join(
+        f"{pick}:checked~{pick.replace('pick', 'image')}" for both in picks for pick in both
+    )
+    rules = (
+        (shown, "display:block"),
+        (of_thumbnails("checked"), "border-color:var(--model)"),
+        (of_thumbnails("focus-visible"), "outline:2px solid var(--model);outline-offset:2px"),
+    )
+    return "".join(f"{selector}{{{rule}}}\n" for selector, rule in rules if picks)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.health import Health
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.figures.colours import ANCHOR_COLOURS, ANCHORS, diverging_steps
@@ -107,7 +108,9 @@ class PageRenderer:
         shape = results.provenance.picture_shape
         drawing = Drawing(shape, results.pixel_range, thinning, self._maker)
         environment = self._environment(album, drawing)
-        assets = Assets(layout, drawing, self._data, self._packed)
+        contributions = results.answers.of(Contributions)
+        pictured = 0 if contributions is None else len(contributions.picture_names)
+        assets = Assets(layout, drawing, self._data, self._packed, pictured=pictured)
         rendered: list[Rendered] = []
         sizes = {"head": assets.embedded_bytes}
         failures: dict[str, str] = {}

@@ -1,17 +1,19 @@
 "use strict";
 /* The choice that holds for the whole page: one image and, if wanted, one unit alone. It is in the address,
    as far as the page may touch it, and stays when the address leads elsewhere on the page. Images that the
-   page pictures are reached by links with no script; j and k go from one to the next, 1 to 9 take a unit. */
+   page pictures are picked with no script; j and k go from one to the next, 1 to 9 take a unit. */
 const selection = (() => {
   const hero = document.querySelector(".hero");
-  const choices = [...document.querySelectorAll(".choices a")];
+  const picks = [...document.querySelectorAll(".pick")];
+  const labels = [...document.querySelectorAll(".choices label")];
   const rows = [...document.querySelectorAll(".unit-row[data-unit]")];
   const placeIn = (anchor) => Number(/image-(\d+)/.exec(anchor)[1]);
+  const anchorOf = (pick) => pick.id.replace("pick", "#image");
   const opening = hero?.querySelector(".pictured.opening");
   const state = { place: opening ? placeIn(opening.id) : 0, way: "", unit: null };
   const listeners = [];
   /* Places that can be chosen, in the order in which j and k go through them. */
-  let order = choices.map((a) => placeIn(a.getAttribute("href")));
+  let order = labels.map((label) => Number(label.dataset.place));
   const all = new Set([state.place, ...order]);
 
   const anchor = (place = state.place, way = state.way) => `#image-${place}${way}`;
@@ -26,7 +28,9 @@ const selection = (() => {
     tell();
   };
   /* Sandboxed pages may not touch their address, and the choice holds all the same. */
-  const note = () => { try { history.replaceState(null, "", address()); } catch { /* As said. */ } };
+  const note = (how = "replaceState") => {
+    try { history[how](null, "", address()); } catch { /* As said. */ }
+  };
   /* By the address, which leads to the image; or where the reader is to `stay` where they are. */
   const choose = (place, { stay = false } = {}) => {
     if (place === state.place) return;
@@ -58,13 +62,19 @@ const selection = (() => {
       article.classList.toggle("chosen", article === shown);
     }
     hero.classList.add("with-choice");
-    for (const a of choices) {
-      a.removeAttribute("aria-current");
-      a.setAttribute("href", anchor(placeIn(a.getAttribute("href"))));
+    for (const pick of picks) pick.checked = anchorOf(pick) === `#${shown.id}`;
+    for (const label of labels) {
+      const pick = `pick-${label.dataset.place}`;
+      label.htmlFor = document.getElementById(pick + state.way) ? pick + state.way : pick;
     }
-    const current = choices.find((a) => placeIn(a.getAttribute("href")) === state.place);
-    current?.setAttribute("aria-current", "true");
   };
+  /* The keyboard stays at the pick, which an address would take it from. */
+  for (const pick of picks) {
+    pick.addEventListener("change", () => {
+      take(anchorOf(pick));
+      note("pushState");
+    });
+  }
 
   /* One unit alone: the others step back in the pictures and in the index. */
   const bar = document.querySelector(".alone-bar");
@@ -98,7 +108,8 @@ const selection = (() => {
     if (event.target === keys || event.target.hasAttribute("data-close")) keys.close();
   });
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, dialog, [role=listbox]");
+    const typing = event.target.closest(
+      "input:not(.pick), select, textarea, dialog, [role=listbox]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = { j: 1, k: -1 }[event.key];
     if (step && order.length) {

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from reportgen.report.results import Results
+from tests.browser.firefox import Firefox
 from tests.browser.fonts import FONTS, only
 from tests.report.example import example_results, page_of
 
 CHROMIUM = "/usr/bin/chromium"
+FIREFOXES = ("firefox-esr", "firefox")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -71,6 +73,19 @@ def chromium_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 def chromium(chromium_with: Callable[[str], Any]) -> Any:
     """A Chromium with the wide font, which no layout has much room for."""
     return chromium_with("wide")
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """A Firefox with a profile of its own."""
+    program = next(filter(None, map(shutil.which, FIREFOXES)), None)
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI is set, but there is no Firefox to test in")
+        pytest.skip("no Firefox: install Debian's firefox-esr to run its tests")
+    browser = Firefox(program, tmp_path_factory.mktemp("firefox") / "profile")
+    yield browser
+    browser.close()
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {

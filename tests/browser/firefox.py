@@ -33,7 +33,7 @@ class Firefox:
         self._read()
         self.command("WebDriver:NewSession")
 
-    def command(self, name: str, **parameters: Any) -> Any:
+    def command(self, name: str, /, **parameters: Any) -> Any:
         """The command's result; fails with Firefox's own words."""
         self.count += 1
         message = json.dumps([0, self.count, name, parameters]).encode()

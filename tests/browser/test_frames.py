@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import http.server
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from reportgen.api.report import Report
 from tests.browser.conftest import example
+from tests.browser.firefox import Firefox
 from tests.browser.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -71,7 +73,7 @@ def test_links_within_a_framed_page_scroll_and_open_and_the_page_around_it_stays
             "() => scrollY + innerHeight > document.documentElement.scrollHeight - 2"
         )
         assert 0 <= top < height / 2 or at_the_end
-    frame.locator(".choices a").nth(1).evaluate(click)
+    frame.locator(".choices label").nth(1).evaluate(click)
     shown = frame.locator(".pictured:visible")
     assert shown.count() == 1
     assert shown.get_attribute("id") == "image-1"
@@ -80,6 +82,58 @@ def test_links_within_a_framed_page_scroll_and_open_and_the_page_around_it_stays
     # The browser's word on the frame that the test made, not on the page in it.
     assert [line for line in said if "can escape its sandboxing" not in line] == []
     page.close()
+
+
+def host_without_scripts(folder: Path, report: Path, sandbox: str) -> Path:
+    """A page that gives a frame a report's text, and lets nothing run there."""
+    host = folder / "host.html"
+    text = html.escape(report.read_text(encoding="utf-8"))
+    frame = f'<iframe width="1200" height="800" sandbox="{sandbox}" srcdoc="{text}"></iframe>'
+    host.write_text(f"<!DOCTYPE html><title>host</title>{frame}", encoding="utf-8")
+    return host
+
+
+@pytest.mark.slow
+def test_images_are_picked_in_a_frame_without_scripts(
+    chromium: Any, report: Callable[[str], Path], tmp_path: Path
+) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(host_without_scripts(tmp_path, report("grey"), "").as_uri())
+    frame = page.frame_locator("iframe")
+    click = "(label) => label.click()"
+    shown = frame.locator(".pictured:visible")
+    for place in (1, 3):
+        frame.locator(f".choices [data-place='{place}']").evaluate(click)
+        assert shown.count() == 1
+        assert shown.get_attribute("id") == f"image-{place}"
+        shown.locator(".ways label").evaluate(click)
+        assert shown.count() == 1
+        assert shown.get_attribute("id") == f"image-{place}-otherwise"
+    page.close()
+
+
+@pytest.mark.slow
+def test_images_are_picked_in_firefox_in_a_frame_without_scripts(
+    firefox: Firefox, report: Callable[[str], Path], tmp_path: Path
+) -> None:
+    def found(selector: str) -> list[str]:
+        elements = firefox.command("WebDriver:FindElements", using="css selector", value=selector)
+        return [next(iter(element.values())) for element in elements]
+
+    def is_shown(element: str) -> bool:
+        return bool(firefox.command("WebDriver:IsElementDisplayed", id=element)["value"])
+
+    firefox.open(host_without_scripts(tmp_path, report("grey"), "allow-same-origin"))
+    frame = firefox.command("WebDriver:FindElement", using="css selector", value="iframe")["value"]
+    firefox.command("WebDriver:SwitchToFrame", element=frame)
+    for place in (1, 3):
+        thumbnail = f".choices [data-place='{place}']"
+        for label_of, ending in ((thumbnail, ""), (".ways label", "-otherwise")):
+            (label,) = filter(is_shown, found(label_of))
+            firefox.command("WebDriver:ElementClick", id=label)
+            (shown,) = filter(is_shown, found(".pictured"))
+            assert [shown] == found(f"#image-{place}{ending}")
+    firefox.command("WebDriver:SwitchToParentFrame")
 
 
 @pytest.mark.slow

@@ -33,38 +33,54 @@ def test_on_a_phone_the_first_screen_shows_the_model_s_sum(visit) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_link_shows_its_image_and_hides_the_other(visit, scripts: bool) -> None:
+def test_a_thumbnail_shows_its_image_and_hides_what_the_address_names(visit, scripts: bool) -> None:
     page = visit("grey", height=720, scripts=scripts).page
-    opening = page.locator(".pictured.opening")
-    assert opening.is_visible()
-    links = page.locator(".choices a")
-    other = next(
-        link
-        for link in links.all()
-        if link.get_attribute("href") != "#" + opening.get_attribute("id")
-    )
-    other.click()
-    assert not opening.is_visible()
-    chosen = page.locator(other.get_attribute("href"))
-    assert chosen.is_visible()
-    assert page.locator(".pictured:visible").count() == 1
-    # The address scrolls to the top, where the image is, and not past the links.
+    shown = page.locator(".pictured:visible")
+    assert "opening" in shown.get_attribute("class")
+    opening = shown.get_attribute("id")
+    named, other = [place for place in range(4) if f"image-{place}" != opening][:2]
+    page.goto(f"{page.url}#image-{named}")
+    assert shown.count() == 1
+    assert shown.get_attribute("id") == f"image-{named}"
+    # The address scrolls to the top, where the image is, and not past the thumbnails.
     assert page.locator(".choices").bounding_box()["y"] > 0
+    page.locator(f".choices [data-place='{other}']").click()
+    assert shown.count() == 1
+    assert shown.get_attribute("id") == f"image-{other}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_keyboard_reaches_all_images_in_both_ways_from_one_stop(visit, scripts: bool) -> None:
+    page = visit("grey", height=720, scripts=scripts).page
+    page.locator("#pick-0").focus()
+    page.keyboard.press("Space")
+    shown = page.locator(".pictured:visible")
+    places = [label.get_attribute("data-place") for label in page.locator(".choices label").all()]
+    anchors = [f"image-{place}{way}" for way in ("", "-otherwise") for place in places]
+    for anchor in anchors:
+        assert shown.count() == 1
+        assert shown.get_attribute("id") == anchor
+        page.keyboard.press("ArrowRight")
+    assert shown.get_attribute("id") == anchors[0]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.type") != "radio"
 
 
 @pytest.mark.slow
 def test_j_and_k_go_from_image_to_image_and_the_chosen_one_is_marked(visit) -> None:
     page = visit("grey", height=720).page
-    marked = page.locator(".choices a[aria-current]")
-    links = [a.get_attribute("href") for a in page.locator(".choices a").all()]
-    first = marked.get_attribute("href")
-    second = links[(links.index(first) + 1) % len(links)]
+    picked = page.locator(".pick:checked")
+    labels = page.locator(".choices label").all()
+    places = [int(label.get_attribute("data-place")) for label in labels]
+    first = int(picked.get_attribute("id").removeprefix("pick-"))
+    second = places[(places.index(first) + 1) % len(places)]
     for key, expected in (("j", second), ("k", first)):
         page.keyboard.press(key)
-        page.wait_for_selector(f".choices a[aria-current][href='{expected}']")
-        assert marked.count() == 1
-        assert page.evaluate("location.hash") == expected
-    assert page.locator(first).is_visible()
+        page.wait_for_selector(f"#pick-{expected}:checked", state="attached")
+        assert picked.count() == 1
+        assert page.evaluate("location.hash") == f"#image-{expected}"
+    assert page.locator(f"#image-{first}").is_visible()
 
 
 @pytest.mark.slow
@@ -94,10 +110,10 @@ def test_the_pictures_of_a_sum_are_enlarged_one_after_another(visit) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_one_link_shows_the_same_image_by_direction(visit, scripts: bool) -> None:
+def test_one_click_shows_the_same_image_by_direction(visit, scripts: bool) -> None:
     page = visit("grey", height=720, scripts=scripts).page
     opening = page.locator(".pictured.opening")
-    opening.locator(".ways a").click()
+    opening.locator(".ways label").click()
     shown = page.locator(".pictured:visible")
     assert shown.count() == 1
     assert shown.get_attribute("id") == opening.get_attribute("id") + "-otherwise"
@@ -112,15 +128,15 @@ def test_the_chosen_image_stays_when_the_reader_goes_elsewhere_on_the_page(
     page = visit("grey").page
     shown = page.locator(".pictured:visible")
     if otherwise:
-        shown.locator(".ways a").click()
-    page.locator(".choices a").nth(1).click()
+        shown.locator(".ways label").click()
+    page.locator(".choices label").nth(1).click()
     chosen = shown.get_attribute("id")
     assert chosen == ("image-1-otherwise" if otherwise else "image-1")
     page.evaluate("location.hash = '#contributions'")
     page.wait_for_function("scrollY > 0")
     assert shown.count() == 1
     assert shown.get_attribute("id") == chosen
-    assert page.locator(".choices a[aria-current]").get_attribute("href") == f"#{chosen}"
+    assert page.locator(f"#{chosen.replace('image', 'pick')}").is_checked()
 
 
 @pytest.mark.slow

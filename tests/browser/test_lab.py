@@ -201,10 +201,10 @@ def test_without_a_decoder_in_the_page_units_follow_the_pictured_images(visit: V
     page = visit("grey").page
     assert page.locator(".lab-tools").count() == 0
     own = results.answers.of(Contributions)
-    page.locator(".choices a").nth(3).click()
+    page.locator(".choices label").nth(3).click()
     first = int(page.locator(".unit-row").first.get_attribute("data-unit"))
     share = own.row_shares[3][[entry.unit for entry in own.shares].index(first)]
-    page.wait_for_function("document.querySelector('.choices a:nth-child(4)[aria-current]')")
+    assert page.locator("#pick-3").is_checked()
     printed = page.locator(".index-here").first.inner_text().split()[2].rstrip("\u202f%")
     assert float(printed.replace("−", "-")) == pytest.approx(100 * share, rel=0.06)
 

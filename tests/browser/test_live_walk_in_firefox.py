@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -16,7 +12,6 @@ from tests.report.example import example_results, page_of
 # In Chromium the same is tested without: test_live_walk.py.
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PROGRAMS = ("firefox-esr", "firefox")
 LEVELS = """
   const canvas = document.querySelector("#walk [data-live=image]");
   const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -28,23 +23,11 @@ AT_THE_FIRST = """
   const done = arguments[0];
   const ready = () => {
     if (!document.querySelector("#walk input[type=number]")) return setTimeout(ready, 50);
-    document.querySelector('.choices a[href="#image-0"]').click();
+    document.querySelector('.choices [data-place="0"]').click();
     requestAnimationFrame(() => requestAnimationFrame(done));
   };
   ready();
 """
-
-
-@pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI is set, but there is no Firefox to test in")
-        pytest.skip("no Firefox: install Debian's firefox-esr to run its tests")
-    browser = Firefox(program, tmp_path_factory.mktemp("firefox") / "profile")
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")

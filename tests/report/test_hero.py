@@ -97,12 +97,15 @@ def test_it_stands_before_the_verdict_and_the_contents(page: Element) -> None:
     assert order.index("hero") < order.index("verdict")
 
 
-def test_every_image_has_a_link_and_the_opening_one_comes_last(page: Element) -> None:
+def test_every_image_can_be_picked_and_the_opening_one_comes_last(page: Element) -> None:
     section = page.one("section", id="hero")
-    links = [a.attributes["href"] for a in section.one("nav").all("a")]
-    articles = [a.attributes["id"] for a in section.all("article")]
-    assert sorted(links) == sorted(f"#{n}" for n in articles if not str(n).endswith("-otherwise"))
-    assert len(links) == 5
+    picks = [str(pick.attributes["id"]) for pick in section.all("input", type="radio")]
+    articles = [str(a.attributes["id"]) for a in section.all("article")]
+    assert sorted(picks) == sorted(name.replace("image", "pick") for name in articles)
+    style = page.one("style").text
+    assert all(f"#{pick}:checked~#{pick.replace('pick', 'image')}" in style for pick in picks)
+    thumbnails = section.one("div", **{"class": "choices"}).all("label")
+    assert [label.attributes["for"] for label in thumbnails] == picks[:5]
     classes = [str(a.attributes["class"]) for a in section.all("article")]
     assert ["opening" in names for names in classes] == [False] * 9 + [True]
 
@@ -169,7 +172,7 @@ def test_what_it_says_are_the_verdict_s_numbers(results: Results) -> None:
         assert f"{100 * number.value:.3g}" in said or f"{number.value:.3g}" in said
 
 
-def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_links_to_the_other(
+def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_leads_to_the_other(
     page: Element, many: Results
 ) -> None:
     answer = many.answers["direction_contributions"]
@@ -178,9 +181,9 @@ def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_links_to_the
     for image in hero(many).choices:
         first, second = f"image-{image.place}", f"image-{image.place}-otherwise"
         for own, other, way in ((first, second, "direction"), (second, first, "unit")):
-            link = section.one("article", id=own).one("span", **{"class": "ways"}).one("a")
-            assert link.attributes["href"] == f"#{other}"
-            assert link.text == f"by {way}"
+            label = section.one("article", id=own).one("span", **{"class": "ways"}).one("label")
+            assert label.attributes["for"] == other.replace("image", "pick")
+            assert label.text == f"by {way}"
         assert image.otherwise is not None
         shares = answer.row_shares[image.place]
         alone = np.array([share.unit >= 0 for share in answer.shares])
