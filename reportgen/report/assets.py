@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.report.drawing import Drawing
@@ -50,7 +51,7 @@ class Assets:
         from markupsafe import Markup
 
         folder = template_folder() / "assets"
-        read = lambda name: (folder / name).read_text(encoding="utf-8")  # noqa: E731
+        read = lambda name: bare((folder / name).read_text(encoding="utf-8"))  # noqa: E731
         self.inline = layout == "file"
         style = "".join(map(read, styles)) + _tile_rules(drawing) + _pick_rules(pictured)
         early = "".join(map(read, EARLY_SCRIPTS))
@@ -68,6 +69,18 @@ class Assets:
                 f"assets/{data_name}": data.encode(),
             }
             self.embedded_bytes = sum(map(len, self.files.values()))
+
+
+# A comment that has its lines to itself.
+COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\n", re.DOTALL | re.MULTILINE)
+
+
+def bare(source: str) -> str:
+    """A style sheet or script without comments that have lines to themselves, and not indented.
+
+    What no browser reads is a tenth of them.
+    """
+    return re.sub(r"^[ \t]+", "", COMMENT.sub("", source), flags=re.MULTILINE)
 
 
 FOLDER_POLICY = (

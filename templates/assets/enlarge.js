@@ -43,7 +43,7 @@ const enlarge = (() => {
     const tile = Number(image().dataset.tile);
     factor = Math.max(1, Math.floor(Math.min(448, window.innerWidth * 0.8) / tile));
     canvas.style.width = `${tile * factor}px`;
-    const blank = Number(image().dataset.blank);
+    const blank = Number(image().dataset.blank ?? 0);
     const [at, of] = sum().length
       ? [sum().indexOf(shown), sum().length]
       : [place - blank, frames.count(image()) - blank];
@@ -59,7 +59,7 @@ const enlarge = (() => {
     if (pixel) point(...pixel);
   };
   const step = (by) => {
-    const [blank, tiles] = [Number(image().dataset.blank), frames.count(image())];
+    const [blank, tiles] = [Number(image().dataset.blank ?? 0), frames.count(image())];
     if (sum().length) shown = sum()[(sum().indexOf(shown) + by + sum().length) % sum().length];
     else place = blank + ((place - blank + by + tiles - blank) % (tiles - blank));
     show();
@@ -88,13 +88,13 @@ const enlarge = (() => {
     button.className = "enlarge";
     button.textContent = "Enlarge";
     button.setAttribute("aria-label", `Enlarge: ${frames.alt(picture).slice(0, 80)}`);
-    button.addEventListener("click", () => open(Number(picture.dataset.blank)));
+    button.addEventListener("click", () => open(Number(picture.dataset.blank ?? 0)));
     strip.append(button);
     picture.addEventListener("click", (event) => {
       const box = picture.getBoundingClientRect();
       const tiles = frames.count(picture);
       const at = Math.floor(((event.clientX - box.left) / box.width) * tiles);
-      open(Math.max(Number(picture.dataset.blank), Math.min(tiles - 1, at)));
+      open(Math.max(Number(picture.dataset.blank ?? 0), Math.min(tiles - 1, at)));
     });
   };
   for (const strip of document.querySelectorAll(".strip:not(.choices *, summary *)")) attach(strip);
