@@ -82,7 +82,7 @@ class SpriteMaker:
             canvas[:count] = tiles
             grid = canvas.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
             pixels = grid.reshape(rows * height, columns * width, 3)
-            encoded = self._pool.submit(lossless_webp, pixels)
+            encoded = self._pool.submit(lossless_webp, pixels, method=5)
             self._made[key] = Sprite(
                 encoded, pixels.shape[1], pixels.shape[0], count, width, 0, rows=rows
             )
@@ -107,11 +107,14 @@ class SpriteMaker:
         return Sprite(encoded, canvas.shape[1], height, count, width, gap, blank)
 
 
-def lossless_webp(pixels: np.ndarray) -> bytes:
-    """(h, w, 3 or 4) uint8 → the bytes of a lossless WebP file."""
+def lossless_webp(pixels: np.ndarray, method: int = 3) -> bytes:
+    """(h, w, 3 or 4) uint8 → the bytes of a lossless WebP file.
+
+    Method 3 takes three fifths of the default effort's time for strips half a percent larger;
+    5 makes a sheet of hundreds of tiles 4 % smaller than 3.
+    """
     from PIL import Image
 
     buffer = io.BytesIO()
-    # Three fifths of the default effort's time for files half a percent larger.
-    Image.fromarray(pixels).save(buffer, format="WEBP", lossless=True, method=3, quality=60)
+    Image.fromarray(pixels).save(buffer, format="WEBP", lossless=True, method=method, quality=60)
     return buffer.getvalue()

@@ -15,11 +15,12 @@ from reportgen.live.program import (
     LEVELS,
     CloudOfCodes,
     Gallery,
+    GalleryComponents,
     LiveDirections,
     LiveLengths,
     LiveUnits,
 )
-from reportgen.statistics.pictures import averaged_down, shrink_factor
+from reportgen.statistics.pictures import averaged_down, picture_shape, shrink_factor
 from reportgen.study.study import Study
 
 # Steps of a path in the page: as near to 16 of them as units' order is to another order.
@@ -27,6 +28,8 @@ STEPS = 8
 # Numbers of all codes together, and of what directions are made from: 16 and 32 bits each.
 MOST_CODE_NUMBERS, MOST_DIRECTION_NUMBERS = 200_000, 20_000
 MOST_LIVE_UNITS = 128
+# Numbers of all principal components together, of 16 bits.
+MOST_COMPONENT_NUMBERS = 40_000
 # Values of all small pictures together; they are smaller where there would be more.
 MOST_PIXELS = 6_000_000
 LARGE_THUMBNAIL, SMALL_THUMBNAIL = 64, 32
@@ -65,6 +68,7 @@ def gallery_of(
         directions_lead=by_direction is not None and by_direction.leads,
         cloud=cloud,
         near=None if cloud else near_codes(study.off_data, study.test.codes[rows], steps),
+        pca=_components(study, rows),
     )
 
 
@@ -157,4 +161,17 @@ def _cloud(study: Study) -> CloudOfCodes | None:
         members=tuple(tuple(int(n) for n in members[unit]) for unit in off_data.live),
         mean=off_data.mean,
         precision=off_data.precision,
+    )
+
+
+def _components(study: Study, rows: np.ndarray) -> GalleryComponents | None:
+    count = study.pca_components
+    pixels = int(np.prod(picture_shape(study.image_shape)))
+    if not 0 < count * pixels <= MOST_COMPONENT_NUMBERS:
+        return None
+    pca = study.pca.first(count)
+    return GalleryComponents(
+        mean=study.pictures(pca.mean),
+        components=study.pictures(pca.components),
+        scores=pca.scores(study.test.images[rows]).astype(np.float32),
     )

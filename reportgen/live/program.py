@@ -166,6 +166,22 @@ class CloudOfCodes:
 
 
 @dataclass(frozen=True)
+class GalleryComponents:
+    """Principal components, by which the page takes the gallery's images apart as well.
+
+    Attributes
+    ----------
+    mean : (p,) the mean image; components : (k, p) all that the report holds the model beside, as
+        pictures.
+    scores : (n, k) of each image.
+    """
+
+    mean: ImageArray
+    components: ImageArray
+    scores: ImageArray
+
+
+@dataclass(frozen=True)
 class Gallery:
     """Test images that the page explains by itself, on demand.
 
@@ -183,6 +199,7 @@ class Gallery:
     directions_lead : whether an image is shown by direction first.
     cloud : None where the code has too many live units for a page.
     near : without it, distances around the images' codes as the walked units move.
+    pca : None where its components are too large for a page.
     """
 
     names: tuple[str, ...]
@@ -199,6 +216,7 @@ class Gallery:
     directions_lead: bool
     cloud: CloudOfCodes | None
     near: NearCodes | None = None
+    pca: GalleryComponents | None = None
 
 
 @dataclass(frozen=True)

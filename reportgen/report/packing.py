@@ -1,4 +1,4 @@
-"""Numbers for the page's scripts: a header and arrays, packed by gzip and written in base64."""
+"""Numbers for the page's scripts: a header and arrays, packed by gzip and written as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = {"u1": np.uint8, "u2": np.uint16, "f2": np.float16, "f4": np.float32}
 
 
 def packed_arrays(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """Base64 of the gzipped bytes that `templates/assets/live.js` unpacks.
+    """Base 85 of the gzipped bytes that `templates/assets/live.js` unpacks.
 
     The header's length as four bytes, the header as JSON (null for what is infinite or NaN), then
     the arrays, whose kind, place and length stand in the header under "arrays". Of each array all
@@ -36,7 +36,17 @@ def packed_arrays(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
         allow_nan=False,
         separators=(",", ":"),
     ).encode("utf-8")
-    return packed(len(text).to_bytes(4, "little") + text + b"".join(parts))
+    content = len(text).to_bytes(4, "little") + text + b"".join(parts)
+    return _in_base_85(gzip.compress(content, mtime=0))
+
+
+# Letters of Python's base 85 that mean something in HTML, and others in their place.
+HARMLESS = str.maketrans("<>&", ",/.")
+
+
+def _in_base_85(content: bytes) -> str:
+    """Text of 5 letters for 4 bytes, 6 % shorter than base64, which any script element can hold."""
+    return base64.b85encode(content).decode("ascii").translate(HARMLESS)
 
 
 def packed(content: bytes) -> str:

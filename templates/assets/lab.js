@@ -51,7 +51,7 @@ const lab = (async () => {
     const mine = loaded.own.get(place);
     return mine ? copyOf(mine.canvas) : grid?.picture(place);
   };
-  const fill = (target, { place, result, way }, limit) => {
+  const fill = (target, { place, result, way, pca }, limit) => {
     const name = gallery.names[place];
     target.querySelector("[data-lab=name]").textContent = name;
     target.querySelector("[data-lab=class]").textContent = gallery.classes?.[place] ?? "";
@@ -60,12 +60,19 @@ const lab = (async () => {
     const players = loaded.players(way);
     const original = originalOf(place);
     sums.fill(target.querySelector(".sum"), { name, result, players, unit, limit, shape, original });
-    target.querySelector("[data-lab=state]").textContent = spell(result, place);
+    const pcaSum = target.querySelector("[data-lab=pca]");
+    pcaSum.hidden = !pca;
+    if (pca) {
+      const pcaShape = data.picture_shape;
+      sums.fillPca(pcaSum, { name, result: pca, players: loaded.components, limit, shape: pcaShape });
+    }
+    target.querySelector("[data-lab=state]").textContent = spell(result, pca, place);
     target.removeAttribute("aria-busy");
   };
   /* Completeness, and whether the code is like those of real images. */
-  const spell = (result, place) => {
+  const spell = (result, pca, place) => {
     const says = [sums.completeness(result)];
+    if (pca) says.push(`PCA's shares sum to ${sums.total(pca)}.`);
     const far = loaded.distance(loaded.code(place));
     if (Number.isFinite(far)) {
       const usual = `${number(data.largest_distance)} in 99 of 100 images`;
@@ -106,16 +113,19 @@ const lab = (async () => {
       throw error;
     }
     if (asked !== drawing) return;
-    const shown = [...(isHere ? [{ article, place, result, way }] : []), ...pins];
-    const limit = sums.limitOf(
-      shown.flatMap((one) => sums.drawn(one.result, loaded.players(one.way), unit)));
+    const shown = [...(isHere ? [{ article, place, result, way, pca: loaded.byPca(place) }] : []), ...pins];
+    const limit = sums.limitOf(shown.flatMap((one) => [
+      ...sums.drawn(one.result, loaded.players(one.way), unit),
+      ...(one.pca ? sums.drawn(one.pca, loaded.components, null) : []),
+    ]));
     for (const one of shown) fill(one.article, one, limit);
     selection.single();
   };
   beside.addEventListener("click", async () => {
     const { place } = selection.state;
     const way = wayOf(selection.state);
-    const pin = { place, way, result: await explained(place, way), article: pinTemplate.cloneNode(true) };
+    const result = await explained(place, way);
+    const pin = { place, way, result, pca: loaded.byPca(place), article: pinTemplate.cloneNode(true) };
     pin.article.removeAttribute("id");
     pin.article.className = "pinned-image";
     pin.article.setAttribute("aria-label", `Kept: ${gallery.names[place]}`);

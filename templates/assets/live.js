@@ -354,10 +354,24 @@ const live = (() => {
       return read(one, 0);
     });
   };
-  /* Base64 of gzip → the header with its arrays, as the report has packed them. */
+  /* Base 85 as Python writes it, with others in place of three letters that HTML knows. */
+  const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=/?@^_`{|}~";
+  const fromBase85 = (text) => {
+    const digits = [];
+    [...LETTERS].forEach((letter, digit) => { digits[letter.charCodeAt(0)] = digit; });
+    const words = Math.ceil(text.length / 5);
+    const bytes = new DataView(new ArrayBuffer(4 * words));
+    for (let k = 0; k < words; k++) {
+      let word = 0;
+      /* Past the end stands the last letter. */
+      for (let j = 5 * k; j < 5 * k + 5; j++) word = 85 * word + (digits[text.charCodeAt(j)] ?? 84);
+      bytes.setUint32(4 * k, word);
+    }
+    return new Uint8Array(bytes.buffer, 0, text.length - words);
+  };
+  /* The header with its arrays, as the report has packed them. */
   const unpack = async (text) => {
-    const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const stream = new Blob([fromBase85(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
     const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
     const length = new DataView(bytes.buffer).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));

@@ -115,6 +115,30 @@ const model = (() => {
     };
   };
 
+  /* An image at a place as the mean image and its principal components, as `explain` gives its parts; null
+     where the page cannot tell its scores. */
+  const byComponents = ({ pca_mean: mean, pca_components: all, ...arrays }, count, own) => {
+    const component = (k) => all.subarray(k * mean.length, (k + 1) * mean.length);
+    const scores = (place) => {
+      const { pca_levels: levels, pca_low: low, pca_step: step } = arrays;
+      if (place < count) return Array.from(low, (at, k) => at + step[k] * levels[place * low.length + k]);
+      const { pixels } = own.get(place);
+      if (pixels.length !== mean.length) return null;
+      return Array.from(low, (_, k) => component(k).reduce(
+        (sum, value, at) => sum + value * (pixels[at] - mean[at]), 0));
+    };
+    return (place) => {
+      const along = mean ? scores(place) : null;
+      if (!along) return null;
+      const phi = along.map((score, k) => Float64Array.from(component(k), (value) => score * value));
+      const start = Float64Array.from(mean);
+      const image = start.map((value, at) => phi.reduce((sum, part) => sum + part[at], value));
+      const energy = squares(along);
+      const shares = along.map((score) => score ** 2 / energy);
+      return { start, image, phi, shares, sizes: shares.map(Math.sqrt) };
+    };
+  };
+
   const unpacked = async (text) => {
     const data = await live.unpack(text);
     const { arrays, gallery } = data;
@@ -178,7 +202,8 @@ const model = (() => {
     };
     return {
       data, gallery, decode, encode, own, add, code, count, players, axes, other, wayOf, explain, distance,
-      distanceNear,
+      distanceNear, byPca: byComponents(arrays, count, own),
+      components: { names: Array.from(arrays.pca_low ?? [], (_, k) => `PC ${k + 1}`) },
     };
   };
 

@@ -68,13 +68,16 @@ const sums = (() => {
     if (others.some((other) => players.names[other] === "rest")) return "the rest";
     return others.length === 1 ? nameOf(others[0], [], players) : `${others.length} others`;
   };
-  /* Fill a sum with pictures of this shape on ± limit; `original` is a canvas, or none. */
-  const fill = (target, { name, result, players, unit, limit, shape, original }) => {
+  /* Fill a sum with pictures of this shape on ± limit; `original` is a canvas, or none, and `titles` are
+     those of the whole and the start. */
+  const fill = (target, {
+    name, result, players, unit, limit, shape, original, titles = ["reconstruction", "mean code"],
+  }) => {
     const { alone, others, pictures, rest } = partsOf(result, players, unit);
     const image = (values, what) => painting.strip(shape, values, `${name}: ${what}.`);
     const tiles = [
-      tile("", "reconstruction", image(result.image, "reconstruction")),
-      tile("=", "mean code", image(result.start, "mean code")),
+      tile("", titles[0], image(result.image, titles[0])),
+      tile("=", titles[1], image(result.start, titles[1])),
     ];
     if (original) tiles.unshift(tile("", "original", painting.framed(original, `${name}: original.`)));
     const add = (picture, title, share, k) => {
@@ -95,9 +98,9 @@ const sums = (() => {
     target.replaceChildren(...tiles);
   };
 
+  const total = ({ shares }) => percent(shares.reduce((sum, share) => sum + share, 0), 4);
   const completeness = (result) => {
-    const sum = percent(result.shares.reduce((total, share) => total + share, 0), 4);
-    const says = `Shares sum to ${sum}; all parts together miss the change by at most `
+    const says = `Shares sum to ${total(result)}; all parts together miss the change by at most `
       + `${number(result.missed)} of the pixel range.`;
     const largest = result.sizes.reduce((most, size) => Math.max(most, size || 0), 0);
     if (!(largest > PARTS_CANCEL)) return says;
@@ -109,5 +112,10 @@ const sums = (() => {
     const { pictures, rest } = partsOf(result, players, unit);
     return rest ? [...pictures, rest] : pictures;
   };
-  return { element, limitOf, partsOf, drawn, fill, completeness };
+  /* PCA's sum, below the model's: a place is free where that has the original. */
+  const fillPca = (target, given) => {
+    fill(target, { ...given, unit: null, titles: ["PCA", "mean image"] });
+    target.prepend(element("div", "part blank"));
+  };
+  return { element, limitOf, partsOf, drawn, fill, fillPca, total, completeness };
 })();

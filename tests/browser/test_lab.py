@@ -72,6 +72,21 @@ def test_the_page_folds_the_parts_that_the_report_folds(visit: Visiting) -> None
 
 
 @pytest.mark.slow
+def test_pca_s_parts_in_the_page_are_the_report_s_own(visit: Visiting) -> None:
+    own = example("live").answers.of(Contributions)
+    assert own is not None
+    made = visit("live").page.evaluate(
+        "model.ready.then((loaded) => { const made = loaded.byPca(2); return { shares: made.shares,"
+        " image: [...made.image], phi: made.phi.map((part) => [...part]) }; })"
+    )
+    assert np.abs(np.array(made["phi"]) - own.pca_pictures[2]).max() <= 1e-3
+    np.testing.assert_allclose(made["shares"], own.pca_row_shares[2], atol=1e-3)
+    whole = own.pca_mean + own.pca_pictures[2].sum(axis=0)
+    assert np.abs(np.array(made["image"]) - whole).max() <= 1e-3
+    assert np.abs(own.pca_pictures[2]).max() > 0.1
+
+
+@pytest.mark.slow
 def test_contributions_sum_to_the_change_and_shares_to_one(visit: Visiting) -> None:
     made = visit("live").page.evaluate(EXPLAINED, [40, "unit"])
     change = np.array(made["image"]) - made["start"]
@@ -90,7 +105,12 @@ def test_one_choice_changes_the_top_the_walk_and_the_units(visit: Visiting) -> N
     article.locator(".part").first.wait_for()
     assert page.locator(".pictured:visible").count() == 1
     assert article.locator("[data-lab=name]").inner_text() == name
-    assert "Shares sum to 100.0\u202f%" in article.locator("[data-lab=state]").inner_text()
+    state = article.locator("[data-lab=state]").inner_text()
+    assert "Shares sum to 100.0\u202f%" in state
+    assert "PCA's shares sum to 100.0\u202f%" in state
+    beside = article.locator("[data-lab=pca] .part-name").all_inner_texts()
+    assert beside[:2] == ["PCA", "= mean image"]
+    assert any(name.startswith("+ PC ") for name in beside)
     assert page.locator("#walk select option:checked").inner_text() == name
     page.wait_for_function(
         "(before) => document.querySelector('.index-here').textContent !== before", arg=before

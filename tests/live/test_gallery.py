@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from reportgen.analyses import contributions, direction_contributions, direction_moves
 from reportgen.analyses.shared.path_contributions import path_order, path_shares
@@ -127,6 +128,17 @@ def test_where_no_cloud_fits_distances_around_the_images_are_the_study_s(
     across = ((moves @ near.precision) * moves).sum(axis=1)
     moved = near.distances + 2 * (near.slopes * moves).sum(axis=1) + across
     np.testing.assert_allclose(moved, expected, rtol=1e-4)
+
+
+def test_components_and_scores_are_those_of_scikit_learn(study, gallery) -> None:
+    pca = gallery.pca
+    assert pca is not None
+    fitted = PCA(len(pca.components), svd_solver="full").fit(study.fit.images)
+    signs = np.sign((fitted.components_ * pca.components).sum(axis=1))
+    np.testing.assert_allclose(fitted.mean_, pca.mean, atol=1e-5)
+    np.testing.assert_allclose(signs[:, None] * fitted.components_, pca.components, atol=1e-3)
+    scores = fitted.transform(study.test.images[rows_of(study, gallery)])
+    np.testing.assert_allclose(signs * scores, pca.scores, atol=1e-3 * np.abs(scores).max())
 
 
 def test_without_other_images_the_pictured_ones_are_explained_all_the_same(study) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.traversal import Traversal
 from reportgen.figures.sprites import Sprite
-from reportgen.live.program import Gallery, LiveDirections, LiveWalk, NearCodes
+from reportgen.live.program import Gallery, GalleryComponents, LiveDirections, LiveWalk, NearCodes
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing
 from reportgen.report.packing import levels, packed_arrays
@@ -31,7 +31,7 @@ class LiveView:
 
     Attributes
     ----------
-    data : base64 of gzipped numbers, for a script element.
+    data : gzipped numbers as text, for a script element.
     weights : bytes of the decoder's weights.
     sheet : small pictures of the images, in the order of the data; None without any but those that
         the page pictures.
@@ -57,6 +57,7 @@ def live_view(walks: Traversal, results: Results, drawing: Drawing) -> LiveView 
     codes = levels(live.codes if gallery is None else gallery.codes)
     header = {
         "shape": results.provenance.input_shape,
+        "picture_shape": results.provenance.picture_shape,
         "rows": walks.rows,
         "walked": [_unit(results, live, walks, place) for place in range(len(live.units))],
         "largest_distance": live.largest_distance,
@@ -155,6 +156,7 @@ def _some_of(gallery: Gallery, count: int) -> Gallery:
         units=dataclasses.replace(gallery.units, orders=gallery.units.orders[kept]),
         directions=_directions_of_some(gallery.directions, kept),
         near=_near_some(gallery.near, kept),
+        pca=_pca_of_some(gallery.pca, kept),
     )
 
 
@@ -173,6 +175,10 @@ def _near_some(near: NearCodes | None, kept: np.ndarray) -> NearCodes | None:
     if near is None:
         return None
     return NearCodes(near.distances[kept], near.slopes[kept], near.precision)
+
+
+def _pca_of_some(pca: GalleryComponents | None, kept: np.ndarray) -> GalleryComponents | None:
+    return None if pca is None else dataclasses.replace(pca, scores=pca.scores[kept])
 
 
 def _gallery_data(
@@ -207,6 +213,12 @@ def _gallery_data(
         arrays["precision"] = np.asarray(cloud.precision, np.float32)
     if gallery.near is not None:
         arrays |= _near("unit", gallery.near)
+    if gallery.pca is not None:
+        arrays |= {
+            "pca_mean": np.asarray(gallery.pca.mean, np.float32),
+            "pca_components": np.asarray(gallery.pca.components, np.float16),
+            **{f"pca_{name}": part for name, part in levels(gallery.pca.scores).items()},
+        }
     return header, arrays
 
 
