@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +110,7 @@ def compare(
         from reportgen.delivery.collisions import Input
         from reportgen.delivery.delivery import Delivery, Destination
         from reportgen.delivery.files import Files
+        from reportgen.delivery.output import make_folder
 
         paths, recipes = _reports(reports, runs, baseline)
         inputs = tuple(given for path in paths for given in _inputs(path, data))
@@ -118,25 +119,27 @@ def compare(
         target = page_path(page, PAGE_NAME, layout)
         delivery = Delivery(Destination(target, layout, summary=summary), inputs)
         beside: dict[str, Path | None] = {}
-        if results_folder is not None:
-            results_folder.mkdir(parents=True, exist_ok=True)
-            for name in ("comparison.json", "comparison.md"):
-                beside[f"--results, {name},"] = results_folder / name
-        more = Files(beside, inputs, delivery.targets)
-        called = _names(paths, names)
-        with _built(paths, data) as built:
-            request = CompareRequest(
-                reports=built,
-                names=called,
-                recipes=recipes,
-                layout=layout,
-                title=title,
-                link=link,
-            )
-            found = compare_confined(request)
-        delivery.write(replace(found.files, results=b"", images=b""))
-        contents = (found.files.results, found.files.summary)
-        more.write(dict(zip(beside, contents, strict=False)))
+        with ExitStack() as made:
+            if results_folder is not None:
+                make_folder(results_folder, made)
+                for name in ("comparison.json", "comparison.md"):
+                    beside[f"--results, {name},"] = results_folder / name
+            more = Files(beside, inputs, delivery.targets)
+            called = _names(paths, names)
+            with _built(paths, data) as built:
+                request = CompareRequest(
+                    reports=built,
+                    names=called,
+                    recipes=recipes,
+                    layout=layout,
+                    title=title,
+                    link=link,
+                )
+                found = compare_confined(request)
+            delivery.write(replace(found.files, results=b"", images=b""))
+            contents = (found.files.results, found.files.summary)
+            more.write(dict(zip(beside, contents, strict=False)))
+            made.pop_all()
     except (ReportgenError, BugError) as error:
         end_with(error)
     except OSError as error:

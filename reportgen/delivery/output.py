@@ -119,13 +119,14 @@ def _write_all(contents: list[tuple[Target, bytes]], undo: ExitStack) -> list[Pa
     """
     staged: list[Staged] = []
     for target, content in contents:
-        _make_folder(target.place.parent, undo)
+        make_folder(target.place.parent, undo)
         staged.append(target.stage(content, undo))
     staged.sort(key=lambda waiting: waiting.is_stream)
     return [path for waiting in staged for path in waiting.put(undo)]
 
 
-def _make_folder(folder: Path, undo: ExitStack) -> None:
+def make_folder(folder: Path, undo: ExitStack) -> None:
+    """Make a folder and those around it; `undo` learns to remove those that were not there."""
     for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
         missing.mkdir()
         undo.callback(missing.rmdir)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from reportgen.delivery.page_layout import PageLayout
 from reportgen.errors import OutputError
 from reportgen.report import numbers
-from reportgen.report.page import Page, PageRenderer
+from reportgen.report.page import HERO, VERDICT, Page, PageRenderer
 from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.thinning import thinnings_of
@@ -22,16 +22,28 @@ def page_within_size(
     """The page with as much as fits below `max_page_megabytes`; where that is not set, 5 MB.
 
     `thinnings_of` says in which order pictures go. Where a view or a template fails, the page is
-    made again of results that say so. Raises OutputError where even the thinnest page is larger
-    than the setting or, without one, than 25 MB.
+    made again of results that say so; failures of an earlier page are forgotten. Raises
+    OutputError where even the thinnest page is larger than the setting or, without one, than 25 MB.
     """
     failures: dict[str, str] = {}
+    of_analyses = _failures_of_analyses(results, questions)
     while True:
-        said = replace(results, failures=results.failures | failures)
+        said = replace(results, failures=of_analyses | failures)
         page = _fitting_page(PageRenderer(said, questions, layout), said)
         if not page.failures:
             return replace(page, failures=failures)
         failures |= page.failures
+
+
+def _failures_of_analyses(results: Results, questions: Sequence[Question]) -> dict[str, str]:
+    """The failures that left a question without an answer, not those of drawing what is there."""
+    drawn = {
+        question.name
+        for question in questions
+        if question.answer is None or results.answer(question.name) is not None
+    }
+    drawn |= {HERO, VERDICT}
+    return {name: why for name, why in results.failures.items() if name not in drawn}
 
 
 def _fitting_page(renderer: PageRenderer, results: Results) -> Page:

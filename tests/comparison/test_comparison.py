@@ -401,10 +401,11 @@ def test_what_cannot_be_compared_is_one_sentence(
         w.replace("A", str(folders[0])).replace("B", str(folders[1])) if w[:2] != "--" else w
         for w in words
     ]
-    done = CliRunner().invoke(main, ["compare", *paths])
+    done = CliRunner().invoke(main, ["compare", *paths, "--results", "made/for/it"])
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.split())
     assert not (tmp_path / "compare.html").exists()
+    assert not (tmp_path / "made").exists()
 
 
 def test_images_of_two_shapes_are_refused(

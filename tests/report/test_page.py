@@ -376,6 +376,10 @@ def test_a_view_that_fails_takes_down_its_own_section_only(results: Results) -> 
     assert "Linearity failed" in document.one("section", id="verdict").text
     assert sections_of(document) == [section.name for section in applicable(results)]
     assert document.one("section", id="additivity").all("img")
+    # Stored with the results, it is forgotten where the view does not fail again.
+    again = page_within_size(replace(results, failures=page.failures), QUESTIONS)
+    assert again.failures == {}
+    assert "planted" not in again.html
 
 
 @pytest.mark.slow
