@@ -76,7 +76,7 @@ const selection = (() => {
     });
   }
 
-  /* One unit alone: the others step back in the pictures and in the index. */
+  /* One unit alone: the others, and pairs without it, step back in the pictures and in the index. */
   const bar = document.querySelector(".alone-bar");
   const nameOf = (unit) =>
     rows.find((row) => Number(row.dataset.unit) === unit)?.querySelector("h4").textContent ?? `Unit ${unit}`;
@@ -85,6 +85,9 @@ const selection = (() => {
     document.documentElement.classList.toggle("one-unit", alone);
     for (const marked of document.querySelectorAll("[data-unit]:not(tr)")) {
       marked.classList.toggle("alone", alone && Number(marked.dataset.unit) === state.unit);
+    }
+    for (const pair of document.querySelectorAll("[data-units]")) {
+      pair.classList.toggle("alone", alone && pair.dataset.units.split(" ").includes(String(state.unit)));
     }
     if (!bar) return;
     bar.hidden = !alone;

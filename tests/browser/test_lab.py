@@ -173,6 +173,19 @@ def test_one_unit_alone_shows_in_the_sum_the_index_and_the_walk(visit: Visiting)
 
 
 @pytest.mark.slow
+def test_pairs_and_planes_of_other_units_step_back(visit: Visiting) -> None:
+    page = visit("grey").page
+    found = []
+    for row in page.locator(".unit-row").all():
+        unit = row.get_attribute("data-unit")
+        page.evaluate(f"selection.isolate({unit})")
+        for pair in page.locator("[data-units]").all():
+            stays = "alone" in str(pair.get_attribute("class")).split()
+            found.append((unit in str(pair.get_attribute("data-units")).split(), stays))
+    assert set(found) == {(True, True), (False, False)}
+
+
+@pytest.mark.slow
 def test_two_images_stand_below_each_other_on_one_scale(visit: Visiting) -> None:
     page = visit("live").page
     chosen(page, 20)
