@@ -123,9 +123,25 @@ def _tile_rules(drawing: Drawing) -> str:
     gap = gap_beside(tile)
     side = _side(tile, 88, 72)
     rules.append(f".unit-index{{--pair:{2 * side + side * gap / tile:.4g}px}}")
-    rules.append(f".hero{{--side:{_side(tile, 116, 96)}px;--narrow-side:{_side(tile, 84, 56)}px}}")
+    rules += _sum_rules(tile)
     rules += [f".of-{n}{{--tiles:{n}}}.across-{n}{{--across:{n}}}" for n in range(1, 65)]
     return "\n".join(rules) + "\n"
+
+
+# Of a sum: original, whole, start, six parts and the others; beside them gaps and the page's edges.
+MOST_IN_A_ROW, BESIDE_A_ROW = 10, 72
+
+
+def _sum_rules(tile: int) -> list[str]:
+    """The sides of a sum's tiles: those on wide screens stand in one row, or all are smaller."""
+    wide, narrow = _side(tile, 116, 96), _side(tile, 84, 56)
+    rules = [f".hero{{--side:{wide}px;--narrow-side:{narrow}px}}"]
+    least, columns = MOST_IN_A_ROW * wide + BESIDE_A_ROW, "var(--narrow-side)"
+    if wide % tile:
+        columns = f"min(var(--side),(100% - {2 * MOST_IN_A_ROW - 2}px)/{MOST_IN_A_ROW})"
+    query = f"screen and (min-width:60.01rem) and (max-width:{least}px)"
+    grid = f"grid-template-columns:repeat(auto-fill,{columns})"
+    return [*rules, f"@media {query}{{.hero .sum{{{grid}}}}}"]
 
 
 def _pick_rules(pictured: int) -> str:
