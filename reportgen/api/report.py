@@ -187,7 +187,8 @@ class Report:
         ----------
         kind : "contributions", "walk", "partial_reconstruction" or "units".
         width : in millimetres.
-        chosen : `unit` of a walk; `image` of a walk or of contributions, by number or name.
+        chosen : `unit` or `direction` of a walk; `image` of a unit's walk or of contributions, by
+            number or name; `by`, "unit" or "direction", of contributions.
 
         Raises FigureError where there is no such figure, or these results cannot make it.
         """

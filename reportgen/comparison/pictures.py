@@ -8,13 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.partial_reconstruction import PartialReconstruction
 from reportgen.comparison.sources import Source, same_images
 from reportgen.comparison.units import MatchedUnit
 from reportgen.figures.charts import Chart, Curve, CurveKind, line_chart
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
-from reportgen.report.image_parts import Painter, Part, Parts, Sum, on_one_scale
+from reportgen.report.image_parts import (
+    Painter,
+    Part,
+    Sum,
+    by_direction,
+    on_one_scale,
+    parts_of,
+)
 
 MOST_IMAGES, MOST_PAIRS = 5, 12
 
@@ -28,6 +36,7 @@ class ImageBeside:
     name : the image's; original the image.
     limit : the largest difference of the scale.
     first, second : what each model makes it of.
+    by : "unit", or "direction" where directions come first in both reports.
     """
 
     name: str
@@ -35,6 +44,7 @@ class ImageBeside:
     limit: float
     first: Sum
     second: Sum
+    by: str
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,10 @@ def pictures_of(
     if not places:
         return PairPictures(curves=curves, curve_keys=keys)
     beside, limit = _units(one, two, units, places, drawing)
+    along = [by_direction(source.results) for source in (first, second)]
+    ways = [each for each in along if each is not None and each.leads]
     return PairPictures(
-        image=_image(one, two, places, drawing),
+        image=_image(one, two, ways if len(ways) == 2 else [one, two], places, drawing),
         images=tuple(_images(first, second, one, two, places, drawing)),
         units=beside,
         limit=limit,
@@ -95,11 +107,17 @@ def pictures_of(
 
 
 def _image(
-    one: Contributions, two: Contributions, places: list[tuple[int, int]], drawing: Drawing
+    one: Contributions,
+    two: Contributions,
+    ways: Sequence[Contributions | DirectionContributions],
+    places: list[tuple[int, int]],
+    drawing: Drawing,
 ) -> ImageBeside:
+    """The image taken apart by each report's own units, or its own directions."""
     changes = [np.square(one.reconstructions[p] - one.starts()[p]).sum() for p, _ in places]
     mine, theirs = places[int(np.argmax(changes))]
-    parts = on_one_scale(_parts(one, mine), _parts(two, theirs), in_colour=drawing.in_colour)
+    by_way = [parts_of(way, place) for way, place in zip(ways, (mine, theirs), strict=True)]
+    parts = on_one_scale(*by_way, in_colour=drawing.in_colour)
     limit = drawing.limit(parts[0].shown(), parts[1].shown())
     painter = Painter(drawing, limit, one.picture_names[mine])
     sums = [
@@ -111,18 +129,8 @@ def _image(
         for result, place, part in ((one, mine, parts[0]), (two, theirs, parts[1]))
     ]
     original = painter.image(one.originals[mine], "original")
-    return ImageBeside(one.picture_names[mine], original, limit, sums[0], sums[1])
-
-
-def _parts(result: Contributions, place: int) -> Parts:
-    return Parts(
-        pictures=result.pictures[place],
-        names=tuple(f"unit {share.name}" for share in result.shares),
-        units=(-1,) * len(result.shares),
-        shares=result.row_shares[place],
-        sizes=result.row_sizes[place],
-        last_is_many=result.shares[-1].unit < 0,
-    )
+    by = "unit" if isinstance(ways[0], Contributions) else "direction"
+    return ImageBeside(one.picture_names[mine], original, limit, sums[0], sums[1], by)
 
 
 def _images(

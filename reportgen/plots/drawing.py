@@ -6,9 +6,11 @@ import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from reportgen.analyses.direction_moves import DirectionMoves
 from reportgen.analyses.traversal import Traversal
 from reportgen.errors import FigureError, nearest
 from reportgen.plots import kinds
+from reportgen.report.image_parts import by_direction
 from reportgen.report.results import Results
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ KINDS: dict[str, Callable[..., None]] = {
 }
 MILLIMETRES_AN_INCH = 25.4
 COLUMN = 85.0
+MOST_DIRECTIONS = 6
 NARROWEST, WIDEST = 20, 1000
 # Text stays text, so that it can be found and edited; names in SVG do not depend on chance.
 STYLE: dict[Any, Any] = {
@@ -70,6 +73,11 @@ def figures_of(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "contributions", {"kind": "contributions"}
     for name in () if walked is None else walked.names:
         yield f"walk-{name}", {"kind": "walk", "unit": name}
+    moves, along = results.answers.of(DirectionMoves), by_direction(results)
+    if along is not None:
+        yield "contributions-direction", {"kind": "contributions", "by": "direction"}
+    for place in range(0 if moves is None else min(len(moves.frames), MOST_DIRECTIONS)):
+        yield f"walk-direction-{place + 1}", {"kind": "walk", "direction": place + 1}
     yield "partial_reconstruction", {"kind": "partial_reconstruction"}
     yield "units", {"kind": "units"}
 

@@ -15,12 +15,20 @@ import numpy as np
 from reportgen.analyses.additivity import Additivity
 from reportgen.analyses.contributions import Contributions
 from reportgen.analyses.direction_contributions import DirectionContributions
-from reportgen.analyses.reconstruction import Reconstruction
 from reportgen.analyses.subtraction import Subtraction
 from reportgen.report import numbers, phrases, words
 from reportgen.report.drawing import Drawing, Strip
 from reportgen.report.headline import WORRYING_OFF_DATA
-from reportgen.report.image_parts import Painter, Part, Parts, Sum, on_one_scale
+from reportgen.report.image_parts import (
+    Painter,
+    Part,
+    Parts,
+    Sum,
+    by_direction,
+    on_one_scale,
+    parts_of,
+    pca_parts,
+)
 from reportgen.report.results import Results, VerdictLine
 from reportgen.report.script_data import safe_in_script
 from reportgen.statistics.largest_parts import LARGEST_PARTS, largest_parts
@@ -89,15 +97,13 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
     result = results.answers.of(Contributions)
     if result is None or not result.shares or not len(result.picture_names):
         return None
-    by_direction = results.answers.of(DirectionContributions)
-    if by_direction is not None and len(by_direction.pictures) != len(result.picture_names):
-        by_direction = None
-    leading = by_direction if by_direction is not None and by_direction.leads else result
+    along = by_direction(results)
+    leading = along if along is not None and along.leads else result
     leads = leading is not result
     opening, opened_for = _opening(result, leading)
     count = min(len(result.picture_names), drawing.thinning.hero_images)
     places = sorted({opening, *range(count)} if count > 1 else {opening})
-    choices = tuple(_pictured(results, result, by_direction, drawing, place) for place in places)
+    choices = tuple(_pictured(results, result, along, drawing, place) for place in places)
     others = tuple(image for image in choices if image.place != opening)
     last = tuple(image for image in choices if image.place == opening)
     return Hero(
@@ -107,9 +113,7 @@ def hero_of(results: Results, drawing: Drawing) -> Hero | None:
         opened_for=opened_for,
         led_by="direction" if leads else "unit",
         otherwise="unit" if leads else "direction",
-        lead_reason=" ".join(
-            filter(None, (_lead_reason(result, by_direction), _spread(result, leading)))
-        ),
+        lead_reason=" ".join(filter(None, (_lead_reason(result, along), _spread(result, leading)))),
         own_shares=_own_shares(result),
     )
 
@@ -149,19 +153,19 @@ def _spread(result: Contributions, leading: Contributions | DirectionContributio
     return f"{said}."
 
 
-def _lead_reason(result: Contributions, by_direction: DirectionContributions | None) -> str:
-    if by_direction is None:
+def _lead_reason(result: Contributions, along: DirectionContributions | None) -> str:
+    if along is None:
         return ""
-    alone = [sum(s.unit >= 0 for s in each.shares) for each in (result, by_direction)]
+    alone = [sum(s.unit >= 0 for s in each.shares) for each in (result, along)]
     if max(alone) <= LARGEST_PARTS and len(result.shares) == alone[0]:
         return "By unit and by direction, all parts stand here; units come first."
-    of_directions = numbers.percent(by_direction.own_largest)
-    of_units = numbers.percent(by_direction.own_largest_of_units)
-    if np.isnan(by_direction.own_largest - by_direction.own_largest_of_units):
+    of_directions = numbers.percent(along.own_largest)
+    of_units = numbers.percent(along.own_largest_of_units)
+    if np.isnan(along.own_largest - along.own_largest_of_units):
         return ""
     first, why = (
         ("Directions", "that is over 5 percentage points more")
-        if by_direction.leads
+        if along.leads
         else ("Units", "directions would have to carry over 5 percentage points more")
     )
     return (
@@ -195,17 +199,17 @@ def _opening(
 def _pictured(
     results: Results,
     result: Contributions,
-    by_direction: DirectionContributions | None,
+    along: DirectionContributions | None,
     drawing: Drawing,
     place: int,
 ) -> PicturedImage:
     """One image, by unit and by direction."""
-    by_unit = _own_parts(result, place, "unit ")
-    pca = _pca_parts(result, results, place)
+    by_unit = parts_of(result, place)
+    pca = pca_parts(result, results, place)
     ways = [by_unit]
-    if by_direction is not None:
-        along = _own_parts(by_direction, place, "")
-        ways = [along, by_unit] if by_direction.leads else [by_unit, along]
+    if along is not None:
+        parts = parts_of(along, place)
+        ways = [parts, by_unit] if along.leads else [by_unit, parts]
     led, *otherwise = (_way(result, drawing, place, parts, pca) for parts in ways)
     painter = Painter(drawing, led.limit, result.picture_names[place])
     return PicturedImage(
@@ -230,34 +234,6 @@ def _way(result: Contributions, drawing: Drawing, place: int, parts: Parts, pca:
         limit=limit,
         model=painter.total(whole, start, parts),
         pca=painter.total(by_pca, painter.image(result.pca_mean, "mean image"), pca),
-    )
-
-
-def _own_parts(
-    result: Contributions | DirectionContributions, place: int, before_name: str
-) -> Parts:
-    return Parts(
-        pictures=result.pictures[place],
-        names=tuple(f"{before_name}{share.name}" for share in result.shares),
-        units=tuple(share.unit if before_name else -1 for share in result.shares),
-        shares=result.row_shares[place],
-        sizes=result.row_sizes[place],
-        last_is_many=result.shares[-1].unit < 0,
-    )
-
-
-def _pca_parts(result: Contributions, results: Results, place: int) -> Parts:
-    """Components are orthogonal, so that a part's share is its squared size."""
-    reconstruction = results.answers.of(Reconstruction)
-    shares = result.pca_row_shares[place]
-    components = len(shares) if reconstruction is None else reconstruction.pca_components
-    return Parts(
-        pictures=result.pca_pictures[place],
-        names=tuple(f"PC {k + 1}" for k in range(len(shares))),
-        units=(-1,) * len(shares),
-        shares=shares,
-        sizes=np.sqrt(shares),
-        last_is_many=components > len(shares),
     )
 
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
+from reportgen.analyses.reconstruction import Reconstruction
 from reportgen.figures.tiles import symmetric_limit
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
+from reportgen.report.results import Results
 from reportgen.statistics.largest_parts import LARGEST_PARTS
 
 # A part whose largest value stays below so much of the scale looks blank beside the others: no
@@ -86,15 +90,11 @@ class Parts:
     def largest(self) -> np.ndarray:
         """Places of those that are shown alone: of those that can be seen, or else the first."""
         alone = self.order()[: len(self.names) - self.last_is_many]
-        seen = [place for place in alone if not self._is_faint(place)]
+        seen = [p for p in alone if not self._is_faint(self.pictures[p], self.shares[p])]
         return np.array(seen[:LARGEST_PARTS] or alone[:1], dtype=np.intp)
 
-    def _is_faint(self, place: int) -> bool:
-        is_small = bool(np.abs(self.shares[place]) < SMALL_SHARE)
-        return is_small and not self._is_seen(self.pictures[place])
-
-    def _is_seen(self, picture: np.ndarray) -> bool:
-        return float(np.abs(picture).max()) >= self.faint_below
+    def _is_faint(self, picture: np.ndarray, share: float) -> bool:
+        return abs(share) < SMALL_SHARE and float(np.abs(picture).max()) < self.faint_below
 
     def others(self) -> np.ndarray:
         """Places of those that are shown as one."""
@@ -109,8 +109,10 @@ class Parts:
     def together(self) -> np.ndarray | None:
         """(P,) the others' picture; None where there are none, or nothing of it would be seen."""
         others = self.others()
+        if not len(others):
+            return None
         rest = self.pictures[others].sum(axis=0)
-        return rest if len(others) and self._is_seen(rest) else None
+        return None if self._is_faint(rest, self.shares[others].sum()) else rest
 
     def cancelling(self) -> float:
         """The size of the largest part: by so many times it is larger than the change."""
@@ -126,6 +128,43 @@ class Parts:
 
 # A part that is so many times as large as the change it is a part of is mostly undone by others.
 PARTS_CANCEL = 2.0
+
+
+def parts_of(result: Contributions | DirectionContributions, place: int) -> Parts:
+    """The parts of the pictured image at a place, by unit or by direction."""
+    by_unit = isinstance(result, Contributions)
+    return Parts(
+        pictures=result.pictures[place],
+        names=tuple(f"unit {s.name}" if by_unit else s.name for s in result.shares),
+        units=tuple(share.unit if by_unit else -1 for share in result.shares),
+        shares=result.row_shares[place],
+        sizes=result.row_sizes[place],
+        last_is_many=result.shares[-1].unit < 0,
+    )
+
+
+def pca_parts(result: Contributions, results: Results, place: int) -> Parts:
+    """PCA's; components are orthogonal, so that a part's share is its squared size."""
+    reconstruction = results.answers.of(Reconstruction)
+    shares = result.pca_row_shares[place]
+    components = len(shares) if reconstruction is None else reconstruction.pca_components
+    return Parts(
+        pictures=result.pca_pictures[place],
+        names=tuple(f"PC {k + 1}" for k in range(len(shares))),
+        units=(-1,) * len(shares),
+        shares=shares,
+        sizes=np.sqrt(shares),
+        last_is_many=components > len(shares),
+    )
+
+
+def by_direction(results: Results) -> DirectionContributions | None:
+    """Contributions of directions to the images of `contributions`; None of an earlier schema."""
+    by_unit = results.answers.of(Contributions)
+    found = results.answers.of(DirectionContributions)
+    if by_unit is None or found is None:
+        return None
+    return found if len(found.pictures) == len(by_unit.picture_names) else None
 
 
 def on_one_scale(*sums: Parts, in_colour: bool) -> tuple[Parts, ...]:

@@ -22,7 +22,8 @@ class Thinning:
         fails; pairs in Between two images.
     walk_rows : images that units are walked from.
     unit_cards : units with a card; the others get a line.
-    full_walks : whether cards have the walk over the full range, and directions one.
+    full_walks : whether cards have the walk over the full range, and directions one where units
+        come first on the page.
     plane_rows : images behind each plane of two units.
     gallery : images that the page explains on demand.
     map_pictures : whether points on the map of the codes are pictures.
@@ -52,7 +53,8 @@ _STEPS: tuple[tuple[dict[str, object], str], ...] = (
     ({"unit_cards": 16}, "the cards of all but the 16 strongest units"),
     (
         {"full_walks": False},
-        "the full-range traversals in the units' cards, and the traversals along directions",
+        "the full-range traversals in the units' cards, and, where units come first, the "
+        "traversals along directions",
     ),
     ({"plane_rows": 1}, "all but one image in Two units at once"),
     ({"gallery": 100}, "all but 100 of the images that can be chosen at the top"),

@@ -51,16 +51,17 @@ const sums = (() => {
     const first = single.slice(0, MOST_PARTS);
     const left = besides(first);
     const scale = limitOf([...first.map((k) => result.phi[k]), ...(left.length ? [pictureOf(left)] : [])]);
-    const isSeen = (picture) => limitOf([picture]) >= FAINT * scale;
-    const isFaint = (k) => Math.abs(result.shares[k]) < SMALL_SHARE && !isSeen(result.phi[k]);
-    const seen = single.filter((k) => !isFaint(k)).slice(0, MOST_PARTS);
+    const isFaint = (picture, share) =>
+      Math.abs(share) < SMALL_SHARE && limitOf([picture]) < FAINT * scale;
+    const seen = single.filter((k) => !isFaint(result.phi[k], result.shares[k])).slice(0, MOST_PARTS);
     const alone = seen.length ? seen : single.slice(0, 1);
     const asked = unit === null ? -1 : (players.units ?? []).indexOf(unit);
     if (asked >= 0 && !alone.includes(asked)) alone.splice(MOST_PARTS - 1, 1, asked);
     const others = besides(alone);
     const pictures = alone.map((k) => result.phi[k]);
     const rest = others.length ? pictureOf(others) : null;
-    return { alone, others, pictures, rest: rest && isSeen(rest) ? rest : null };
+    const share = others.reduce((sum, k) => sum + result.shares[k], 0);
+    return { alone, others, pictures, rest: rest && !isFaint(rest, share) ? rest : null };
   };
 
   const nameOf = (k, others, players) => {

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
+from reportgen.analyses.direction_moves import DirectionMoves
 from reportgen.analyses.partial_reconstruction import PartialReconstruction
 from reportgen.analyses.traversal import Traversal
 from reportgen.api.report import Report
@@ -25,7 +27,7 @@ from reportgen.plots import KINDS, draw_figure, figures_of, file_of
 from reportgen.plots.pictures import PicturePainter
 from reportgen.report.results import Results
 from reportgen.suite.answers import Answers
-from tests.report.example import example_results
+from tests.report.example import example_results, with_answers
 
 # In dots, of which a figure has 100 an inch.
 LETTER = 4
@@ -49,6 +51,33 @@ def test_contributions_show_the_images_own_largest_parts(results: Results) -> No
     first = found.pictures[1, order[0]].reshape(8, 8) / limit
     np.testing.assert_allclose(shown(axes[3]), diverging(first) / 255)
     assert axes[3].get_title().startswith(f"unit {found.shares[order[0]].name}\n")
+
+
+@pytest.mark.parametrize("leads", [False, True])
+def test_contributions_are_by_what_comes_first_or_as_asked(results: Results, leads: bool) -> None:
+    along = replace(results.answers.of(DirectionContributions), leads=leads)
+    changed = with_answers(results, direction_contributions=along)
+    first = draw_figure(changed, "contributions").axes[3]
+    assert first.get_title().startswith("direction\n" if leads else "unit ")
+    order = np.argsort(-np.abs(along.row_shares[0, :-1]))
+    asked = draw_figure(changed, "contributions", by="direction").axes
+    limit = max(np.abs(along.pictures[0]).max(), 0)
+    pca = results.answers.of(Contributions).pca_pictures[0]
+    limit = max(limit, np.abs(pca).max())
+    picture = along.pictures[0, order[0]].reshape(8, 8) / limit
+    np.testing.assert_allclose(shown(asked[3]), diverging(picture) / 255)
+    with pytest.raises(FigureError, match='by "unit" or by "direction", not by pixel'):
+        draw_figure(changed, "contributions", by="pixel")
+
+
+def test_a_walk_along_a_direction_shows_its_frames(results: Results) -> None:
+    moves = results.answers.of(DirectionMoves)
+    figure = draw_figure(results, "walk", direction=2)
+    assert len(figure.axes) == 9
+    last = moves.frames[1, -1].reshape(8, 8).clip(0, 1)
+    np.testing.assert_allclose(shown(figure.axes[-1]), last, atol=1e-6)
+    with pytest.raises(FigureError, match="no picture of direction"):
+        draw_figure(results, "walk", direction=99)
 
 
 def test_titles_of_neighbouring_pictures_do_not_run_into_each_other(results: Results) -> None:
@@ -113,7 +142,7 @@ def test_a_figure_that_cannot_be_drawn_is_one_sentence(results: Results) -> None
     without = replace(results, answers=Answers({**dict(results.answers), "traversal": None}))
     with pytest.raises(FigureError, match="traversal cannot be drawn"):
         draw_figure(without, "walk")
-    assert all(call["kind"] != "walk" for _, call in figures_of(without))
+    assert all("unit" not in call for _, call in figures_of(without))
 
 
 def test_the_command_writes_every_figure_of_results(results: Results, tmp_path: Path) -> None:
@@ -123,9 +152,10 @@ def test_the_command_writes_every_figure_of_results(results: Results, tmp_path: 
     assert done.exit_code == 0, done.output
     written = {path.name for path in (tmp_path / "out").iterdir()}
     walked = results.answers.of(Traversal).names
-    assert written == {f"walk-{name}.png" for name in walked} | {
-        f"{kind}.png" for kind in set(KINDS) - {"walk"}
-    }
+    directions = len(results.answers.of(DirectionMoves).frames)
+    walks = [*walked, *(f"direction-{place + 1}" for place in range(directions))]
+    others = {*KINDS, "contributions-direction"} - {"walk"}
+    assert written == {f"{name}.png" for name in (*(f"walk-{w}" for w in walks), *others)}
     assert Image.open(tmp_path / "out" / "units.png").width == round(60 * 100 / 25.4)
     done = CliRunner().invoke(main, [*map(str, words), "--width", "wide"])
     assert done.exit_code == 2 and "--width is 'wide'" in done.output

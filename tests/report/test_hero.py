@@ -319,18 +319,18 @@ def test_parts_that_undo_each_other_are_said_to_and_others_are_not(many: Results
 
 def test_others_of_which_nothing_can_be_seen_are_words_and_no_blank_tile(many: Results) -> None:
     answer = many.answers["contributions"]
-    pictures = answer.pictures.copy()
-    order = np.argsort(-np.abs(answer.row_shares), axis=1, kind="stable")
+    pictures, shares = answer.pictures.copy(), answer.row_shares.copy()
+    order = np.argsort(-np.abs(shares), axis=1, kind="stable")
     for row, others in enumerate(order[:, 6:]):
         pictures[row, others] /= 1000
-    blank = with_answers(many, contributions=replace(answer, pictures=pictures))
+        shares[row, others] /= 1000
+    faint = replace(answer, pictures=pictures, row_shares=shares)
+    blank = with_answers(many, contributions=faint)
     for image in hero(blank).choices:
         *alone, others = image.led.model.parts
         assert [part.picture is None for part in alone] == [False] * 6
         assert others.picture is None
-        assert others.share == percent(
-            answer.row_shares[image.place, order[image.place, 6:]].sum(), 2
-        )
+        assert others.share == percent(shares[image.place, order[image.place, 6:]].sum(), 2)
     article = parsed(page_of(blank).html).one("section", id="hero").all("article")[-1]
     assert [note.text for note in article.all("p", **{"class": "faint"})] == ["too faint to see"]
 
@@ -356,8 +356,14 @@ FAINT_CASES: dict[str, tuple[Parts, list[int], str, bool]] = {
         True,
     ),
     "a faint one of a large share": (faint_parts((1, 0.04), (0.8, 0.2)), [0, 1], "", True),
-    "a rest that nobody counted": (
+    "a faint rest of a large share": (
         faint_parts((1, 0.02, 0.04), (0.9, 0.04, 0.06), last_is_many=True),
+        [0],
+        "the rest",
+        True,
+    ),
+    "a rest that nobody counted": (
+        faint_parts((1, 0.02, 0.04), (0.97, 0.02, 0.01), last_is_many=True),
         [0],
         "the rest",
         False,

@@ -24,6 +24,7 @@ from reportgen.report.question import Question
 from reportgen.report.results import Results
 from reportgen.report.store import results_json
 from reportgen.report.template_folder import template_folder
+from reportgen.report.thinning import Thinning
 from reportgen.report.views.thinning import first_and_rest, steps_shown
 from reportgen.report.words import Word
 from tests.report.example import example_results, page_of, with_answers, without
@@ -507,3 +508,22 @@ def test_a_card_names_every_unit_that_may_be_the_largest_interaction(results: Re
     text = page.one("section", id="units").text
     one, other = (unit.name for unit in others[:2])
     assert f"unit {one} or unit {other}" in " ".join(text.replace("\u00a0", " ").split())
+
+
+def test_units_without_a_traversal_are_all_live_ones_that_have_none(results: Results) -> None:
+    health = replace(results.answers["health"], live=481)
+    text = parsed(page_of(with_answers(results, health=health)).html).one("section", id="traversal")
+    walked = len(results.answers["traversal"].units)
+    assert f"not the other {481 - walked}." in " ".join(text.text.split())
+
+
+@pytest.mark.parametrize("leads", [False, True])
+def test_traversals_along_directions_stay_on_a_smaller_page_where_directions_come_first(
+    results: Results, leads: bool
+) -> None:
+    along = replace(results.answers["direction_contributions"], leads=leads)
+    changed = with_answers(results, direction_contributions=along)
+    page = parsed(page_of(changed, thinning=Thinning(full_walks=False)).html)
+    assert len(page.all("h4", id="direction-walks")) == leads
+    links = [a.attributes.get("href") for a in page.one("section", id="traversal").all("a")]
+    assert ("#direction-walks" in links) == leads

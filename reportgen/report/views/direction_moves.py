@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reportgen.analyses.contributions import Contributions
+from reportgen.analyses.direction_contributions import DirectionContributions
 from reportgen.analyses.direction_moves import DirectionMoves
 from reportgen.figures.charts import Chart, Curve, CurveKind, line_chart
 from reportgen.report import numbers
@@ -36,7 +37,10 @@ def moves_view(results: Results, drawing: Drawing) -> MovesView | None:
     if result is None:
         return None
     rows = tuple(_growing(result, results.answers.of(Contributions), drawing))
-    return MovesView(_curve(result), rows, tuple(_walks(result, drawing)))
+    shares = results.answers.of(DirectionContributions)
+    are_walked = drawing.thinning.full_walks or (shares is not None and shares.leads)
+    walks = tuple(_walks(result, drawing)) if are_walked else ()
+    return MovesView(_curve(result), rows, walks)
 
 
 def _growing(
@@ -81,8 +85,7 @@ def _with_intervals(kind: CurveKind, r2: tuple[Estimate, ...]) -> Curve:
 
 
 def _walks(result: DirectionMoves, drawing: Drawing) -> Iterator[LabelledStrip]:
-    shown = min(MOST_WALKED, len(result.frames)) if drawing.thinning.full_walks else 0
-    for place in range(shown):
+    for place in range(min(MOST_WALKED, len(result.frames))):
         lengths = [numbers.signed(float(length)) for length in result.lengths[place]]
         marked = ", ".join(str(n + 1) for n in np.flatnonzero(result.flagged[place]))
         yield LabelledStrip(

@@ -121,7 +121,7 @@ def _sums(
     counts, captions = shown, tuple(f"k = {k}" for k in shown)
     if pca is not None and not _unit_by_unit(pca):
         counts = tuple(pca.pca_components[k] for k in shown)
-        captions = tuple(f"{count} components" for count in counts)
+        captions = tuple(f"{count} PC{'' if count == 1 else 's'}" for count in counts)
     return Strip(
         sprite=drawing.strip(drawing.images(pictures[list(shown)])),
         alt=f"{what} with the first {', '.join(map(str, counts))} parts.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reportgen.analyses.health import Health
 from reportgen.analyses.traversal import Traversal, Walks
 from reportgen.report import numbers
 from reportgen.report.drawing import Drawing, Strip
@@ -52,15 +53,14 @@ class View:
 
 def view(result: Traversal, results: Results, drawing: Drawing) -> View:
     """Strips over the data-supported range; the full range stands in the units' cards."""
-    walked = set(result.units)
-    left_out = [u for u in results.units if u.share is not None and u.index not in walked]
+    health = results.answers.of(Health)
     live = live_view(result, results, drawing)
     most = drawing.thinning.walk_rows if live is None else STRIPS_BESIDE_LIVE
     shown = min(len(result.rows), drawing.thinning.walk_rows, most)
     return View(
         rows=tuple(_row(result, drawing, row) for row in range(shown)),
         rows_left_out=len(result.rows) - shown,
-        units_left_out=len(left_out),
+        units_left_out=0 if health is None else max(0, health.live - len(result.units)),
         live=live,
     )
 
