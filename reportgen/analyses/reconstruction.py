@@ -14,6 +14,7 @@ from reportgen.statistics.bootstrap import (
     interval,
     safe_ratio,
 )
+from reportgen.statistics.crossing import crossing, crossing_interval
 from reportgen.statistics.fit_uncertainty import jackknife_deviation, widened
 from reportgen.statistics.pca import LARGEST_PRODUCTS, pca_beside
 from reportgen.study.study import Study
@@ -114,8 +115,7 @@ def run(study: Study) -> Reconstruction:
     half, half_beyond = _with_half(study, model_errors) if pca_shown else (None, False)
     equivalent = None
     if pca_shown:
-        equivalent = _equivalent(bootstrap, model_errors, pca_errors, centred)
-        equivalent = widened(equivalent, without.equivalent(model_errors), least=0)
+        equivalent = _equivalent(bootstrap, model_errors, pca_errors, without)
     return Reconstruction(
         r2=widened(bootstrap.explained(model_errors, centred), without.model_r2(model_errors)),
         mse=bootstrap.ratio(model_errors / pixels, np.ones(len(test))),
@@ -169,40 +169,47 @@ def run(study: Study) -> Reconstruction:
 
 
 class _Without:
-    """Sd that the fit half adds: with a tenth of it left out, the mean image and PCA differ."""
+    """Sd that the fit half adds: with a tenth of it left out, the mean image and PCA differ.
+
+    `errors` (10, j + 1) are the study's `pca_errors_without`.
+    """
 
     def __init__(self, study: Study) -> None:
-        self._errors, self._rows = study.pca_errors_without, len(study.test)
+        self.errors, self._rows = study.pca_errors_without, len(study.test)
 
     def _at(self, count: int) -> np.ndarray:
         """(10,) Σ‖x − x̂‖² of so many components; beyond 512 those of 512."""
-        return self._errors[:, min(count, self._errors.shape[1] - 1)]
+        return self.errors[:, min(count, self.errors.shape[1] - 1)]
 
     def model_r2(self, model_errors: np.ndarray) -> float:
-        return float(jackknife_deviation(safe_ratio(model_errors.sum(), self._errors[:, 0])))
+        return float(jackknife_deviation(safe_ratio(model_errors.sum(), self.errors[:, 0])))
 
     def pca_r2(self, count: int) -> float:
-        return float(jackknife_deviation(safe_ratio(self._at(count), self._errors[:, 0])))
+        return float(jackknife_deviation(safe_ratio(self._at(count), self.errors[:, 0])))
 
     def pca_error(self, count: int) -> float:
         return float(jackknife_deviation(self._at(count) / self._rows))
 
     def equivalent(self, model_errors: np.ndarray) -> float:
-        level = -float(model_errors.sum())
-        return float(jackknife_deviation(np.array([_crossing(-e, level) for e in self._errors])))
+        level = float(model_errors.sum())
+        return float(jackknife_deviation(np.array([crossing(e, level) for e in self.errors])))
 
 
 def _equivalent(
-    bootstrap: Bootstrap, model: np.ndarray, pca: np.ndarray, centred: np.ndarray
+    bootstrap: Bootstrap, model: np.ndarray, pca: np.ndarray, without: _Without
 ) -> Estimate:
-    totals = bootstrap.sums(centred)
-    curves = 1 - safe_ratio(bootstrap.sums(pca), totals[:, None])
-    levels = 1 - safe_ratio(bootstrap.sums(model), totals)
+    """k′ with the interval of where two sums of squares meet; percentiles for few images."""
+    curves, levels, totals = (bootstrap.sums(errors) for errors in (pca, model, pca[:, 0]))
     resampled = np.full(len(levels), np.nan)
-    for place in np.flatnonzero(np.isfinite(levels)):
-        resampled[place] = _crossing(curves[place], levels[place])
-    whole = _crossing(1 - pca.sum(axis=0) / centred.sum(), 1 - model.sum() / centred.sum())
-    return interval(whole, resampled).with_resamples(resampled.astype(np.float32))
+    for place in np.flatnonzero(totals > 0):
+        resampled[place] = crossing(curves[place], levels[place])
+    whole = crossing(pca.sum(axis=0), float(model.sum()))
+    ends = crossing_interval(bootstrap, pca, model, without.errors)
+    if ends is None:
+        found = widened(interval(whole, resampled), without.equivalent(model), least=0)
+    else:
+        found = Estimate(whole, min(ends[0], whole), max(ends[1], whole))
+    return found.with_resamples(resampled.astype(np.float32))
 
 
 def _with_half(study: Study, model_errors: np.ndarray) -> tuple[float | None, bool]:
@@ -216,18 +223,7 @@ def _with_half(study: Study, model_errors: np.ndarray) -> tuple[float | None, bo
     missed, of_model = errors.sum(axis=0), float(model_errors.sum())
     if missed[-1] > of_model:
         return float(len(missed) - 1), True
-    return _crossing(-missed, -of_model), False
-
-
-def _crossing(curve: np.ndarray, level: float) -> float:
-    """Return the k at which a rising curve over 0, 1, … reaches `level`, interpolated linearly."""
-    reached = np.flatnonzero(curve >= level)
-    if len(reached) == 0:
-        return float(len(curve) - 1)
-    k = int(reached[0])
-    if k == 0:
-        return 0.0
-    return k - 1 + float((level - curve[k - 1]) / (curve[k] - curve[k - 1]))
+    return crossing(missed, of_model), False
 
 
 def _pca_images(study: Study, rows: np.ndarray, count: int) -> np.ndarray:

@@ -168,7 +168,7 @@ class _Held:
         """The miss with its interval."""
         if study.is_negligible(float(self.total.sum()), len(rows)):
             return UNDEFINED
-        return study.bootstrap(rows).estimate(_miss, self.missed, self.total)
+        return study.bootstrap(rows).root_ratio(self.missed, self.total)
 
 
 def _joined(first: _Held, others: _Held) -> _Held:

@@ -1,5 +1,5 @@
 """Bootstrap over rows (images): percentile intervals for ratios of sums over rows, studentized ones
-for R², bias-corrected ones for numbers that few rows push to one side.
+for R² and for misses, bias-corrected ones for numbers that few rows push to one side.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import numpy as np
 
 LOWER, UPPER = 2.5, 97.5
 FEW_ROWS, HELD_SHARE, FEWEST_TO_JUDGE = 0.01, 0.25, 32
+# Images of a miss: the picture rows and 8 more.
+FEWEST_TO_STUDENTIZE = 16
 # A smaller sd of a logarithm is rounding.
 LEAST_DEVIATION = 1e-7
 
@@ -64,6 +66,11 @@ class Bootstrap:
             counts = np.bincount(generator.integers(count, size=count), minlength=count)
             weights[:] = counts[members]
 
+    @property
+    def images(self) -> int:
+        """Number of different images among the rows."""
+        return len(self._first)
+
     def sums(self, per_row: np.ndarray) -> np.ndarray:
         """(n, …) per-row terms → (B, …) their sums in each resample."""
         flat = np.asarray(per_row, dtype=np.float64).reshape(len(per_row), -1)
@@ -101,18 +108,28 @@ class Bootstrap:
         the percentile interval.
         """
         found = self.estimate(lambda m, t: 1 - safe_ratio(m, t), missed, total)
-        low, high = self._studentized(missed, total)
-        if not (np.isfinite(found.low) and np.isfinite(low) and np.isfinite(high)):
-            return found
-        low, high = min(1 - np.exp(high), found.value), max(1 - np.exp(low), found.value)
-        studentized = Estimate(found.value, float(low), float(high))
-        return studentized.with_resamples(found.resamples)
+        low, high = self.log_ratio(missed, total, FEWEST_TO_JUDGE)
+        return _with_ends(found, 1 - np.exp(high), 1 - np.exp(low))
 
-    def _studentized(self, *sums: np.ndarray) -> tuple[float, float]:
-        """The interval of log(Σ numerators / Σ denominators); NaN where there is none."""
-        count = len(self._first)
-        above, below = (np.bincount(self._members, s, minlength=count) for s in sums)
-        if count < FEWEST_TO_JUDGE or not above.sum() > 0 or not below.sum() > 0:
+    def root_ratio(self, missed: np.ndarray, total: np.ndarray) -> Estimate:
+        """√(Σ missed / Σ total) over rows; undefined where the denominator is no effect.
+
+        The interval is studentized, of the logarithm, as that of `explained`; below 16 rows it is
+        the percentile interval.
+        """
+        found = self.estimate(lambda m, t: np.sqrt(safe_ratio(m, t)), missed, total)
+        low, high = self.log_ratio(missed, total, FEWEST_TO_STUDENTIZE)
+        return _with_ends(found, np.exp(low / 2), np.exp(high / 2))
+
+    def log_ratio(self, above: np.ndarray, below: np.ndarray, fewest: int) -> tuple[float, float]:
+        """The studentized interval of log(Σ above / Σ below) over rows.
+
+        NaN where there is none: below `fewest` images, where a sum is 0, and where the ratio is
+        every row's.
+        """
+        count = self.images
+        above, below = (np.bincount(self._members, s, minlength=count) for s in (above, below))
+        if count < fewest or not above.sum() > 0 or not below.sum() > 0:
             return float("nan"), float("nan")
         weights = self.weights if count == len(self._members) else self.weights[:, self._first]
         logarithm, deviation = _log_ratio(np.ones((1, count)), above, below)
@@ -127,6 +144,14 @@ class Bootstrap:
     def ratios(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[Estimate, ...]:
         """One ratio for each column of `numerators` (n, m) over the same denominators (n,)."""
         return self.estimates(lambda d, n: safe_ratio(n, d), [denominators], [numerators])
+
+
+def _with_ends(found: Estimate, low: float, high: float) -> Estimate:
+    """The same number between other ends, itself among them; as it is where an end is unknown."""
+    if not (np.isfinite(found.low) and np.isfinite(low) and np.isfinite(high)):
+        return found
+    ends = float(min(low, found.value)), float(max(high, found.value))
+    return Estimate(found.value, *ends).with_resamples(found.resamples)
 
 
 def _log_ratio(

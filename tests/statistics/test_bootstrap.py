@@ -289,3 +289,31 @@ def test_copies_are_one_image_to_the_sd_of_r2_too(terms) -> None:
 def test_an_r2_that_is_the_same_for_every_row_has_an_interval_of_no_width(missed, value) -> None:
     found = Bootstrap(40, 50, 0).explained(missed, np.ones(40))
     assert (found.low, found.value, found.high) == pytest.approx((value,) * 3, abs=1e-12)
+
+
+def test_a_miss_s_interval_is_that_of_what_r2_leaves_under_the_root(terms) -> None:
+    bootstrap = Bootstrap(ROWS, 500, seed=1)
+    miss, r2 = bootstrap.root_ratio(*terms), bootstrap.explained(*terms)
+    ends = np.sqrt([1 - r2.value, 1 - r2.high, 1 - r2.low])
+    assert dataclasses.astuple(miss) == pytest.approx(ends, rel=1e-12)
+
+
+def test_a_miss_s_interval_holds_it_more_often_than_percentiles_of_16_images() -> None:
+    """Totals are gamma distributed with mean 2; a tenth of their squares, .6 on average, missed."""
+    truth, held = np.sqrt(0.3), {"studentized": 0, "percentile": 0}
+    for seed in range(SIMULATIONS):
+        total = np.random.default_rng([32, seed]).gamma(2, size=16)
+        bootstrap = Bootstrap(16, 200, seed)
+        found = bootstrap.root_ratio(0.1 * total**2, total)
+        plain = bootstrap.estimate(lambda m, t: np.sqrt(m / t), 0.1 * total**2, total)
+        held["studentized"] += found.low <= truth <= found.high
+        held["percentile"] += plain.low <= truth <= plain.high
+    assert held["percentile"] + 20 < held["studentized"]
+
+
+@pytest.mark.parametrize(("rows", "studentized"), [(15, False), (16, True)])
+def test_a_miss_of_fewer_than_16_images_has_percentiles(terms, rows: int, studentized: bool):
+    few = [part[:rows] for part in terms]
+    bootstrap = Bootstrap(rows, 200, seed=1)
+    plain = bootstrap.estimate(lambda m, t: np.sqrt(m / t), *few)
+    assert (bootstrap.root_ratio(*few) != plain) == studentized
