@@ -57,9 +57,9 @@ def _heavy_tails(answer: object) -> Iterator[str]:
         yield (
             "Few images decide here: the largest 1 % of them hold over a quarter of the sums "
             f"behind {numbers.listed(names)}, and the intervals are too narrow. In a simulation of "
-            "codes with heavy tails (Student's t, 2.5 degrees of freedom), 95 % intervals of misses "
-            "held the truth in 88 % of data sets, those of R² and the linear share in about 70 %, "
-            "those of equivalent components in 58 %."
+            "codes with heavy tails (Student's t, 2.5 degrees of freedom), 95 % intervals of R² "
+            "and of the linear share held the truth in about 70 % of data sets, those of "
+            "equivalent components in 58 %, those of misses in 88 %."
         )
 
 
