@@ -26,7 +26,7 @@ from reportgen.study.study import Study
 # Steps of a path in the page: as near to 16 of them as units' order is to another order.
 STEPS = 8
 # Numbers of all codes together, and of what directions are made from: 16 and 32 bits each.
-MOST_CODE_NUMBERS, MOST_DIRECTION_NUMBERS = 200_000, 20_000
+MOST_CODE_NUMBERS, MOST_DIRECTION_NUMBERS = 200_000, 70_000
 MOST_LIVE_UNITS = 128
 # Numbers of all principal components together, of 16 bits.
 MOST_COMPONENT_NUMBERS = 40_000

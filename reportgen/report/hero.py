@@ -35,13 +35,19 @@ from reportgen.statistics.largest_parts import LARGEST_PARTS, largest_parts
 
 # An image opens the page where its largest parts carry so much of its change.
 CLEAR_SHARE = 0.7
+# Two sums have one scale where the fainter one's largest value is so much of it or more.
+SAME_SCALE = 0.25
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to take an image apart, beside PCA's; `limit` is that of their one signed scale."""
+    """One way to take an image apart, beside PCA's.
+
+    `limit` and `pca_limit` are of their signed scales, one unless one of them would be too faint.
+    """
 
     limit: float
+    pca_limit: float
     model: Sum
     pca: Sum
 
@@ -223,17 +229,26 @@ def _pictured(
 
 
 def _way(result: Contributions, drawing: Drawing, place: int, parts: Parts, pca: Parts) -> Way:
-    """The model's sum and PCA's on one signed scale."""
-    parts, pca = on_one_scale(parts, pca, in_colour=drawing.in_colour)
-    limit = drawing.limit(parts.shown(), pca.shown())
-    painter = Painter(drawing, limit, result.picture_names[place])
-    whole = painter.image(result.reconstructions[place], "reconstruction")
-    start = painter.image(result.starts()[place], "mean code")
-    by_pca = painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
+    """The model's sum and PCA's, on one signed scale where both can be seen on it."""
+    in_colour, largest = drawing.in_colour, [drawing.limit(each.shown()) for each in (parts, pca)]
+    apart = 0 < min(largest) < SAME_SCALE * max(largest)
+    if apart:
+        (parts,), (pca,) = (on_one_scale(each, in_colour=in_colour) for each in (parts, pca))
+    else:
+        parts, pca = on_one_scale(parts, pca, in_colour=in_colour)
+    limits = [drawing.limit(each.shown()) for each in (parts, pca)]
+    if not apart:
+        limits = [max(limits)] * 2
+    name = result.picture_names[place]
+    model_painter, pca_painter = (Painter(drawing, limit, name) for limit in limits)
+    whole = model_painter.image(result.reconstructions[place], "reconstruction")
+    start = model_painter.image(result.starts()[place], "mean code")
+    by_pca = pca_painter.image(result.pca_mean + result.pca_pictures[place].sum(axis=0), "PCA")
     return Way(
-        limit=limit,
-        model=painter.total(whole, start, parts),
-        pca=painter.total(by_pca, painter.image(result.pca_mean, "mean image"), pca),
+        limit=limits[0],
+        pca_limit=limits[1],
+        model=model_painter.total(whole, start, parts),
+        pca=pca_painter.total(by_pca, pca_painter.image(result.pca_mean, "mean image"), pca),
     )
 
 

@@ -21,11 +21,13 @@ from reportgen.comparison.comparison import compare_sources, comparison_json
 from reportgen.comparison.differences import replicated_difference, welch
 from reportgen.comparison.markdown import MOST_BYTES, comparison_markdown
 from reportgen.comparison.page import render_comparison
+from reportgen.comparison.pictures import pictures_of
 from reportgen.comparison.sources import Source, conditions_of, read_sources
 from reportgen.comparison.units import match_units, ranking_similarity
 from reportgen.confined import jobs, result_jobs
 from reportgen.errors import ComparisonError
 from reportgen.questions import QUESTIONS
+from reportgen.report.drawing import Drawing
 from reportgen.report.results import Results
 from reportgen.report.store import image_archive, results_json
 from reportgen.request import BuildRequest
@@ -425,3 +427,19 @@ def test_a_confined_child_makes_the_same_page(folders: list[Path]) -> None:
     child, here = result_jobs.compare(request), compare_results(request)
     assert child.files.html == here.files.html
     assert child.lines == here.lines
+
+
+def test_the_image_is_taken_apart_by_directions_where_they_come_first_in_both(make: Make) -> None:
+    def led(name: str) -> Source:
+        source = make(name)
+        along = source.results.answers["direction_contributions"]
+        leads = with_answers(source.results, direction_contributions=replace(along, leads=True))
+        return replace(source, results=leads)
+
+    drawing = Drawing(led("a").results.provenance.picture_shape, (0.0, 1.0))
+    for second, by in ((led("b"), "direction"), (make("b"), "unit")):
+        image = pictures_of(led("a"), second, (), drawing).image
+        assert image is not None and image.by == by
+        assert all(
+            part.name.startswith(by) for part in (image.first.parts[0], image.second.parts[0])
+        )

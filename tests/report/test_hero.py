@@ -393,3 +393,22 @@ def test_what_cannot_be_seen_beside_a_stronger_sum_is_among_the_others() -> None
     assert beside.largest().tolist() == [0]
     assert on_one_scale(faint_parts((1, 0.15), (0.97, 0.03)), in_colour=True)[0].others() == [1]
     assert beside.together() is None
+
+
+def test_pca_s_row_has_its_own_scale_where_it_would_be_too_faint_on_the_model_s(
+    many: Results,
+) -> None:
+    assert all(way.led.pca_limit == way.led.limit for way in hero(many).choices)
+    answer = many.answers["contributions"]
+    stronger = replace(answer, pictures=20 * answer.pictures)
+    drawn = hero(with_answers(many, contributions=stronger))
+    for image, before in zip(drawn.choices, hero(many).choices, strict=True):
+        pca = answer.pca_pictures[image.place]
+        assert image.led.pca_limit == pytest.approx(np.abs(pca).max(), rel=0.5)
+        assert image.led.limit > 4 * image.led.pca_limit
+        assert len(image.led.pca.parts) >= len(before.led.pca.parts)
+    section = parsed(page_of(with_answers(many, contributions=stronger)).html).one(
+        "section", id="hero"
+    )
+    said = [p.text for p in section.all("p", **{"class": "fine"}) if "scale of its own" in p.text]
+    assert len(said) == len(drawn.choices)
