@@ -114,16 +114,20 @@ class Bootstrap:
     def root_ratio(self, missed: np.ndarray, total: np.ndarray) -> Estimate:
         """√(Σ missed / Σ total) over rows; undefined where the denominator is no effect.
 
-        The interval is studentized, of the logarithm, as that of `explained`; below 16 rows it is
-        the percentile interval.
+        The interval is studentized, of the logarithm, as that of `explained`, but both ends are as
+        far from it, which few rows tell better (Hall, 1988). Of fewer than 16 rows it is the
+        percentile interval.
         """
         found = self.estimate(lambda m, t: np.sqrt(safe_ratio(m, t)), missed, total)
-        low, high = self.log_ratio(missed, total, FEWEST_TO_STUDENTIZE)
+        low, high = self.log_ratio(missed, total, FEWEST_TO_STUDENTIZE, symmetric=True)
         return _with_ends(found, np.exp(low / 2), np.exp(high / 2))
 
-    def log_ratio(self, above: np.ndarray, below: np.ndarray, fewest: int) -> tuple[float, float]:
+    def log_ratio(
+        self, above: np.ndarray, below: np.ndarray, fewest: int, *, symmetric: bool = False
+    ) -> tuple[float, float]:
         """The studentized interval of log(Σ above / Σ below) over rows.
 
+        A `symmetric` one has the logarithm in its middle.
         NaN where there is none: below `fewest` images, where a sum is 0, and where the ratio is
         every row's.
         """
@@ -138,7 +142,11 @@ class Bootstrap:
             return float("nan"), float("nan")
         known = deviations > LEAST_DEVIATION
         moved = (resampled[known] - logarithm[0]) / deviations[known]
-        least, most = np.percentile(moved[np.isfinite(moved)], [LOWER, UPPER])
+        moved = moved[np.isfinite(moved)]
+        least, most = np.percentile(moved, [LOWER, UPPER])
+        if symmetric:
+            most = np.percentile(np.abs(moved), UPPER - LOWER)
+            least = -most
         return float(logarithm[0] - most * deviation[0]), float(logarithm[0] - least * deviation[0])
 
     def ratios(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[Estimate, ...]:

@@ -239,13 +239,14 @@ def test_the_largest_hundredth_of_rows_holds_over_a_quarter_or_not(part: float, 
     assert held_by_few(np.ones(100), sizes) == few
 
 
+def log_ratio(missed: np.ndarray, total: np.ndarray) -> tuple[float, float]:
+    """log(Σ missed / Σ total) and its sd by the delta method."""
+    influences = missed / missed.sum() - total / total.sum()
+    return np.log(missed.sum() / total.sum()), np.sqrt(np.square(influences).sum())
+
+
 def test_r2_s_interval_is_the_studentized_one_of_the_logarithm_of_what_is_missed(terms) -> None:
     """Davison & Hinkley, 1997, §5.2, resample by resample; sd by the delta method."""
-
-    def log_ratio(missed: np.ndarray, total: np.ndarray) -> tuple[float, float]:
-        influences = missed / missed.sum() - total / total.sum()
-        return np.log(missed.sum() / total.sum()), np.sqrt(np.square(influences).sum())
-
     ours = Bootstrap(ROWS, 4_000, seed=1).explained(*terms)
     whole, deviation = log_ratio(*terms)
     generator, moved = np.random.default_rng(2), []
@@ -291,11 +292,19 @@ def test_an_r2_that_is_the_same_for_every_row_has_an_interval_of_no_width(missed
     assert (found.low, found.value, found.high) == pytest.approx((value,) * 3, abs=1e-12)
 
 
-def test_a_miss_s_interval_is_that_of_what_r2_leaves_under_the_root(terms) -> None:
-    bootstrap = Bootstrap(ROWS, 500, seed=1)
-    miss, r2 = bootstrap.root_ratio(*terms), bootstrap.explained(*terms)
-    ends = np.sqrt([1 - r2.value, 1 - r2.high, 1 - r2.low])
-    assert dataclasses.astuple(miss) == pytest.approx(ends, rel=1e-12)
+def test_a_miss_s_interval_is_the_symmetric_studentized_one_of_its_logarithm(terms) -> None:
+    """Hall, 1988, resample by resample: the |t| that 95 % of them keep within, to both sides."""
+    ours = Bootstrap(ROWS, 4_000, seed=1).root_ratio(*terms)
+    whole, deviation = log_ratio(*terms)
+    generator, moved = np.random.default_rng(2), []
+    for _ in range(4_000):
+        chosen = generator.integers(ROWS, size=ROWS)
+        again, its_deviation = log_ratio(terms[0][chosen], terms[1][chosen])
+        moved.append(abs(again - whole) / its_deviation)
+    half = np.percentile(moved, 95) * deviation / 2
+    assert ours.value == pytest.approx(np.sqrt(terms[0].sum() / terms[1].sum()), rel=1e-12)
+    assert np.log(ours.high / ours.value) == pytest.approx(half, rel=0.05)
+    assert np.log(ours.value / ours.low) == pytest.approx(half, rel=0.05)
 
 
 def test_a_miss_s_interval_holds_it_more_often_than_percentiles_of_16_images() -> None:
