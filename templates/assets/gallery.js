@@ -72,7 +72,7 @@ const galleryOf = (loaded, sheet, { open, panel, search, sort, found, grid }) =>
   sort.addEventListener("change", arrange);
   grid.addEventListener("click", (event) => {
     const option = event.target.closest("[data-place]");
-    if (option) selection.choose(Number(option.dataset.place));
+    if (option) selection.choose(Number(option.dataset.place), { stay: true });
   });
   grid.addEventListener("keydown", (event) => {
     const across = Math.max(1, getComputedStyle(grid).gridTemplateColumns.split(" ").length);
@@ -83,7 +83,7 @@ const galleryOf = (loaded, sheet, { open, panel, search, sort, found, grid }) =>
     event.preventDefault();
     const at = visible.indexOf(selection.state.place) + step;
     const to = visible[Math.min(visible.length - 1, Math.max(0, at))];
-    selection.choose(to);
+    selection.choose(to, { stay: true });
     options[to].scrollIntoView({ block: "nearest" });
   });
   selection.follow(({ place }) => {

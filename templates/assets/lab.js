@@ -134,6 +134,7 @@ const lab = (async () => {
     remove.addEventListener("click", () => {
       pin.article.remove();
       pins.splice(pins.indexOf(pin), 1);
+      beside.focus({ preventScroll: true });
       show();
     });
     pin.article.querySelector("h3").append(remove);

@@ -28,27 +28,29 @@ const selection = (() => {
     tell();
   };
   /* Sandboxed pages may not touch their address, and the choice holds all the same. */
-  const note = (how = "replaceState") => {
-    try { history[how](null, "", address()); } catch { /* As said. */ }
+  const note = (how) => { try { history[how](null, "", address()); } catch { /* As said. */ } };
+  const takeAndNote = (hash) => {
+    take(hash);
+    note("pushState");
   };
-  /* By the address, which leads to the image; or where the reader is to `stay` where they are. */
+  /* By the address, which leads to the image and takes the keyboard from where it is; or where the reader is
+     to `stay` where they are. */
   const choose = (place, { stay = false } = {}) => {
     if (place === state.place) return;
     if (!stay) { places.go(anchor(place)); return; }
-    take(anchor(place));
-    note();
+    takeAndNote(anchor(place));
   };
   /* By units or by directions; the reader stays where they are. */
   const turn = (way) => {
     if (way === state.way) return;
     state.way = way;
     tell();
-    note();
+    note("replaceState");
   };
   const isolate = (unit) => {
     state.unit = unit === state.unit ? null : unit;
     tell();
-    note();
+    note("replaceState");
   };
 
   /* The image's own article, or the one in which others are explained. */
@@ -68,13 +70,7 @@ const selection = (() => {
       label.htmlFor = document.getElementById(pick + state.way) ? pick + state.way : pick;
     }
   };
-  /* The keyboard stays at the pick, which an address would take it from. */
-  for (const pick of picks) {
-    pick.addEventListener("change", () => {
-      take(anchorOf(pick));
-      note("pushState");
-    });
-  }
+  for (const pick of picks) pick.addEventListener("change", () => takeAndNote(anchorOf(pick)));
 
   /* One unit alone: the others, and pairs without it, step back in the pictures and in the index. */
   const bar = document.querySelector(".alone-bar");

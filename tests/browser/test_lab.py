@@ -173,6 +173,23 @@ def test_one_unit_alone_shows_in_the_sum_the_index_and_the_walk(visit: Visiting)
 
 
 @pytest.mark.slow
+def test_arrow_keys_go_through_all_images_and_a_kept_one_is_removed_by_key(visit: Visiting) -> None:
+    page = visit("live").page
+    page.locator("[data-lab=open]").press("Enter")
+    grid = page.locator("[data-lab=grid]")
+    grid.focus()
+    for key, place in (("End", 79), ("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2)):
+        page.keyboard.press(key)
+        assert page.evaluate("location.hash") == f"#image-{place}"
+        assert grid.evaluate("(grid) => grid === document.activeElement")
+    beside = page.locator("[data-lab=beside]")
+    beside.press("Enter")
+    page.locator(".pinned-image button", has_text="Remove").press("Enter")
+    assert page.locator(".pinned-image").count() == 0
+    assert beside.evaluate("(button) => button === document.activeElement")
+
+
+@pytest.mark.slow
 def test_pairs_and_planes_of_other_units_step_back(visit: Visiting) -> None:
     page = visit("grey").page
     found = []

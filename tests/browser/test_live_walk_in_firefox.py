@@ -1,9 +1,12 @@
-"""The live walk in Firefox: torch's own frames, the gap, and a page that keeps its width."""
+"""Firefox: torch's own frames in the live walk, and images that are explained on the page."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from reportgen.report.results import Results
 from tests.browser.firefox import Firefox
@@ -84,3 +87,38 @@ def test_firefox_says_the_gap_and_keeps_the_page_s_width(opened: Firefox) -> Non
     assert opened.run("return document.querySelector('.live-gap').textContent").startswith("Gap ")
     assert opened.run("return location.hash").startswith("#walk=0&u")
     assert opened.run("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_firefox_explains_images_of_the_gallery_and_a_reader_s_own(
+    opened: Firefox, tmp_path: Path
+) -> None:
+    explained = """
+      const [begins, done] = arguments;
+      const ready = () => {
+        const article = document.querySelector("#image-live");
+        const says = article.querySelector("[data-lab=state]").textContent;
+        const name = article.querySelector("[data-lab=name]").textContent;
+        const isReady = name.startsWith(begins) && says.startsWith("Shares sum");
+        if (!isReady) return setTimeout(ready, 20);
+        const sums = [...article.querySelectorAll(".sum")];
+        done([says, ...sums.map((sum) => sum.querySelectorAll("canvas").length)]);
+      };
+      ready();
+    """
+    opened.run("document.querySelector('[data-lab=open]').click()")
+    opened.run("document.querySelectorAll('.gallery-tile')[30].click()")
+    name = opened.run("return document.querySelectorAll('.gallery-tile')[30].title.split(',')[0]")
+    given = {"script": explained, "args": [name]}
+    says, *pictures = opened.command("WebDriver:ExecuteAsyncScript", **given)["value"]
+    assert "Shares sum to 100.0\u202f%" in says
+    assert "PCA's shares sum to 100.0\u202f%" in says
+    assert min(pictures) >= 4
+    picture = tmp_path / "mine.png"
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(picture)
+    chooser = {"using": "css selector", "value": ".own-image input"}
+    (element,) = opened.command("WebDriver:FindElement", **chooser)["value"].values()
+    opened.command("WebDriver:ElementSendKeys", id=element, text=str(picture))
+    given = {"script": explained, "args": ["mine.png"]}
+    says, *pictures = opened.command("WebDriver:ExecuteAsyncScript", **given)["value"]
+    assert "real images' codes" in says
+    assert min(pictures) >= 4
