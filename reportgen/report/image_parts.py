@@ -30,7 +30,8 @@ class Part:
     picture : its one tile; None where nothing of it would be seen on the scale.
     name : what it is, as printed above it.
     share, size : ⟨φ, Δ⟩ / ‖Δ‖² and ‖φ‖ / ‖Δ‖ of this image, as printed; "" where not measured.
-    unit : place of the unit in the code, for a link to its card; −1 for none.
+    unit : place of the unit in the code, or of the direction among directions, for a link to what
+        is known of it; −1 for none.
     """
 
     picture: Strip | None
@@ -136,7 +137,7 @@ def parts_of(result: Contributions | DirectionContributions, place: int) -> Part
     return Parts(
         pictures=result.pictures[place],
         names=tuple(f"unit {s.name}" if by_unit else s.name for s in result.shares),
-        units=tuple(share.unit if by_unit else -1 for share in result.shares),
+        units=tuple(share.unit for share in result.shares),
         shares=result.row_shares[place],
         sizes=result.row_sizes[place],
         last_is_many=result.shares[-1].unit < 0,

@@ -15,15 +15,16 @@ const sums = (() => {
     made.textContent = text;
     return made;
   };
-  /* A picture of a sum with its name, and its share and size; a part of a sum by unit is that `unit`'s. */
-  const tile = (sign, name, picture, { share = NaN, size = NaN, unit = null } = {}) => {
+  /* A picture of a sum with its name, and its share and size; a part of a sum by unit is that `unit`'s,
+     and `anchor` leads to what is known of it. */
+  const tile = (sign, name, picture, { share = NaN, size = NaN, unit = null, anchor = "" } = {}) => {
     const part = element("div", "part");
     const title = element("p", "part-name");
     if (sign) title.append(element("span", "sign", sign), " ");
     const label = element("bdi", "", name);
-    if (unit !== null && unit >= 0) {
+    if (anchor) {
       const a = element("a", "");
-      a.href = `#unit-${unit}`;
+      a.href = anchor;
       a.append(label);
       title.append(a);
     } else title.append(label);
@@ -87,8 +88,10 @@ const sums = (() => {
         ? painting.strip(shape, picture, alt, limit)
         : element("p", "faint", "too faint to see");
       const size = k === undefined ? NaN : result.sizes[k];
-      const link = players.units ? players.units[k] ?? -1 : null;
-      tiles.push(tile("+", title, shown, { share, size, unit: link }));
+      const own = players.units ? players.units[k] ?? -1 : null;
+      const place = own === null ? `#direction-${k + 1}` : `#unit-${own}`;
+      const anchor = k === undefined || (own !== null && own < 0) ? "" : place;
+      tiles.push(tile("+", title, shown, { share, size, unit: own, anchor }));
     };
     alone.forEach((k, at) => add(pictures[at], nameOf(k, others, players), result.shares[k], k));
     if (others.length) {

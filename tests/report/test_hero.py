@@ -195,6 +195,9 @@ def test_every_image_is_shown_by_unit_and_by_direction_and_each_way_leads_to_the
         assert [part.name for part in parts] == [answer.shares[k].name for k in told]
         assert [part.share for part in parts] == [percent(shares[k], 2) for k in told]
         assert rest.share == percent(np.delete(shares, told).sum(), 2)
+        names = {a.text: a.attributes["href"] for a in section.one("article", id=second).all("a")}
+        assert all(names[part.name] == f"#{part.name.replace(' ', '-')}" for part in parts)
+        assert all(page.all("tr", id=part.name.replace(" ", "-")) for part in parts)
 
 
 def test_the_way_that_carries_more_of_an_image_leads(many: Results) -> None:
