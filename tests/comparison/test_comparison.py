@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -399,10 +400,8 @@ def test_what_cannot_be_compared_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(result_jobs, "compare", compare_results)
     monkeypatch.chdir(tmp_path)
-    paths = [
-        w.replace("A", str(folders[0])).replace("B", str(folders[1])) if w[:2] != "--" else w
-        for w in words
-    ]
+    named = dict(zip("AB", map(str, folders), strict=True))
+    paths = [re.sub(r"\b[AB]\b", lambda letter: named[letter[0]], word) for word in words]
     done = CliRunner().invoke(main, ["compare", *paths, "--results", "made/for/it"])
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.split())
