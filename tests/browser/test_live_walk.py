@@ -615,8 +615,10 @@ def test_it_runs_under_the_pages_own_policy_without_a_request(visit: Visiting, n
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["live", "live colour", "not live"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("name", "dark"),
+    [("live", False), ("live colour", False), ("not live", False), ("live colour", True)],
+)
 def test_axe_finds_no_violation_in_the_walk(visit: Visiting, name: str, dark: bool) -> None:
     page = visit(name, dark=dark, axe=True).page
     if name != "not live":
