@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -48,6 +48,17 @@ class Factor:
     kind: FactorKind
     measure: Estimate
     named: bool
+
+    @property
+    def association(self) -> Estimate:
+        """The measure less what it is where unit and factor have nothing to do with each other."""
+        return association(self.measure, self.kind)
+
+
+def association(measure: Estimate, kind: FactorKind) -> Estimate:
+    """Spearman's r itself, an AUC less .5."""
+    chance = 0.5 if kind is FactorKind.CLASS else 0.0
+    return Estimate(measure.value - chance, measure.low - chance, measure.high - chance)
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ def run(study: Study) -> Tracking:
             found[unit].append(Factor(name, kind, measure, named))
     for unit, measures in enumerate(_areas(bootstrap, values, classes)):
         for name, measure in zip(classes, measures, strict=True):
-            weaker = 0.5 + weaker_end(_shifted(measure, -0.5))
+            weaker = 0.5 + weaker_end(association(measure, FactorKind.CLASS))
             named = weaker > study.settings.tracked_auc
             found[unit].append(Factor(name, FactorKind.CLASS, measure, named))
     return Tracking(
@@ -210,18 +221,10 @@ def _shares_won(values: np.ndarray, members: csc_array, counts: np.ndarray) -> n
     return safe_ratio(won, inside * outside)
 
 
-def _shifted(measure: Estimate, by: float) -> Estimate:
-    return Estimate(measure.value + by, measure.low + by, measure.high + by)
-
-
 def _strongest(factors: list[Factor]) -> tuple[Factor, ...]:
     kept: list[Factor] = []
-    strength: dict[FactorKind, Callable[[Factor], float]] = {
-        FactorKind.GIVEN: lambda factor: abs(factor.measure.value),
-        FactorKind.IMAGE: lambda factor: abs(factor.measure.value),
-        FactorKind.CLASS: lambda factor: abs(factor.measure.value - 0.5),
-    }
-    for kind, key in strength.items():
-        ranked = sorted((f for f in factors if f.kind == kind), key=key, reverse=True)
+    for kind in (FactorKind.GIVEN, FactorKind.IMAGE, FactorKind.CLASS):
+        of_kind = (factor for factor in factors if factor.kind == kind)
+        ranked = sorted(of_kind, key=lambda f: abs(f.association.value), reverse=True)
         kept.extend(ranked[:KEPT_FACTORS])
     return tuple(kept)

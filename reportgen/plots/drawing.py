@@ -12,6 +12,7 @@ from reportgen.errors import FigureError, nearest
 from reportgen.plots import kinds
 from reportgen.report.image_parts import by_direction
 from reportgen.report.results import Results
+from reportgen.report.views.direction_moves import MOST_WALKED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,6 @@ KINDS: dict[str, Callable[..., None]] = {
 }
 MILLIMETRES_AN_INCH = 25.4
 COLUMN = 85.0
-MOST_DIRECTIONS = 6
 NARROWEST, WIDEST = 20, 1000
 # Text stays text, so that it can be found and edited; names in SVG do not depend on chance.
 STYLE: dict[Any, Any] = {
@@ -76,7 +76,7 @@ def figures_of(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     moves, along = results.answers.of(DirectionMoves), by_direction(results)
     if along is not None:
         yield "contributions-direction", {"kind": "contributions", "by": "direction"}
-    for place in range(0 if moves is None else min(len(moves.frames), MOST_DIRECTIONS)):
+    for place in range(0 if moves is None else min(len(moves.frames), MOST_WALKED)):
         yield f"walk-direction-{place + 1}", {"kind": "walk", "direction": place + 1}
     yield "partial_reconstruction", {"kind": "partial_reconstruction"}
     yield "units", {"kind": "units"}

@@ -15,16 +15,8 @@ EARLY_SCRIPTS = ("theme.js",)
 SCRIPTS = (
     *("frames.js", "places.js", "terms.js", "tables.js", "contents.js", "filter.js", "walk.js"),
     *("values.js", "enlarge.js", "selection.js", "live.js", "model.js", "painting.js"),
-    *(
-        "slider.js",
-        "live_walk.js",
-        "sums.js",
-        "own_image.js",
-        "gallery.js",
-        "lab.js",
-        "cards.js",
-        "download.js",
-    ),
+    *("slider.js", "live_walk.js", "sums.js", "own_image.js", "gallery.js", "lab.js", "cards.js"),
+    "download.js",
 )
 
 

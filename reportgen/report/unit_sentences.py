@@ -99,8 +99,7 @@ def _gone_with(
     if tracking is None or WITHOUT_EFFECT & set(state.states):
         return ()
     named = tuple(factor for factor in tracking.factors if factor.named)
-    others = (factor for factor in tracking.factors if not factor.named)
-    return named + tuple(factor for factor in others if words.may_go_with(factor, settings))
+    return named + tuple(f for f in tracking.factors if words.may_go_with(f, settings))
 
 
 def _drawn(drawing: UnitDrawing | None, settings: Settings) -> tuple[DrawnFactor, ...]:
@@ -172,27 +171,27 @@ class _Sentence:
 
     def _factor(self, factor: Factor) -> str:
         """ "draws" or "goes with": what a unit follows it may or may not paint."""
-        verb = "goes with" if factor.named else "may go with"
-        goes_with = f"{verb} {factor.name} ({_measured('r', factor.measure)})"
+        measured = _measured("r", factor.measure)
+        goes_with = f"{'goes' if factor.named else 'may go'} with {factor.name}"
         does = self.does.get(factor.name) if factor.kind is FactorKind.IMAGE else None
         if does is None or not np.isfinite(does.value):
-            return goes_with
+            return f"{goes_with} ({measured})"
         by = f"one sd of it moves that by {numbers.signed(does.value)} sd {_ends(does)}"
         if not factor.named:
-            return f"{goes_with[:-1]}; {by})"
+            return f"{goes_with} ({measured}; {by})"
         verb = words.draws(does, self.settings)
         if verb is words.Drawing.DRAWS:
-            return f"draws {factor.name} ({_measured('r', factor.measure)}; {by})"
+            return f"draws {factor.name} ({measured}; {by})"
         if verb is words.Drawing.DOES_NOT:
-            return f"{goes_with} but does not draw it ({by})"
-        return f"{goes_with} and may draw it ({by})"
+            return f"{goes_with} ({measured}) but does not draw it ({by})"
+        return f"{goes_with} ({measured}) and may draw it ({by})"
 
     def _classes(self) -> list[str]:
         classes = [factor for factor in self.tracks if factor.kind is FactorKind.CLASS]
         said = []
         for named, verb in ((True, "is"), (False, "may be")):
             sided = [
-                f"{'high' if factor.measure.value > 0.5 else 'low'} for {factor.name} "
+                f"{'high' if factor.association.value > 0 else 'low'} for {factor.name} "
                 f"({_measured('AUC', factor.measure)})"
                 for factor in classes[:MOST_FACTORS]
                 if factor.named == named

@@ -15,7 +15,7 @@ import numpy as np
 from reportgen.analyses.health import UnitState
 from reportgen.analyses.tracking import Factor, FactorKind
 from reportgen.settings import Settings
-from reportgen.statistics.bootstrap import Estimate, weaker_end
+from reportgen.statistics.bootstrap import Estimate, stronger_end, weaker_end
 
 
 class Word(StrEnum):
@@ -208,12 +208,9 @@ def beside_pca(difference: Estimate | None, settings: Settings) -> str:
 
 def may_go_with(factor: Factor, settings: Settings) -> bool:
     """Tell whether the interval of a factor crosses the threshold from which on it is named."""
-    of_class = factor.kind is FactorKind.CLASS
-    neutral, limit = (
-        (0.5, settings.tracked_auc) if of_class else (0.0, settings.tracked_correlation)
-    )
-    low, high = factor.measure.low - neutral, factor.measure.high - neutral
-    return bool(low * high > 0 and max(abs(low), abs(high)) > limit - neutral and not factor.named)
+    of_class, found = factor.kind is FactorKind.CLASS, factor.association
+    limit = settings.tracked_auc - 0.5 if of_class else settings.tracked_correlation
+    return not factor.named and weaker_end(found) > 0 and stronger_end(found) > limit
 
 
 class Drawing(StrEnum):
@@ -229,8 +226,7 @@ def draws(does: Estimate, settings: Settings) -> Drawing:
     limit = settings.drawn_deviations
     if weaker_end(does) > limit:
         return Drawing.DRAWS
-    strong = max(abs(end) for end in (does.low, does.value, does.high) if np.isfinite(end))
-    return Drawing.MAY_DRAW if strong > limit else Drawing.DOES_NOT
+    return Drawing.MAY_DRAW if stronger_end(does) > limit else Drawing.DOES_NOT
 
 
 def is_same_picture(rho: Estimate, settings: Settings) -> bool:

@@ -193,6 +193,12 @@ def weaker_end(measure: Estimate) -> float:
     return min(abs(measure.low), abs(measure.high))
 
 
+def stronger_end(measure: Estimate) -> float:
+    """The largest absolute value of an estimate and the ends of its interval that are known."""
+    ends = measure.low, measure.value, measure.high
+    return max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
+
+
 def safe_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """numerator / denominator, NaN where the denominator is not positive."""
     numerator, denominator = np.broadcast_arrays(

@@ -25,6 +25,7 @@ from reportgen.study.rows import choose_rows
 from reportgen.study.single_moves import single_moves
 from reportgen.study.study import Study
 from tests.oracles import decoders
+from tests.oracles.studentized import studentized
 
 ROWS = 120
 
@@ -239,21 +240,10 @@ def test_the_largest_hundredth_of_rows_holds_over_a_quarter_or_not(part: float, 
     assert held_by_few(np.ones(100), sizes) == few
 
 
-def log_ratio(missed: np.ndarray, total: np.ndarray) -> tuple[float, float]:
-    """log(Σ missed / Σ total) and its sd by the delta method."""
-    influences = missed / missed.sum() - total / total.sum()
-    return np.log(missed.sum() / total.sum()), np.sqrt(np.square(influences).sum())
-
-
 def test_r2_s_interval_is_the_studentized_one_of_the_logarithm_of_what_is_missed(terms) -> None:
     """Davison & Hinkley, 1997, §5.2, resample by resample; sd by the delta method."""
     ours = Bootstrap(ROWS, 4_000, seed=1).explained(*terms)
-    whole, deviation = log_ratio(*terms)
-    generator, moved = np.random.default_rng(2), []
-    for _ in range(4_000):
-        chosen = generator.integers(ROWS, size=ROWS)
-        again, its_deviation = log_ratio(terms[0][chosen], terms[1][chosen])
-        moved.append((again - whole) / its_deviation)
+    whole, deviation, moved = studentized(*terms, resamples=4_000, seed=2)
     least, most = np.percentile(moved, [2.5, 97.5])
     low, high = 1 - np.exp(whole - least * deviation), 1 - np.exp(whole - most * deviation)
     assert ours.value == pytest.approx(1 - terms[0].sum() / terms[1].sum(), rel=1e-12)
@@ -295,13 +285,8 @@ def test_an_r2_that_is_the_same_for_every_row_has_an_interval_of_no_width(missed
 def test_a_miss_s_interval_is_the_symmetric_studentized_one_of_its_logarithm(terms) -> None:
     """Hall, 1988, resample by resample: the |t| that 95 % of them keep within, to both sides."""
     ours = Bootstrap(ROWS, 4_000, seed=1).root_ratio(*terms)
-    whole, deviation = log_ratio(*terms)
-    generator, moved = np.random.default_rng(2), []
-    for _ in range(4_000):
-        chosen = generator.integers(ROWS, size=ROWS)
-        again, its_deviation = log_ratio(terms[0][chosen], terms[1][chosen])
-        moved.append(abs(again - whole) / its_deviation)
-    half = np.percentile(moved, 95) * deviation / 2
+    _, deviation, moved = studentized(*terms, resamples=4_000, seed=2)
+    half = np.percentile(np.abs(moved), 95) * deviation / 2
     assert ours.value == pytest.approx(np.sqrt(terms[0].sum() / terms[1].sum()), rel=1e-12)
     assert np.log(ours.high / ours.value) == pytest.approx(half, rel=0.05)
     assert np.log(ours.value / ours.low) == pytest.approx(half, rel=0.05)

@@ -7,6 +7,7 @@ import pytest
 
 from reportgen.statistics.bootstrap import Bootstrap, interval
 from reportgen.statistics.crossing import crossing, crossing_interval
+from tests.oracles.studentized import studentized
 
 ROWS, FALLING = 120, np.array([1, 0.6, 0.3, 0.15, 0.05])
 UNMOVED = np.ones((10, 5))
@@ -41,17 +42,7 @@ def test_the_interval_is_where_that_of_the_ratio_holds_1_by_hand() -> None:
 
 def by_hand(above: np.ndarray, below: np.ndarray, without: np.ndarray) -> np.ndarray:
     """Both ends of Σ above / Σ below (Davison & Hinkley, 1997, §5.2), and the fit half's part."""
-
-    def log_ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
-        influences = top / top.sum() - bottom / bottom.sum()
-        return np.log(top.sum() / bottom.sum()), np.sqrt(np.square(influences).sum())
-
-    whole, deviation = log_ratio(above, below)
-    generator, moved = np.random.default_rng(3), []
-    for _ in range(2_000):
-        chosen = generator.integers(ROWS, size=ROWS)
-        again, its_deviation = log_ratio(above[chosen], below[chosen])
-        moved.append((again - whole) / its_deviation)
+    whole, deviation, moved = studentized(above, below, resamples=2_000, seed=3)
     halves = np.percentile(moved, [97.5, 2.5]) * deviation
     of_fit = 1.96 * np.sqrt(0.9 * np.square(np.log(without) - np.log(without).mean()).sum())
     return np.exp(whole - np.sign(halves) * np.hypot(halves, of_fit))

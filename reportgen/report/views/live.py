@@ -155,7 +155,7 @@ def _some_of(gallery: Gallery, count: int) -> Gallery:
         thumbnails=gallery.thumbnails[kept],
         units=dataclasses.replace(gallery.units, orders=gallery.units.orders[kept]),
         directions=_directions_of_some(gallery.directions, kept),
-        near=_near_some(gallery.near, kept),
+        near=_near_of_some(gallery.near, kept),
         pca=_pca_of_some(gallery.pca, kept),
     )
 
@@ -167,11 +167,11 @@ def _directions_of_some(
         return None
     lengths = directions.lengths
     if lengths is not None:
-        lengths = dataclasses.replace(lengths, near=_near_some(lengths.near, kept))
+        lengths = dataclasses.replace(lengths, near=_near_of_some(lengths.near, kept))
     return dataclasses.replace(directions, orders=directions.orders[kept], lengths=lengths)
 
 
-def _near_some(near: NearCodes | None, kept: np.ndarray) -> NearCodes | None:
+def _near_of_some(near: NearCodes | None, kept: np.ndarray) -> NearCodes | None:
     if near is None:
         return None
     return NearCodes(near.distances[kept], near.slopes[kept], near.precision)
